@@ -1,0 +1,49 @@
+# `make demo` and `make test` each set up .venv by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
+
+.PHONY: demo test test-all test-corpus notebooks lint format clean
+
+demo: .venv/.demo  ## run the main job on the toy corpus
+	$(BIN)/sertk demo
+
+test: .venv/.dev  ## run the whole suite, the model tests on both backends
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and not slow and not corpus" tests
+
+test-all: test  ## with what takes minutes
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "slow or corpus or network"
+
+test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
+	$(BIN)/python -m pytest -m corpus
+
+notebooks: .venv/.dev  ## execute every notebook on the toy corpus
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m notebook tests/test_notebooks.py
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/python -m tests.no_sound
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "sertk needs Python 3.11 to 3.13, and this is %d.%d. Pass another: make PYTHON=python3.11" % v)'
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e '.[tensorflow]'
+	touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e '.[tensorflow,jax,dev]'
+	touch $@
