@@ -1,0 +1,105 @@
+"""Check options given by name against the function that takes them, before it runs.
+
+In: a function, or a dataclass, and options as a user wrote them. Out: nothing, or the error that
+names the nearest option, or says what kind of value it takes. Every family of entries uses it.
+"""
+
+import inspect
+import math
+import numbers
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sertk.errors import ConfigurationError, UnknownNameError
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    Path: "a path",
+    type(None): "nothing (null)",
+    Mapping: 'a mapping, such as {"word": "other"}',
+    Sequence: "a list",
+}
+
+
+def check(
+    function: Callable[..., Any],
+    options: Mapping[str, Any],
+    *,
+    owner: str,
+    kind: str,
+    known: Collection[str],
+) -> None:
+    """Refuse options that a function does not take, and values of another kind than it takes.
+
+    Args:
+        function: What the options are for; its annotations say what it takes.
+        options: Name -> value.
+        owner: Whose options these are, for messages, such as `"log_mel"`.
+        kind: What an option is called in messages, such as `"log_mel parameter"`.
+        known: The names it takes; a function with `**kwargs` takes every other name, too.
+
+    Raises:
+        UnknownNameError: If there is no option of a name.
+        ConfigurationError: If it takes none, or a value is of another kind.
+    """
+    parameters = inspect.signature(function).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError:  # a function of the user's, annotated with what only a type checker sees
+        hints = {}
+    for name, value in options.items():
+        if name not in known:
+            if open_ended:
+                continue
+            if not known:
+                raise ConfigurationError(
+                    f"{owner} got the option {name!r}.", "It takes none.", "Leave it out."
+                )
+            raise UnknownNameError(kind, name, known)
+        if name in hints and not _fits(value, hints[name]):
+            default = parameters[name].default
+            raise ConfigurationError(
+                f"{owner} got {name}={value!r}.",
+                f"{name} is {_in_words(hints[name])}.",
+                "Correct it."
+                if default is inspect.Parameter.empty
+                else f"Leave it out to get its default, {default!r}.",
+            )
+
+
+def _fits(value: object, hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in typing.get_args(hint))
+    kind = origin or hint
+    if kind is Sequence:
+        inside = typing.get_args(hint)[:1]
+        return (
+            isinstance(value, Sequence)
+            and not isinstance(value, str)
+            and all(_fits(item, inner) for item in value for inner in inside)
+        )
+    if isinstance(value, bool):
+        return kind in (bool, Any, object)
+    if kind is int:
+        return isinstance(value, numbers.Integral)
+    if kind is float:
+        return isinstance(value, numbers.Real) and math.isfinite(value)
+    if kind is Path:
+        return isinstance(value, (str, Path))
+    return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _in_words(hint: Any) -> str:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        parts = [_in_words(part) for part in typing.get_args(hint)]
+        return " or ".join(dict.fromkeys(parts))
+    kind = typing.get_origin(hint) or hint
+    return _WORDS.get(kind) or f"of the kind {getattr(kind, '__name__', kind)}"

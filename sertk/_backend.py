@@ -1,0 +1,117 @@
+"""Choose the Keras backend and the device, before Keras loads."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sertk.errors import ConfigurationError, UnknownNameError
+
+BACKENDS = ("jax", "tensorflow", "torch")
+DEVICES = ("auto", "cpu", "gpu")
+
+
+def use_backend(name: str = "auto", device: str = "auto") -> str:
+    """Choose where Keras computes; call it before anything builds or loads a model.
+
+    The choice, in order: the argument, the environment variable `KERAS_BACKEND`, and then JAX
+    if it is installed with an accelerator, else TensorFlow (whose convolutions are the faster
+    ones on a CPU), else JAX. Calling again with the same answer does nothing.
+
+    Args:
+        name: `"auto"`, `"jax"`, `"tensorflow"` or `"torch"`.
+        device: `"auto"`, `"cpu"` (hide every accelerator) or `"gpu"` (refuse to run without).
+
+    Returns:
+        The name of the backend chosen.
+
+    Raises:
+        ConfigurationError: If Keras already runs on another backend, the backend is not
+            installed, or there is no accelerator for `device="gpu"`.
+
+    Example:
+        >>> use_backend() in ("jax", "tensorflow", "torch")
+        True
+    """
+    if name != "auto" and name not in BACKENDS:
+        raise UnknownNameError("backend", name, ("auto", *BACKENDS))
+    if device not in DEVICES:
+        raise UnknownNameError("device", device, DEVICES)
+    chosen = _choose(name)
+    if not _installed(chosen):
+        raise ConfigurationError(
+            f"The backend {chosen!r} is not installed.",
+            "Training and .keras files need one of: " + ", ".join(BACKENDS) + ".",
+            f"Install it with: pip install 'sertk[{'parity' if chosen == 'torch' else chosen}]'.",
+        )
+    if "keras" in sys.modules:
+        running = sys.modules["keras"].backend.backend()
+        if running != chosen:
+            raise ConfigurationError(
+                f"Keras already runs on {running!r}, and {chosen!r} was asked for.",
+                "The backend is fixed when Keras is first imported.",
+                "Call sertk.use_backend() first thing, or restart the kernel.",
+            )
+    if device == "gpu" and not _has_accelerator():
+        raise ConfigurationError(
+            "device='gpu', but no accelerator was found.",
+            "An NVIDIA driver and a GPU build of the backend are needed.",
+            "Install 'sertk[gpu]' on a machine with a GPU, or use device='auto'.",
+        )
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["KERAS_BACKEND"] = chosen
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return chosen
+
+
+def _choose(name: str) -> str:
+    if name != "auto":
+        return name
+    if "keras" in sys.modules:
+        return str(sys.modules["keras"].backend.backend())
+    from_environment = os.environ.get("KERAS_BACKEND", "")
+    if from_environment:
+        if from_environment not in BACKENDS:
+            raise UnknownNameError("KERAS_BACKEND", from_environment, BACKENDS)
+        return from_environment
+    if _has_accelerator() and _installed("jax") and _jax_accelerated():
+        return "jax"
+    return "tensorflow" if _installed("tensorflow") else "jax"
+
+
+def _installed(backend: str) -> bool:
+    return importlib.util.find_spec(backend) is not None
+
+
+def _has_accelerator() -> bool:
+    """Look for a GPU's device file without importing a framework."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and any(Path(f"/dev/{d}").exists() for d in ("nvidia0", "kfd", "dxg"))
+
+
+def _jax_accelerated() -> bool:
+    return any(
+        importlib.util.find_spec(f"jax_{plugin}") is not None
+        for plugin in ("cuda12_plugin", "cuda13_plugin", "rocm7_plugin", "rocm60_plugin")
+    )
+
+
+@contextmanager
+def without_native_messages() -> Iterator[None]:
+    """Keep what compiled code writes to standard error while it loads from the screen.
+
+    TensorFlow greets with its processor's instruction sets before any level can be set.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

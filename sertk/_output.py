@@ -1,0 +1,75 @@
+"""Write files whole or not at all, and say in a sentence why a place cannot be written.
+
+In: where a file shall stand. Out: a temporary name beside it for the length of a block. A
+process killed in the block leaves the file as it was.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sertk.errors import OutputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY)
+_IMPOSSIBLE = (errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Lend a temporary name beside `path`, and move it there when the block has ended well.
+
+    The name keeps the suffix, by which some writers choose the format.
+
+    Raises:
+        OutputError: If the place cannot be written.
+    """
+    temporary = path.with_name(f".{os.getpid()}.{threading.get_ident()}.{path.name}")
+    with into(path):
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def into(path: Path) -> Iterator[None]:
+    """Say of an operating system's refusal in the block that `path` cannot be written, and why.
+
+    Raises:
+        OutputError: If the disk is full, the place is barred, or something stands in the way.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = refusal(error)
+        if reason is None:
+            raise
+        raise OutputError(f"{path} cannot be written: {reason[0]}.", "", reason[1]) from error
+
+
+def folder(path: Path) -> Path:
+    """Make a folder and those above it, where they are missing."""
+    with into(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def refusal(error: OSError) -> tuple[str, str] | None:
+    """Say why nothing can be written, and what to do; `None` for any other trouble."""
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in _FULL:
+        remedy = "Make room, and give the same command again: what was finished is kept."
+        return f"the disk is full ({reason})", remedy
+    if error.errno in _BARRED:
+        return reason, "Choose a place that you may write to, or change its permissions."
+    if error.errno in _IN_THE_WAY:
+        return f"something of this name is in the way ({reason})", "Choose another name."
+    if error.errno in _IMPOSSIBLE:
+        return f"no file can be there ({reason})", "Choose another place."
+    return None

@@ -1,0 +1,124 @@
+"""Errors, lookup, seeding, the backend, and what `import sertk` costs."""
+
+import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import sertk
+from sertk import _backend, _lookup, _provenance, _seeding
+from sertk.errors import ConfigurationError, UnknownNameError, listing
+
+
+def test_import_loads_nothing_heavy():
+    code = (
+        "import sys, sertk; import sertk.cli.parser; sertk.cli.parser.make_parser(); "
+        "print([m for m in ('numpy', 'pandas', 'keras', 'librosa', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_data_half_runs_without_keras():
+    code = (
+        "import sys, sertk; [getattr(sertk, m) for m in "
+        "('corpora', 'cache', 'audit', 'splits', 'evaluation', 'report', 'preprocessing')]; "
+        "sertk.Preprocessing(); print('keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_every_public_name_is_there():
+    for name in sertk.__all__:
+        assert getattr(sertk, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'corpara'"):
+        _ = sertk.corpara
+
+
+def test_unknown_names_get_the_nearest_known_one():
+    with pytest.raises(UnknownNameError, match="Did you mean 'compact'"):
+        _lookup.load("sertk.models", "compat", "model")
+    with pytest.raises(
+        UnknownNameError, match=r"^Unknown model 'zzz'\. Known model names: compact"
+    ):
+        _lookup.load("sertk.models", "zzz", "model")
+
+
+def test_listing_counts_what_it_does_not_show():
+    assert listing(range(9), limit=3) == "0, 1, 2 and 6 more"
+    assert listing([]) == ""
+
+
+def test_seeded_gives_the_same_and_restores_the_states():
+    random.seed(5)
+    np.random.seed(5)
+    expected = random.random(), np.random.rand()
+    random.seed(5)
+    np.random.seed(5)
+    with _seeding.seeded(1):
+        first = random.random(), np.random.rand()
+    assert (random.random(), np.random.rand()) == expected
+    with _seeding.seeded(1):
+        assert (random.random(), np.random.rand()) == first
+
+
+def test_seeded_is_alone_among_threads():
+    def draw(seed):
+        with _seeding.seeded(seed):
+            return [random.random() for _ in range(50)], np.random.rand(50).tolist()
+
+    seeds = list(range(8)) * 10
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(draw, seeds))
+    assert together == [draw(seed) for seed in seeds]
+
+
+def test_use_backend_again_and_otherwise():
+    import keras
+
+    running = keras.backend.backend()
+    assert sertk.use_backend() == running
+    assert sertk.use_backend(running) == running
+    other = "jax" if running == "tensorflow" else "tensorflow"
+    with pytest.raises(ConfigurationError, match=f"Keras already runs on '{running}'"):
+        sertk.use_backend(other)
+    with pytest.raises(UnknownNameError, match="Did you mean 'tensorflow'"):
+        sertk.use_backend("tensorflo")
+    with pytest.raises(UnknownNameError, match="Unknown device 'tpu'"):
+        sertk.use_backend(device="tpu")
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(ConfigurationError, match="no accelerator was found"):
+        sertk.use_backend(device="gpu")
+
+
+@pytest.mark.parametrize(
+    ("environment", "accelerator", "installed", "expected"),
+    [
+        ("torch", False, {"torch"}, "torch"),
+        ("", False, {"jax", "tensorflow"}, "tensorflow"),
+        ("", True, {"jax", "tensorflow"}, "jax"),
+        ("", False, {"jax"}, "jax"),
+    ],
+)
+def test_the_automatic_choice(monkeypatch, environment, accelerator, installed, expected):
+    monkeypatch.setenv("KERAS_BACKEND", environment)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr(_backend, "_has_accelerator", lambda: accelerator)
+    monkeypatch.setattr(_backend, "_jax_accelerated", lambda: True)
+    monkeypatch.setattr(_backend, "_installed", lambda name: name in installed)
+    assert _backend._choose("auto") == expected
+
+
+def test_the_command_is_repeated_without_where_somebody_keeps_files(monkeypatch):
+    words = ["/home/ann/bin/sertk", "cv", "--root", "/home/ann/corpora/ravdess", "-o", "runs/one"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert _provenance.command() == "sertk cv --root ravdess -o runs/one"
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    assert _provenance.command() is None
