@@ -1,0 +1,232 @@
+"""The only reader of sound files, and the primitives that work on a waveform.
+
+In: a path, or a waveform. Out: mono float32 of shape (samples,), full scale at +-1.
+WAV, FLAC, OGG and MP3 are read at any rate, depth and channel count.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from sertk.errors import AudioError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+UNREAD_SUFFIXES = (".m4a", ".aac", ".webm", ".mp4", ".wma", ".opus")
+LOWEST_RATE = 1_000  # Hz
+_LOUDEST = 1e12  # beyond, the power spectrum leaves float32
+_MP3_TOLERANCE = 0.9  # MP3 headers only estimate their length; other formats are exact or cut
+_UNKNOWN_LENGTHS = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+
+
+def read(
+    path: str | Path,
+    *,
+    sample_rate: int | None = None,
+    start: float | None = None,
+    end: float | None = None,
+) -> tuple[np.ndarray, int]:
+    """Read a file of sound as a mono waveform.
+
+    Channels are averaged; resampling is soxr's HQ.
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        sample_rate: Rate to resample to, in Hz; `None` keeps the file's.
+        start: Where to start, in seconds; `None` is the beginning.
+        end: Where to end, in seconds; `None` is the end.
+
+    Returns:
+        The waveform, shape (samples,), float32, and its sample rate in Hz.
+
+    Raises:
+        AudioError: If the file is missing, empty, damaged, holds samples that are no numbers,
+            or is in a format that is not read here; the message says which, and what to do.
+    """
+    path = Path(path)
+    _refuse_what_is_no_sound(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            first = round((start or 0) * rate)
+            last = file.frames if end is None else min(round(end * rate), file.frames)
+            if file.seekable():
+                file.seek(min(first, file.frames))
+            samples = file.read(max(last - first, 0), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise _no_sound(path, error) from error
+    _check_rate(path, rate)
+    if len(samples) < _MP3_TOLERANCE * (last - first):
+        raise _cut_short(path, f"{len(samples)} of {last - first} samples")
+    waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    if len(waveform) == 0:
+        raise AudioError(
+            f"{path} holds no samples"
+            + (f" between {start} s and {end} s." if start is not None or end is not None else "."),
+            "An utterance needs sound.",
+            "Remove its row, or fetch the file again.",
+        )
+    if not np.isfinite(waveform).all():
+        raise AudioError(
+            f"{path} holds {np.count_nonzero(~np.isfinite(waveform))} samples that are no numbers.",
+            "Samples must be finite.",
+            "Write the file again from its source.",
+        )
+    if np.abs(waveform).max() > _LOUDEST:
+        raise AudioError(
+            f"{path} holds samples as large as {np.abs(waveform).max():.2g}.",
+            "Full scale is 1.",
+            "Write the file again from its source.",
+        )
+    if sample_rate is not None and sample_rate != rate:
+        waveform, rate = resample(waveform, rate, sample_rate), sample_rate
+    return np.ascontiguousarray(waveform, dtype=np.float32), rate
+
+
+def _refuse_what_is_no_sound(path: Path) -> None:
+    """Give the reasons that libsndfile cannot: no file, pointer, foreign format, cut short."""
+    if not path.is_file():
+        raise AudioError(
+            f"There is no file {path}.",
+            "The manifest names it.",
+            "Check the root, or find what is missing with `sertk verify MANIFEST --root DIR`.",
+        )
+    if path.suffix.lower() in UNREAD_SUFFIXES:
+        raise AudioError(
+            f"{path} is a {path.suffix} file, which is not read here.",
+            "WAV, FLAC, OGG and MP3 are.",
+            f"Convert it: ffmpeg -i '{path.name}' '{path.stem}.wav'",
+        )
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(48)
+    except OSError as error:
+        raise AudioError(
+            f"{path} cannot be opened ({error.strerror}).",
+            "The files of a corpus must be readable.",
+            "Change its permissions, or copy the corpus to where you may read it.",
+        ) from error
+    if size == 0:
+        raise AudioError(
+            f"{path} is empty (0 bytes).", "", "Fetch it again, or unpack the archive again."
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise AudioError(
+            f"{path} is a Git LFS pointer of {size} bytes, not sound.",
+            "",
+            "Run `git lfs pull` in the corpus folder.",
+        )
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        promised = int.from_bytes(head[4:8], "little")
+        # two bytes of tolerance: some writers leave the pad byte of the last chunk out
+        if promised not in _UNKNOWN_LENGTHS and size + 2 < promised + 8:
+            raise _cut_short(path, f"{size} of {promised + 8} bytes")
+
+
+def _cut_short(path: Path, what: str) -> AudioError:
+    return AudioError(
+        f"{path} is cut short: {what} are there.",
+        "",
+        "Fetch it again, or unpack the archive again.",
+    )
+
+
+def _check_rate(path: Path, rate: int) -> None:
+    """Refuse a rate no sound has: to resample a second at 1 Hz would fill the memory."""
+    if rate < LOWEST_RATE:
+        raise AudioError(
+            f"{path} has a sample rate of {rate} Hz.",
+            f"Speech needs {LOWEST_RATE} Hz at least.",
+            "Write the file again with its true rate.",
+        )
+
+
+def _no_sound(path: Path, error: soundfile.LibsndfileError) -> AudioError:
+    reason = error.error_string.strip().rstrip(".")
+    if "does not exist" in reason:  # libsndfile's word for an MP3 without MP3 in it
+        reason = "its content is not what its name says"
+    return AudioError(
+        f"{path} cannot be read as sound ({reason}).",
+        "WAV, FLAC, OGG and MP3 are read.",
+        "Fetch the file again, or convert it: ffmpeg -i IN OUT.wav",
+    )
+
+
+def info(path: str | Path) -> tuple[float, int]:
+    """Read duration (seconds) and sample rate (Hz) from a file's header alone.
+
+    Raises:
+        AudioError: As for `read`.
+    """
+    path = Path(path)
+    _refuse_what_is_no_sound(path)
+    try:
+        header = soundfile.info(path)
+    except soundfile.LibsndfileError as error:
+        raise _no_sound(path, error) from error
+    _check_rate(path, header.samplerate)
+    return header.frames / header.samplerate, header.samplerate
+
+
+def content_hash(path: str | Path) -> str:
+    """Hash the decoded samples, so that a copy under another name or header is found.
+
+    Returns:
+        A hexadecimal digest; equal for files that hold the same mono samples at 16 bits.
+    """
+    waveform, rate = read(path)
+    pcm = np.clip(np.round(waveform * 32767), -32768, 32767).astype("<i2")
+    return hashlib.blake2b(pcm.tobytes() + str(rate).encode(), digest_size=16).hexdigest()
+
+
+def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Resample a waveform with soxr HQ, rates in Hz."""
+    return soxr.resample(waveform, from_rate, to_rate, quality="HQ").astype(np.float32)
+
+
+def trim(waveform: np.ndarray, top_db: float) -> np.ndarray:
+    """Cut leading and trailing parts that are more than `top_db` below the loudest frame.
+
+    Frames are 2,048 samples at a hop of 512, as in `librosa.effects.trim`, whose result this
+    equals; a silent waveform comes back whole.
+
+    Args:
+        waveform: shape (samples,).
+        top_db: Decibels below the loudest frame's RMS.
+
+    Example:
+        >>> quiet, loud = np.zeros(8192, "float32"), np.ones(8192, "float32")
+        >>> len(trim(np.concatenate([quiet, loud, quiet]), top_db=40)) < 3 * 8192
+        True
+    """
+    frame, hop = 2048, 512
+    squares = np.concatenate(
+        [[0.0], np.cumsum(np.square(np.pad(waveform, frame // 2), dtype=float))]
+    )
+    starts = np.arange(0, len(squares) - frame, hop)
+    power = (squares[starts + frame] - squares[starts]) / frame
+    loudest = power.max()
+    if loudest <= 1e-10:
+        return waveform
+    (loud,) = np.nonzero(power > loudest * 10 ** (-top_db / 10))
+    return waveform[loud[0] * hop : min((loud[-1] + 1) * hop, len(waveform))]
+
+
+def normalise_rms(waveform: np.ndarray, level_db: float) -> np.ndarray:
+    """Scale a waveform to a root mean square of `level_db` (dB re full scale).
+
+    A silent waveform stays silent. Peaks above full scale are kept: features are computed in
+    floating point, and clipping would add sound that was never there.
+
+    Example:
+        >>> wave = np.array([0.5, -0.5], "float32")
+        >>> round(float(normalise_rms(wave, -20.0)[0]), 3)
+        0.1
+    """
+    rms = float(np.sqrt(np.mean(np.square(waveform, dtype=float))))
+    if rms < 1e-7:
+        return waveform
+    return (waveform * np.float32(10 ** (level_db / 20) / rms)).astype(np.float32)

@@ -1,0 +1,214 @@
+"""Emotion words, and the groupings that turn a corpus's emotions into the labels of a task.
+
+In: a manifest with `emotion`. Out: the same rows with `label`; rows whose emotion the grouping
+leaves out are dropped, counted in `manifest.attrs["dropped"]`, and the class list stands in
+`manifest.attrs["classes"]`, in the order of the grouping and never inferred from a split.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
+
+EMOTIONS = (
+    "neutral",
+    "calm",
+    "happy",
+    "sad",
+    "angry",
+    "fearful",
+    "disgust",
+    "surprised",
+    "bored",
+    "excited",
+    "frustrated",
+    "anxious",
+)
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Map emotions to the labels of a task.
+
+    Args:
+        mapping: Emotion -> label. The classes are its values, in order of first appearance.
+        optional: Labels that are no class where the whole manifest has none of them.
+        note: One sentence for reports, where the set is a choice that readers must know.
+    """
+
+    mapping: Mapping[str, str]
+    optional: frozenset[str] = frozenset()
+    note: str = ""
+
+    @property
+    def classes(self) -> list[str]:
+        return list(dict.fromkeys(self.mapping.values()))
+
+
+def _same(*emotions: str) -> dict[str, str]:
+    return {emotion: emotion for emotion in emotions}
+
+
+def _merged(**groups: str) -> dict[str, str]:
+    return {emotion: label for label, words in groups.items() for emotion in words.split()}
+
+
+GROUPINGS: dict[str, Grouping] = {
+    "emotion8": Grouping(_same(*EMOTIONS[:8])),
+    "emotion7": Grouping(
+        _same("neutral", "happy", "sad", "angry", "fearful", "disgust", "bored", "surprised"),
+        optional=frozenset({"bored", "surprised"}),
+        note="Six basic emotions with boredom (EmoDB) or surprise (SAVEE).",
+    ),
+    "emotion6": Grouping(
+        _same("neutral", "happy", "sad", "angry", "fearful", "bored"),
+        note="EmoDB without disgust.",
+    ),
+    "iemocap4": Grouping(
+        _merged(neutral="neutral", happy="happy excited", sad="sad", angry="angry"),
+        note="Excitement is merged into happiness.",
+    ),
+    "iemocap4_strict": Grouping(
+        _same("neutral", "happy", "sad", "angry"),
+        note="Excitement is left out, not merged into happiness.",
+    ),
+    "basic5": Grouping(_same("calm", "happy", "sad", "angry", "fearful")),
+    "valence2": Grouping(_merged(positive="calm happy", negative="angry fearful sad")),
+    "valence3": Grouping(
+        _merged(positive="happy", neutral="calm neutral", negative="angry fearful sad")
+    ),
+    "merged_negative": Grouping(
+        _merged(
+            calm="calm",
+            happy="happy",
+            neutral="neutral",
+            surprised="surprised",
+            negative="angry fearful sad disgust",
+        )
+    ),
+    "moody7": Grouping(
+        _merged(
+            neutral="neutral calm bored",
+            happy="happy",
+            sad="sad",
+            angry="angry",
+            fearful="fearful anxious",
+            disgust="disgust",
+            surprised="surprised excited",
+        )
+    ),
+}
+
+
+def grouping(choice: str | Mapping[str, str] | Grouping) -> Grouping:
+    """Look up a grouping by name, or take the user's own mapping as one.
+
+    Raises:
+        UnknownNameError: If no grouping has that name.
+
+    Example:
+        >>> grouping("valence2").classes
+        ['positive', 'negative']
+        >>> grouping({"happy": "up", "sad": "down"}).classes
+        ['up', 'down']
+    """
+    if isinstance(choice, Grouping):
+        return choice
+    if isinstance(choice, Mapping):
+        return Grouping(dict(choice))
+    if choice not in GROUPINGS:
+        raise UnknownNameError("grouping", choice, GROUPINGS)
+    return GROUPINGS[choice]
+
+
+def apply(
+    manifest: pd.DataFrame,
+    choice: str | Mapping[str, str] | Grouping = "emotion8",
+    *,
+    gender: bool = False,
+) -> pd.DataFrame:
+    """Add the column `label`, and drop the rows whose emotion has none.
+
+    Args:
+        manifest: Rows with `emotion`.
+        choice: Name of a grouping, or a mapping emotion -> label of your own.
+        gender: Multiply by gender: `male_happy`, `female_happy`, ...
+
+    Returns:
+        A copy whose `attrs` hold `grouping`, `classes` and `dropped` (emotion -> rows).
+
+    Raises:
+        UnknownNameError: If an emotion is a misspelt one of the grouping.
+        ManifestError: If no row is left, or a gender is missing for `gender=True`.
+
+    Example:
+        >>> frame = pd.DataFrame({"emotion": ["happy", "sad", "disgust"]})
+        >>> labelled = apply(frame, "valence2")
+        >>> labelled["label"].tolist(), labelled.attrs["dropped"]
+        (['positive', 'negative'], {'disgust': 1})
+    """
+    group = grouping(choice)
+    label = manifest["emotion"].map(dict(group.mapping))
+    _refuse_misspelt(manifest.loc[label.isna(), "emotion"].unique(), group)
+    kept = manifest[label.notna()].copy()
+    if kept.empty:
+        raise ManifestError(
+            f"None of the {len(manifest)} rows has an emotion of this grouping "
+            f"(found: {', '.join(sorted(manifest['emotion'].unique())) or 'nothing'}).",
+            f"The grouping takes: {', '.join(group.mapping)}.",
+            "Choose another grouping, or pass a mapping of your own emotions.",
+        )
+    kept["label"] = label[label.notna()].astype(str)
+    present = set(kept["label"])
+    classes = [c for c in group.classes if c not in group.optional or c in present]
+    if gender:
+        unknown = kept["gender"].isna()
+        if unknown.any():
+            raise ManifestError(
+                f"{unknown.sum()} of {len(kept)} rows have no gender.",
+                "Labels by gender need one in every row.",
+                "Fill the column `gender`, or leave gender=True out.",
+            )
+        kept["label"] = kept["gender"] + "_" + kept["label"]
+        classes = [f"{g}_{c}" for g in ("male", "female") for c in classes]
+    name = choice if isinstance(choice, str) else "own mapping"
+    kept.attrs = {
+        **manifest.attrs,
+        "grouping": f"{name} x gender" if gender else name,
+        "classes": classes,
+        "dropped": {
+            str(e): int(n) for e, n in manifest.loc[label.isna(), "emotion"].value_counts().items()
+        },
+    }
+    return kept
+
+
+def _refuse_misspelt(left_out: Iterable[str], group: Grouping) -> None:
+    """Refuse emotions that nobody knows and that look like one that the grouping takes.
+
+    A corpus's own words are left out and counted; a slip of the pen would be lost among them.
+    """
+    for emotion in left_out:
+        near = difflib.get_close_matches(str(emotion), group.mapping, n=1, cutoff=0.75)
+        if near and emotion not in EMOTIONS:
+            raise UnknownNameError("emotion", emotion, EMOTIONS)
+
+
+def classes(manifest: pd.DataFrame) -> list[str]:
+    """Name the classes of a labelled manifest, in order.
+
+    The order is the grouping's; a manifest read back from a file has its labels sorted.
+
+    Raises:
+        ConfigurationError: If the manifest has no labels yet.
+    """
+    if "label" not in manifest:
+        raise ConfigurationError(
+            "The manifest has no column 'label'.",
+            "Training needs to know the classes.",
+            "Call sertk.labels.apply(manifest, 'emotion8') first.",
+        )
+    return list(manifest.attrs.get("classes") or sorted(manifest["label"].unique()))

@@ -1,0 +1,377 @@
+"""The manifest: a pandas table with one row per utterance, which every stage takes and returns.
+
+In: rows found by a corpus, or a CSV file. Out: a validated DataFrame. `path` is relative to the
+root of the row's corpus; roots come from the call, from `attrs["roots"]` (which a scan leaves
+there) or from the environment variable `SERTK_CORPORA`, never from the file.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from sertk import _output
+from sertk.errors import ManifestError, listing
+
+REQUIRED = {
+    "utterance_id": "unique name, prefixed by the corpus",
+    "corpus": "name of the published collection",
+    "path": "file, relative to the root of its corpus, with forward slashes",
+    "speaker": "who speaks, prefixed by the corpus; empty only where nobody knows",
+    "emotion": "emotion word, canonical spelling (sertk.labels.EMOTIONS)",
+}
+NULLABLE = {
+    "gender": "male or female",
+    "duration": "seconds",
+    "sample_rate": "Hz, as published",
+    "sha256": "of the file's bytes",
+}
+OPTIONAL = {
+    "session": "recording session, for corpora of dialogs",
+    "text": "what is said, or the code of the sentence",
+    "intensity": "normal or strong, or the corpus's own word",
+    "repetition": "which take",
+    "style": "speech, song, improvised or scripted",
+    "language": "ISO 639-1 code",
+    "start": "seconds into the file where the utterance starts",
+    "end": "seconds into the file where it ends",
+    "parent": "utterance_id that this row is an augmented copy of",
+    "augmentation": "recipe that made the copy",
+    "label": "class of the task, after a grouping",
+    "split": "train, val or test",
+    "fold": "the fold in which this row is tested",
+    "val_folds": "the folds in which it is validated, space-separated",
+}
+_NUMBERS = {"duration": "float64", "start": "float64", "end": "float64"}
+_INTEGERS = ("sample_rate", "fold")
+GENDERS = ("male", "female")
+
+
+def read(
+    path: str | Path,
+    *,
+    root: str | Path | None = None,
+    roots: Mapping[str, str | Path] | None = None,
+) -> pd.DataFrame:
+    """Read a manifest file (CSV, UTF-8 with or without a byte-order mark) and check it.
+
+    Args:
+        path: The file.
+        root: Folder of the corpus, for a manifest of one corpus.
+        roots: Corpus name -> folder, for several.
+
+    Raises:
+        ManifestError: If there is no such file, or it breaks the schema.
+
+    Example:
+        >>> import tempfile
+        >>> frame = pd.DataFrame([{"utterance_id": "my_1", "corpus": "my", "path": "a.wav",
+        ...                        "speaker": "my_ann", "emotion": "happy"}])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(frame, Path(folder) / "my.csv")
+        ...     read(Path(folder) / "my.csv")["speaker"].tolist()
+        ['my_ann']
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise ManifestError(
+            f"No manifest at {path}.",
+            "A manifest is a CSV file with one row per utterance.",
+            "Make one with `sertk scan CORPUS --root DIR -o manifest.csv`.",
+        )
+    try:
+        frame = _table(path)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ManifestError(
+            f"{path} is not a CSV table in UTF-8 ({str(error).strip()}).",
+            "A manifest has a header line and commas between its columns.",
+            "Save it as 'CSV UTF-8', or rebuild it with `sertk scan`.",
+        ) from error
+    if len(frame.columns) == 1 and any(mark in frame.columns[0] for mark in ";\t"):
+        raise ManifestError(
+            f"{path} has one column, {frame.columns[0]!r}.",
+            "A manifest separates its columns with commas.",
+            "Save it with commas, or read it as `--corpus table`, which takes any separator.",
+        )
+    frame = _typed(frame, path)
+    frame.attrs["source"] = path.name
+    if root is not None:
+        roots = {corpus: root for corpus in frame.get("corpus", pd.Series(dtype=str)).unique()}
+    if roots:
+        frame.attrs["roots"] = {c: str(Path(r).expanduser()) for c, r in roots.items()}
+    return validate(frame)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Read the cells as they stand; only an empty one is missing."""
+    plain = {"dtype": str, "encoding": "utf-8-sig", "keep_default_na": False, "na_values": [""]}
+    header = pd.read_csv(path, header=None, nrows=1, **plain).iloc[0]  # type: ignore[call-overload]
+    if header.duplicated().any():
+        # pandas would rename the second one, and nobody would look at it
+        raise pd.errors.ParserError(f"two columns are called {header[header.duplicated()].iloc[0]}")
+    frame: pd.DataFrame = pd.read_csv(path, **plain)  # type: ignore[call-overload]
+    if not isinstance(frame.index, pd.RangeIndex):
+        # pandas would take the first columns of longer rows for an index
+        raise pd.errors.ParserError("rows have more cells than the header")
+    if "path" in frame:
+        # what Windows calls a folder; a name with a backslash would be no file elsewhere
+        frame["path"] = frame["path"].str.replace("\\", "/")
+    return frame
+
+
+def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    for column in (*_NUMBERS, *_INTEGERS):
+        if column in frame:
+            numbers = pd.to_numeric(frame[column], errors="coerce")
+            whole = column in _INTEGERS
+            wrong = frame[column].notna() & ~np.isfinite(numbers)
+            if whole:
+                wrong |= frame[column].notna() & (numbers != numbers.round())
+            if wrong.any():
+                cells = [f"{frame[column][row]} in line {row + 2}" for row in frame.index[wrong]]
+                kind = "whole number" if whole else "number"
+                raise ManifestError(
+                    f"Column {column!r} of {path} holds something that is no {kind} "
+                    f"({listing(cells)}).",
+                    f"It takes {kind}s, or nothing.",
+                    "Correct the cells, or empty them.",
+                )
+            frame[column] = numbers.astype("Int64" if whole else "float64")
+    return frame
+
+
+def write(manifest: pd.DataFrame, path: str | Path) -> None:
+    """Check a manifest and write it as CSV, whole or not at all; its folder is made."""
+    path = Path(path).expanduser()
+    validate(manifest)
+    _output.folder(path.parent)
+    with _output.whole(path) as temporary:
+        manifest.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def from_rows(rows: Iterable[Mapping[str, object]], corpus: str, root: Path) -> pd.DataFrame:
+    """Build the manifest of one corpus from the rows a scan found, in order of their paths.
+
+    Columns that every manifest has are added where the rows lack them; a corpus's own columns
+    come last, as they are.
+    """
+    frame = pd.DataFrame(list(rows))
+    frame.insert(0, "corpus", corpus)
+    for column in NULLABLE:
+        if column not in frame:
+            frame[column] = None
+    order = [c for c in (*REQUIRED, *NULLABLE, *OPTIONAL) if c in frame]
+    own = [c for c in frame if c not in order]
+    frame = frame[[*order, *own]].sort_values(["path", "utterance_id"], ignore_index=True)
+    for column in order:
+        if column in _NUMBERS:
+            frame[column] = frame[column].astype("float64")
+        elif column in _INTEGERS:
+            frame[column] = frame[column].astype("Int64")
+        else:
+            frame[column] = frame[column].astype("str")
+    frame.attrs["roots"] = {corpus: str(root)}
+    return validate(frame)
+
+
+def validate(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Check a manifest against the schema, and return it unchanged.
+
+    Raises:
+        ManifestError: If a column is missing, a required cell is empty, an utterance or a file
+            occurs twice, a path leaves its root, or a gender is misspelt. All rows at fault
+            are counted and the first ones named.
+    """
+    missing = [column for column in REQUIRED if column not in manifest]
+    if missing:
+        raise ManifestError(
+            f"The manifest lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} "
+            f"(it has: {', '.join(map(str, manifest.columns))}).",
+            f"Every manifest has {', '.join(REQUIRED)}.",
+            "Rebuild it with `sertk scan`, or read your own table with `--corpus table`.",
+        )
+    if manifest.empty:
+        raise ManifestError(
+            "The manifest has no rows.",
+            "Each row is an utterance, and there must be one.",
+            "Rebuild it with `sertk scan`.",
+        )
+    for column in ("utterance_id", "corpus", "path", "emotion"):
+        blank = manifest[column].isna() | (manifest[column].astype(str).str.strip() == "")
+        _refuse(manifest, blank, f"no {column}", "Fill the cells.")
+    _refuse(
+        manifest,
+        manifest["utterance_id"].duplicated(keep=False),
+        "an utterance_id that occurs twice",
+        "Remove the second rows, or rename them.",
+    )
+    where = [
+        c for c in ("corpus", "path", "start", "end", "parent", "augmentation") if c in manifest
+    ]
+    _refuse(
+        manifest,
+        manifest.duplicated(where, keep=False) & ~_is_copy(manifest),
+        "the same file as another row",
+        "Keep one row per utterance; parts of one file need `start` and `end`.",
+    )
+    _refuse(
+        manifest,
+        ~manifest["path"].map(_stays_inside).astype(bool),
+        "a path that is absolute or leaves the root of its corpus",
+        "Write paths relative to the root, such as Actor_01/a.wav.",
+    )
+    _refuse(
+        manifest,
+        _no_time(manifest),
+        "a start and end that hold no time",
+        "Write seconds from the beginning of the file, end after start; empty is the whole file.",
+    )
+    if "gender" in manifest:
+        known = manifest["gender"].isna() | manifest["gender"].isin(GENDERS)
+        _refuse(
+            manifest, ~known, "a gender that is neither male nor female", "Correct or empty it."
+        )
+    return manifest
+
+
+def _is_copy(manifest: pd.DataFrame) -> pd.Series:
+    if "parent" in manifest:
+        return manifest["parent"].notna()
+    return pd.Series(False, index=manifest.index)
+
+
+def _no_time(manifest: pd.DataFrame) -> pd.Series:
+    """Find rows that start before their file, or end before they start."""
+    nothing = pd.Series(index=manifest.index, dtype="float64")
+    start, end = (manifest.get(column, nothing) for column in ("start", "end"))
+    endless = np.isinf(start) | np.isinf(end)
+    return endless | (start < 0) | (end <= start.fillna(0))
+
+
+def _stays_inside(path: str) -> bool:
+    posix = PurePosixPath(path.replace("\\", "/"))
+    odd = posix.is_absolute() or ".." in posix.parts or path[1:2] == ":" or "\0" in path
+    return not odd and bool(posix.name)
+
+
+def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str) -> None:
+    if at_fault.any():
+        rows = manifest.loc[at_fault]
+        named = [f"{u} ({p})" for u, p in zip(rows.utterance_id, rows.path, strict=True)]
+        raise ManifestError(
+            f"{len(rows)} of {len(manifest)} manifest rows have {what} ({listing(named)}).",
+            "A manifest names each utterance once, and a file below its root.",
+            remedy,
+        )
+
+
+def root_of(manifest: pd.DataFrame, corpus: str) -> Path:
+    """Find the folder of a corpus: from the manifest's attrs, else below `SERTK_CORPORA`.
+
+    Raises:
+        ManifestError: If neither says where it is.
+    """
+    if corpus in manifest.attrs.get("roots", {}):
+        return Path(manifest.attrs["roots"][corpus])
+    home = os.environ.get("SERTK_CORPORA")
+    if home and (Path(home).expanduser() / corpus).is_dir():
+        return Path(home).expanduser() / corpus
+    raise ManifestError(
+        f"Nobody says where the corpus {corpus!r} is (SERTK_CORPORA is {home or 'not set'}).",
+        "Paths in a manifest are relative to the root of their corpus.",
+        f"Pass --root DIR (root= or roots= in Python), or set SERTK_CORPORA to the folder above "
+        f"{corpus}/.",
+    )
+
+
+def paths(manifest: pd.DataFrame) -> list[Path]:
+    """Resolve every row's file against the root of its corpus."""
+    roots = {corpus: root_of(manifest, corpus) for corpus in manifest["corpus"].unique()}
+    return [roots[c] / p for c, p in zip(manifest["corpus"], manifest["path"], strict=True)]
+
+
+def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Put corpora under each other; roots and counts of what was skipped come along.
+
+    Columns that one of them lacks are empty in its rows.
+    """
+    frames = list(manifests)
+    together = pd.concat(
+        [frame.set_axis(frame.columns, axis=1) for frame in frames], ignore_index=True
+    )
+    skipped: Counter[str] = Counter()
+    for frame in frames:
+        skipped.update(frame.attrs.get("skipped", {}))
+    together.attrs = {
+        "roots": {c: r for frame in frames for c, r in frame.attrs.get("roots", {}).items()},
+        "skipped": dict(skipped),
+        "unreadable": [entry for frame in frames for entry in frame.attrs.get("unreadable", ())],
+        "notes": [note for frame in frames for note in frame.attrs.get("notes", ())],
+    }
+    return validate(together)
+
+
+def describe(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Count utterances, speakers, genders and minutes per corpus and emotion.
+
+    Returns:
+        One row per corpus and emotion, with `utterances, speakers, male, female, minutes`.
+    """
+    genders = manifest.get("gender", pd.Series(index=manifest.index, dtype=str))
+    counted = manifest.assign(
+        male=genders == "male",
+        female=genders == "female",
+        minutes=manifest.get("duration", pd.Series(index=manifest.index, dtype=float)) / 60,
+    )
+    return (
+        counted.groupby(["corpus", "emotion"])
+        .agg(
+            utterances=("utterance_id", "size"),
+            speakers=("speaker", "nunique"),
+            male=("male", "sum"),
+            female=("female", "sum"),
+            minutes=("minutes", "sum"),
+        )
+        .reset_index()
+        .round({"minutes": 1})
+    )
+
+
+def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
+    """Keep the rows whose columns hold the wanted values.
+
+    Args:
+        manifest: Any manifest.
+        **wanted: Column name -> one value or a list of values.
+
+    Raises:
+        ManifestError: If a column does not exist, or no row is left.
+
+    Example:
+        >>> frame = pd.DataFrame({"gender": ["male", "female"], "style": ["speech", "song"]})
+        >>> len(select(frame, gender="male", style=["speech", "song"]))
+        1
+    """
+    kept = manifest
+    for column, value in wanted.items():
+        if column not in kept:
+            raise ManifestError(
+                f"The manifest has no column {column!r} to select by.",
+                f"It has: {', '.join(map(str, kept.columns))}.",
+                "Choose one of these.",
+            )
+        values = (
+            [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+        )
+        found = sorted(kept[column].dropna().astype(str).unique())
+        kept = kept[kept[column].astype(str).isin([str(v) for v in values])]
+        if kept.empty:
+            raise ManifestError(
+                f"No row has {column} = {', '.join(map(str, values))}.",
+                f"The values there are: {listing(found, 12) or 'none'}.",
+                "Select one of these, or leave the selection out.",
+            )
+    return kept

@@ -1,0 +1,131 @@
+"""Groupings: every one of them on the published corpora, and on words of one's own."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sertk import labels, manifest
+from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
+
+FOLDER = Path(__file__).parents[1] / "data_manifests"
+
+
+def committed(*names):
+    return manifest.concatenate([manifest.read(FOLDER / f"{name}.csv") for name in names])
+
+
+@pytest.fixture(scope="module")
+def ravdess():
+    return committed("ravdess_speech", "ravdess_song")
+
+
+def counts(labelled):
+    return labelled["label"].value_counts().to_dict()
+
+
+@pytest.mark.parametrize("name", labels.GROUPINGS)
+def test_every_grouping(name):
+    group = labels.GROUPINGS[name]
+    assert set(group.mapping) <= set(labels.EMOTIONS)
+    assert len(group.classes) >= 2
+    assert group.optional <= set(group.classes)
+    every = pd.DataFrame({"emotion": labels.EMOTIONS, "gender": "female"})
+    labelled = labels.apply(every, name)
+    assert labels.classes(labelled) == group.classes
+    assert set(labelled["label"]) == set(group.classes)
+    assert set(labelled.attrs["dropped"]) == set(labels.EMOTIONS) - set(group.mapping)
+    assert labelled.attrs["grouping"] == name
+    assert "label" not in every
+    both = labels.apply(every, name, gender=True)
+    assert labels.classes(both) == [f"{g}_{c}" for g in ("male", "female") for c in group.classes]
+    assert both.attrs["grouping"] == f"{name} x gender"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "emotion8",
+            {
+                **dict.fromkeys(["calm", "happy", "sad", "angry", "fearful"], 376),
+                "neutral": 188,
+                "disgust": 192,
+                "surprised": 192,
+            },
+        ),
+        ("basic5", dict.fromkeys(["calm", "happy", "sad", "angry", "fearful"], 376)),
+        ("valence2", {"positive": 752, "negative": 1128}),
+        ("valence3", {"positive": 376, "neutral": 564, "negative": 1128}),
+        (
+            "merged_negative",
+            {"negative": 1320, "calm": 376, "happy": 376, "neutral": 188, "surprised": 192},
+        ),
+    ],
+)
+def test_ravdess(ravdess, name, expected):
+    labelled = labels.apply(ravdess, name)
+    assert counts(labelled) == expected
+    assert len(labelled) + sum(labelled.attrs["dropped"].values()) == 2452
+    assert labelled.attrs["skipped"] == ravdess.attrs["skipped"]
+
+
+def test_ten_classes(ravdess):
+    ten = labels.apply(ravdess, "basic5", gender=True)
+    assert len(labels.classes(ten)) == 10
+    # 12 women sing, 11 men do (actor 18, who does not, is a woman)
+    assert counts(ten)["male_happy"] == 12 * 16
+    assert counts(ten)["female_happy"] == 12 * 8 + 11 * 8
+
+
+def test_emodb_and_savee_share_seven_emotions():
+    emodb = labels.apply(committed("emodb"), "emotion7")
+    assert "bored" in labels.classes(emodb)
+    assert "surprised" not in labels.classes(emodb)
+    assert counts(emodb)["bored"] == 81
+    savee = labels.apply(committed("savee"), "emotion7")
+    assert "surprised" in labels.classes(savee)
+    assert "bored" not in labels.classes(savee)
+    assert len(labels.classes(labels.apply(committed("emodb", "savee"), "emotion7"))) == 8
+    six = labels.apply(committed("emodb"), "emotion6")
+    assert six.attrs["dropped"] == {"disgust": 46}
+    assert len(labels.classes(six)) == 6
+    moody = labels.apply(committed("emodb"), "moody7")
+    assert counts(moody)["neutral"] == 79 + 81
+    # no EmoDB recording is surprised; the class stays, and a model has an output for it
+    assert "surprised" in labels.classes(moody)
+
+
+def test_excitement_is_merged_or_left_out():
+    frame = pd.DataFrame({"emotion": ["happy", "excited", "angry", "sad", "neutral", "frustrated"]})
+    assert counts(labels.apply(frame, "iemocap4"))["happy"] == 2
+    strict = labels.apply(frame, "iemocap4_strict")
+    assert strict.attrs["dropped"] == {"excited": 1, "frustrated": 1}
+    assert labels.GROUPINGS["iemocap4"].note != labels.GROUPINGS["iemocap4_strict"].note
+
+
+def test_a_mapping_of_your_own(ravdess):
+    mine = labels.apply(ravdess, {"angry": "hot", "happy": "hot", "sad": "cold"})
+    assert labels.classes(mine) == ["hot", "cold"]
+    assert counts(mine) == {"hot": 752, "cold": 376}
+    assert mine.attrs["grouping"] == "own mapping"
+    group = labels.Grouping({"angry": "hot", "sad": "cold", "calm": "cool"}, frozenset({"cool"}))
+    angry = ravdess[ravdess["emotion"].isin(["angry", "sad"])]
+    assert labels.classes(labels.apply(angry, group)) == ["hot", "cold"]
+
+
+def test_errors(ravdess):
+    with pytest.raises(UnknownNameError, match="Did you mean 'valence3'"):
+        labels.apply(ravdess, "valence")
+    with pytest.raises(ManifestError, match=r"None of the 2452 rows .*found: angry, .*takes: Wut"):
+        labels.apply(ravdess, {"Wut": "angry"})
+    unknown = ravdess.assign(gender=None)
+    with pytest.raises(ManifestError, match="2452 of 2452 rows have no gender"):
+        labels.apply(unknown, "emotion8", gender=True)
+    with pytest.raises(ConfigurationError, match=r"no column 'label'.*labels\.apply"):
+        labels.classes(ravdess)
+
+
+def test_classes_of_a_manifest_read_from_a_file(ravdess, tmp_path):
+    manifest.write(labels.apply(ravdess, "valence2"), tmp_path / "m.csv")
+    assert labels.classes(manifest.read(tmp_path / "m.csv")) == ["negative", "positive"]

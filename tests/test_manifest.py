@@ -1,0 +1,217 @@
+"""The manifest: its schema, its file, its roots, and what it refuses."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sertk import manifest
+from sertk.errors import ManifestError
+
+
+def rows(count=4, corpus="my", **columns):
+    return pd.DataFrame(
+        {
+            "utterance_id": [f"{corpus}_{n}" for n in range(count)],
+            "corpus": corpus,
+            "path": [f"Actor_0{n % 2 + 1}/{n}.wav" for n in range(count)],
+            "speaker": [f"{corpus}_{n % 2}" for n in range(count)],
+            "emotion": ["happy", "sad"] * (count // 2),
+            **columns,
+        }
+    )
+
+
+def save(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "m.csv"
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_every_column_has_one_place_and_a_sentence():
+    columns = [*manifest.REQUIRED, *manifest.NULLABLE, *manifest.OPTIONAL]
+    assert len(set(columns)) == len(columns)
+    every = {**manifest.REQUIRED, **manifest.NULLABLE, **manifest.OPTIONAL}
+    assert all(every.values())
+
+
+@pytest.mark.parametrize("column", manifest.REQUIRED)
+def test_a_missing_column_is_named(column):
+    with pytest.raises(ManifestError, match=rf"lacks the column {column} \(it has: .*sertk scan"):
+        manifest.validate(rows().drop(columns=column))
+
+
+def test_all_missing_columns_are_named():
+    with pytest.raises(ManifestError, match="lacks the columns path, emotion "):
+        manifest.validate(rows().drop(columns=["path", "emotion"]))
+
+
+@pytest.mark.parametrize("column", ["utterance_id", "corpus", "path", "emotion"])
+def test_empty_cells(column):
+    frame = rows()
+    frame.loc[2, column] = None
+    with pytest.raises(ManifestError, match=rf"1 of 4 manifest rows have no {column} \("):
+        manifest.validate(frame)
+
+
+def test_a_speaker_may_be_unknown():
+    frame = rows(speaker=None)
+    assert manifest.validate(frame) is frame
+
+
+def test_an_utterance_twice():
+    frame = rows()
+    frame.loc[3, "utterance_id"] = "my_0"
+    with pytest.raises(ManifestError, match=r"2 of 4 .*utterance_id that occurs twice \(my_0"):
+        manifest.validate(frame)
+
+
+def test_a_file_twice():
+    frame = rows()
+    frame.loc[2, "path"] = frame.loc[0, "path"]
+    with pytest.raises(ManifestError, match=r"2 of 4 .*the same file as another row.*`start`"):
+        manifest.validate(frame)
+    # parts of one file, augmented copies, and the same path in another corpus are different
+    manifest.validate(frame.assign(start=[0.0, 0.0, 1.0, 0.0], end=[1.0, 1.0, 2.0, 1.0]))
+    manifest.validate(frame.assign(parent=[None, None, "my_0", None]))
+    manifest.validate(frame.assign(corpus=["my", "my", "other", "my"]))
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/a.wav", "../a.wav", "a/../../b.wav", "C:\\a.wav", "..\\a.wav", "\\\\host\\a.wav"]
+)
+def test_paths_outside_the_root(path):
+    frame = rows()
+    frame.loc[1, "path"] = path
+    with pytest.raises(ManifestError, match="absolute or leaves the root") as caught:
+        manifest.validate(frame)
+    assert f"my_1 ({path})" in str(caught.value)
+
+
+def test_genders():
+    with pytest.raises(ManifestError, match=r"2 of 4 .*neither male nor female"):
+        manifest.validate(rows(gender=["male", "femal", "Female", None]))
+    manifest.validate(rows(gender=["male", "female", None, np.nan]))
+
+
+def test_write_and_read_again(tmp_path):
+    frame = manifest.from_rows(rows().drop(columns="corpus").to_dict("records"), "my", tmp_path)
+    frame.loc[0, ["duration", "sample_rate"]] = [1.25, 16_000]
+    frame["text"] = ["NA", "null", "say \u201ehello, you\u201c", None]
+    manifest.write(frame, tmp_path / "new" / "m.csv")
+    again = manifest.read(tmp_path / "new" / "m.csv", root=tmp_path)
+    pd.testing.assert_frame_equal(again, frame)
+    assert again.attrs["roots"] == {"my": str(tmp_path)}
+    assert again.attrs["source"] == "m.csv"
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["m.csv"]
+
+
+def test_a_broken_manifest_is_not_written(tmp_path):
+    manifest.write(rows(), tmp_path / "m.csv")
+    before = (tmp_path / "m.csv").read_bytes()
+    with pytest.raises(ManifestError, match="no emotion"):
+        manifest.write(rows(emotion=None), tmp_path / "m.csv")
+    assert (tmp_path / "m.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_byte_order_marks(tmp_path, encoding):
+    path = save(tmp_path, rows().to_csv(index=False), encoding)
+    assert len(manifest.read(path)) == 4
+
+
+def test_files_that_are_no_manifest(tmp_path):
+    with pytest.raises(ManifestError, match=r"No manifest at .*absent\.csv.*sertk scan"):
+        manifest.read(tmp_path / "absent.csv")
+    for separator in ";", "\t":
+        path = save(tmp_path, rows().to_csv(index=False, sep=separator))
+        with pytest.raises(ManifestError, match=r"has one column, .*--corpus table"):
+            manifest.read(path)
+    for text, encoding in (
+        ("", "utf-8"),
+        ("a,b\n1,2\n1,2,3\n", "utf-8"),
+        ("a,\u00e4\n", "latin-1"),
+    ):
+        with pytest.raises(ManifestError, match="is not a CSV table in UTF-8"):
+            manifest.read(save(tmp_path, text, encoding))
+    with pytest.raises(ManifestError, match="lacks the columns"):
+        manifest.read(save(tmp_path, "a,b\n1,2\n"))
+    path = save(tmp_path, rows(duration="long").to_csv(index=False))
+    with pytest.raises(ManifestError, match=r"Column 'duration' of .* is no number"):
+        manifest.read(path)
+
+
+def test_from_rows_orders_and_types(tmp_path):
+    given = [
+        {"path": "b.wav", "utterance_id": "x_b", "speaker": None, "emotion": "sad", "mood": 2},
+        {"path": "a.wav", "utterance_id": "x_a", "speaker": "x_1", "emotion": "sad", "mood": 1},
+    ]
+    frame = manifest.from_rows(given, "x", tmp_path)
+    assert frame["path"].tolist() == ["a.wav", "b.wav"]
+    assert list(frame) == [*manifest.REQUIRED, *manifest.NULLABLE, "mood"]
+    assert frame["mood"].tolist() == [1, 2]
+    assert frame["speaker"].isna().tolist() == [False, True]
+    assert frame["duration"].dtype == "float64"
+    assert frame["sample_rate"].dtype == "Int64"
+    assert frame.attrs["roots"] == {"x": str(tmp_path)}
+
+
+def test_where_the_roots_come_from(tmp_path, monkeypatch):
+    monkeypatch.delenv("SERTK_CORPORA", raising=False)
+    frame = rows()
+    with pytest.raises(ManifestError, match=r"'my' is \(SERTK_CORPORA is not set\).*--root DIR"):
+        manifest.paths(frame)
+    monkeypatch.setenv("SERTK_CORPORA", str(tmp_path))
+    with pytest.raises(ManifestError, match=re.escape(f"SERTK_CORPORA is {tmp_path}")):
+        manifest.paths(frame)
+    (tmp_path / "my").mkdir()
+    assert manifest.paths(frame)[0] == tmp_path / "my" / "Actor_01" / "0.wav"
+    frame.attrs["roots"] = {"my": str(tmp_path / "elsewhere")}
+    assert manifest.root_of(frame, "my") == tmp_path / "elsewhere"
+    manifest.write(frame, tmp_path / "m.csv")
+    read = manifest.read(tmp_path / "m.csv", roots={"my": "~/mine", "other": "/o"})
+    assert read.attrs["roots"]["my"].endswith("/mine")
+    assert "~" not in read.attrs["roots"]["my"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SERTK_CORPORA", "~")
+    assert manifest.root_of(manifest.read(tmp_path / "m.csv"), "my") == tmp_path / "my"
+
+
+def test_concatenate():
+    first, second = rows(gender="male"), rows(2, corpus="other", session="s1")
+    first.attrs = {"roots": {"my": "/a"}, "skipped": {"not sound (*.txt)": 2}}
+    second.attrs = {
+        "roots": {"other": "/b"},
+        "skipped": {"not sound (*.txt)": 3, "x": 1},
+        "unreadable": [("a.wav", "cut short")],
+        "notes": ["hm"],
+    }
+    both = manifest.concatenate([first, second])
+    assert len(both) == 6
+    assert both.index.tolist() == list(range(6))
+    assert both.attrs["roots"] == {"my": "/a", "other": "/b"}
+    assert both.attrs["skipped"] == {"not sound (*.txt)": 5, "x": 1}
+    assert both.attrs["unreadable"] == [("a.wav", "cut short")]
+    assert both.attrs["notes"] == ["hm"]
+    assert both["gender"].isna().sum() == 2
+    with pytest.raises(ManifestError, match="utterance_id that occurs twice"):
+        manifest.concatenate([first, first])
+
+
+def test_describe():
+    frame = rows(gender=["male", "female"] * 2, duration=[30.0, 30.0, 90.0, np.nan])
+    table = manifest.describe(frame).set_index("emotion")
+    assert table.loc["happy", ["utterances", "speakers", "male", "female"]].tolist() == [2, 1, 2, 0]
+    assert table["minutes"].to_dict() == {"happy": 2.0, "sad": 0.5}
+    assert manifest.describe(rows())["male"].sum() == 0
+
+
+def test_select():
+    frame = rows(gender=["male", "female"] * 2)
+    assert manifest.select(frame, emotion="happy")["utterance_id"].tolist() == ["my_0", "my_2"]
+    assert len(manifest.select(frame, gender=["male", "female"], speaker="my_1")) == 2
+    with pytest.raises(ManifestError, match=r"no column 'style'.*It has: utterance_id"):
+        manifest.select(frame, style="song")
+    with pytest.raises(ManifestError, match=r"No row has emotion = calm.*happy, sad"):
+        manifest.select(frame, emotion="calm")
