@@ -1,0 +1,197 @@
+"""Fetch archives that anybody may fetch, check them, and unpack them without surprises.
+
+In: the records of a corpus module. Out: its files below a folder, and beside them one small
+hidden list per archive of what was unpacked, by which a second call knows that nothing is to do.
+"""
+
+import json
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from sertk import _output
+from sertk.errors import CorpusError, UnknownNameError, listing
+
+# a zip of 16-bit sound shrinks to a third or so; one that claims a hundredfold is no recording
+_MAX_RATIO = 100
+_UNPACKED_RATIO = 3.5
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One archive of a corpus.
+
+    Args:
+        part: What it holds, in a word.
+        file: Its name.
+        url: Where it is.
+        size: Bytes, where published.
+        md5: Its md5 sum, where published.
+    """
+
+    part: str
+    file: str
+    url: str
+    size: int | None
+    md5: str | None
+
+
+def fetch(
+    archives: Sequence[Archive],
+    to: Path,
+    *,
+    parts: Sequence[str] | None,
+    base_url: str | None,
+    progress: bool,
+) -> Path:
+    """Download and unpack archives into a folder; what is there already is kept."""
+    known = [archive.part for archive in archives]
+    for part in parts or ():
+        if part not in known:
+            raise UnknownNameError("part", part, known)
+    _output.folder(to)
+    for archive in archives:
+        if (parts and archive.part not in parts) or _is_unpacked(archive, to):
+            continue
+        url = f"{base_url.rstrip('/')}/{archive.file}" if base_url else archive.url
+        by_hand = (to / archive.file).exists()
+        if archive.size is not None and not by_hand:
+            _check_space(to, archive.size * (1 + _UNPACKED_RATIO), archive.file)
+        fetched = _retrieve(archive, url, to, progress)
+        unpack(fetched, to, record=_record(archive, to))
+        if not by_hand:
+            fetched.unlink()
+    return to
+
+
+def _record(archive: Archive, to: Path) -> Path:
+    return to / f".{archive.file}.unpacked.json"
+
+
+def _is_unpacked(archive: Archive, to: Path) -> bool:
+    record = _record(archive, to)
+    if not record.is_file():
+        return False
+    try:
+        sizes = json.loads(record.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        return False
+    return all(_has_size(to / name, size) for name, size in sizes.items())
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _check_space(folder: Path, needed: float, what: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise CorpusError(
+            f"{folder} has {free / 1e9:.1f} GB of free space.",
+            f"{what} needs about {needed / 1e9:.1f} GB there to be fetched and unpacked.",
+            "Make room, or choose another folder with --to.",
+        )
+
+
+def _retrieve(archive: Archive, url: str, to: Path, progress: bool) -> Path:
+    """Fetch an archive under its own name; pooch writes to a temporary file until it is whole."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    try:
+        fetched = pooch.retrieve(
+            url,
+            known_hash=f"md5:{archive.md5}" if archive.md5 else None,
+            fname=archive.file,
+            path=to,
+            progressbar=progress,
+        )
+    except ValueError as error:
+        raise CorpusError(
+            f"{url} is not the published {archive.file}: its md5 sum is another one.",
+            f"Expected md5 {archive.md5}.",
+            "Nothing was kept; try again, or fetch it by hand and put it into the folder.",
+        ) from error
+    except (requests.RequestException, OSError) as error:
+        raise CorpusError(
+            f"{url} could not be fetched ({type(error).__name__}: {error}).",
+            "The archive must arrive whole.",
+            f"Nothing was kept; try again, or fetch it by hand and put it into {to}.",
+        ) from error
+    return Path(fetched)
+
+
+def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]:
+    """Unpack a zip file below a folder, through a temporary folder beside its files.
+
+    Args:
+        archive: The zip file.
+        to: Where its tree goes; a file that is there with the right size is kept.
+        record: Where to write the list of files and sizes.
+
+    Returns:
+        The unpacked files.
+
+    Raises:
+        CorpusError: If it is no zip file or damaged, if a name would leave the folder, if it
+            holds a link, or is too large for the disk.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    temporary = to / f".unpacking-{os.getpid()}"
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = [member for member in opened.infolist() if not member.is_dir()]
+            _refuse_unsafe(archive, members)
+            wanted = [m for m in members if not _has_size(to / m.filename, m.file_size)]
+            _check_space(to, sum(member.file_size for member in wanted), archive.name)
+            for member in wanted:
+                opened.extract(member, temporary)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        raise CorpusError(
+            f"{archive} cannot be unpacked ({error}).",
+            "It must be a whole zip file.",
+            "Delete it and fetch it again.",
+        ) from error
+    else:
+        for member in wanted:
+            (to / member.filename).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / member.filename).replace(to / member.filename)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    if record is not None:
+        sizes = {member.filename: member.file_size for member in members}
+        with _output.whole(record) as whole:
+            whole.write_text(json.dumps(sizes, indent=0), encoding="utf-8")
+    return [to / member.filename for member in members]
+
+
+def _refuse_unsafe(archive: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    leaving = [member.filename for member in members if _leaves(member)]
+    if leaving:
+        raise CorpusError(
+            f"{archive} holds {len(leaving)} names that would be written outside the folder or "
+            f"through a link ({listing(leaving)}).",
+            "An archive of recordings holds plain files below its top.",
+            "Nothing was unpacked; do not use this archive.",
+        )
+    size = sum(member.file_size for member in members)
+    if size > _MAX_RATIO * max(archive.stat().st_size, 1):
+        raise CorpusError(
+            f"{archive} would grow to {size / 1e9:.1f} GB, over {_MAX_RATIO} times its size.",
+            "Recordings do not shrink that much.",
+            "Nothing was unpacked; do not use this archive.",
+        )
+
+
+def _leaves(member: zipfile.ZipInfo) -> bool:
+    # orig_filename: ZipInfo.filename has been cleaned of what this looks for on Windows
+    for name in (member.filename, member.orig_filename):
+        windows, posix = PureWindowsPath(name), PurePosixPath(name.replace("\\", "/"))
+        if windows.drive or windows.root or posix.is_absolute() or ".." in posix.parts:
+            return True
+    return stat.S_ISLNK(member.external_attr >> 16)

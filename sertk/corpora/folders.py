@@ -1,0 +1,218 @@
+"""Your own recordings, sorted into folders by emotion and, better, by speaker.
+
+`emotion/a.wav`, `speaker/emotion/a.wav` and `emotion/speaker/a.wav` are told apart by which
+level's names are emotion words; any other order is given as a layout. Licence, citation and
+size: yours. File names mean nothing but what the layout reads from them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from sertk import manifest as manifests
+from sertk.corpora import _files
+from sertk.corpora._download import Archive
+from sertk.corpora._words import Words
+from sertk.errors import ConfigurationError, CorpusError, UnknownNameError, listing
+from sertk.labels import EMOTIONS as EMOTIONS
+
+TITLE = "your own recordings, sorted into folders"
+LICENCE = "yours"
+CITATION = ""
+URL = ""
+SYNTHETIC = False
+DOWNLOADS: tuple[Archive, ...] = ()
+REQUEST = "Pass root= (--root) the folder that holds one folder per emotion or per speaker."
+
+_FIELDS = (
+    "emotion",
+    "speaker",
+    "gender",
+    "session",
+    "text",
+    "intensity",
+    "repetition",
+    "style",
+    "language",
+)
+_NO_SPEAKER = (
+    "Nobody says who speaks: speaker-independent splits will refuse. Sort the files into "
+    "emotion/speaker folders, or pass layout= with a {speaker}."
+)
+
+
+def scan(
+    root: Path,
+    layout: str | None = None,
+    emotions: Mapping[str, str | None] | None = None,
+    corpus: str = "folders",
+) -> pd.DataFrame:
+    """Find recordings and read emotion and speaker from where they lie.
+
+    Args:
+        root: The folder.
+        layout: Path below the root with fields in braces, such as
+            `"{emotion}/{speaker}_*.wav"`; a field takes as little as it can within one name, and
+            `*` is anything within one name. `None` tells the usual orders apart.
+        emotions: Your word -> canonical word, or -> `None` to leave its recordings out. Usual
+            English words such as `anger` need no entry.
+        corpus: What to call the collection; utterances and speakers are prefixed with it.
+
+    Raises:
+        CorpusError: If there is no sound, or the folders do not tell the emotions.
+        ConfigurationError: If the layout is no layout.
+    """
+    words = Words(emotions)
+    files = _files.find(root)
+    skipped: Counter[str] = Counter()
+    sounds = []
+    for path in files:
+        reason = _files.no_sound(path) or _files.unread(path)
+        if reason is None:
+            sounds.append(path)
+        else:
+            skipped[reason] += 1
+    if not sounds:
+        raise _nothing(root, files)
+    if layout is None:
+        fields = dict(zip(sounds, _by_level(root, sounds, words), strict=True))
+    else:
+        fields = _by_layout(root, sounds, layout, skipped)
+    rows = _rows(fields, words, corpus, skipped)
+    manifest = manifests.from_rows(rows, corpus, root)
+    manifest.attrs["skipped"] = dict(sorted(skipped.items()))
+    manifest.attrs["notes"] = [_NO_SPEAKER] if manifest["speaker"].isna().any() else []
+    return manifest
+
+
+def _nothing(root: Path, files: list[PurePosixPath]) -> CorpusError:
+    convertible = [path for path in files if _files.unread(path) and not _files.of_macos(path)]
+    if convertible:
+        first = convertible[0]
+        remedy = f"Convert them: ffmpeg -i '{first.name}' '{first.stem}.wav'"
+    else:
+        remedy = REQUEST
+    return _files.nothing(root, files, "sound", "WAV, FLAC, OGG and MP3 are read.", remedy)
+
+
+def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dict[str, str]]:
+    """Tell which level of folders is the emotion; the other one of two is the speaker."""
+    parents = [path.parts[:-1] for path in sounds]
+    # folders that all files share say nothing, unless they say the emotion of all of them
+    while all(parts and parts[0] == parents[0][0] for parts in parents) and not words.known(
+        parents[0][0]
+    ):
+        parents = [parts[1:] for parts in parents]
+    depths = {len(parts) for parts in parents}
+    levels = [sorted(set(level)) for level in zip(*parents, strict=False)]
+    of_emotion = [n for n, level in enumerate(levels) if all(map(words.known, level))]
+    if depths == {1} and of_emotion == [0]:
+        return [{"emotion": parts[0]} for parts in parents]
+    if depths == {2} and len(of_emotion) == 1:
+        emotion = of_emotion[0]
+        return [{"emotion": parts[emotion], "speaker": parts[1 - emotion]} for parts in parents]
+    wrong = _what_is_wrong(depths, levels, words)
+    raise CorpusError(
+        f"The folders in {root} do not tell the emotions ({wrong}).",
+        "Expected emotion/a.wav, speaker/emotion/a.wav or emotion/speaker/a.wav, with emotion "
+        "words such as angry, happy, sad.",
+        "Translate your words with emotions={'your word': 'angry'} (None leaves one out), or give "
+        "the order with layout='{emotion}/{speaker}_*.wav'.",
+    )
+
+
+def _what_is_wrong(depths: set[int], levels: list[list[str]], words: Words) -> str:
+    if len(depths) > 1:
+        return f"files lie {' and '.join(str(d) for d in sorted(depths))} folders deep"
+    if not levels:
+        return "all files lie in one folder"
+    if len(levels) > 2:
+        return f"they are {len(levels)} deep"
+    nearest = max(levels, key=lambda level: sum(map(words.known, level)))
+    if all(map(words.known, nearest)):
+        return "both levels are emotion words"
+    return f"no emotion words: {listing([name for name in nearest if not words.known(name)])}"
+
+
+def _by_layout(
+    root: Path, sounds: list[PurePosixPath], layout: str, skipped: Counter[str]
+) -> dict[PurePosixPath, dict[str, str]]:
+    pattern = _compile(layout)
+    matches = {path: pattern.fullmatch(str(path)) for path in sounds}
+    fields = {path: match.groupdict() for path, match in matches.items() if match is not None}
+    if not fields:
+        raise CorpusError(
+            f"None of the {len(sounds)} sound files in {root} fits layout={layout!r} "
+            f"(there are: {listing(sounds, 3)}).",
+            "A layout is the path below the root, with {emotion}, {speaker} and * for the rest.",
+            "Write it after one of these files.",
+        )
+    if len(fields) < len(sounds):
+        skipped[f"does not fit the layout {layout}"] += len(sounds) - len(fields)
+    return fields
+
+
+def _compile(layout: str) -> re.Pattern[str]:
+    """Turn a layout into a regular expression for paths below the root."""
+    pieces = re.split(r"(\{[^{}]*\}|\*)", layout.strip("/"))
+    names = [piece[1:-1] for piece in pieces if piece.startswith("{")]
+    for name in names:
+        if name not in _FIELDS:
+            raise UnknownNameError("field of a layout", name, _FIELDS)
+    if names.count("emotion") != 1 or len(set(names)) < len(names):
+        raise ConfigurationError(
+            f"layout={layout!r} has the fields {listing(names) or 'none'}.",
+            "It needs {emotion}, and each field once.",
+            "For example: {emotion}/{speaker}_*.wav",
+        )
+    pattern = "".join(
+        "[^/]*"
+        if piece == "*"
+        else f"(?P<{piece[1:-1]}>[^/]+?)"
+        if piece.startswith("{")
+        else re.escape(piece)
+        for piece in pieces
+    )
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _rows(
+    fields: Mapping[PurePosixPath, Mapping[str, str]],
+    words: Words,
+    corpus: str,
+    skipped: Counter[str],
+) -> list[_files.Row]:
+    unknown = {f["emotion"] for f in fields.values() if not words.known(f["emotion"])}
+    if unknown:
+        raise CorpusError(
+            f"{len(unknown)} unknown emotion words ({listing(sorted(unknown))}).",
+            "An emotion is a canonical word or one that emotions= translates.",
+            "Pass emotions={'your word': 'angry'}, or {'your word': None} to leave one out.",
+        )
+    stems = Counter(str(path.with_suffix("")) for path in fields)
+    rows: list[_files.Row] = []
+    for path, found in fields.items():
+        emotion = words.emotion(found["emotion"])
+        if emotion is None:
+            skipped[f"emotion {found['emotion']} (left out by emotions=)"] += 1
+            continue
+        stem = str(path.with_suffix(""))
+        name = (stem if stems[stem] == 1 else str(path)).replace("/", "_")
+        speaker = found.get("speaker")
+        rows.append(
+            {
+                **found,
+                "utterance_id": f"{corpus}_{name}",
+                "path": str(path),
+                "speaker": f"{corpus}_{speaker}" if speaker else None,
+                "emotion": emotion,
+            }
+        )
+    if not rows:
+        raise CorpusError(
+            "No file is left.", "emotions= leaves all of them out.", "Keep some of the words."
+        )
+    return rows

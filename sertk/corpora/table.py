@@ -1,0 +1,238 @@
+"""Your own recordings, listed in a table: CSV, TSV or Parquet.
+
+Columns `path, speaker, emotion` are required; every other column of a manifest may be there and
+is taken as it is. Text is UTF-8 with or without byte-order mark; commas, semicolons or tabs
+separate. Licence, citation and size: yours. File names mean nothing here: the table says what
+the files hold.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from sertk import audio
+from sertk import manifest as manifests
+from sertk.corpora._download import Archive
+from sertk.corpora._words import Words
+from sertk.errors import CorpusError, listing
+from sertk.labels import EMOTIONS as EMOTIONS
+
+TITLE = "your own recordings, listed in a table"
+LICENCE = "yours"
+CITATION = ""
+URL = ""
+SYNTHETIC = False
+DOWNLOADS: tuple[Archive, ...] = ()
+REQUEST = "Pass root= (--root) a table with the columns path, speaker, emotion, or its folder."
+
+_REQUIRED = ("path", "speaker", "emotion")
+_NUMBERS = ("duration", "sample_rate", "start", "end", "fold")
+_GENDERS = {"m": "male", "f": "female", "man": "male", "woman": "female"}
+_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+
+
+def scan(
+    root: Path | None = None,
+    file: str | Path | None = None,
+    emotions: Mapping[str, str | None] | None = None,
+    corpus: str = "table",
+) -> pd.DataFrame:
+    """Read a table of recordings and check every row of it.
+
+    Args:
+        root: Folder that relative paths start from, by default the table's; or the table itself.
+        file: The table; `None` is the only table in the root.
+        emotions: Your word -> canonical word, or -> `None` to leave its recordings out. Usual
+            English words such as `anger` need no entry.
+        corpus: What to call the collection; utterances and speakers are prefixed with it.
+
+    Raises:
+        CorpusError: If there is no such table, it lacks a column, or rows are wrong; all that is
+            wrong is listed at once.
+    """
+    file, root = _locate(root, file)
+    table = _read(file)
+    missing = [column for column in _REQUIRED if column not in table]
+    if missing or table.empty:
+        raise CorpusError(
+            f"{file} has no column {listing(missing)} (it has: {', '.join(table.columns)})."
+            if missing
+            else f"{file} has no rows.",
+            "A table of recordings has path, speaker and emotion, and a row per utterance.",
+            "Rename or add the columns, or save it again.",
+        )
+    notes = []
+    if "corpus" in table:
+        table = table.drop(columns="corpus")
+        notes.append(f"The column corpus of {file.name} is not used; corpus={corpus!r} is.")
+    words = Words(emotions)
+    table["path"] = [_relative(path, root) for path in table["path"]]
+    problems = _problems(table, root, words)
+    if problems:
+        raise CorpusError(
+            f"{file} cannot be used: {'; '.join(problems)}.",
+            "Each row names one file below the root, who speaks in it, and a known emotion.",
+            "Correct these rows; emotions={'your word': 'angry'} translates a word, and "
+            "{'your word': None} leaves it out.",
+        )
+    return _manifest(table, corpus, root, words, notes)
+
+
+def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
+    """Find the table and the folder that its paths start from."""
+    if file is None and root is not None and root.is_dir():
+        tables = sorted(p for p in root.iterdir() if p.suffix.lower() in _SUFFIXES)
+        if len(tables) != 1:
+            found = f" ({listing([p.name for p in tables])})" if tables else ""
+            raise CorpusError(
+                f"{root} holds {len(tables)} tables{found}.",
+                "One of them lists the recordings.",
+                "Name it with file= (--option file=NAME).",
+            )
+        return tables[0], root
+    if file is None and root is None:
+        raise CorpusError("No table was given.", "A CSV, TSV or Parquet file is needed.", REQUEST)
+    chosen = Path(file if file is not None else str(root)).expanduser()
+    if file is not None and root is not None and (root / chosen).is_file():
+        chosen = root / chosen
+    if not chosen.is_file():
+        raise CorpusError(
+            f"There is no table {chosen}.", "A CSV, TSV or Parquet file is needed.", REQUEST
+        )
+    return chosen, (chosen.parent if file is None or root is None else root)
+
+
+def _read(file: Path) -> pd.DataFrame:
+    if file.suffix.lower() == ".parquet":
+        try:
+            table = pd.read_parquet(file)
+        except ImportError as error:
+            raise CorpusError(
+                f"{file} is a Parquet file, and no reader for it is installed.",
+                "pandas reads Parquet through pyarrow.",
+                "Install it with: pip install pyarrow, or save the table as CSV.",
+            ) from error
+    else:
+        table = _read_text(file)
+    return table.rename(columns=lambda column: str(column).strip().lower())
+
+
+def _read_text(file: Path) -> pd.DataFrame:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        header = text.split("\n", 1)[0]
+        separator = max(",;\t", key=header.count)
+        table = pd.read_csv(
+            io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_values=[""]
+        )
+        if not isinstance(table.index, pd.RangeIndex):
+            # pandas would take the first columns of longer rows for an index
+            raise pd.errors.ParserError("rows have more cells than the header")
+        return table
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise CorpusError(
+            f"{file} is not a table in UTF-8 ({str(error).strip()}).",
+            "It needs a header line, and commas, semicolons or tabs between its columns.",
+            "Save it as 'CSV UTF-8'.",
+        ) from error
+
+
+def _relative(path: object, root: Path) -> str | None:
+    """Write a path relative to the root with forward slashes; outside it, as it came."""
+    if not isinstance(path, str) or not path.strip():
+        return None
+    there = Path(path.strip().replace("\\", "/")).expanduser()
+    if there.is_absolute():
+        for base in (root, root.resolve()):
+            if there.is_relative_to(base):
+                there = there.relative_to(base)
+                break
+    return PurePosixPath(there.as_posix()).as_posix()
+
+
+def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
+    """Name everything that is wrong, each kind once."""
+    problems = []
+
+    def report(what: str, items: object) -> None:
+        found = [str(item) for item in items]  # type: ignore[attr-defined]
+        if found:
+            problems.append(f"{len(found)} {what} ({listing(found)})")
+
+    for column in _REQUIRED:
+        empty = table.index[table[column].isna()]
+        report(f"rows without {column}", [f"line {row + 2}" for row in empty])
+    paths = table["path"].dropna().astype(str)
+    leaving = paths.map(lambda p: PurePosixPath(p).is_absolute() or ".." in p.split("/"))
+    report(f"paths outside {root}", paths[leaving])
+    inside = paths[~leaving]
+    report("files that are not there", [p for p in inside if not (root / p).is_file()])
+    unread = [p for p in inside if Path(p).suffix.lower() not in audio.SUFFIXES]
+    report("files in a format that is not read; convert them: ffmpeg -i IN OUT.wav", unread)
+    place = [c for c in ("path", "start", "end") if c in table]
+    report("rows that name a file again", table.loc[table.duplicated(place), "path"].dropna())
+    emotions = table["emotion"].dropna().astype(str).drop_duplicates()
+    report("unknown emotion words", [word for word in emotions if not words.known(word)])
+    if "utterance_id" in table:
+        again = table["utterance_id"].duplicated() | table["utterance_id"].isna()
+        report("utterance_ids that are empty or occur twice", table.loc[again, "utterance_id"])
+    if "gender" in table:
+        genders = table["gender"].dropna().astype(str).drop_duplicates()
+        report("genders that are neither male nor female", genders[genders.map(_gender).isna()])
+    for column in _NUMBERS:
+        if column in table:
+            given = table[column].dropna()
+            wrong = pd.to_numeric(given, errors="coerce").isna()
+            report(f"cells of {column} that are no number", given[wrong])
+    return problems
+
+
+def _gender(word: object) -> str | None:
+    plain = str(word).strip().lower()
+    plain = _GENDERS.get(plain, plain)
+    return plain if plain in manifests.GENDERS else None
+
+
+def _manifest(
+    table: pd.DataFrame, corpus: str, root: Path, words: Words, notes: list[str]
+) -> pd.DataFrame:
+    """Turn checked rows into a manifest."""
+    skipped: Counter[str] = Counter()
+    translated = table["emotion"].map(words.emotion)
+    for word in table.loc[translated.isna(), "emotion"]:
+        skipped[f"emotion {word} (left out by emotions=)"] += 1
+    table = table.assign(emotion=translated)[translated.notna()].copy()
+    if table.empty:
+        raise CorpusError(
+            "No row is left.", "emotions= leaves all of them out.", "Keep some of the words."
+        )
+    prefix = f"{corpus}_"
+    if "utterance_id" not in table:
+        table["utterance_id"] = _names(table)
+    for column in ("utterance_id", "speaker"):
+        plain = table[column].astype(str).str.strip()
+        table[column] = plain.where(plain.str.startswith(prefix), prefix + plain)
+    if "gender" in table:
+        table["gender"] = table["gender"].map(_gender, na_action="ignore")
+    for column in _NUMBERS:
+        if column in table:
+            table[column] = pd.to_numeric(table[column])
+    rows = [{str(key): cell for key, cell in row.items()} for row in table.to_dict("records")]
+    manifest = manifests.from_rows(rows, corpus, root)
+    manifest.attrs |= {"skipped": dict(skipped), "notes": notes}
+    return manifest
+
+
+def _names(table: pd.DataFrame) -> pd.Series:
+    """Name utterances by their paths, with suffix or times only where these tell them apart."""
+    names = table["path"].map(lambda path: PurePosixPath(path).with_suffix("").as_posix())
+    names = names.where(~names.duplicated(keep=False), table["path"]).str.replace("/", "_")
+    for column in ("start", "end"):
+        if column in table:
+            names = names.where(
+                ~names.duplicated(keep=False), names + "_" + table[column].astype(str)
+            )
+    return names

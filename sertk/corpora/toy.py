@@ -1,0 +1,173 @@
+"""The toy corpus: synthetic voices, made here, for tests, tutorials and the first five minutes.
+
+Nobody speaks in it and no score on it says anything about people. Eight voices (odd: low, even:
+high) say two nonsense sentences in eight emotions, in two intensities (neutral: one), twice:
+480 clips of one to two seconds, 16 kHz, 16 bit, made in seconds. Emotion moves pitch, tempo, level
+and voice quality by amounts that overlap between voices and takes, so that it can be learnt
+across voices, though not perfectly.
+
+Licence: none needed. File names are those of RAVDESS: `Actor_03/03-01-05-02-01-02-03.wav`.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+import soundfile
+from tqdm import tqdm
+
+from sertk import _output, _seeding
+from sertk.corpora import _files, _voice, ravdess
+from sertk.corpora._download import Archive
+from sertk.errors import ConfigurationError, CorpusError, listing
+
+TITLE = "the toy corpus"
+LICENCE = "none needed: synthetic"
+CITATION = "Made by sertk; no recordings of people."
+URL = ""
+EMOTIONS = ravdess.EMOTIONS
+SYNTHETIC = True
+DOWNLOADS: tuple[Archive, ...] = ()
+REQUEST = "It is made on the first use: sertk.corpora.scan('toy')."
+
+# raise it whenever the sound changes: folders of older versions are made anew
+VERSION = 1
+_SEED = 20_000
+_STRENGTH = {"01": 0.7, "02": 1.2}  # of normal and strong intensity
+_MARK = "toy.json"
+_README = """This is the toy corpus of sertk: synthetic sound, made by a small formant synthesiser.
+Nobody speaks in these files. They are for trying things out; no score on them says anything
+about emotions in real voices. The names of the files follow RAVDESS. Delete the folder at any
+time: it is made again when it is needed.
+"""
+
+
+def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.DataFrame:
+    """Find the clips, and make them first where they are missing.
+
+    Args:
+        root: A folder of their own; `None` is `sertk/toy` in the user's cache folder.
+        speakers: How many voices, 1 to 24.
+        takes: How often each voice says each sentence in each way, 1 or 2.
+
+    Raises:
+        CorpusError: If the folder holds something else.
+    """
+    if not (1 <= speakers <= 24 and takes in (1, 2)):
+        raise ConfigurationError(
+            f"The toy corpus got speakers={speakers}, takes={takes}.",
+            "It has 1 to 24 speakers and 1 or 2 takes.",
+            "Choose numbers in these ranges.",
+        )
+    settings = {"version": VERSION, "speakers": speakers, "takes": takes}
+    root = _default_root(settings) if root is None else root
+    if not _is_complete(root, settings):
+        _refuse_foreign(root)
+        with _output.into(root):
+            _make(root, settings)
+    return _files.gather(
+        root,
+        _parse,
+        corpus="toy",
+        title="toy corpus",
+        example="Actor_01/03-01-05-01-02-01-01.wav",
+        remedy="Delete the folder; the next scan makes it again.",
+    )
+
+
+def _parse(path: PurePosixPath) -> _files.Row | str:
+    row = ravdess.parse(path, corpus="toy")
+    if isinstance(row, str):
+        return row
+    row.pop("language")
+    return {**row, "text": _voice.SENTENCES[path.stem.split("-")[4]]}
+
+
+def _default_root(settings: dict[str, int]) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    usual = settings["speakers"] == 8 and settings["takes"] == 2
+    return cache / "sertk" / ("toy" if usual else f"toy_{settings['speakers']}x{settings['takes']}")
+
+
+def _is_complete(root: Path, settings: dict[str, int]) -> bool:
+    """Tell whether the folder holds every clip of these settings, made by this version."""
+    mark = root / _MARK
+    return (
+        mark.is_file()
+        and mark.read_text(encoding="utf-8") == json.dumps(settings)
+        and all((root / name).is_file() for name, *_ in _plan(settings))
+    )
+
+
+def _refuse_foreign(root: Path) -> None:
+    """Keep a folder that is not ours: making the corpus replaces the whole folder."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return
+    if root.is_dir() and (root / _MARK).is_file():
+        planned = {name for name, *_ in _plan({"speakers": 24, "takes": 2})}
+        found = [str(path) for path in _files.find(root) if not _files.of_macos(path)]
+        foreign = [name for name in found if name not in {*planned, _MARK, "README.txt"}]
+    else:
+        foreign = [root.name]
+    if foreign:
+        raise CorpusError(
+            f"{root} holds something else than the toy corpus ({listing(foreign)}).",
+            "The toy corpus is made in a folder of its own.",
+            "Choose a folder that does not exist yet, or leave root out.",
+        )
+
+
+def _plan(settings: dict[str, int]) -> Iterator[tuple[str, int, str, str, str]]:
+    """Name every clip, with speaker, emotion, intensity and sentence."""
+    for actor in range(1, settings["speakers"] + 1):
+        for code, emotion in enumerate(EMOTIONS, 1):
+            for intensity in ("01", "02") if emotion != "neutral" else ("01",):
+                for sentence in _voice.SENTENCES:
+                    for take in range(1, settings["takes"] + 1):
+                        name = f"03-01-{code:02}-{intensity}-{sentence}-{take:02}-{actor:02}.wav"
+                        yield f"Actor_{actor:02}/{name}", actor, emotion, intensity, sentence
+
+
+def _make(root: Path, settings: dict[str, int]) -> None:
+    """Synthesise every clip beside the folder, and put it in its place when it is whole."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+    try:
+        _synthesise(temporary, settings)
+        (temporary / "README.txt").write_text(_README, encoding="utf-8")
+        (temporary / _MARK).write_text(json.dumps(settings), encoding="utf-8")
+        temporary.chmod(0o755)
+        if root.exists():
+            shutil.rmtree(root)
+        temporary.rename(root)
+    except OSError:
+        # another process may have put its own, equal one there in the meantime
+        if not _is_complete(root, settings):
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _synthesise(folder: Path, settings: dict[str, int]) -> None:
+    voices = {
+        actor: _voice.speaker(_generator("speaker", actor), female=actor % 2 == 0)
+        for actor in range(1, settings["speakers"] + 1)
+    }
+    for actor in voices:
+        (folder / f"Actor_{actor:02}").mkdir()
+    plan = list(_plan(settings))
+    for name, actor, emotion, intensity, sentence in tqdm(
+        plan, desc="making the toy corpus", unit="file", delay=2.0, leave=False
+    ):
+        strength = _STRENGTH[intensity]
+        waveform = _voice.say(voices[actor], emotion, sentence, strength, _generator(name))
+        soundfile.write(folder / name, waveform, _voice.SAMPLE_RATE, subtype="PCM_16")
+
+
+def _generator(*parts: object) -> np.random.Generator:
+    return np.random.default_rng(_seeding.derive(_SEED, VERSION, *parts))

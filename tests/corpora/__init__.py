@@ -1,0 +1,1 @@
+"""The corpora family, one file per corpus, and what all of them owe."""

@@ -1,0 +1,160 @@
+"""What every corpus owes: its facts, and an error that says what was found and what to do."""
+
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from sertk import corpora, labels, manifest
+from sertk.corpora._download import Archive
+from sertk.errors import ConfigurationError, CorpusError, UnknownNameError
+from tests.corpora import trees
+
+MADE = ("toy",)  # makes its folder where there is none
+OWN = ("table", "folders", "toy")  # collections of one's own: no paper to cite, nowhere to ask
+
+
+@pytest.mark.parametrize("name", corpora.names())
+def test_facts_are_there(name):
+    module = corpora.load(name)
+    assert module.TITLE
+    assert module.LICENCE
+    assert isinstance(module.SYNTHETIC, bool)
+    assert set(module.EMOTIONS) <= set(labels.EMOTIONS)
+    assert all(isinstance(archive, Archive) for archive in module.DOWNLOADS)
+    assert bool(module.DOWNLOADS) != bool(module.REQUEST)
+    assert "licence" in module.__doc__.lower()
+    assert "file names" in module.__doc__.lower()
+    if name not in OWN:
+        assert "Citation" in module.__doc__
+        assert re.search(r"\((19|20)\d\d\)", module.CITATION)
+        assert module.URL.startswith("http")
+        assert re.search(r"Size: [\d,]+ ", module.__doc__)
+
+
+def test_only_the_toy_corpus_is_synthetic():
+    assert [n for n in corpora.names() if corpora.load(n).SYNTHETIC] == ["toy"]
+
+
+@pytest.mark.parametrize("name", [n for n in corpora.names() if n not in MADE])
+def test_an_empty_folder_is_named(name, tmp_path):
+    with pytest.raises(CorpusError, match=re.escape(str(tmp_path))) as caught:
+        corpora.scan(name, tmp_path)
+    assert str(caught.value).count(". ") >= 2
+
+
+@pytest.mark.parametrize("name", corpora.names())
+def test_a_wrong_folder_is_named_and_kept(name, tmp_path):
+    trees.text(tmp_path / "holiday.mp4")
+    trees.text(tmp_path / "notes.docx")
+    with pytest.raises(CorpusError, match=re.escape(str(tmp_path))):
+        corpora.scan(name, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["holiday.mp4", "notes.docx"]
+
+
+@pytest.mark.parametrize("name", ["ravdess", "emodb", "savee", "iemocap", "folders"])
+def test_what_was_found_instead_is_counted(name, tmp_path):
+    trees.text(tmp_path / "a.mp4")
+    trees.text(tmp_path / "b.mp4")
+    with pytest.raises(CorpusError, match=r"found 2 \*\.mp4, 0 \*\.wav"):
+        corpora.scan(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ravdess", "emodb", "savee", "iemocap", "folders"])
+def test_a_missing_folder_and_a_file_are_told_apart(name, tmp_path):
+    with pytest.raises(CorpusError, match=r"There is no folder .*nowhere"):
+        corpora.scan(name, tmp_path / "nowhere")
+    archive = trees.text(tmp_path / "archive.zip")
+    with pytest.raises(CorpusError, match=r"archive\.zip is a file.*Unpack it"):
+        corpora.scan(name, archive)
+
+
+def test_the_root_comes_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.delenv("SERTK_CORPORA", raising=False)
+    with pytest.raises(CorpusError, match=r"SERTK_CORPORA is not set.*sertk download emodb"):
+        corpora.scan("emodb")
+    monkeypatch.setenv("SERTK_CORPORA", str(tmp_path))
+    with pytest.raises(CorpusError, match=r"without a folder savee.*Register at"):
+        corpora.scan("savee")
+    trees.sounds(tmp_path / "emodb", "wav/03a01Fa.wav")
+    found = corpora.scan("emodb")
+    assert found["path"].tolist() == ["wav/03a01Fa.wav"]
+    assert found.attrs["roots"] == {"emodb": str(tmp_path / "emodb")}
+
+
+def test_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    trees.sounds(tmp_path / "speech", "03a01Fa.wav")
+    assert len(corpora.scan("emodb", "~/speech")) == 1
+
+
+def test_unknown_names_and_options(tmp_path):
+    with pytest.raises(UnknownNameError, match=r"Unknown corpus 'ravdes'\. Did you mean 'ravdess'"):
+        corpora.scan("ravdes", tmp_path)
+    with pytest.raises(UnknownNameError, match="Did you mean 'style'"):
+        corpora.scan("ravdess", tmp_path, styl="song")
+    with pytest.raises(ConfigurationError, match=r"It takes none\. Leave it out"):
+        corpora.scan("emodb", tmp_path, style="song")
+
+
+def test_a_function_of_your_own_is_a_corpus(tmp_path):
+    def mine(root, word="happy"):
+        rows = [
+            {
+                "utterance_id": f"mine_{p.stem}",
+                "path": p.name,
+                "speaker": "mine_me",
+                "emotion": word,
+            }
+            for p in root.glob("*.wav")
+        ]
+        return manifest.from_rows(rows, "mine", root)
+
+    trees.sounds(tmp_path, "a.wav", "b.wav")
+    found = corpora.scan(mine, tmp_path, word="sad", hash_files=True)
+    assert found["emotion"].tolist() == ["sad", "sad"]
+    assert found["duration"].tolist() == [0.05, 0.05]
+    assert found["sample_rate"].tolist() == [16_000, 16_000]
+    assert found["sha256"].str.len().tolist() == [64, 64]
+    with pytest.raises(UnknownNameError, match="Unknown option of mine 'wort'"):
+        corpora.scan(mine, tmp_path, wort="sad")
+
+
+def test_damaged_files_stay_and_are_named(tmp_path):
+    trees.sounds(tmp_path, "wav/03a01Fa.wav")
+    trees.text(tmp_path / "wav/03a01Nc.wav", "version https://git-lfs.github.com/spec/v1\n")
+    found = corpora.scan("emodb", tmp_path)
+    assert found["duration"].isna().tolist() == [False, True]
+    assert found["sample_rate"].isna().tolist() == [False, True]
+    ((path, reason),) = found.attrs["unreadable"]
+    assert path == "wav/03a01Nc.wav"
+    assert "git lfs pull" in reason
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    trees.sounds(tmp_path / "elsewhere", "03a01Fa.wav")
+    (tmp_path / "emodb").mkdir()
+    (tmp_path / "emodb" / "wav").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "emodb")
+    assert corpora.scan("emodb", tmp_path / "emodb")["path"].tolist() == ["wav/03a01Fa.wav"]
+
+
+def test_every_manifest_can_be_written_and_read(tmp_path):
+    trees.sounds(tmp_path / "emodb", "wav/03a01Fa.wav", "wav/08a01Wa.wav")
+    found = corpora.scan("emodb", tmp_path / "emodb")
+    manifest.write(found, tmp_path / "emodb.csv")
+    again = manifest.read(tmp_path / "emodb.csv", root=tmp_path / "emodb")
+    shared = [c for c in found if c != "age"]
+    pd.testing.assert_frame_equal(found[shared], again[shared])
+    assert manifest.paths(again) == manifest.paths(found)
+
+
+def test_listing_the_names_is_cheap():
+    code = (
+        "import sys; from sertk import corpora; corpora.names(); "
+        "print([m for m in ('numpy', 'pandas', 'scipy', 'soundfile', 'pooch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

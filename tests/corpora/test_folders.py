@@ -1,0 +1,102 @@
+"""Your own recordings in folders."""
+
+import pytest
+
+from sertk import corpora
+from sertk.errors import ConfigurationError, CorpusError, UnknownNameError
+from tests.corpora import trees
+
+
+def facts(found):
+    return list(zip(found["path"], found["speaker"], found["emotion"], strict=True))
+
+
+@pytest.mark.parametrize("top", ["", "data/all/"])
+def test_a_folder_per_emotion(tmp_path, top):
+    trees.sounds(tmp_path, f"{top}Anger/a.wav", f"{top}happiness/a.flac", f"{top}boredom/b.ogg")
+    found = corpora.scan("folders", tmp_path)
+    assert sorted(found["emotion"]) == ["angry", "bored", "happy"]
+    assert found["speaker"].isna().all()
+    assert "speaker-independent splits will refuse" in found.attrs["notes"][0]
+    assert found["duration"].notna().all()
+
+
+def test_speaker_then_emotion_and_the_other_way(tmp_path):
+    trees.sounds(tmp_path / "one", "ann/fear/a.wav", "ann/disgusted/a.wav", "ben/surprise/a.wav")
+    trees.sounds(tmp_path / "two", "fear/ann/a.wav", "disgusted/ann/a.wav", "surprise/ben/a.wav")
+    expected = {
+        ("folders_ann", "fearful"),
+        ("folders_ann", "disgust"),
+        ("folders_ben", "surprised"),
+    }
+    for root in (tmp_path / "one", tmp_path / "two"):
+        found = corpora.scan("folders", root)
+        assert {(speaker, emotion) for _, speaker, emotion in facts(found)} == expected
+        assert found.attrs["notes"] == []
+
+
+def test_words_of_your_own(tmp_path):
+    trees.sounds(tmp_path, "wut/a.wav", "sadness/a.wav", "trash/a.wav")
+    with pytest.raises(
+        CorpusError, match=r"no emotion words: trash, wut\).*emotions=\{'your word'"
+    ):
+        corpora.scan("folders", tmp_path)
+    found = corpora.scan("folders", tmp_path, emotions={"Wut": "angry", "trash": None}, corpus="my")
+    assert found["utterance_id"].tolist() == ["my_sadness_a", "my_wut_a"]
+    assert found["emotion"].tolist() == ["sad", "angry"]
+    assert found.attrs["skipped"] == {"emotion trash (left out by emotions=)": 1}
+    with pytest.raises(CorpusError, match="leaves all of them out"):
+        corpora.scan("folders", tmp_path, emotions=dict.fromkeys(("wut", "sadness", "trash"), None))
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["a.wav", "b.wav"], "all files lie in one folder"),
+        (["happy/a.wav", "sad/ann/a.wav"], "files lie 1 and 2 folders deep"),
+        (["happy/sad/a.wav", "angry/calm/b.wav"], "both levels are emotion words"),
+        (["x/happy/1/a.wav", "y/sad/2/a.wav"], "they are 3 deep"),
+    ],
+)
+def test_folders_that_do_not_tell(tmp_path, paths, message):
+    trees.sounds(tmp_path, *paths)
+    with pytest.raises(CorpusError, match=rf"do not tell the emotions \({message}\).*layout="):
+        corpora.scan("folders", tmp_path)
+
+
+def test_layout(tmp_path):
+    trees.sounds(tmp_path, "anger/ann_1.wav", "anger/ben_1_b.wav", "joy/ann_1.WAV", "joy/odd.wav")
+    found = corpora.scan("folders", tmp_path, layout="{emotion}/{speaker}_*.wav")
+    assert facts(found) == [
+        ("anger/ann_1.wav", "folders_ann", "angry"),
+        ("anger/ben_1_b.wav", "folders_ben", "angry"),
+        ("joy/ann_1.WAV", "folders_ann", "happy"),
+    ]
+    assert found.attrs["skipped"] == {"does not fit the layout {emotion}/{speaker}_*.wav": 1}
+    only_names = corpora.scan(
+        "folders", tmp_path, layout="*/{emotion}_*.*", emotions={"ann": "sad", "ben": "happy"}
+    )
+    assert only_names["speaker"].isna().all()
+
+
+def test_layout_errors(tmp_path):
+    trees.sounds(tmp_path, "anger/ann_1.wav", "zorn/ann_1.wav")
+    with pytest.raises(UnknownNameError, match=r"field of a layout 'speker'\. Did you mean 'spe"):
+        corpora.scan("folders", tmp_path, layout="{emotion}/{speker}.wav")
+    with pytest.raises(ConfigurationError, match=r"It needs \{emotion\}"):
+        corpora.scan("folders", tmp_path, layout="{speaker}/*.wav")
+    with pytest.raises(CorpusError, match=r"None of the 2 sound files .*there are: anger/ann_1\.w"):
+        corpora.scan("folders", tmp_path, layout="{emotion}/{speaker}-*.wav")
+    with pytest.raises(CorpusError, match=r"1 unknown emotion words \(zorn\)"):
+        corpora.scan("folders", tmp_path, layout="{emotion}/{speaker}_*.wav")
+
+
+def test_formats_that_are_not_read(tmp_path):
+    trees.text(tmp_path / "happy/my voice.m4a")
+    trees.text(tmp_path / "happy/._a.wav")
+    with pytest.raises(CorpusError, match=r"1 \*\.m4a, 0 \*\.wav.*ffmpeg -i 'my voice\.m4a' 'my v"):
+        corpora.scan("folders", tmp_path)
+    trees.sounds(tmp_path, "happy/a.wav", "happy/a.flac")
+    found = corpora.scan("folders", tmp_path)
+    assert found["utterance_id"].tolist() == ["folders_happy_a.flac", "folders_happy_a.wav"]
+    assert found.attrs["skipped"] == {"macOS metadata (._ files)": 1, "not read here (*.m4a)": 1}

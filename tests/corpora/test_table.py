@@ -1,0 +1,191 @@
+"""Your own recordings in a table: what people write, and what is told them when it is wrong."""
+
+import builtins
+import importlib.util
+import re
+
+import pandas as pd
+import pytest
+
+from sertk import corpora
+from sertk.errors import CorpusError
+from tests.corpora import trees
+
+ROWS = "path,speaker,emotion\nann/a.wav,ann,angry\nann/b.wav,ann,Happiness\nben/a.wav,ben,SAD\n"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return trees.sounds(tmp_path / "mine", "ann/a.wav", "ann/b.wav", "ben/a.wav")
+
+
+def test_words_ids_and_speakers(root):
+    trees.text(root / "list.csv", ROWS)
+    found = corpora.scan("table", root)
+    assert found["utterance_id"].tolist() == ["table_ann_a", "table_ann_b", "table_ben_a"]
+    assert found["speaker"].tolist() == ["table_ann", "table_ann", "table_ben"]
+    assert found["emotion"].tolist() == ["angry", "happy", "sad"]
+    assert found["duration"].tolist() == [0.05] * 3
+    assert found.attrs["roots"] == {"table": str(root)}
+    assert found.attrs["notes"] == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_separators_and_byte_order_marks(root, separator, encoding):
+    (root / "list.csv").write_text(ROWS.replace(",", separator), encoding=encoding)
+    assert len(corpora.scan("table", root)) == 3
+
+
+def test_windows_wrote_it(root):
+    rows = ROWS.replace("/", "\\").replace("path", " Path ").replace("\n", "\r\n")
+    (root / "list.csv").write_bytes(rows.encode("utf-8-sig"))
+    assert corpora.scan("table", root)["path"].tolist() == ["ann/a.wav", "ann/b.wav", "ben/a.wav"]
+
+
+def test_where_the_table_can_be(root, tmp_path, monkeypatch):
+    table = trees.text(root / "list.csv", ROWS)
+    apart = trees.text(tmp_path / "apart.tsv", ROWS.replace(",", "\t"))
+    calls = [
+        {"root": table},
+        {"file": table},
+        {"root": root, "file": "list.csv"},
+        {"root": root, "file": apart},
+    ]
+    found = [corpora.scan("table", **call) for call in calls]
+    for one in found:
+        pd.testing.assert_frame_equal(one, found[0])
+        assert one.attrs["roots"] == {"table": str(root)}
+    monkeypatch.delenv("SERTK_CORPORA", raising=False)
+    with pytest.raises(CorpusError, match=r"No table was given.*path, speaker, emotion"):
+        corpora.scan("table")
+    with pytest.raises(CorpusError, match=r"There is no table .*absent\.csv"):
+        corpora.scan("table", root, file="absent.csv")
+    trees.text(root / "other.csv", ROWS)
+    with pytest.raises(CorpusError, match=r"holds 2 tables \(list\.csv, other\.csv\).*file="):
+        corpora.scan("table", root)
+
+
+def test_absolute_paths_below_the_root_become_relative(root):
+    rows = ROWS.replace("ann/a.wav", str(root / "ann/a.wav"))
+    trees.text(root / "list.csv", rows)
+    assert corpora.scan("table", root)["path"][0] == "ann/a.wav"
+
+
+def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
+    outside = trees.sound(tmp_path / "outside.wav")
+    trees.text(root / "ann/c.m4a")
+    rows = [
+        "path,speaker,emotion,gender,duration",
+        "ann/a.wav,ann,angry,female,1.5",
+        "ann/a.wav,ann,angry,female,1.5",
+        "ann/z.wav,ann,hangry,woman,1.5",
+        f"{outside},ann,sad,femal,long",
+        "../outside.wav,ann,sad,female,",
+        "ann/c.m4a,ann,sad,female,",
+        "ben/a.wav,,sad,male,",
+        ",ben,,male,",
+    ]
+    trees.text(root / "list.csv", "\n".join(rows) + "\n")
+    with pytest.raises(CorpusError, match=re.escape(str(root / "list.csv"))) as caught:
+        corpora.scan("table", root)
+    message = str(caught.value)
+    for part in (
+        "1 rows without path (line 9)",
+        "1 rows without speaker (line 8)",
+        "1 rows without emotion (line 9)",
+        "2 paths outside",
+        "1 files that are not there (ann/z.wav)",
+        "1 files in a format that is not read; convert them: ffmpeg -i IN OUT.wav (ann/c.m4a)",
+        "1 rows that name a file again (ann/a.wav)",
+        "1 unknown emotion words (hangry)",
+        "1 genders that are neither male nor female (femal)",
+        "1 cells of duration that are no number (long)",
+        "Correct these rows; emotions=",
+    ):
+        assert part in message
+
+
+def test_words_of_your_own(root):
+    trees.text(root / "list.csv", ROWS.replace("angry", "Wut").replace("SAD", "unklar"))
+    with pytest.raises(CorpusError, match=r"2 unknown emotion words \(Wut, unklar\)"):
+        corpora.scan("table", root)
+    found = corpora.scan("table", root, emotions={"wut": "angry", "unklar": None})
+    assert found["emotion"].tolist() == ["angry", "happy"]
+    assert found.attrs["skipped"] == {"emotion unklar (left out by emotions=)": 1}
+    with pytest.raises(CorpusError, match=r"leaves all of them out"):
+        corpora.scan("table", root, emotions={"wut": None, "unklar": None, "happiness": None})
+
+
+def test_optional_columns_come_along(root):
+    rows = [
+        "path,speaker,emotion,utterance_id,gender,session,mood,corpus",
+        "ann/a.wav,ann,angry,one,F,s1,7,old",
+        "ben/a.wav,mine_ben,sad,mine_two,Male,s1,,old",
+    ]
+    trees.text(root / "list.csv", "\n".join(rows))
+    found = corpora.scan("table", root, corpus="mine")
+    assert found["utterance_id"].tolist() == ["mine_one", "mine_two"]
+    assert found["speaker"].tolist() == ["mine_ann", "mine_ben"]
+    assert found["gender"].tolist() == ["female", "male"]
+    assert found["session"].tolist() == ["s1", "s1"]
+    assert found["mood"].tolist()[0] == "7"
+    assert set(found["corpus"]) == {"mine"}
+    assert "corpus='mine'" in found.attrs["notes"][0]
+
+
+def test_segments_of_one_file(tmp_path):
+    trees.sound(tmp_path / "talk.wav", seconds=1.0)
+    trees.text(
+        tmp_path / "list.csv",
+        "path,speaker,emotion,start,end\ntalk.wav,a,sad,0,0.25\ntalk.wav,a,happy,0.25,\n",
+    )
+    found = corpora.scan("table", tmp_path)
+    assert found["duration"].tolist() == [0.25, 0.75]
+    assert found["utterance_id"].is_unique
+
+
+def test_files_that_differ_in_suffix_only(tmp_path):
+    trees.sounds(tmp_path, "a.wav", "a.flac")
+    trees.text(tmp_path / "list.csv", "path,speaker,emotion\na.wav,x,sad\na.flac,x,sad\n")
+    assert corpora.scan("table", tmp_path)["utterance_id"].tolist() == [
+        "table_a.flac",
+        "table_a.wav",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not a table in UTF-8"),
+        (b"path,speaker\na.wav,x\n", r"has no column emotion \(it has: path, speaker\)"),
+        (b"path,speaker,emotion\n", "has no rows"),
+        ("path,speaker,emotion\n\u00e4.wav,x,sad\n".encode("latin-1"), "Save it as 'CSV UTF-8'"),
+        (b"path,speaker,emotion\na.wav,x,sad,y,z\nb.wav,x,sad,y\n", "more cells than the header"),
+    ],
+)
+def test_tables_that_are_none(tmp_path, content, message):
+    (tmp_path / "list.csv").write_bytes(content)
+    with pytest.raises(CorpusError, match=message):
+        corpora.scan("table", tmp_path)
+
+
+def test_parquet_needs_a_reader(root, monkeypatch):
+    trees.text(root / "list.parquet", "PAR1")
+    plain = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.split(".")[0] in ("pyarrow", "fastparquet"):
+            raise ImportError(name)
+        return plain(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(CorpusError, match="pip install pyarrow"):
+        corpora.scan("table", root)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pyarrow"), reason="pyarrow is not installed")
+def test_parquet(root):
+    table = pd.DataFrame([row.split(",") for row in ROWS.splitlines()[1:]])
+    table.set_axis(["path", "speaker", "emotion"], axis=1).to_parquet(root / "list.parquet")
+    assert corpora.scan("table", root)["emotion"].tolist() == ["angry", "happy", "sad"]
