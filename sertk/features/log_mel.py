@@ -1,0 +1,115 @@
+"""Log-mel: the energy in mel bands over time, in dB. The default feature.
+
+In: a waveform. Out: `(frames, n_mels)`, absolute dB (re full-scale power 1), floor -100 dB.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sertk.errors import ConfigurationError
+from sertk.features import _spectrum
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Compute a log-mel spectrogram, equal to librosa's.
+
+    Slaney mel scale and area normalisation, periodic Hann window, frames centred with zero
+    padding. `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` gives the
+    same numbers.
+
+    Args:
+        n_mels: Number of mel bands.
+        n_fft: DFT size in samples.
+        hop_length: Samples from frame to frame.
+        win_length: Window in samples, zero-padded to `n_fft`; `None` is `n_fft`.
+        fmin: Lowest frequency in Hz.
+        fmax: Highest frequency in Hz; `None` is half the sample rate.
+        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+
+    Raises:
+        ConfigurationError: If a value is out of range.
+
+    Example:
+        >>> LogMel(n_mels=40)(np.zeros(16_000, "float32")).shape
+        (63, 40)
+    """
+
+    n_mels: int = 64
+    n_fft: int = 512
+    hop_length: int = 256
+    win_length: int | None = None
+    fmin: float = 0.0
+    fmax: float | None = None
+    sample_rate: int = 16_000
+
+    def __post_init__(self) -> None:
+        positive = (self.n_mels, self.n_fft, self.hop_length, self.sample_rate)
+        top = self.fmax if self.fmax is not None else self.sample_rate / 2
+        window = self.win_length if self.win_length is not None else self.n_fft
+        if (
+            min(positive) < 1
+            or self.n_fft % 2
+            or self.n_mels > self.n_fft // 2 + 1
+            or self.hop_length > self.n_fft
+            or not 0 < window <= self.n_fft
+            or not 0 <= self.fmin < top
+        ):
+            raise ConfigurationError(
+                f"{self}.",
+                "Sizes must be positive, n_fft even, win_length and hop_length at most n_fft, "
+                "n_mels at most n_fft / 2 + 1, fmin below fmax.",
+                "The defaults suit speech at 16 kHz.",
+            )
+        if top > self.sample_rate / 2:
+            raise ConfigurationError(
+                f"fmax={self.fmax} Hz at a sample rate of {self.sample_rate} Hz.",
+                "No frequency above half the sample rate exists.",
+                f"Use fmax={self.sample_rate // 2} or less.",
+            )
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the feature of a waveform.
+
+        Args:
+            waveform: shape (samples,), float32, full scale at +-1.
+
+        Returns:
+            shape (1 + samples // hop_length, n_mels), float32, dB.
+        """
+        power = _spectrum.power_spectrum(
+            _spectrum.checked(waveform), self.n_fft, self.hop_length, self.win_length or self.n_fft
+        )
+        mel = _spectrum.mel_matrix(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
+        return _spectrum.to_db(power @ mel)
+
+    def layer(self) -> Any:
+        """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_mels)."""
+        from sertk import frontend
+
+        return frontend.LogMelSpectrogram(
+            self.n_mels, self.n_fft, self.hop_length, self.win_length,
+            self.fmin, self.fmax, self.sample_rate, name="logmel",
+        )  # fmt: skip
+
+    @property
+    def source(self) -> "LogMel":
+        return self
+
+    def frames(self, samples: int) -> int:
+        """Count the frames of a waveform of so many samples."""
+        return 1 + samples // self.hop_length
+
+    def shape(self, frames: int) -> tuple[int, ...]:
+        """Tell the shape of a finished clip of so many frames."""
+        return (frames, self.n_mels)
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Leave a referenced clip as it is: the log-mel is the feature."""
+        return clip
+
+    def finish_layers(self) -> list[Any]:
+        """Add no layer after the clip is cut and referenced."""
+        return []

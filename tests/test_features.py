@@ -1,0 +1,124 @@
+"""Features against librosa, and their layers against their numpy form."""
+
+import librosa
+import numpy as np
+import pytest
+
+from sertk import features
+from sertk.errors import AudioError, ConfigurationError, UnknownNameError
+from sertk.features import LogMel, Mfcc
+
+
+def voice(seconds=1.5, sample_rate=16_000, seed=0):
+    """A gliding harmonic tone over noise, with a silent end."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    phase = 2 * np.pi * np.cumsum(120 + 60 * np.sin(3 * time)) / sample_rate
+    wave = sum(np.sin(k * phase) / k for k in range(1, 20)) * (time < 0.8 * seconds)
+    return (0.1 * wave + 1e-3 * generator.normal(size=len(time))).astype(np.float32)
+
+
+def within_80_db(reference):
+    return reference > reference.max() - 80
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        LogMel(),
+        LogMel(n_mels=40, n_fft=1024, hop_length=160, win_length=400),
+        LogMel(fmin=50, fmax=4000),
+    ],
+)
+def test_log_mel_is_librosas(feature):
+    wave = voice()
+    mel = librosa.feature.melspectrogram(
+        y=wave, sr=16_000, n_fft=feature.n_fft, hop_length=feature.hop_length, fmin=feature.fmin,
+        win_length=feature.win_length, n_mels=feature.n_mels, fmax=feature.fmax,
+    )  # fmt: skip
+    expected = librosa.power_to_db(mel, top_db=None).T
+    given = feature(wave)
+    loud = within_80_db(expected)
+    assert given.dtype == np.float32
+    np.testing.assert_allclose(given[loud], expected[loud], atol=1e-3)
+
+
+@pytest.mark.parametrize("deltas", [0, 1, 2])
+def test_mfcc_is_librosas(deltas):
+    wave = voice()
+    static = librosa.feature.mfcc(
+        y=wave, sr=16_000, n_fft=512, hop_length=256, n_mels=64, n_mfcc=13
+    )
+    parts = [static, *(librosa.feature.delta(static, order=k) for k in range(1, deltas + 1))]
+    np.testing.assert_allclose(Mfcc(deltas=deltas)(wave), np.concatenate(parts).T, atol=1e-3)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", features.names())
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_the_layer_gives_the_same_numbers(name, rate):
+    feature = features.get(name, sample_rate=rate)
+    waves = np.stack([voice(seed=1), 0.01 * voice(seed=2)])
+    in_graph = np.asarray(feature.layer()(waves))
+    for wave, given in zip(waves, in_graph, strict=True):
+        expected = feature(wave)
+        if name == "log_mel":
+            loud = within_80_db(expected)
+            given, expected = given[loud], expected[loud]
+        np.testing.assert_allclose(given, expected, atol=1e-3)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", features.names())
+def test_the_layer_survives_saving(name, tmp_path):
+    import keras
+
+    inputs = keras.Input((None,))
+    model = keras.Model(inputs, features.get(name).layer()(inputs))
+    model.save(tmp_path / "front.keras")
+    again = keras.saving.load_model(tmp_path / "front.keras", safe_mode=True)
+    wave = voice()[None]
+    np.testing.assert_array_equal(model.predict(wave, verbose=0), again.predict(wave, verbose=0))
+
+
+@pytest.mark.parametrize("name", features.names())
+def test_conformance(name):
+    feature = features.get(name)
+    wave = voice(seconds=1.0)
+    out = feature(wave)
+    assert out.dtype == np.float32
+    assert out.shape == feature.shape(feature.frames(len(wave)))
+    assert np.isfinite(feature(np.zeros(8000, np.float32))).all()
+    assert features.get(**features.to_dict(feature)) == feature
+    assert hash(feature) == hash(features.get(name))
+    np.testing.assert_array_equal(out, feature(wave.astype(np.float64)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((2, 100), np.float32), np.zeros(0, np.float32), np.zeros(100, np.int16)]
+)
+def test_what_is_no_waveform_is_refused(wrong):
+    with pytest.raises(AudioError, match="one mono waveform"):
+        LogMel()(wrong)
+
+
+def test_too_short_for_deltas():
+    with pytest.raises(AudioError, match="Deltas of width 9 need at least 9"):
+        Mfcc()(np.ones(500, np.float32))
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"n_mels": 0}, {"win_length": 600}, {"fmin": 9000.0}, {"fmax": 9000.0}]
+)
+def test_parameters_out_of_range(parameters):
+    with pytest.raises(ConfigurationError):
+        LogMel(**parameters)
+
+
+def test_unknown_feature_and_parameter():
+    with pytest.raises(UnknownNameError, match="Did you mean 'log_mel'"):
+        features.get("logmel")
+    with pytest.raises(UnknownNameError, match="Unknown log_mel parameter 'n_mel'"):
+        features.get("log_mel", n_mel=40)
+    with pytest.raises(ConfigurationError, match="n_mfcc=70 of n_mels=64"):
+        Mfcc(n_mfcc=70)
