@@ -1,0 +1,163 @@
+"""From a file to a clip: the one frozen object that training, prediction and export share.
+
+In: a path or a waveform. Out: an absolute spectrum (what the cache keeps), and clips of a fixed
+number of frames cut from it. The reference to the clip's own maximum and the floor come after
+the cut, in numpy (`finish`) or in the graph (`layers`), with the same numbers.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sertk import _arguments, audio, features
+from sertk.audio import LOWEST_RATE
+from sertk.errors import ConfigurationError
+from sertk.features.log_mel import LogMel
+
+_HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
+PADDING_DB = -1000.0  # absolute dB; far below any sound, so that it becomes the floor
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Say how a recording becomes the input of a model.
+
+    Args:
+        feature: A feature such as `sertk.features.LogMel()`, or the name of one.
+        sample_rate: Everything is resampled to it, in Hz.
+        clip_seconds: Length of a clip. Shorter utterances are padded with silence, longer ones
+            are cut at random places in training and into several clips in evaluation.
+        trim_db: Cut the ends that are so many dB below the loudest frame; `None` keeps them.
+        floor_db: Decibels below the clip's maximum at which everything is floored.
+
+    Raises:
+        ConfigurationError: If a value is out of range.
+
+    Example:
+        >>> prep = Preprocessing(LogMel(n_mels=40), clip_seconds=2.0)
+        >>> prep.clip_shape, prep.input_shape
+        ((126, 40), (126, 40))
+    """
+
+    feature: Any = field(default_factory=LogMel)
+    sample_rate: int = 16_000
+    clip_seconds: float = 3.0
+    trim_db: float | None = 40.0
+    floor_db: float = 80.0
+
+    def __post_init__(self) -> None:
+        feature = features.get(self.feature) if isinstance(self.feature, str) else self.feature
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
+        _arguments.check(
+            type(self), given, owner="Preprocessing", kind="preprocessing setting", known=given
+        )
+        bad = [f"{name}={value}" for name, value in given.items() if not _in_range(name, value)]
+        if bad:
+            raise ConfigurationError(
+                f"Preprocessing got {', '.join(bad)}.",
+                "Rates, lengths and levels are positive numbers; sample_rate lies between "
+                f"{LOWEST_RATE} and {_HIGHEST_RATE} Hz, clip_seconds up to {_LONGEST_CLIP}.",
+                "The defaults are 16000 Hz, 3.0 s, trim_db 40 and floor_db 80.",
+            )
+        # the preprocessing resamples, so its rate is the feature's
+        bound = dataclasses.replace(feature, sample_rate=self.sample_rate)
+        object.__setattr__(self, "feature", bound)
+
+    def load(
+        self, path: str | Path, start: float | None = None, end: float | None = None
+    ) -> np.ndarray:
+        """Read a file, mix it down, resample and trim it.
+
+        Returns:
+            The waveform, shape (samples,), float32.
+
+        Raises:
+            AudioError: If the file cannot be read.
+        """
+        waveform, _ = audio.read(path, sample_rate=self.sample_rate, start=start, end=end)
+        return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)
+
+    def extract(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
+        return self.feature.source(waveform)
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames in a clip."""
+        return self.feature.source.frames(round(self.clip_seconds * self.sample_rate))
+
+    @property
+    def clip_shape(self) -> tuple[int, ...]:
+        """Shape of a clip as it is cut: (frames, bins of the absolute spectrum)."""
+        return self.feature.source.shape(self.clip_frames)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of a finished clip, which is the input shape of a network."""
+        return self.feature.shape(self.clip_frames)
+
+    def cut(self, spectrum: np.ndarray, start: int, out: np.ndarray) -> None:
+        """Copy the clip that starts at a frame into `out`; padding fills what has no sound.
+
+        Args:
+            spectrum: shape (frames, bins), absolute dB.
+            start: First frame; negative to put silence before the utterance.
+            out: shape `clip_shape`, written in place.
+        """
+        begin, end = max(start, 0), min(start + len(out), len(spectrum))
+        out[: begin - start] = PADDING_DB
+        out[begin - start : end - start] = spectrum[begin:end]
+        out[end - start :] = PADDING_DB
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Reference a cut clip to its maximum, floor it, and compute the feature.
+
+        Args:
+            clip: shape `clip_shape`, absolute dB.
+
+        Returns:
+            shape `input_shape`, float32.
+        """
+        relative = np.maximum(clip - clip.max(), np.float32(-self.floor_db))
+        return self.feature.finish(relative)
+
+    def layers(self) -> list[Any]:
+        """Build the Keras layers that do what `finish` does, on (batch, *clip_shape)."""
+        from sertk import frontend
+
+        return [frontend.ClipReference(self.floor_db), *self.feature.finish_layers()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Record every setting, for run.json."""
+        flat = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**flat, "feature": features.to_dict(self.feature)}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
+        """Rebuild the object that `to_dict` recorded."""
+        feature = dict(record["feature"])
+        return cls(**{**record, "feature": features.get(feature.pop("name"), **feature)})
+
+    @property
+    def spectrum_key(self) -> str:
+        """Name what the cache keeps; settings that act after the cut do not change it."""
+        record = {
+            "feature": features.to_dict(self.feature.source),
+            "sample_rate": self.sample_rate,
+            "trim_db": self.trim_db,
+        }
+        text = json.dumps(record, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _in_range(name: str, value: float | None) -> bool:
+    if value is None:
+        return name == "trim_db"
+    low = LOWEST_RATE if name == "sample_rate" else 0
+    high = {"sample_rate": _HIGHEST_RATE, "clip_seconds": _LONGEST_CLIP}.get(name, np.inf)
+    return value > 0 and low <= value <= high

@@ -1,0 +1,96 @@
+"""Clips: the same numbers in numpy and in the graph, padding that is silence, a stable record."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sertk import features, segments
+from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.preprocessing import PADDING_DB, Preprocessing
+from tests.test_features import voice
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", features.names())
+@pytest.mark.parametrize("gain", [1.0, 1e-3])
+def test_the_graph_finishes_a_clip_as_numpy_does(name, gain):
+    prep = Preprocessing(features.get(name), clip_seconds=2.0)
+    clip = np.empty(prep.clip_shape, np.float32)
+    prep.cut(prep.extract(gain * voice()), -7, clip)
+    loud = np.zeros_like(clip)  # a loud neighbour in the batch must not matter
+    x = np.stack([clip, loud])
+    for layer in prep.layers():
+        x = layer(x)
+    assert tuple(x.shape[1:]) == prep.input_shape
+    np.testing.assert_allclose(np.asarray(x)[0], prep.finish(clip), atol=1e-3)
+
+
+def test_padding_becomes_the_floor_even_beside_a_very_quiet_voice():
+    prep = Preprocessing("log_mel", clip_seconds=2.0)
+    clip = np.empty(prep.clip_shape, np.float32)
+    prep.cut(prep.extract(1e-4 * voice(seconds=1.0)), 0, clip)
+    done = prep.finish(clip)
+    assert (clip[-1] == PADDING_DB).all()
+    assert (done[-1] == -80).all()
+    assert done.max() == 0
+
+
+@pytest.mark.parametrize(("start", "first"), [(0, 0), (3, 3), (-4, -4), (60, 60)])
+def test_cut_copies_the_right_frames(start, first):
+    prep = Preprocessing("log_mel", clip_seconds=0.5)
+    spectrum = np.repeat(np.arange(70, dtype=np.float32)[:, None], 64, axis=1)
+    clip = np.empty(prep.clip_shape, np.float32)
+    prep.cut(spectrum, start, clip)
+    wanted = np.arange(first, first + len(clip), dtype=float)
+    wanted[(wanted < 0) | (wanted >= 70)] = PADDING_DB
+    np.testing.assert_array_equal(clip[:, 0], wanted)
+
+
+def test_the_rate_of_the_feature_is_the_preprocessings():
+    assert Preprocessing("mfcc", sample_rate=44_100).feature.sample_rate == 44_100
+
+
+@pytest.mark.parametrize("name", features.names())
+def test_the_record_rebuilds_it(name):
+    prep = Preprocessing(features.get(name, n_mels=48), clip_seconds=1.5, trim_db=None)
+    assert Preprocessing.from_dict(json.loads(json.dumps(prep.to_dict()))) == prep
+
+
+def test_the_key_names_the_spectrum_and_nothing_after_it():
+    key = Preprocessing("log_mel").spectrum_key
+    assert Preprocessing("log_mel", clip_seconds=1.0, floor_db=60).spectrum_key == key
+    assert Preprocessing("mfcc").spectrum_key == key  # shares the log-mel
+    assert Preprocessing("log_mel", trim_db=30).spectrum_key != key
+    assert Preprocessing(features.LogMel(n_mels=40)).spectrum_key != key
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"clip_seconds": 0}, {"sample_rate": -1}, {"trim_db": -5}, {"floor_db": 0}]
+)
+def test_values_out_of_range(wrong):
+    with pytest.raises(ConfigurationError, match=r"positive numbers"):
+        Preprocessing(**wrong)
+
+
+@pytest.mark.parametrize("frames", [1, 50, 100, 101, 199, 250, 1000])
+def test_clips_cover_every_frame_with_the_fewest(frames):
+    starts = segments.starts(frames, 100)
+    covered = {k for s in starts for k in range(s, s + 100)}
+    assert set(range(frames)) <= covered
+    assert len(starts) == max(1, -(-frames // 100))
+    if frames > 100:
+        assert starts[0] == 0
+        assert starts[-1] == frames - 100
+
+
+def test_combinations_of_clips():
+    shares = np.array([[0.8, 0.2], [0.4, 0.6], [0.5, 0.5]])
+    np.testing.assert_allclose(segments.combine(shares, [2, 1])[0], [0.6, 0.4])
+    logs = np.sqrt(shares[0] * shares[1])
+    np.testing.assert_allclose(segments.combine(shares, [2, 1], "mean_log")[0], logs / logs.sum())
+    np.testing.assert_allclose(
+        segments.combine(shares, [2, 1], "max")[0], np.array([0.8, 0.6]) / 1.4
+    )
+    with pytest.raises(UnknownNameError, match="Did you mean 'mean'"):
+        segments.combine(shares, [2, 1], "meen")
