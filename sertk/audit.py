@@ -1,0 +1,212 @@
+"""Look for leaks: what the test set shares with training or validation.
+
+In: a manifest with `split`, or with `fold` and `val_folds`. Out: an `Audit`, whose findings name
+the rows. A finding of severity `leak` makes the score mean something else than it says; a `note`
+is worth knowing.
+"""
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from sertk import audio, splits
+from sertk import manifest as manifests
+from sertk.errors import AudioError, listing
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One leak or note, with the utterances it is about."""
+
+    kind: str
+    severity: str
+    message: str
+    rows: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        findings: Leaks first.
+        checked: What was looked at, in words.
+    """
+
+    findings: list[Finding]
+    checked: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no leak."""
+        return all(f.severity != "leak" for f in self.findings)
+
+    def frame(self) -> pd.DataFrame:
+        """One row per finding and utterance: `kind, severity, message, utterance_id`."""
+        rows = [
+            (f.kind, f.severity, f.message, utterance)
+            for f in self.findings
+            for utterance in f.rows
+        ]
+        return pd.DataFrame(rows, columns=["kind", "severity", "message", "utterance_id"])
+
+    def records(self) -> list[dict[str, object]]:
+        """The findings for run.json: `kind, severity, message, rows` (a count)."""
+        return [
+            {"kind": f.kind, "severity": f.severity, "message": f.message, "rows": len(f.rows)}
+            for f in self.findings
+        ]
+
+    def __str__(self) -> str:
+        lines = [f"{f.severity}: {f.message}" for f in self.findings]
+        return "\n".join([f"Checked {self.checked}.", *(lines or ["Nothing found."])])
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f"<li><b>{f.severity}</b> {html.escape(f.message)}</li>" for f in self.findings
+        )
+        listed = items or "<li>Nothing found.</li>"
+        return f"<p>Checked {html.escape(self.checked)}.</p><ul>{listed}</ul>"
+
+
+def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
+    """Find shared speakers, identical sound and copies across splits, and val that is test.
+
+    Args:
+        manifest: Rows with `split`, or with `fold` and `val_folds`; with neither, only
+            duplicates are looked for.
+        listen: Decode every file and compare the samples, which finds copies under another
+            name, header or format; without it files are compared by `sha256` where known.
+
+    Returns:
+        The findings; `audit(...).ok` says whether there is no leak.
+
+    Raises:
+        AudioError: If files are to be heard, and not one can be.
+
+    Example:
+        >>> frame = pd.DataFrame({"utterance_id": ["a", "b"], "corpus": "x", "path": ["a", "b"],
+        ...                       "speaker": ["ann", "ann"], "emotion": "sad",
+        ...                       "split": ["train", "test"]})
+        >>> print(audit(frame))
+        Checked 2 utterances, 1 division, by name.
+        leak: 1 speaker in both train and test: ann (2 utterances).
+    """
+    sound = _sound(manifest, listen)
+    views: list[tuple[int | None, pd.DataFrame]] = []
+    if "fold" in manifest:
+        views = [(k, splits.in_fold(manifest, k)) for k in splits.folds(manifest)]
+    elif "split" in manifest:
+        views = [(None, manifest)]
+    found = [finding for fold, view in views for finding in _leaks(view, sound, fold)]
+    found += _notes(manifest, sound, divided=bool(views))
+    if listen and sound.isna().any():
+        words = "files could not be heard, so nobody can tell what they repeat"
+        found.append(_named("unheard", words, manifest[sound.isna()], "note"))
+    how = "by their samples" if listen else "by sha256" if sound.notna().any() else "by name"
+    division = (
+        "1 division" if len(views) == 1 else f"{len(views)} folds" if views else "no division"
+    )
+    found.sort(key=lambda finding: finding.severity)
+    return Audit(found, f"{len(manifest)} utterances, {division}, {how}")
+
+
+def _sound(manifest: pd.DataFrame, listen: bool) -> pd.Series:
+    """Name what each row sounds like: a hash, or nothing where it is not known."""
+    if not listen:
+        sha = manifest.get("sha256", pd.Series(None, index=manifest.index, dtype=object))
+        return sha.where(sha.isna(), sha.astype(str) + _part(manifest))
+    names: list[str | None] = []
+    reasons = []
+    for path in manifests.paths(manifest):
+        try:
+            names.append(audio.content_hash(path))
+        except AudioError as error:
+            names.append(None)
+            reasons.append(str(error))
+    if len(reasons) == len(manifest):
+        raise AudioError(
+            f"None of the {len(manifest)} files could be heard, the first because: {reasons[0]}"
+        )
+    return pd.Series(names, index=manifest.index, dtype=object)
+
+
+def _part(manifest: pd.DataFrame) -> pd.Series:
+    """Name the stretch of a file that a row is, or nothing for a whole file."""
+    if "start" not in manifest:
+        return pd.Series("", index=manifest.index)
+    return " " + manifest["start"].astype(str) + "-" + manifest["end"].astype(str)
+
+
+def _leaks(view: pd.DataFrame, sound: pd.Series, fold: int | None) -> Iterator[Finding]:
+    name = "" if fold is None else f"fold {fold}, "
+    for (a, b), speakers in splits.shared_speakers(view).items():
+        rows = view[view["speaker"].isin(speakers) & view["split"].isin([a, b])]
+        noun = "speaker" if len(speakers) == 1 else "speakers"
+        yield Finding(
+            "shared speakers",
+            "leak",
+            f"{name}{len(speakers)} {noun} in both {a} and {b}: {listing(speakers)} "
+            f"({len(rows)} utterances).",
+            rows["utterance_id"].tolist(),
+        )
+    if "parent" in view:
+        home = dict(zip(view["utterance_id"], view["split"], strict=True))
+        parent = view["parent"].map(home)
+        across = view[view["parent"].notna() & (parent != view["split"])]
+        evaluated = view[view["parent"].notna() & (view["split"] != "train")]
+        if len(across):
+            yield _named("augmented copies", f"{name}augmented copies stand in another split than "
+                         "their originals", across)  # fmt: skip
+        elif len(evaluated):
+            yield _named("augmented copies", f"{name}augmented copies are validated or tested on",
+                         evaluated)  # fmt: skip
+    alike = {
+        "identical sound": sound,
+        "identical utterances": view["corpus"] + "/" + view["path"] + _part(view),
+    }
+    originals = view["parent"].isna() if "parent" in view else pd.Series(True, index=view.index)
+    for kind, key in alike.items():
+        known = view[key.notna() & originals].assign(key=key)
+        spread = known.groupby("key")["split"].transform("nunique") > 1
+        if spread.any():
+            yield _named(kind, f"{name}{kind} in more than one split", known[spread])
+    if fold is not None:
+        both = (view["split"] == "test") & splits.validates(view, fold)
+        if both.any():
+            yield _named(
+                "val == test", f"{name}utterances both validate and are tested", view[both]
+            )
+
+
+def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterator[Finding]:
+    if manifest["speaker"].isna().any():
+        unknown = manifest[manifest["speaker"].isna()]
+        yield Finding(
+            "unknown speakers",
+            "leak" if divided else "note",
+            f"{len(unknown)} utterances name no speaker, so nobody can tell whether speakers are "
+            "kept apart.",
+            unknown["utterance_id"].tolist(),
+        )
+    originals = manifest[manifest["parent"].isna()] if "parent" in manifest else manifest
+    key = sound.reindex(originals.index)
+    twice = originals[key.notna() & key.duplicated(keep=False)]
+    if len(twice):
+        yield _named("repeated sound", "the same sound stands under several names", twice, "note")
+    scripted = manifest[manifest.get("style", pd.Series("", manifest.index)) == "scripted"]
+    if "text" in scripted:
+        texts = scripted.dropna(subset=["text"])
+        spoken = texts.groupby("text")["speaker"].transform("nunique") > 1
+        if spoken.any():
+            words = (
+                "scripted texts are spoken by several speakers, so words may give the emotion away"
+            )
+            yield _named("repeated texts", words, texts[spoken], "note")
+
+
+def _named(kind: str, message: str, rows: pd.DataFrame, severity: str = "leak") -> Finding:
+    ids = rows["utterance_id"].tolist()
+    return Finding(kind, severity, f"{message}: {listing(ids)} ({len(ids)} rows).", ids)

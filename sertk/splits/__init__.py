@@ -1,0 +1,77 @@
+"""Protocols: who is trained on, who is validated on, who is tested.
+
+In: a manifest. Out: a copy with `split` (one division), or with `fold` and `val_folds` (a
+cross-validation), and `attrs["protocol"]`, which says in words what was done. Every protocol here
+keeps speakers apart but `random`, which is marked leaky wherever its scores appear.
+"""
+
+import inspect
+from collections.abc import Callable
+
+import pandas as pd
+
+from sertk import _arguments
+from sertk.errors import UnknownNameError
+from sertk.splits.protocols import (
+    by_session,
+    by_speaker,
+    leave_one_speaker_out,
+    random,
+    speaker_folds,
+)
+from sertk.splits.published_folds import PUBLISHED, published
+from sertk.splits.views import (
+    SPLITS,
+    check,
+    folds,
+    in_fold,
+    protocol,
+    shared_speakers,
+    validates,
+)
+
+__all__ = [
+    "PROTOCOLS",
+    "PUBLISHED",
+    "SPLITS",
+    "by_session",
+    "by_speaker",
+    "check",
+    "folds",
+    "in_fold",
+    "leave_one_speaker_out",
+    "make",
+    "protocol",
+    "published",
+    "random",
+    "shared_speakers",
+    "speaker_folds",
+    "validates",
+]
+
+PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {
+    "by_speaker": by_speaker,
+    "loso": leave_one_speaker_out,
+    "speaker_folds": speaker_folds,
+    "by_session": by_session,
+    "random": random,
+}
+
+
+def make(manifest: pd.DataFrame, protocol: str, **options: object) -> pd.DataFrame:
+    """Apply a protocol by name: one of `PROTOCOLS`, or folds of `PUBLISHED`.
+
+    Raises:
+        UnknownNameError: If there is no protocol of that name, or it takes no such option.
+        ConfigurationError: If an option is of another kind, or the folds take none.
+    """
+    if protocol not in PROTOCOLS and protocol not in PUBLISHED:
+        raise UnknownNameError("protocol", protocol, [*PROTOCOLS, *PUBLISHED])
+    function = PROTOCOLS.get(protocol, published)
+    known = list(inspect.signature(function).parameters)[1:] if protocol in PROTOCOLS else []
+    _arguments.check(
+        function, options, owner=f"The protocol {protocol}", kind=f"{protocol} option", known=known
+    )
+    if protocol in PUBLISHED:
+        return published(manifest, protocol)
+    return function(manifest, **options)

@@ -1,0 +1,265 @@
+"""Protocols that work on any corpus: by speaker, leave one out, folds, sessions, and random."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import numpy as np
+import pandas as pd
+
+from sertk import _seeding
+from sertk.errors import SplitError, listing
+from sertk.splits._divided import cross, divided, speakers_of
+
+_FEWEST = 3
+_MORE_SPEAKERS = (
+    "Add recordings of other people: three speakers are the least, one to learn from, one to "
+    "select on and one to test."
+)
+
+
+def by_speaker(
+    manifest: pd.DataFrame,
+    *,
+    val: int | Sequence[str] = 4,
+    test: int | Sequence[str] = 4,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Divide by speaker into train, val and test; nobody is heard in two of them.
+
+    Speakers are drawn alternating between genders, so that each part has both where it can.
+
+    Args:
+        manifest: Rows with `speaker`.
+        val: How many speakers validate, or which ones.
+        test: How many speakers are tested, or which ones.
+        seed: For the draw.
+
+    Raises:
+        SplitError: If a speaker is unknown, named twice, or too few are left to train on.
+
+    Example:
+        >>> frame = pd.DataFrame({"speaker": list("aabbcc"), "gender": ["male"] * 6})
+        >>> parts = by_speaker(frame, val=1, test=1)
+        >>> sorted(parts.groupby("split")["speaker"].nunique().to_dict().items())
+        [('test', 1), ('train', 1), ('val', 1)]
+    """
+    order = _drawn(manifest, seed)
+    chosen: dict[str, list[str]] = {}
+    for split, wanted in (("test", test), ("val", val)):
+        taken = [s for speakers in chosen.values() for s in speakers]
+        free = [s for s in order if s not in taken]
+        chosen[split] = free[:wanted] if isinstance(wanted, int) else _named(free, wanted, split)
+    left = len(order) - len(chosen["val"]) - len(chosen["test"])
+    short = [
+        s
+        for s, n in (("val", val), ("test", test))
+        if isinstance(n, int) and not 0 < n <= len(chosen[s])
+    ]
+    if left < 1 or short or not chosen["val"] or not chosen["test"]:
+        raise SplitError(
+            f"{_speakers(len(order))} ({listing(order)}) cannot give {val} for validation, {test} "
+            "for test and at least one for training.",
+            "Every part needs speakers of its own, one at least.",
+            "Ask for other numbers (--val 1 --test 1), or cross-validate (`sertk cv`)."
+            if len(order) > _FEWEST - 1
+            else _MORE_SPEAKERS,
+        )
+    part_of = {s: part for part, speakers in chosen.items() for s in speakers}
+    words = (
+        f"{left} speakers train, {len(chosen['val'])} others validate, "
+        f"{len(chosen['test'])} others are tested; test speakers are never heard in training"
+    )
+    return divided(
+        manifest, "by_speaker", words, split=manifest["speaker"].map(part_of).fillna("train")
+    )
+
+
+def leave_one_speaker_out(manifest: pd.DataFrame, *, val: int = 1) -> pd.DataFrame:
+    """Test every speaker once, trained on the others; the next `val` speakers validate.
+
+    Speakers follow each other alternating between genders, so that with `val=2` both validate.
+
+    Raises:
+        SplitError: If there are too few speakers.
+
+    Example:
+        >>> frame = pd.DataFrame({"speaker": list("abcd"), "gender": ["male", "female"] * 2})
+        >>> leave_one_speaker_out(frame)["fold"].nunique()
+        4
+    """
+    order = _alternating(manifest, speakers_of(manifest))
+    return _rotate(manifest, [[s] for s in order], val, "loso", "leave one speaker out")
+
+
+def speaker_folds(
+    manifest: pd.DataFrame, *, folds: int = 5, val: int = 2, seed: int = 0
+) -> pd.DataFrame:
+    """Divide the speakers into `folds` groups, genders spread evenly, each tested once.
+
+    The first `val` speakers of the next group validate.
+
+    Raises:
+        SplitError: If there are fewer speakers than folds.
+
+    Example:
+        >>> frame = pd.DataFrame({"speaker": list("abcdef"), "gender": ["male", "female"] * 3})
+        >>> speaker_folds(frame, folds=3)["fold"].value_counts().tolist()
+        [2, 2, 2]
+    """
+    order = _drawn(manifest, seed)
+    if folds < 2 or len(order) < folds:
+        raise SplitError(
+            f"{folds} folds were asked of {len(order)} speakers ({listing(order)}).",
+            "There must be at least 2 folds, and a speaker for each.",
+            f"Ask for {min(5, len(order))} folds or fewer."
+            if len(order) >= _FEWEST
+            else _MORE_SPEAKERS,
+        )
+    genders = _genders(manifest)
+    by_gender = sorted(order, key=lambda speaker: genders.get(speaker, ""))  # stable: stays drawn
+    groups = [_alternating(manifest, by_gender[k::folds]) for k in range(folds)]
+    return _rotate(manifest, groups, val, "speaker_folds", f"{folds} folds of speakers")
+
+
+def by_session(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Test every recording session once; the next session validates.
+
+    Raises:
+        SplitError: If the corpus has no sessions, fewer than three, or speakers in two of them.
+    """
+    sessions = manifest.get("session", pd.Series(None, index=manifest.index, dtype=object))
+    if sessions.isna().any() or sessions.nunique() < 3:
+        raise SplitError(
+            f"{int(sessions.isna().sum())} of {len(manifest)} rows have no session, and there are "
+            f"{sessions.nunique()} sessions.",
+            "Folds by session need at least three, in every row.",
+            "Use leave_one_speaker_out(), or fill the column `session`.",
+        )
+    spread = manifest.assign(session=sessions).groupby("speaker")["session"].nunique()
+    if (spread > 1).any():
+        raise SplitError(
+            f"Speakers {listing(spread.index[spread > 1].tolist())} are in more than one session.",
+            "Folds by session keep speakers apart only if sessions do.",
+            "Use leave_one_speaker_out().",
+        )
+    names = sorted(sessions.unique())
+    groups = [sorted(manifest.loc[sessions == name, "speaker"].unique()) for name in names]
+    return _rotate(manifest, groups, max(map(len, groups)), "by_session", "leave one session out")
+
+
+def random(
+    manifest: pd.DataFrame,
+    *,
+    folds: int | None = None,
+    val: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Divide utterances at random, stratified by emotion: speakers leak into the test.
+
+    Offered to show how much a random split flatters. Every output that uses it says so.
+
+    Args:
+        manifest: Any manifest.
+        folds: Make this many folds; `None` makes one division.
+        val: Share that validates, of one division.
+        test: Share that is tested, of one division.
+        seed: For the draw.
+
+    Raises:
+        SplitError: If the shares leave nothing to train on, or there are more folds than rows.
+    """
+    if folds is not None and not 2 <= folds <= len(manifest):
+        raise SplitError(
+            f"{folds} folds of {len(manifest)} utterances were asked for.",
+            "There are at least 2, and an utterance for each.",
+            "Ask for fewer folds, such as 5.",
+        )
+    if folds is None and not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+        raise SplitError(
+            f"A random division got val={val} and test={test}.",
+            "They are shares between 0 and 1 that leave some to train on.",
+            "Leave them out to get 0.1 and 0.2.",
+        )
+    if seed < 0:
+        raise SplitError(
+            f"A random division got seed={seed}.", "A seed is 0 or more.", "Leave it out to get 0."
+        )
+    generator = np.random.default_rng(seed)
+    by = manifest["label" if "label" in manifest else "emotion"].to_numpy()
+    rank = np.empty(len(manifest))
+    for value in np.unique(by):
+        (rows,) = np.nonzero(by == value)
+        rank[rows] = (generator.permutation(len(rows)) + 0.5) / len(rows)
+    if folds is None:
+        split = np.where(rank < test, "test", np.where(rank < test + val, "val", "train"))
+        words = "utterances divided at random: the same speakers are trained on and tested"
+        return divided(manifest, "random", words, leaky=True, split=split)
+    fold = np.minimum((rank * folds).astype(int), folds - 1)
+    words = (
+        f"{folds} folds of utterances drawn at random: the same speakers are trained on and tested"
+    )
+    return divided(
+        manifest, "random", words, leaky=True,
+        fold=fold, val_folds=pd.Series(fold, index=manifest.index).sub(1).mod(folds).astype(str),
+    )  # fmt: skip
+
+
+def _rotate(
+    manifest: pd.DataFrame, groups: list[list[str]], val: int, name: str, words: str
+) -> pd.DataFrame:
+    """Test each group in turn; the first `val` speakers that follow it validate."""
+    sequence = [speaker for group in groups for speaker in group]
+    biggest = max(map(len, groups))
+    if val < 1 or len(groups) < 2 or len(sequence) < biggest + val + 1:
+        raise SplitError(
+            f"{_speakers(len(sequence))} in {len(groups)} fold{'s' * (len(groups) != 1)}, of whom "
+            f"{val} shall validate ({listing(sequence)}).",
+            "Every fold needs speakers to test, to validate and to train on, one at least of each.",
+            "Ask for fewer in validation (--val 1), or for more folds."
+            if len(sequence) >= _FEWEST
+            else _MORE_SPEAKERS,
+        )
+    rotated = []
+    position = 0
+    for group in groups:
+        position += len(group)
+        after = [sequence[(position + i) % len(sequence)] for i in range(val)]
+        rotated.append((group, after))
+    return cross(manifest, rotated, name, f"{len(sequence)} speakers, {words}")
+
+
+def _genders(manifest: pd.DataFrame) -> dict[str, str]:
+    if "gender" not in manifest:
+        return {}
+    known = manifest.dropna(subset=["gender"]).drop_duplicates("speaker")
+    return dict(zip(known["speaker"], known["gender"], strict=True))
+
+
+def _alternating(manifest: pd.DataFrame, speakers: list[str]) -> list[str]:
+    genders = _genders(manifest)
+    groups: dict[str, list[str]] = {}
+    for speaker in speakers:
+        groups.setdefault(genders.get(speaker, ""), []).append(speaker)
+    return [s for row in zip_longest(*groups.values()) for s in row if s is not None]
+
+
+def _drawn(manifest: pd.DataFrame, seed: int) -> list[str]:
+    generator = np.random.default_rng(_seeding.derive(seed, "speakers"))
+    return _alternating(manifest, list(generator.permutation(speakers_of(manifest))))
+
+
+def _named(free: list[str], wanted: Sequence[str], split: str) -> list[str]:
+    """Take speakers by name; refuse one that is not there, or taken already."""
+    unknown = [s for s in wanted if s not in free]
+    if unknown:
+        raise SplitError(
+            f"{listing(unknown)} cannot be taken for {split!r}: no such speaker, or taken already.",
+            f"Free speakers: {listing(free, 30)}.",
+            "Speakers carry the name of their corpus, such as ravdess_03.",
+        )
+    return list(dict.fromkeys(wanted))
+
+
+def _speakers(number: int) -> str:
+    return f"{number} speaker{'s' * (number != 1)}"

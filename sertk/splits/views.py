@@ -1,0 +1,100 @@
+"""Look at a divided manifest: one fold of it, its protocol, what its parts share."""
+
+import numpy as np
+import pandas as pd
+
+from sertk.errors import SplitError, listing
+
+SPLITS = ("train", "val", "test")
+
+
+def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
+    """Look at a cross-validation from one of its folds: adds `split` from `fold` and `val_folds`.
+
+    Raises:
+        SplitError: If the manifest has no folds, or not this one.
+    """
+    if "fold" not in manifest:
+        raise SplitError(
+            "The manifest has no column 'fold'.",
+            "A cross-validation needs folds.",
+            "Call sertk.splits.leave_one_speaker_out(manifest) or another protocol first.",
+        )
+    tested = (manifest["fold"] == fold).fillna(False).to_numpy(dtype=bool)
+    if not tested.any():
+        known = sorted(manifest["fold"].dropna().unique())
+        raise SplitError(
+            f"No row is tested in fold {fold}.", f"There are folds {listing(known, 30)}.", ""
+        )
+    split = np.where(tested, "test", np.where(validates(manifest, fold), "val", "train"))
+    seen = manifest.assign(split=split)
+    seen.attrs = dict(manifest.attrs)
+    return seen
+
+
+def validates(manifest: pd.DataFrame, fold: int) -> pd.Series:
+    """Tell which rows of a cross-validation validate in a fold."""
+    lists = manifest["val_folds"].fillna("").astype(str)
+    inside = [text for text in lists.unique() if str(fold) in text.split()]
+    return lists.isin(inside)
+
+
+def folds(manifest: pd.DataFrame) -> list[int]:
+    """List the folds of a manifest, in order; one division counts as fold 0."""
+    if "fold" not in manifest:
+        return [0]
+    return sorted(int(fold) for fold in manifest["fold"].dropna().unique())
+
+
+def protocol(manifest: pd.DataFrame) -> dict[str, object]:
+    """Tell the protocol of a manifest: its `name`, whether it is `leaky`, and a `sentence`.
+
+    A manifest that was divided elsewhere is called `custom`; it is leaky if speakers are shared.
+    """
+    if "protocol" in manifest.attrs:
+        return dict(manifest.attrs["protocol"])
+    views = [in_fold(manifest, k) for k in folds(manifest)] if "fold" in manifest else [manifest]
+    leaky = any(shared_speakers(view) for view in views)
+    words = "a division read from the manifest; speakers are " + (
+        "shared" if leaky else "kept apart"
+    )
+    return {"name": "custom", "leaky": leaky, "sentence": words}
+
+
+def shared_speakers(manifest: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
+    """Find the speakers that two splits share, by pair of splits; empty when they are apart."""
+    of = {s: set(manifest.loc[manifest["split"] == s, "speaker"].dropna()) for s in SPLITS}
+    pairs = (("train", "test"), ("train", "val"), ("val", "test"))
+    return {(a, b): sorted(of[a] & of[b]) for a, b in pairs if of[a] & of[b]}
+
+
+def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> None:
+    """Refuse a division that mixes speakers, unless it was made to do so.
+
+    Raises:
+        SplitError: If there is no `split`, a part has no rows, or speakers are shared and
+            neither the protocol is marked leaky nor `allow_shared_speakers` is set.
+    """
+    if "split" not in manifest:
+        raise SplitError(
+            "The manifest has no column 'split'.",
+            "Training needs to know who trains, validates and is tested.",
+            "Call sertk.splits.by_speaker(manifest) first.",
+        )
+    empty = [s for s in SPLITS[:2] if not (manifest["split"] == s).any()]
+    if empty:
+        raise SplitError(
+            f"No row is in split {' or '.join(empty)}.",
+            "Training needs speakers to learn from and others to select on.",
+            "Divide again with sertk.splits.by_speaker().",
+        )
+    if allow_shared_speakers or protocol(manifest)["name"] == "random":
+        return
+    for (a, b), speakers in shared_speakers(manifest).items():
+        rows = manifest["speaker"].isin(speakers) & (manifest["split"] == b)
+        raise SplitError(
+            f"Speakers {listing(speakers)} are in both {a!r} and {b!r} ({rows.sum()} utterances).",
+            "Speaker-independent scores need them apart.",
+            "Use sertk.splits.by_speaker(), or pass allow_shared_speakers=True if that is the "
+            "experiment.",
+        )

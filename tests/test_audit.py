@@ -1,0 +1,89 @@
+"""The audit: every kind of leak is found where it was planted, and nowhere else."""
+
+import pandas as pd
+import pytest
+
+from sertk import audit, augment, splits
+from tests.test_splits import corpus
+
+
+def kinds(manifest, **options):
+    return {(f.kind, f.severity) for f in audit.audit(manifest, **options).findings}
+
+
+@pytest.mark.parametrize("name", ["loso", "dev4", "speaker_folds", "by_speaker"])
+def test_clean_protocols_are_clean(name):
+    found = audit.audit(splits.make(corpus(), name))
+    assert found.ok
+    assert found.findings == []
+
+
+def test_random_shares_speakers_and_the_rows_are_named():
+    found = audit.audit(splits.random(corpus()))
+    assert not found.ok
+    frame = found.frame()
+    assert set(frame["kind"]) == {"shared speakers"}
+    assert "ravdess_01_0" in set(frame["utterance_id"])
+
+
+def test_identical_sound_by_hash():
+    divided = splits.by_speaker(corpus(6), val=1, test=1).assign(sha256=None)
+    train, test = (divided.index[divided["split"] == s][0] for s in ("train", "test"))
+    divided.loc[[train, test], "sha256"] = "ab12"
+    found = audit.audit(divided)
+    assert ("identical sound", "leak") in {(f.kind, f.severity) for f in found.findings}
+    assert sorted(found.findings[0].rows) == sorted(divided.loc[[train, test], "utterance_id"])
+
+
+def test_identical_sound_by_its_samples(small, small_root):
+    import soundfile
+
+    divided = splits.by_speaker(small, val=1, test=1)
+    train, test = (divided[divided["split"] == s].iloc[0] for s in ("train", "test"))
+    kept = (small_root / test["path"]).read_bytes()
+    try:
+        wave, rate = soundfile.read(small_root / train["path"], dtype="int16")
+        soundfile.write(small_root / test["path"], wave, rate, subtype="PCM_24")
+        assert audit.audit(divided).ok
+        assert ("identical sound", "leak") in kinds(divided, listen=True)
+    finally:
+        (small_root / test["path"]).write_bytes(kept)
+
+
+def test_copies_across_splits_and_in_test():
+    divided = splits.by_speaker(corpus(6), val=1, test=1)
+    made = augment.copies(divided, "noise", count=1)
+    clean = pd.concat([divided, made], ignore_index=True)
+    assert audit.audit(clean).ok
+    moved = clean.copy()
+    moved.loc[moved["utterance_id"] == made["utterance_id"].iloc[0], "split"] = "test"
+    assert ("augmented copies", "leak") in kinds(moved)
+
+
+def test_the_same_file_in_two_splits():
+    divided = splits.by_speaker(corpus(6), val=1, test=1)
+    row = divided[divided["split"] == "train"].iloc[[0]].assign(utterance_id="again", split="test")
+    assert ("identical utterances", "leak") in kinds(pd.concat([divided, row], ignore_index=True))
+
+
+def test_validation_that_is_the_test():
+    divided = splits.leave_one_speaker_out(corpus(4))
+    divided["val_folds"] = divided["fold"].astype(str)
+    assert ("val == test", "leak") in kinds(divided)
+
+
+def test_unknown_speakers_and_repeated_sound_without_a_division():
+    rows = corpus(2).assign(speaker=None, sha256=["same"] * 2 + [None] * 6)
+    assert kinds(rows) == {("unknown speakers", "note"), ("repeated sound", "note")}
+
+
+def test_scripted_texts_are_noted():
+    divided = splits.by_speaker(corpus(6), val=1, test=1).assign(style="scripted", text="hello")
+    assert kinds(divided) == {("repeated texts", "note")}
+    assert audit.audit(divided).ok
+
+
+def test_it_shows_well():
+    found = audit.audit(splits.random(corpus(4)).assign(speaker="<b>"))
+    assert "&lt;b&gt;" in found._repr_html_()
+    assert "leak:" in str(found)
