@@ -1,0 +1,324 @@
+"""Keras-ready batches of clips, from cached spectra.
+
+In: a divided manifest and a `Preprocessing`. Out: three `ClipDataset`s of numpy batches. A batch
+depends only on the seed, the epoch and the utterances in it: Keras may ask for it twice.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+
+from sertk import _seeding, augment, cache, labels, saving, segments, splits
+from sertk.cache import Features
+from sertk.errors import ConfigurationError, UnknownNameError, listing
+from sertk.preprocessing import Preprocessing
+from sertk.run import Run
+
+STANDARDIZE = ("training", "speaker")
+
+
+class ClipDataset(keras.utils.PyDataset):
+    """Batches of clips and one-hot labels of some utterances.
+
+    In training, an epoch visits every utterance once, in a new order, each as itself or as one
+    of its augmented copies, cut at a random place. Otherwise every clip of every utterance
+    comes once, in order.
+
+    Args:
+        manifest: Rows with `label`: originals, and copies of them with `parent`.
+        features: Their spectra; rows without one are left out.
+        prep: How clips are cut and finished.
+        classes: Labels in order.
+        batch_size: Clips in a batch; the last one may be smaller.
+        training: Shuffle, draw copies and cut at random.
+        seed: Of the order, the copies and the cuts.
+        speakers: Statistics by speaker, (mean, deviation), where clips are to be finished and
+            standardised per speaker here; `None` leaves both to the graph.
+
+    Attributes:
+        manifest: The originals that are there, in order.
+        input_shape: Of a finished clip: what a network is built for.
+        versions: Utterance -> the names of itself and its copies.
+        augmentation: Recipe of the copies, or `None`.
+        item_shape: Of a clip in a batch: what the assembled model takes.
+        epoch: Set by training; decides order, copies and cuts.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        features: Features,
+        prep: Preprocessing,
+        classes: list[str],
+        *,
+        batch_size: int = 32,
+        training: bool = False,
+        seed: int = 0,
+        speakers: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    ):
+        super().__init__()
+        there = manifest[[u in features for u in manifest["utterance_id"]]]
+        parent = there.get("parent", pd.Series(None, index=there.index, dtype=object))
+        self.manifest = there[parent.isna()].reset_index(drop=True)
+        self.manifest.attrs = dict(manifest.attrs)
+        self.features, self.prep, self.classes = features, prep, list(classes)
+        self.batch_size, self.training, self.seed = batch_size, training, seed
+        self.speakers = speakers
+        self.epoch = 0
+        self.versions = {u: [u] for u in self.manifest["utterance_id"]}
+        for copy, original in zip(there["utterance_id"], parent, strict=True):
+            if not pd.isna(original):
+                self.versions[original].append(copy)
+        recipes = there.get("augmentation", parent).dropna().unique()
+        self.augmentation = recipes[0] if len(recipes) else None
+        self._ids = self.manifest["utterance_id"].tolist()
+        self._speaker = self.manifest["speaker"].tolist()
+        position = {label: k for k, label in enumerate(self.classes)}
+        self._labels = np.array([position[label] for label in self.manifest["label"]], int)
+        lengths = [len(features[u]) for u in self._ids]
+        starts = [segments.starts(n, prep.clip_frames) for n in lengths]
+        self.clips_per_utterance = [len(s) for s in starts]
+        self._clips = [(row, start) for row, s in enumerate(starts) for start in s]
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.prep.input_shape
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        return self.prep.clip_shape if self.speakers is None else self.prep.input_shape
+
+    def __len__(self) -> int:
+        return -(-len(self._ids if self.training else self._clips) // self.batch_size)
+
+    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make a batch: clips (batch, *item_shape) and labels (batch, num_classes), float32."""
+        chosen = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+        if self.training:
+            order = np.random.default_rng(_seeding.derive(self.seed, "order", self.epoch))
+            rows = order.permutation(len(self._ids))[chosen]
+            clips = [(row, *self._draw(row)) for row in rows]
+        else:
+            clips = [(row, self._ids[row], start) for row, start in self._clips[chosen]]
+        out = np.empty((len(clips), *self.item_shape), np.float32)
+        for place, (row, name, start) in zip(out, clips, strict=True):
+            self._fill(place, row, name, start)
+        return out, np.eye(self.num_classes, dtype=np.float32)[
+            self._labels[[row for row, _, _ in clips]]
+        ]
+
+    def _draw(self, row: int) -> tuple[str, int]:
+        """Choose this epoch's version of an utterance, and where it is cut."""
+        name = self._ids[row]
+        generator = np.random.default_rng(_seeding.derive(self.seed, self.epoch, name))
+        versions = self.versions[name]
+        version = versions[generator.integers(len(versions))]
+        room = len(self.features[version]) - self.prep.clip_frames
+        start = generator.integers(min(room, 0), max(room, 0) + 1)
+        return version, int(start)
+
+    def _fill(self, out: np.ndarray, row: int, name: str, start: int) -> None:
+        spectrum = self.features[name]
+        if self.speakers is None:
+            self.prep.cut(spectrum, start, out)
+            return
+        clip = np.empty(self.prep.clip_shape, np.float32)
+        self.prep.cut(spectrum, start, clip)
+        mean, deviation = self.speakers[self._speaker[row]]
+        out[:] = (self.prep.finish(clip) - mean) / deviation
+
+    def utterance_probabilities(self, clip_probabilities: np.ndarray) -> np.ndarray:
+        """Average the clips of each utterance: (clips, classes) -> (utterances, classes)."""
+        return segments.combine(clip_probabilities, self.clips_per_utterance)
+
+    def predict(self, model: Any) -> pd.DataFrame:
+        """Predict every utterance with an assembled model.
+
+        Returns:
+            `utterance_id, speaker, gender, label, predicted` and `p_<class>` per class.
+        """
+        clips = np.concatenate([self._predict_batch(model, k) for k in range(len(self))])
+        probabilities = self.utterance_probabilities(clips.astype(np.float64))
+        table = self.manifest.reindex(columns=["utterance_id", "speaker", "gender", "label"])
+        table["predicted"] = np.array(self.classes)[probabilities.argmax(axis=1)]
+        shares = pd.DataFrame(
+            probabilities, index=table.index, columns=[f"p_{c}" for c in self.classes]
+        )
+        return pd.concat([table, shares], axis=1)
+
+    def predict_run(self, run: Run) -> pd.DataFrame:
+        """Predict every utterance with the model that a run of one division kept.
+
+        Returns:
+            As `predict`.
+        """
+        return self.predict(saving.load_model(run.model_path()))
+
+    def _predict_batch(self, model: Any, batch: int) -> np.ndarray:
+        """Predict one batch, filled up to full size: JAX compiles anew for every other size."""
+        clips, _ = self[batch]
+        full = np.zeros((self.batch_size, *clips.shape[1:]), np.float32)
+        full[: len(clips)] = clips
+        return np.asarray(model.predict_on_batch(full))[: len(clips)]
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Compute mean and standard deviation per bin over the frames that hold sound."""
+        return frame_statistics(self.features, self._ids, self.prep)
+
+    def __repr__(self) -> str:
+        return (
+            f"ClipDataset({len(self._ids)} utterances of {self.manifest['speaker'].nunique()} "
+            f"speakers, {self.num_classes} classes, clips {self.input_shape})"
+        )
+
+
+class Datasets(NamedTuple):
+    """The three parts of a divided manifest; `test` has no batches where nobody is tested."""
+
+    train: ClipDataset
+    val: ClipDataset
+    test: ClipDataset
+
+
+def make(
+    manifest: pd.DataFrame,
+    prep: Preprocessing,
+    *,
+    batch_size: int = 32,
+    augment: str | None = None,
+    copies: int = 2,
+    seed: int = 0,
+    standardize: str = "training",
+    allow_shared_speakers: bool = False,
+) -> Datasets:
+    """Compute or find the features, and make the three datasets.
+
+    Args:
+        manifest: Rows with `label` and `split`.
+        prep: How a recording becomes a clip.
+        batch_size: Clips in a batch.
+        augment: Recipe of the copies of training utterances, such as `"noise+pitch"`; see
+            `sertk.augment.recipe`.
+        copies: Augmented copies of each training utterance.
+        seed: Of copies, order and cuts.
+        standardize: `"training"` (statistics of the training split, inside the model) or
+            `"speaker"` (each speaker by the statistics of all of their own utterances: it needs
+            several recordings of a voice before it can say anything about one of them).
+        allow_shared_speakers: Accept speakers that stand in several splits.
+
+    Returns:
+        `(train, val, test)`.
+
+    Raises:
+        SplitError: If the manifest is not divided, or its splits share speakers.
+        ConfigurationError: If a class has no training example, or none in validation.
+    """
+    splits.check(manifest, allow_shared_speakers=allow_shared_speakers)
+    rows = with_copies(manifest, augment, copies, seed)
+    features = cache.compute(rows, prep)
+    return divide(rows, prep, features, batch_size=batch_size, seed=seed, standardize=standardize)
+
+
+def with_copies(manifest: pd.DataFrame, recipe: str | None, count: int, seed: int) -> pd.DataFrame:
+    """Put the augmented copies of the training rows under the originals; `None` adds nothing."""
+    if recipe is None:
+        return manifest
+    made = augment.copies(manifest, recipe, count=count, seed=seed)
+    rows = pd.concat([manifest, made], ignore_index=True)
+    rows.attrs = dict(manifest.attrs)
+    return rows
+
+
+def divide(
+    rows: pd.DataFrame,
+    prep: Preprocessing,
+    features: Features,
+    *,
+    batch_size: int,
+    seed: int,
+    standardize: str,
+) -> Datasets:
+    """Make the three datasets of a divided manifest whose features are computed."""
+    if standardize not in STANDARDIZE:
+        raise UnknownNameError("standardize", standardize, STANDARDIZE)
+    classes = labels.classes(rows)
+    originals = rows[rows["parent"].isna()] if "parent" in rows else rows
+    speakers = _speaker_statistics(originals, features, prep) if standardize == "speaker" else None
+
+    def part(split: str) -> ClipDataset:
+        return ClipDataset(
+            _keep_attrs(rows[rows["split"] == split], rows), features, prep, classes,
+            batch_size=batch_size, training=split == "train", seed=seed, speakers=speakers,
+        )  # fmt: skip
+
+    made = Datasets(part("train"), part("val"), part("test"))
+    there = [made.train.manifest.assign(split="train"), made.val.manifest.assign(split="val")]
+    check_classes(pd.concat(there), classes)
+    return made
+
+
+def check_classes(rows: pd.DataFrame, classes: list[str]) -> None:
+    """Refuse a division in which a class has nothing to learn from or to select on.
+
+    Raises:
+        ConfigurationError: Which classes lack in which split, and what to do.
+    """
+    nowhere = set(classes) - set(rows["label"])
+    for split, what in (
+        ("train", "Add recordings of more speakers"),
+        ("val", "Let more speakers validate (--val 2)"),
+    ):
+        missing = sorted(set(classes) - set(rows.loc[rows["split"] == split, "label"]))
+        if missing:
+            if nowhere.issuperset(missing):
+                what = "Add recordings that have such a label"
+            raise ConfigurationError(
+                f"No utterance of split {split!r} is labelled {listing(missing, 12)}.",
+                "Every class needs examples to learn from, and others to select on.",
+                f"{what}, or choose a grouping without (`sertk names groupings`).",
+            )
+
+
+def _keep_attrs(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    rows.attrs = dict(manifest.attrs)
+    return rows
+
+
+def _speaker_statistics(
+    originals: pd.DataFrame, features: Features, prep: Preprocessing
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {
+        speaker: frame_statistics(features, [u for u in ids if u in features], prep)
+        for speaker, ids in originals.groupby("speaker")["utterance_id"]
+        if any(u in features for u in ids)
+    }
+
+
+def frame_statistics(
+    features: Features, utterances: list[str], prep: Preprocessing
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute mean and standard deviation per bin over all frames of finished utterances.
+
+    Returns:
+        Two arrays of the shape of a finished frame, float32; the deviation is at least 0.001.
+    """
+    count, total, squares = 0, 0.0, 0.0
+    clip = np.empty(prep.clip_shape, np.float32)
+    for name in utterances:
+        spectrum = features[name]
+        for start in segments.starts(len(spectrum), prep.clip_frames):
+            prep.cut(spectrum, start, clip)
+            first, last = max(-start, 0), min(len(spectrum) - start, len(clip))
+            frames = prep.finish(clip)[first:last].astype(np.float64)
+            count += len(frames)
+            total = total + frames.sum(axis=0)
+            squares = squares + np.square(frames).sum(axis=0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 1e-6))
+    return mean.astype(np.float32), deviation.astype(np.float32)

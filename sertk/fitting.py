@@ -1,0 +1,254 @@
+"""Fit one network on one division: optimiser, schedule, selection, stopping, resume.
+
+In: a network, datasets and `Settings`. Out: the assembled model with the weights of the best
+epoch on validation speakers, and its history. `sertk.training` calls this once per fold and seed.
+"""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from sertk import run as runs
+from sertk import sampling, saving
+from sertk.datasets import ClipDataset
+from sertk.errors import ConfigurationError, RunError
+from sertk.layers import Standardize
+from sertk.settings import MONITORS, Settings
+
+
+def assemble(net: keras.Model, train: ClipDataset) -> keras.Model:
+    """Put reference, feature and standardisation before a network.
+
+    The result takes clips as the dataset makes them and carries everything that was fitted on
+    the training split, so that it can be used without it.
+    """
+    inputs = keras.Input(train.item_shape, name="clip")
+    x = inputs
+    for layer in [] if train.speakers is not None else train.prep.layers():
+        x = layer(x)
+    standardize = Standardize(name="standardize")
+    x = standardize(x)
+    if train.speakers is None:
+        standardize.set_statistics(*train.statistics())
+    return keras.Model(inputs, net(x), name=net.name)
+
+
+def fit_network(
+    net: keras.Model, train: ClipDataset, val: ClipDataset, settings: Settings, folder: Path
+) -> tuple[keras.Model, pd.DataFrame, dict[str, Any]]:
+    """Train, and keep the epoch that is best on validation speakers.
+
+    A state is saved after every epoch: called again after an interruption, it goes on from
+    there, with the same result.
+
+    Returns:
+        The assembled model with the kept weights, the history (`epoch, loss, val_loss, val_uar,
+        val_wa, learning_rate`), and a record of `best_epoch` and `epochs`.
+    """
+    state = _State.read(folder)
+    steps = len(train)
+    if state.model is not None:
+        model = state.model
+    else:
+        model = assemble(net, train)
+        model.compile(
+            optimizer=_optimizer(settings, steps),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        )
+    weights = None
+    if settings.class_weight:
+        weights = sampling.class_weights(train.manifest["label"].tolist(), train.classes)
+    done = len(state.history)
+    with tqdm(
+        total=settings.epochs, initial=done, desc=f"{folder.parent.name} {folder.name}",
+        unit="epoch", delay=2,
+    ) as bar:  # fmt: skip
+        keeper = _Keeper(train, val, settings, state, folder, bar)
+        if not keeper.finished:
+            model.fit(
+                train, epochs=settings.epochs, initial_epoch=done, callbacks=[keeper],
+                class_weight=weights, verbose=0, shuffle=False,
+            )  # fmt: skip
+    model.load_weights(folder / _state_name(state.best_epoch))
+    record = {"best_epoch": state.best_epoch, "epochs": len(state.history)}
+    return model, pd.DataFrame(state.history), record
+
+
+def clear_state(folder: Path) -> None:
+    """Remove what resuming needs, once the fit is written down elsewhere."""
+    for pattern in ("state.json", "state_*.keras", ".*.keras"):
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Compute loss, UAR and WA of validation utterances.
+
+    Args:
+        probabilities: shape (utterances, classes).
+        labels: Class indices, shape (utterances,).
+
+    Example:
+        >>> score(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 1]))["val_uar"]
+        0.5
+    """
+    hit = probabilities.argmax(axis=1) == labels
+    given = probabilities[np.arange(len(labels)), labels]
+    return {
+        "val_loss": float(-np.log(np.maximum(given, 1e-7)).mean()),
+        "val_uar": float(np.mean([hit[labels == c].mean() for c in np.unique(labels)])),
+        "val_wa": float(hit.mean()),
+    }
+
+
+def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
+    total = settings.epochs * steps
+    warm = round(settings.warmup * total)
+    if settings.schedule == "cosine":
+        rate: Any = keras.optimizers.schedules.CosineDecay(
+            0.0 if warm else settings.learning_rate,
+            max(total - warm, 1),
+            warmup_target=settings.learning_rate if warm else None,
+            warmup_steps=warm,
+        )
+    else:
+        rate = settings.learning_rate
+    if settings.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    if settings.optimizer == "sgd":
+        decay = settings.weight_decay or None
+        return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay)
+    return keras.optimizers.RMSprop(rate)
+
+
+@dataclass
+class _State:
+    """Where a fit stands after an epoch; `model` is what to go on with."""
+
+    history: list[dict[str, float]]
+    best: list[float] = field(default_factory=lambda: [-math.inf])  # monitor, then -val_loss
+    best_epoch: int = 0
+    model: keras.Model | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> "_State":
+        record = folder / "state.json"
+        if not record.is_file():
+            return cls([])
+        try:
+            saved = json.loads(record.read_text())
+            file, generators = saved.pop("file"), saved.pop("generators")
+            state = cls(**saved)
+        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{record} is damaged, or of another version of sertk ({error!r}).",
+                "A fit goes on from what its last epoch wrote down.",
+                f"Delete {folder} and give the same command again: this fit starts anew.",
+            ) from error
+        state.model = saving.load_model(folder / file)
+        for variable, value in zip(_generators(state.model), generators, strict=True):
+            variable.assign(value)
+        return state
+
+    def write(self, model: keras.Model, folder: Path) -> None:
+        """Save the model under the name of its epoch, then the record that names it.
+
+        The states of the last and of the best epoch are kept.
+        """
+        name = _state_name(len(self.history))
+        saving.save_model(model, folder / name)
+        record = {
+            "history": self.history,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            # a .keras file does not hold the states of dropout's generators
+            "generators": [keras.ops.convert_to_numpy(v).tolist() for v in _generators(model)],
+            "file": name,
+        }
+        runs.write_json(folder / "state.json", record)
+        for old in folder.glob("state_*.keras"):
+            if old.name not in (name, _state_name(self.best_epoch)):
+                old.unlink()
+
+
+def _state_name(epoch: int) -> str:
+    return f"state_{epoch:04d}.keras"
+
+
+def _generators(model: keras.Model) -> list[keras.Variable]:
+    """List the states of the random generators in a model, in the order of its layers."""
+    return [v for v in model.variables if v.path.endswith("seed_generator_state")]
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Validate after each epoch; keep the best weights, the history and a state to resume."""
+
+    def __init__(
+        self,
+        train: ClipDataset,
+        val: ClipDataset,
+        settings: Settings,
+        state: _State,
+        folder: Path,
+        bar: tqdm,
+    ):
+        super().__init__()
+        self.train, self.val, self.settings = train, val, settings
+        self.state, self.folder, self.bar = state, folder, bar
+        self.labels = np.array([train.classes.index(label) for label in val.manifest["label"]])
+
+    @property
+    def finished(self) -> bool:
+        patience = self.settings.patience or self.settings.epochs
+        epochs = len(self.state.history)
+        return epochs >= self.settings.epochs or epochs - self.state.best_epoch >= patience
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.train.epoch = epoch
+        if self.settings.schedule != "cosine":
+            self.model.optimizer.learning_rate = self._rate(epoch)
+
+    def _rate(self, epoch: int) -> float:
+        """Warm up by epochs, then halve where the validation loss stays on a plateau."""
+        warm = self.settings.warmup * self.settings.epochs
+        rate = self.settings.learning_rate * min(1.0, (epoch + 1) / max(warm, 1))
+        if self.settings.schedule == "plateau":
+            losses = [row["val_loss"] for row in self.state.history]
+            since, halved = 0, 0
+            for k in range(1, len(losses)):
+                since = 0 if losses[k] < min(losses[:k]) else since + 1
+                if since == self.settings.plateau_patience:
+                    since, halved = 0, halved + 1
+            rate *= 0.5**halved
+        return rate
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        state, monitor = self.state, self.settings.monitor
+        columns = [f"p_{c}" for c in self.train.classes]
+        scores = score(self.val.predict(self.model)[columns].to_numpy(), self.labels)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores, "learning_rate": rate}
+        state.history.append(row)
+        value = [MONITORS[monitor] * row[monitor], -row["val_loss"]]
+        if not math.isfinite(row["loss"] + row["val_loss"]):
+            raise ConfigurationError(
+                f"The loss became {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
+                "Training has diverged.",
+                f"Lower the learning rate (it is {self.settings.learning_rate}).",
+            )
+        if value > state.best:
+            state.best, state.best_epoch = value, epoch + 1
+        state.write(self.model, self.folder)
+        self.bar.set_postfix(
+            {k: f"{row[k]:.3f}" for k in ("loss", "val_loss", "val_uar")}, refresh=False
+        )
+        self.bar.update()
+        if self.finished:
+            self.model.stop_training = True

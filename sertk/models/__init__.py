@@ -1,0 +1,80 @@
+"""The family of models: one file is one network, the file name its public name.
+
+Each file has `build(input_shape, num_classes, *, width=1.0, ...)`, which returns an uncompiled
+`keras.Model` from a finished clip to class probabilities. `width` scales the number of units, so
+that tests can build big networks small.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from sertk import _arguments, _lookup, _seeding
+from sertk.errors import ConfigurationError
+
+_WIDEST = 32  # times as many units as the default has; far beyond, no memory holds them
+
+
+def names() -> list[str]:
+    """List the models by name."""
+    return _lookup.names(__name__)
+
+
+def build(
+    model: str | Callable[..., Any],
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    seed: int = 0,
+    **arguments: Any,
+) -> Any:
+    """Build an uncompiled network.
+
+    Args:
+        model: Name of a model, or a function of your own with the same first arguments.
+        input_shape: Of one finished clip, such as `train.input_shape`: (frames, bins).
+        num_classes: Number of classes, at least two.
+        seed: Of the initial weights and of dropout.
+        **arguments: What that model takes besides, such as `width`.
+
+    Returns:
+        A `keras.Model` whose output is (batch, num_classes), probabilities.
+
+    Raises:
+        UnknownNameError: If there is no such model, or it takes no such argument.
+        ConfigurationError: If the shape does not fit the model, or an argument is out of range.
+
+    Example:
+        >>> build("mlp", (126, 64), 8).output_shape
+        (None, 8)
+    """
+    function = _lookup.load(__name__, model, "model").build if isinstance(model, str) else model
+    parameters = inspect.signature(function).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    name = model if isinstance(model, str) else getattr(model, "__name__", "model")
+    _arguments.check(
+        function, arguments, owner=f"The model {name}", kind=f"{name} argument", known=known
+    )
+    if isinstance(model, str):
+        _check_ranges(name, arguments)
+    if num_classes < 2:
+        raise ConfigurationError(
+            f"{num_classes} class{'es' * (num_classes != 1)}.",
+            "A classifier needs at least two.",
+            "Choose another grouping, or a corpus with more emotions.",
+        )
+    with _seeding.seeded(_seeding.derive(seed, "network")):
+        return function(tuple(input_shape), num_classes, **arguments)
+
+
+def _check_ranges(name: str, arguments: dict[str, Any]) -> None:
+    """Check what all models of the family take, before Keras fails in the middle of one."""
+    width, dropout = arguments.get("width", 1.0), arguments.get("dropout", 0.0)
+    bad = [f"width={width}"] * (not 0 < width <= _WIDEST)
+    bad += [f"dropout={dropout}"] * (not 0 <= dropout < 1)
+    if bad:
+        raise ConfigurationError(
+            f"The model {name} got {', '.join(bad)}.",
+            f"width lies above 0, up to {_WIDEST}, and dropout in [0, 1).",
+            "Leave them out to get the defaults.",
+        )

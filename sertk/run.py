@@ -1,0 +1,194 @@
+"""The run folder: what a training leaves behind, read back without Keras.
+
+In: records and tables from `sertk.training`. Out: a `Run`, from which evaluation, report and
+export are rebuilt. The folder holds run.json (every argument, seeds, versions, speakers),
+manifest.csv, history.csv, predictions.csv and fold_K/seed_S/model.keras.
+"""
+
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sertk import _output
+from sertk import manifest as manifests
+from sertk.errors import ManifestError, RunError, listing
+
+SCHEMA_VERSION = 1
+# what every reader of a run asks for
+_KEYS = ("status", "corpora", "classes", "seeds", "protocol", "model")
+_NO_RECORD = (
+    "Put the file back from a copy; without one, delete the folder and train again (features are "
+    "kept in the cache)."
+)
+_JOIN_AGAIN = "Give the command of the run again: it is written anew, and nothing is trained twice."
+
+
+class Run:
+    """A run folder, read lazily.
+
+    Args:
+        folder: The folder, which must hold run.json.
+
+    Attributes:
+        folder: Where it is.
+        info: What run.json holds.
+
+    Raises:
+        RunError: If the folder holds no run, or one that a newer sertk wrote.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).expanduser()
+        record = self.folder / "run.json"
+        if not record.is_file():
+            raise RunError(
+                f"{self.folder} holds no run (there is no run.json).",
+                "A run is the folder that `sertk train` or `sertk cv` wrote.",
+                "Check the path, or train first.",
+            )
+        try:
+            self.info: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise _damaged(record, str(error), _NO_RECORD) from error
+        version = self.info.get("schema_version") if isinstance(self.info, dict) else None
+        if not isinstance(version, int):
+            raise _damaged(record, "it has no schema_version", _NO_RECORD)
+        if version > SCHEMA_VERSION:
+            raise RunError(
+                f"{self.folder} was written by sertk {self.info.get('sertk_version')} "
+                f"(schema {version}).",
+                f"This version reads schemas up to {SCHEMA_VERSION}.",
+                "Upgrade sertk.",
+            )
+        missing = [key for key in _KEYS if key not in self.info]
+        if missing:
+            raise _damaged(record, f"it lacks {listing(missing)}", _NO_RECORD)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        shown = {
+            "corpus": ", ".join(self.info["corpora"]),
+            "model": self.info["model"]["name"],
+            "protocol": self.info["protocol"]["sentence"],
+            "status": self.info["status"],
+        }
+        rows = "".join(
+            f"<tr><th scope=row>{key}</th><td>{html.escape(str(value))}</td></tr>"
+            for key, value in shown.items()
+        )
+        return f"<table><caption>{html.escape(str(self.folder))}</caption>{rows}</table>"
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.info["classes"])
+
+    @property
+    def finished(self) -> bool:
+        return self.info["status"] == "finished"
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row per utterance, split, fold and seed, with `p_<class>` for every class.
+
+        Raises:
+            RunError: If the run has not got so far.
+        """
+        path = self._existing("predictions.csv")
+        shares = [f"p_{name}" for name in self.classes]
+        needed = ["utterance_id", "label", "predicted", "split", "fold", "seed", *shares]
+        table = read_csv(path, needed)
+        # what is cut off in the middle of a line makes no probabilities
+        total = table[shares].apply(pd.to_numeric, errors="coerce").sum(axis=1)
+        if table.empty or not np.allclose(total, 1, atol=1e-3):
+            wrong = int((~np.isclose(total, 1, atol=1e-3)).sum())
+            raise _damaged(path, f"{wrong} of {len(table)} rows hold no probabilities")
+        return table
+
+    def keep_test_predictions(self, table: pd.DataFrame) -> None:
+        """Add the predictions of test utterances to a run that has none yet.
+
+        Args:
+            table: As `ClipDataset.predict` gives it.
+        """
+        there = self.predictions
+        if not (there["split"] == "test").any():
+            added = table.assign(split="test", fold=there["fold"][0], seed=there["seed"][0])
+            together = pd.concat([there, added[there.columns]], ignore_index=True)
+            write_csv(self.folder / "predictions.csv", together)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per fold, seed and epoch: losses, scores and learning rate."""
+        return read_csv(self._existing("history.csv"), ["fold", "seed", "epoch"])
+
+    @property
+    def manifest(self) -> pd.DataFrame:
+        """The utterances of the run, originals only, as they were trained and tested on."""
+        path = self._existing("manifest.csv")
+        try:
+            return manifests.read(path)
+        except ManifestError as error:
+            raise _damaged(path, str(error)) from error
+
+    def model_path(self, fold: int = 0, seed: int | None = None) -> Path:
+        """Name the .keras file of one fold and seed; the first seed by default."""
+        seed = self.info["seeds"][0] if seed is None else seed
+        return self._existing(f"fold_{fold}/seed_{seed}/model.keras")
+
+    def _existing(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise RunError(
+                f"The run {self.folder} has no {name} (status: {self.info.get('status')}).",
+                "It is written when the fit that makes it has ended.",
+                "Run the same command again; it goes on where it stopped.",
+            )
+        return path
+
+
+def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.DataFrame:
+    """Read a table of a run folder.
+
+    Args:
+        path: The file.
+        needed: Columns that must be there, and full.
+        remedy: What to do if it is damaged.
+
+    Raises:
+        RunError: If it is no such table any more.
+    """
+    text = {"utterance_id": str, "speaker": str, "label": str, "predicted": str}
+    try:
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise _damaged(path, str(error).strip(), remedy) from error
+    missing = [column for column in needed if column not in table]
+    if missing:
+        raise _damaged(path, f"it lacks the columns {listing(missing)}", remedy)
+    empty = table[needed].isna().any(axis=1)
+    if empty.any():
+        raise _damaged(path, f"{empty.sum()} of {len(table)} rows are not whole", remedy)
+    return table
+
+
+def _damaged(path: Path, what: str, remedy: str = _JOIN_AGAIN) -> RunError:
+    return RunError(f"{path} is damaged ({what}).", "It must be as the training wrote it.", remedy)
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """Write a record whole or not at all."""
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with _output.whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table whole or not at all; floats keep nine digits, enough for float32."""
+    with _output.whole(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")

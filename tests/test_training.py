@@ -1,0 +1,282 @@
+"""Training: batches pure in seed and epoch; runs that repeat, resume, refuse, start from others."""
+
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from sertk import (
+    datasets,
+    evaluation,
+    fitting,
+    models,
+    sampling,
+    settings,
+    splits,
+    training,
+)
+from sertk.errors import ConfigurationError, RunError, SplitError, UnknownNameError
+from sertk.preprocessing import Preprocessing
+from sertk.run import Run
+
+pytestmark = pytest.mark.backend
+
+PREP = Preprocessing("log_mel", clip_seconds=0.9)
+QUICK = {"epochs": 3, "learning_rate": 5e-3, "batch_size": 16}
+
+
+@pytest.fixture
+def divided(small):
+    return splits.by_speaker(small, val=1, test=1)
+
+
+@pytest.fixture
+def folded(small):
+    kept = small[small["speaker"].isin(sorted(small["speaker"].unique())[:3])]
+    kept.attrs = small.attrs
+    return splits.leave_one_speaker_out(kept)
+
+
+def test_batches_depend_on_seed_and_epoch_alone(divided):
+    train, val, test = datasets.make(divided, PREP, augment="noise", batch_size=10)
+    assert len(train) == 5
+    first = train[3]
+    train.epoch = 1
+    moved = train[3]
+    train.epoch = 0
+    np.testing.assert_array_equal(train[3][0], first[0])
+    assert not np.array_equal(moved[0], first[0])
+    sizes = [len(train[k][0]) for k in range(len(train))]
+    assert sum(sizes) == len(train.manifest) == 48
+    assert sum(len(val[k][0]) for k in range(len(val))) == sum(val.clips_per_utterance)
+    assert "48 utterances of 4 speakers" in repr(train)
+    assert test.input_shape == train.input_shape == PREP.input_shape
+
+
+def test_copies_are_drawn_and_never_outside_training(divided):
+    train, val, test = datasets.make(divided, PREP, augment="noise+shift", copies=2)
+    assert all(len(versions) == 3 for versions in train.versions.values())
+    assert all(len(v) == 1 for part in (val, test) for v in part.versions.values())
+    drawn = set()
+    for epoch in range(6):
+        train.epoch = epoch
+        drawn |= {train._draw(row)[0] for row in range(8)}
+    assert {name.count("~") for name in drawn} == {0, 1}
+
+
+def test_standardisation_uses_the_training_split_alone(divided):
+    train, _, _ = datasets.make(divided, PREP)
+    mean, deviation = train.statistics()
+    frames = []
+    for name in train.manifest["utterance_id"]:
+        spectrum = train.features[name]
+        for start in datasets.segments.starts(len(spectrum), PREP.clip_frames):
+            clip = np.empty(PREP.clip_shape, np.float32)
+            PREP.cut(spectrum, start, clip)
+            frames.append(PREP.finish(clip)[max(-start, 0) : len(spectrum) - start])
+    frames = np.concatenate(frames)
+    np.testing.assert_allclose(mean, frames.mean(axis=0), rtol=1e-3)
+    np.testing.assert_allclose(deviation, frames.std(axis=0), rtol=1e-3)
+
+
+def test_standardisation_per_speaker(divided):
+    parts = datasets.make(divided, PREP, standardize="speaker", batch_size=100)
+    x = parts.test[0][0]
+    assert abs(np.median(x)) < 0.5
+    with pytest.raises(UnknownNameError, match="Did you mean 'speaker'"):
+        datasets.make(divided, PREP, standardize="speakers")
+
+
+def test_fit_evaluate_and_what_the_folder_holds(divided, tmp_path):
+    train, val, test = datasets.make(divided, PREP, batch_size=16)
+    model = models.build("mlp", train.input_shape, train.num_classes)
+    run = training.fit(model, train, val, folder=tmp_path / "run", epochs=12, learning_rate=5e-3)
+    result = evaluation.evaluate(run, test)
+    assert result.uar > 0.6
+    assert run.finished
+    assert run.info["model"]["parameters"] == model.count_params()
+    assert run.info["environment"]["backend"] == keras.backend.backend()
+    assert list(run.history.columns)[:1] == ["epoch"]
+    assert {p.name for p in (tmp_path / "run").iterdir()} >= {
+        "run.json", "manifest.csv", "history.csv", "predictions.csv", "fold_0",
+    }  # fmt: skip
+    assert set(Run(run.folder).predictions["split"]) == {"val", "test"}
+    loaded = keras.saving.load_model(run.model_path(), safe_mode=True)
+    again = test.predict(loaded)
+    given = run.predictions.query("split == 'test'")
+    np.testing.assert_allclose(again["p_sad"], given["p_sad"], atol=1e-6)
+
+
+def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
+    runs = [
+        training.cross_validate(
+            "mlp",
+            folded,
+            PREP,
+            folder=tmp_path / name,
+            seeds=(0, 1),
+            augment="noise",
+            copies=1,
+            **QUICK,
+        )
+        for name in ("one", "two")
+    ]
+    one, two = (run.predictions for run in runs)
+    pd.testing.assert_frame_equal(one, two)
+    tested = one[one["split"] == "test"]
+    assert len(tested) == 2 * len(folded)
+    assert not tested.duplicated(["utterance_id", "seed"]).any()
+    assert runs[0].info["augmentation"] == {"name": "noise", "copies": 1}
+    assert runs[0].info["audit"] == []
+    assert [(f["fold"], f["seed"]) for f in runs[0].info["fits"]] == [
+        (k, s) for k in range(3) for s in (0, 1)
+    ]
+    assert not list((tmp_path / "one").rglob("state*"))
+    shares = one[[c for c in one if c.startswith("p_")]].sum(axis=1)
+    np.testing.assert_allclose(shares, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("model", "schedule"), [("compact", "cosine"), ("mlp", "plateau")])
+def test_an_interrupted_fit_goes_on_with_the_same_result(
+    divided, tmp_path, monkeypatch, model, schedule
+):
+    changes = {**QUICK, "epochs": 4, "schedule": schedule}
+
+    def cv(folder):
+        return training.cross_validate(model, divided, PREP, folder=folder,
+                                       arguments={"width": 0.2}, **changes)  # fmt: skip
+
+    whole = cv(tmp_path / "whole")
+    write = fitting._State.write
+
+    def stops(state, model, folder):
+        write(state, model, folder)
+        if len(state.history) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting._State, "write", stops)
+        with pytest.raises(KeyboardInterrupt):
+            cv(tmp_path / "parts")
+    assert json.loads((tmp_path / "parts" / "run.json").read_text())["status"] == "unfinished"
+    with pytest.raises(RunError, match=r"has no predictions\.csv"):
+        _ = Run(tmp_path / "parts").predictions
+    resumed = cv(tmp_path / "parts")
+    pd.testing.assert_frame_equal(resumed.history, whole.history, rtol=1e-5)
+    columns = [c for c in whole.predictions if c.startswith("p_")]
+    np.testing.assert_allclose(resumed.predictions[columns], whole.predictions[columns], atol=1e-5)
+
+
+def test_a_folder_is_one_run(folded, tmp_path):
+    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    with pytest.raises(RunError, match=r"holds another run \(it differs in: training\)"):
+        training.cross_validate("mlp", folded, PREP, folder=tmp_path, **{**QUICK, "epochs": 4})
+
+
+def test_a_folder_belongs_to_one_process(folded, tmp_path):
+    import filelock
+
+    with filelock.FileLock(tmp_path / ".lock"), pytest.raises(RunError, match="Another process"):
+        training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+
+
+def test_init_from_starts_from_the_weights_and_tells_what_they_heard(folded, divided, tmp_path):
+    first = training.cross_validate("mlp", folded, PREP, folder=tmp_path / "first", **QUICK)
+    fair = training.cross_validate(
+        "mlp", folded, PREP, folder=tmp_path / "fair", init_from=first, **QUICK
+    )
+    assert fair.info["audit"] == []
+    assert fair.history["loss"].iloc[0] < first.history["loss"].iloc[0]
+    unfair = training.cross_validate(
+        "mlp", divided, PREP, folder=tmp_path / "unfair", init_from=first, **QUICK
+    )
+    heard = set(divided.loc[divided["split"] == "test", "speaker"])
+    known = {*first.info["folds"][0]["train"], *first.info["folds"][0]["val"]}
+    assert [f["kind"] for f in unfair.info["audit"]] == ["init_from"] * bool(heard & known)
+
+
+def test_init_from_another_model_is_refused(folded, tmp_path):
+    first = training.cross_validate("mlp", folded, PREP, folder=tmp_path / "first", **QUICK)
+    with pytest.raises(ConfigurationError, match="No layer of 'lstm' has the shapes"):
+        training.cross_validate(
+            "lstm", folded, PREP, folder=tmp_path / "second", init_from=first, **QUICK
+        )
+
+
+def test_shared_speakers_are_refused_and_random_is_marked(small, tmp_path):
+    mixed = small.assign(split=["train", "train", "val", "test"] * 18)
+    mixed.attrs = small.attrs
+    with pytest.raises(SplitError, match="are in both 'train' and 'test'"):
+        training.cross_validate("mlp", mixed, PREP, folder=tmp_path, **QUICK)
+    run = training.cross_validate("mlp", splits.random(small), PREP, folder=tmp_path, **QUICK)
+    assert run.info["protocol"]["leaky"]
+    assert run.info["audit"][0]["severity"] == "leak"
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_class_without_examples_is_refused(divided, split):
+    emptied = divided[(divided["split"] != split) | (divided["label"] != "sad")]
+    emptied.attrs = divided.attrs
+    with pytest.raises(
+        ConfigurationError, match=f"No utterance of split '{split}' is labelled sad"
+    ):
+        datasets.make(emptied, PREP)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"epochs": -1}, "epochs=-1"),
+        ({"learning_rate": 0}, "learning_rate=0"),
+        ({"label_smoothing": 1.0}, "label_smoothing=1.0"),
+        ({"patience": 0}, "patience=0"),
+        ({"optimizer": "adam"}, "Did you mean 'adamw'"),
+        ({"monitor": "val_acc"}, "Did you mean 'val_wa'"),
+        ({"epoch": 3}, "Unknown training setting 'epoch'. Did you mean 'epochs'"),
+    ],
+)
+def test_settings_out_of_range(changes, match):
+    with pytest.raises(ConfigurationError, match=match):
+        settings.Settings().changed(changes)
+
+
+@pytest.mark.parametrize("optimizer", settings.OPTIMIZERS)
+def test_every_optimizer_and_schedule_learns(divided, tmp_path, optimizer):
+    run = training.cross_validate(
+        "mlp", divided, PREP, folder=tmp_path, optimizer=optimizer, schedule="constant",
+        class_weight=True, patience=None, **{**QUICK, "epochs": 6},
+    )  # fmt: skip
+    losses = run.history["loss"]
+    assert losses.iloc[-1] < losses.iloc[0]
+
+
+def test_warm_up_rises_and_cosine_falls(divided, tmp_path):
+    run = training.cross_validate(
+        "mlp", divided, PREP, folder=tmp_path, warmup=0.5, patience=None, **{**QUICK, "epochs": 6}
+    )
+    rate = run.history["learning_rate"].to_numpy()
+    assert rate.argmax() in (2, 3)
+    assert rate[-1] < 0.05 * rate.max()
+
+
+def test_early_stopping_keeps_the_best_epoch(divided, tmp_path):
+    run = training.cross_validate(
+        "mlp", divided, PREP, folder=tmp_path, patience=2, **{**QUICK, "epochs": 30}
+    )
+    history, record = run.history, run.info["fits"][0]
+    assert record["epochs"] == len(history) < 30
+    ranked = history.sort_values(["val_uar", "val_loss"], ascending=[False, True])
+    assert record["best_epoch"] == ranked["epoch"].iloc[0]
+    val = run.predictions.query("split == 'val'")
+    uar = (val["label"] == val["predicted"]).groupby(val["label"]).mean().mean()
+    assert uar == pytest.approx(history["val_uar"].max())
+
+
+def test_class_weights_even_classes_out():
+    labels = ["a"] * 6 + ["b"] * 2
+    weights = sampling.class_weights(labels, ["a", "b"])
+    assert weights[0] * 6 == pytest.approx(weights[1] * 2)
+    assert sum(weights[["a", "b"].index(label)] for label in labels) == pytest.approx(8)
