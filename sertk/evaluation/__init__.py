@@ -1,0 +1,144 @@
+"""Scores of a run: UAR, WA and F1 with intervals over speakers, confusions, groups, calibration.
+
+In: a run folder, or a table of predictions. Out: an `Evaluation`, whose every table is a Display
+with `.frame()` and `.plot(ax=None)`. Nothing here needs Keras.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from sertk.errors import ConfigurationError, RunError, listing
+from sertk.evaluation.displays import Display
+from sertk.evaluation.intervals import Interval
+from sertk.evaluation.learning import curves as learning_curves
+from sertk.evaluation.results import Evaluation
+from sertk.run import Run
+
+__all__ = ["Display", "Evaluation", "Interval", "evaluate", "learning_curves"]
+
+
+class Predictable(Protocol):
+    """What `evaluate` asks of a dataset: `sertk.datasets.ClipDataset` has it."""
+
+    def predict_run(self, run: Run) -> pd.DataFrame:
+        """Predict every utterance with the model of a run."""
+
+
+def evaluate(
+    source: Run | str | Path | pd.DataFrame,
+    split: "str | Predictable" = "test",
+    *,
+    classes: Sequence[str] | None = None,
+) -> Evaluation:
+    """Score the predictions of a run, or of a table of your own.
+
+    Args:
+        source: A run, its folder, or a table with `label` and `predicted`, and if they are known
+            `utterance_id, speaker, gender, split, fold, seed` and `p_<class>`.
+        split: `"test"` or `"val"`; a table without the column `split` is taken whole. A dataset
+            instead of a name is predicted with the run's model, and its predictions are kept as
+            the run's test predictions where it has none, so that its report has them.
+        classes: The class list, in order; a run knows its own, and a table with `p_<class>`
+            columns has it there. It is never taken from the labels: a class that no utterance
+            has would vanish, and the score would rise.
+
+    Raises:
+        RunError: If the run is unfinished.
+        ConfigurationError: If the table lacks columns, the split holds no row, or a label is
+            not in the class list.
+
+    Example:
+        >>> table = pd.DataFrame({
+        ...     "speaker": ["ann", "ann", "bob", "bob"], "label": ["happy", "sad", "happy", "sad"],
+        ...     "predicted": ["happy", "sad", "sad", "sad"],
+        ...     "p_happy": [0.9, 0.1, 0.4, 0.2], "p_sad": [0.1, 0.9, 0.6, 0.8]})
+        >>> result = evaluate(table)
+        >>> result.uar, result.by_speaker().frame()["uar"].to_dict()
+        (0.75, {'bob': 0.5, 'ann': 1.0})
+    """
+    if not isinstance(split, str) and (
+        isinstance(source, pd.DataFrame) or not hasattr(split, "predict_run")
+    ):
+        raise ConfigurationError(
+            f"split is a {type(split).__name__}.",
+            "It is the name of one, or with a run a dataset of sertk.datasets.",
+            "Call evaluate(run), or evaluate(run, 'val').",
+        )
+    if isinstance(source, pd.DataFrame):
+        return _from_table(source, str(split), classes)
+    run = source if isinstance(source, Run) else Run(source)
+    if not run.finished:
+        raise RunError(
+            f"The run {run.folder} is {run.info.get('status', 'unfinished')}: "
+            f"{len(run.info.get('fits', []))} fits have ended.",
+            "A score needs every fold and seed of the protocol.",
+            "Run the same command again, it goes on where it stopped; to look at what is there, "
+            "evaluate(run.predictions, classes=run.classes).",
+        )
+    if not isinstance(split, str):
+        table = split.predict_run(run)
+        run.keep_test_predictions(table)
+        return _from_table(table, "test", classes or run.classes, run.manifest)
+    return _from_table(run.predictions, split, classes or run.classes, run.manifest)
+
+
+def _from_table(
+    table: pd.DataFrame,
+    split: str,
+    classes: Sequence[str] | None,
+    manifest: pd.DataFrame | None = None,
+) -> Evaluation:
+    missing = [column for column in ("label", "predicted") if column not in table]
+    if missing:
+        raise ConfigurationError(
+            f"The predictions lack the column{'s' * (len(missing) > 1)} {', '.join(missing)} "
+            f"(they have: {listing(list(table.columns), 12)}).",
+            "Each row needs what is true and what was predicted.",
+            "Name the columns so, or evaluate a run.",
+        )
+    if classes is None:
+        classes = [str(c).removeprefix("p_") for c in table.columns if str(c).startswith("p_")]
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise ConfigurationError(
+            f"The class list is: {', '.join(map(str, classes)) or 'not known'}.",
+            "UAR is the mean over a given list of at least two different classes.",
+            "Pass classes=[...], every class of the task in order.",
+        )
+    rows = table[table["split"] == split] if "split" in table else table
+    if rows.empty:
+        held = ", ".join(sorted(table["split"].astype(str).unique())) if len(table) else "no rows"
+        raise ConfigurationError(
+            f"No prediction belongs to the split {split!r} (there: {held}).",
+            "There is nothing to score.",
+            "Name a split that is there.",
+        )
+    strange = sorted((set(rows["label"]) | set(rows["predicted"])) - set(classes), key=str)
+    if strange:
+        raise ConfigurationError(
+            f"{listing(strange)} stand in the predictions, but not in the class list "
+            f"({', '.join(map(str, classes))}).",
+            "Every label must be a class.",
+            "Pass classes=[...] with all of them.",
+        )
+    return Evaluation(_completed(rows), tuple(classes), split, manifest)
+
+
+def _completed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Copy the rows, with every column that scoring looks at."""
+    rows = rows.reset_index(drop=True)
+    for column, default in (
+        ("utterance_id", [f"row {place}" for place in rows.index]),
+        ("speaker", "unknown"),
+        ("gender", None),
+        ("fold", 0),
+        ("seed", 0),
+    ):
+        if column not in rows:
+            rows[column] = default
+    # whose speaker nobody knows may be anybody: one group, so that no interval is too narrow
+    rows["speaker"] = rows["speaker"].astype(object).where(rows["speaker"].notna(), "unknown")
+    rows["gender"] = rows["gender"].astype(object).where(rows["gender"].notna(), None)
+    return rows

@@ -1,0 +1,145 @@
+"""Axes and SVG for every figure of evaluation and report: one look, and no global state.
+
+In: nothing, or a caller's axes. Out: axes that a notebook shows without pyplot, and SVG text that
+is the same on every machine. Colours are named here; in a page they become CSS variables, so
+that one figure serves light and dark.
+"""
+
+import io
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK = "#1b1f28"
+MUTED = "#5a6270"
+GRID = "#dfe2e7"
+ACCENT = "#1d4f91"
+SECOND = "#b4470b"
+SOFT = "#8fa9cf"
+# every colour that a page may restyle, and the CSS variable that takes its place there
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    ACCENT: "--accent",
+    SECOND: "--second",
+    SOFT: "--soft",
+}
+MARKS = {"female": ("o", SECOND), "male": ("^", ACCENT), "unknown": ("s", MUTED)}
+
+_STYLE: Any = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": MUTED,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sertk",
+    "text.color": INK,
+    "text.parse_math": False,  # a class or speaker may be called anything, dollar signs included
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 9,
+}
+
+
+@cache
+def _axes_class() -> type:
+    from matplotlib.axes import Axes
+
+    class ShownAxes(Axes):
+        """Axes whose figure a notebook shows, although pyplot does not know of it."""
+
+        def _repr_svg_(self) -> str:
+            return svg(self)
+
+    return ShownAxes
+
+
+def style() -> Any:
+    """Switch to the look of these figures, for a `with` block, and back."""
+    from matplotlib import rc_context
+
+    return rc_context(_STYLE)
+
+
+def new_axes(
+    width: float = 8.0, height: float = 3.5, *, columns: int = 1, rows: int = 1
+) -> "list[Axes]":
+    """Make axes in a grid on a figure of their own, in inches, without pyplot.
+
+    Example:
+        >>> len(new_axes(columns=2))
+        2
+    """
+    from matplotlib.figure import Figure
+
+    with style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return [
+            figure.add_subplot(rows, columns, place + 1, axes_class=_axes_class())
+            for place in range(rows * columns)
+        ]
+
+
+def svg(axes: "Axes", *, themed: bool = False) -> str:
+    """Write the figure of some axes as an `<svg>` element; the same drawing gives the same bytes.
+
+    Args:
+        axes: Any of its axes.
+        themed: For a page of ours: transparent, colours as CSS variables, ready to stand in HTML.
+
+    Example:
+        >>> axes, = new_axes()
+        >>> text = svg(axes, themed=True)
+        >>> text.startswith("<svg"), "http" in text
+        (True, False)
+    """
+    figure: Any = axes.get_figure(root=True)
+    sink = io.StringIO()
+    with style():
+        figure.savefig(sink, format="svg", metadata={"Date": None}, transparent=themed)
+    return restyled(sink.getvalue()) if themed else sink.getvalue()
+
+
+def restyled(text: str) -> str:
+    """Make an SVG of ours ready to stand in HTML: no header, colours as CSS variables.
+
+    Example:
+        >>> restyled('<?xml version="1.0"?><svg xmlns="x"><path style="fill: #1d4f91"/></svg>')
+        '<svg><path style="fill: var(--accent,#1d4f91)"/></svg>'
+    """
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
+    return _with_variables(_without_idle_ids(text))
+
+
+def _without_idle_ids(text: str) -> str:
+    """Drop ids that nothing refers to: several figures share a page, and ids must be unique."""
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+    return re.sub(r'\s+id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
+
+
+def _with_variables(text: str) -> str:
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable},{colour})")
+    return text
