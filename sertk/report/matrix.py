@@ -1,0 +1,86 @@
+"""The confusion matrix as cells of an HTML table, coloured so that every number is readable.
+
+In: counts. Out: three views: shares of the true class, shares of the predicted class, counts.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sertk.evaluation.displays import DASH, percent
+from sertk.evaluation.metrics import divide
+
+
+def views(numbers: dict[str, Any]) -> list[dict[str, Any]]:
+    """Make the three views of the matrix in `numbers["confusion"]`."""
+    counts = np.array(numbers["confusion"], float)
+    classes = numbers["classes"]
+    seeds = len(numbers["basis"]["seeds"])
+    summed = f" summed over {seeds} seeds" if seeds > 1 else ""
+    by_true = divide(counts, counts.sum(1, keepdims=True))
+    by_pred = divide(counts, counts.sum(0, keepdims=True))
+    most = max(float(counts.max()), 1.0)
+    made = (
+        ("true", "% of true", by_true, by_true, "% of the row"),
+        ("pred", "% of predicted", by_pred, by_pred, "% of the column"),
+        ("counts", "Counts", counts / most, None, "how many"),
+    )  # fmt: skip
+    return [
+        {
+            "key": key,
+            "name": name,
+            "caption": f"Rows: what is true; columns: what was heard; cells: {what}. "
+            f"{int(counts.sum()):,} predictions{summed}.",
+            "long": max(map(len, classes)) > 9,
+            "rows": _rows(classes, shade, shares, counts),
+        }
+        for key, name, shade, shares, what in made
+    ]
+
+
+def _rows(
+    classes: list[str], shade: np.ndarray, shares: np.ndarray | None, counts: np.ndarray
+) -> list[tuple[str, list[dict[str, str]]]]:
+    rows = []
+    for i, true in enumerate(classes):
+        cells = []
+        for j, predicted in enumerate(classes):
+            count = f"{counts[i, j]:.0f}"
+            background, ink = colours(float(shade[i, j]))
+            text = count if shares is None else percent(shares[i, j])
+            cells.append(
+                {
+                    "text": text,
+                    "below": "" if shares is None or text == DASH else count,
+                    "title": f"{count} × {true} heard as {predicted}",  # noqa: RUF001
+                    "background": background,
+                    "ink": ink,
+                }
+            )
+        rows.append((true, cells))
+    return rows
+
+
+def colours(value: float) -> tuple[str, str]:
+    """Choose the colour of a cell for a value in [0, 1], and ink with a contrast of 4.5 on it.
+
+    Example:
+        >>> colours(0.0)[1], colours(1.0)[1], colours(float("nan"))[0]
+        ('#ffffff', '#000000', 'var(--wash)')
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    if np.isnan(value):
+        return "var(--wash)", "var(--muted)"
+    shade = colormaps["cividis"](value)[:3]
+    light = luminance(shade)
+    # WCAG contrast; of black and white, one always reaches 4.58
+    ink = "#ffffff" if 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 else "#000000"
+    return to_hex(shade), ink
+
+
+def luminance(rgb: tuple[float, ...]) -> float:
+    """Relative luminance of sRGB components in [0, 1], as WCAG defines it."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

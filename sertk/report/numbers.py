@@ -1,0 +1,150 @@
+"""Every number of a report, once: the page shows them, and report.json holds them.
+
+In: a finished run. Out: a dictionary of plain values, fractions at full precision, `None` where a
+number does not exist.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sertk import labels
+from sertk.evaluation import Evaluation, Interval
+from sertk.run import Run
+
+SCHEMA_VERSION = 1
+REGROUPINGS = ("valence2", "valence3", "basic5", "merged_negative")
+# columns of the manifest that describe how an utterance was recorded, not what is said
+CONDITIONS = ("corpus", "intensity", "style", "language")
+
+
+def collect(run: Run, result: Evaluation) -> dict[str, Any]:
+    """Gather what the report says about a run in numbers.
+
+    Args:
+        run: The run.
+        result: Its evaluation on the test split.
+    """
+    info = run.info
+    summary = result.summary().frame()
+    return _plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "corpora": info["corpora"],
+            "synthetic": bool(info.get("synthetic")),
+            "grouping": info["grouping"],
+            "model": info["model"],
+            "protocol": {**info["protocol"], "leaks": leaks(info)},
+            "classes": list(result.classes),
+            "basis": {
+                "split": result.split,
+                "utterances": result.num_utterances,
+                "speakers": result.num_speakers,
+                "folds": len(result.folds),
+                "seeds": result.seeds,
+                "absent_classes": result.absent,
+            },
+            "chance": result.chance,
+            "headline": {
+                str(name): {**row, "speakers": result.num_speakers}
+                for name, row in summary.to_dict("index").items()
+            },
+            "spread": _rows(result.over_folds_and_seeds().frame()),
+            "per_class": _rows(result.per_class().frame()),
+            "confusion": result.confusion_matrix().frame().to_numpy().tolist(),
+            "regroupings": regroupings(result),
+            "by_gender": _rows(result.by_gender().frame()),
+            "gender_gap": _interval(result.by_gender().gap),
+            "by_speaker": _rows(result.by_speaker().frame()),
+            "by_condition": _conditions(result),
+            "calibration": _calibration(result),
+        }
+    )
+
+
+def leaks(info: dict[str, Any]) -> list[str]:
+    """Say why test speakers may have been heard in training; an empty list is good news."""
+    found = [
+        sentence(finding["message"])
+        for finding in info.get("audit") or []
+        if finding.get("severity") == "leak"
+    ]
+    if info["protocol"].get("leaky"):
+        found.insert(0, "The split does not keep speakers apart.")
+    return found
+
+
+def sentence(message: str) -> str:
+    """Begin with a capital letter and end with a full stop.
+
+    Example:
+        >>> sentence("two rows are one file")
+        'Two rows are one file.'
+    """
+    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")
+
+
+def regroupings(result: Evaluation) -> list[dict[str, Any]]:
+    """Score the coarser groupings that these classes make in full."""
+    found = []
+    for name in REGROUPINGS:
+        group = labels.grouping(name)
+        made = {group.mapping[c] for c in result.classes if c in group.mapping}
+        coarser = len(group.classes) < len(result.classes)
+        if made < set(group.classes) or not coarser:
+            continue
+        other = result.regroup(name)
+        if other.absent:
+            continue
+        recalls = other.per_class().frame()
+        found.append(
+            {
+                "name": name,
+                "classes": list(other.classes),
+                "chance": other.chance,
+                "utterances": other.num_utterances,
+                "speakers": other.num_speakers,
+                "dropped": dict(other.dropped),
+                "headline": other.summary().frame().to_dict("index"),
+                "recall": recalls["recall"].to_dict(),
+            }
+        )
+    return found
+
+
+def _conditions(result: Evaluation) -> dict[str, list[dict[str, Any]]]:
+    known = result.manifest
+    return {
+        column: _rows(result.by(column).frame().rename_axis("value"))
+        for column in CONDITIONS
+        if known is not None and column in known and 1 < known[column].nunique() <= 12
+    }
+
+
+def _calibration(result: Evaluation) -> dict[str, Any]:
+    shown = result.calibration()
+    return {"ece": shown.ece, "bins": _rows(shown.frame())}
+
+
+def _interval(found: Interval | None) -> dict[str, Any] | None:
+    return None if found is None else {**vars(found)}
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()}
+            for row in table.reset_index().to_dict("records")]  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's and pandas' values into what JSON knows; a missing number is `None`."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,226 @@
+"""The page: numbers and figures, put into sentences and into the template.
+
+In: a run, its evaluation and its numbers. Out: one HTML document that needs nothing else.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sertk import pages, players
+from sertk.evaluation import Evaluation
+from sertk.evaluation.displays import DASH, percent
+from sertk.report import figures, matrix, sentences
+from sertk.report.numbers import sentence
+from sertk.run import Run
+
+_HERE = Path(__file__).parent
+NUM_MISTAKES, NUM_HITS = 12, 6
+_SECTIONS = {
+    "result": "Result",
+    "confusions": "Confusions",
+    "coarser": "Fewer classes",
+    "speakers": "Speakers",
+    "learning": "Learning",
+    "calibration": "Calibration",
+    "clips": "Mistakes",
+    "checks": "Checks",
+    "repeat": "Repeat",
+}
+_DEFAULTS: dict[str, Any] = {
+    "unreadable": [],
+    "dropped": {},
+    "grouping_note": "",
+    "command": None,
+    "folds": [],
+    "sertk_version": "",
+}
+
+
+def render(
+    run: Run,
+    result: Evaluation,
+    numbers: dict[str, Any],
+    *,
+    audio: bool,
+    roots: Mapping[str, str | Path] | None,
+) -> str:
+    """Fill the template.
+
+    Args:
+        run: A finished run.
+        result: Its evaluation on the test split.
+        numbers: Of `sertk.report.numbers.collect`.
+        audio: Embed the sound of the clips shown.
+        roots: Corpus -> folder, to find that sound.
+    """
+    info = _DEFAULTS | run.info
+    sounds = _sounds(run, result, roots) if audio else {}
+    parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
+    return pages.render(
+        _HERE,
+        "page.html",
+        pct=_percent,
+        dash=DASH,
+        n=numbers,
+        info=info,
+        title=" / ".join(parts) + ": speech emotion recognition report",
+        title_parts=parts,
+        lead=sentence(
+            info["protocol"].get("sentence") or "This run does not say how speakers were split"
+        ),
+        sections=[(a, s) for a, s in _SECTIONS.items() if a != "coarser" or numbers["regroupings"]],
+        cards=_cards(numbers),
+        basis_sentence=sentences.basis(numbers),
+        confusion_sentence=sentences.confusions(numbers),
+        gap_sentence=sentences.gap(numbers),
+        calibration_sentences=sentences.calibration(numbers, _validation_ece(run)),
+        views=matrix.views(numbers),
+        group_tables=_group_tables(numbers),
+        mistakes=_clips(run, result.mistakes(NUM_MISTAKES).frame(), sounds),
+        hits=_clips(run, result.hits(NUM_HITS).frame(), sounds),
+        facts=sentences.facts(info),
+        settings=_settings(info),
+        **_figures(run, result, numbers),
+    )
+
+
+def _percent(value: float | None) -> str:
+    return DASH if value is None else percent(value)
+
+
+def _cards(numbers: dict[str, Any]) -> list[dict[str, Any]]:
+    names = {"uar": "UAR, unweighted average recall", "wa": "WA, accuracy", "macro_f1": "Macro-F1"}
+    cards = [
+        {
+            "name": names[metric],
+            "track": True,
+            "chance": numbers["chance"] if metric == "uar" else None,
+            **numbers["headline"][metric],
+        }
+        for metric in names
+    ]
+    count = len(numbers["classes"])
+    cards.append(
+        {
+            "name": "Chance",
+            "track": False,
+            "value": numbers["chance"],
+            "chance": numbers["chance"],
+            "under": f"UAR of guessing among {count} classes",
+        }
+    )
+    return cards
+
+
+def _group_tables(numbers: dict[str, Any]) -> list[dict[str, Any]]:
+    tables = [("gender", [{"value": row["gender"], **row} for row in numbers["by_gender"]])]
+    tables += list(numbers["by_condition"].items())
+    return [{"column": column, "rows": rows} for column, rows in tables]
+
+
+def _figures(run: Run, result: Evaluation, numbers: dict[str, Any]) -> dict[str, Any]:
+    """Draw each figure twice, for wide and for narrow pages, with its description."""
+    rows = 1 + (len({row["gender"] for row in numbers["by_speaker"]}) > 1)
+    speakers = sentences.speakers(numbers)
+    shown = result.by_speaker()
+    history = run.history if (run.folder / "history.csv").is_file() else None
+
+    def strip(wide: bool) -> str:
+        return figures.of(shown, 11.2 if wide else 3.9, 1.5 + 0.75 * rows)
+
+    drawn: dict[str, Any] = {
+        "strip": pages.pair("strip", strip, speakers),
+        "strip_caption": f"Each mark is one speaker, an upright bar their mean. {speakers}",
+        "calibration": pages.pair(
+            "reliability",
+            lambda wide: figures.of(result.calibration(), 4.6 if wide else 3.9, 3.9),
+            f"Reliability diagram; expected calibration error "
+            f"{percent(numbers['calibration']['ece'])} %.",
+        ),
+        "curves": None,
+    }  # fmt: skip
+    if history is not None and len(history):
+        monitor = run.info.get("training", {}).get("monitor", "val_uar")
+        fits = run.info.get("fits", [])
+        learned = sentences.learning(fits, monitor)
+        drawn["curves"] = pages.pair(
+            "curves",
+            lambda wide: figures.learning_curves(history, fits, monitor, wide=wide),
+            learned,
+        )
+        drawn["curves_caption"] = learned
+    return drawn
+
+
+def _validation_ece(run: Run) -> float | None:
+    from sertk.evaluation import evaluate
+
+    predictions = run.predictions
+    if "val" not in set(predictions["split"]):
+        return None
+    return evaluate(predictions, "val", classes=run.classes).calibration().ece
+
+
+def _clips(run: Run, table: Any, sounds: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    texts = run.manifest.set_index("utterance_id")
+    spoken = texts["text"].dropna().to_dict() if "text" in texts else {}
+    return [
+        {
+            "name": name,
+            "label": row["label"],
+            "predicted": row["predicted"],
+            "confidence": row["confidence"],
+            "truth_share": row[f"p_{row['label']}"],
+            "text": spoken.get(name, ""),
+            "sound": sounds.get(str(name), ("", ""))[0],
+            "picture": sounds.get(str(name), ("", ""))[1],
+        }
+        for name, row in table.iterrows()
+    ]
+
+
+def _sounds(
+    run: Run, result: Evaluation, roots: Mapping[str, str | Path] | None
+) -> dict[str, tuple[str, str]]:
+    from sertk import manifest as manifests
+
+    names = [*result.mistakes(NUM_MISTAKES).frame().index, *result.hits(NUM_HITS).frame().index]
+    manifest = run.manifest
+    rows = manifest[manifest["utterance_id"].isin(names)].copy()
+    rows.attrs["roots"] = {c: str(Path(r).expanduser()) for c, r in (roots or {}).items()}
+    found = {}
+    for path, (_, row) in zip(manifests.paths(rows), rows.iterrows(), strict=True):
+        start, end = (
+            None if value is None or np.isnan(value) else float(value)
+            for value in (row.get("start"), row.get("end"))
+        )
+        found[str(row["utterance_id"])] = players.embed(path, start, end)
+    return found
+
+
+def _settings(info: dict[str, Any]) -> list[tuple[str, str]]:
+    """Flatten what the run was told into rows of dotted names."""
+    flat: list[tuple[str, str]] = []
+
+    def walk(name: str, value: Any) -> None:
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                walk(f"{name}.{key}", inner)
+        elif value is not None and value != {}:
+            flat.append((name, value if isinstance(value, str) else json.dumps(value)))
+
+    for name in (
+        "model",
+        "preprocessing",
+        "standardize",
+        "augmentation",
+        "training",
+        "init_from",
+        "protocol",
+    ):
+        walk(name, info.get(name))
+    return [row for row in flat if row[0] != "protocol.sentence"]

@@ -1,0 +1,173 @@
+"""The sentences of a report: numbers said in words, beside the tables that hold them.
+
+In: the numbers of a report, or run.json. Out: plain text; the template escapes it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sertk.evaluation.displays import percent
+from sertk.evaluation.intervals import FEW_SPEAKERS, MIN_SPEAKERS
+
+
+def plural(number: int, word: str) -> str:
+    """Count things.
+
+    Example:
+        >>> plural(1, "fold"), plural(1200, "utterance")
+        ('1 fold', '1,200 utterances')
+    """
+    return f"{number:,} {word}{'s' * (number != 1)}"
+
+
+def basis(numbers: dict[str, Any]) -> str:
+    """Say what the headline rests on, and how much it moves."""
+    on = numbers["basis"]
+    sentence = (
+        f"Measured on {plural(on['utterances'], 'utterance')} of "
+        f"{plural(on['speakers'], 'test speaker')}, {plural(on['folds'], 'fold')}, "
+        f"{plural(len(on['seeds']), 'seed')}."
+    )
+    for row in numbers["spread"]:
+        if row["metric"] == "uar" and row["n"] > 1:
+            sentence += (
+                f" Over {row['over']}, UAR runs from {percent(row['min'])} to "
+                f"{percent(row['max'])} % (sd {percent(row['sd'])}, n = {row['n']})."
+            )
+    if on["speakers"] == 1:
+        return sentence + " One speaker says nothing about others, so there is no interval."
+    if on["speakers"] < MIN_SPEAKERS:
+        return f"{sentence} {on['speakers']} speakers are too few for an interval."
+    few = " With so few, they are rough." if on["speakers"] < FEW_SPEAKERS else ""
+    return f"{sentence} Intervals cover 95 %, from resampling the {on['speakers']} speakers.{few}"
+
+
+def confusions(numbers: dict[str, Any]) -> str:
+    """Name the weakest class and the three most frequent confusions."""
+    counts = np.array(numbers["confusion"], float)
+    support = counts.sum(1, keepdims=True)
+    shares = np.divide(counts, support, out=np.zeros_like(counts), where=support > 0)
+    np.fill_diagonal(shares, 0)
+    order = np.argsort(-shares, axis=None, kind="stable")[:3]
+    names = numbers["classes"]
+    found = [
+        f"{names[i]} heard as {names[j]} ({percent(shares[i, j])} % of all {names[i]})"
+        for i, j in zip(*np.unravel_index(order, shares.shape), strict=True)
+        if shares[i, j] > 0
+    ]
+    known = [row for row in numbers["per_class"] if row["recall"] is not None]
+    weak = min(known, key=lambda row: row["recall"])
+    first = f"The weakest class is {weak['class']}, found in {percent(weak['recall'])} % of cases."
+    return first + (f" Most frequent: {'; '.join(found)}." if found else "")
+
+
+def gap(numbers: dict[str, Any]) -> str:
+    """Say how far apart women and men are, and whether it could be chance."""
+    found = numbers["gender_gap"]
+    if found["value"] is None:
+        return f"The gap between genders is not known here: {found['note']}."
+    points = f"{abs(100 * found['value']):.1f} points"
+    lead = "Female" if found["value"] >= 0 else "Male"
+    said = f"{lead} speakers are ahead by {points} of UAR"
+    if found["low"] is None:
+        return f"{said}; there are too few speakers of a gender for an interval."
+    ends = f"female minus male, 95 % interval {percent(found['low'])} to {percent(found['high'])}"
+    if found["low"] <= 0 <= found["high"]:
+        return (
+            f"{said} ({ends}): the interval includes zero, so this could be these speakers alone."
+        )
+    return f"{said} ({ends})."
+
+
+def speakers(numbers: dict[str, Any]) -> str:
+    """Say how far speakers lie apart."""
+    rows = numbers["by_speaker"]
+    if len(rows) == 1:
+        only = rows[0]
+        return f"The only test speaker, {only['speaker']}, has a UAR of {percent(only['uar'])} %."
+    low, high = rows[0], rows[-1]
+    return (
+        f"Lowest of {len(rows)}: {low['speaker']} with {percent(low['uar'])} %; "
+        f"highest: {high['speaker']} with {percent(high['uar'])} %."
+    )
+
+
+def learning(fits: list[dict[str, Any]], monitor: str) -> str:
+    """Say how many fits there were, and which epochs were kept."""
+    kept = [fit["best_epoch"] for fit in fits if fit.get("best_epoch")]
+    said = f"{plural(len(fits), 'fit')}" + (
+        ", thin; their median, thick." if len(fits) > 1 else "."
+    )
+    if not kept:
+        return said
+    at = f"epoch {kept[0]}" if len(kept) == 1 else (
+        f"epochs {min(kept)} to {max(kept)} (median {np.median(kept):.0f})"
+    )  # fmt: skip
+    return f"{said} The weights of {at} were kept, chosen by {monitor} on validation speakers."
+
+
+def calibration(numbers: dict[str, Any], validation: float | None) -> list[str]:
+    """Say how large the calibration error is, and in which direction."""
+    bins = [row for row in numbers["calibration"]["bins"] if row["predictions"]]
+    total = sum(row["predictions"] for row in bins)
+    sure = sum(row["predictions"] * row["confidence"] for row in bins) / total
+    right = sum(row["predictions"] * row["accuracy"] for row in bins) / total
+    ece = numbers["calibration"]["ece"]
+    said = [
+        f"On average the predicted class gets a probability of {percent(sure)} %, and "
+        f"{percent(right)} % of predictions are right: the model is "
+        + ("too sure" if sure > right + 0.02 else "not sure enough" if sure < right - 0.02
+           else "about as sure as it should be") + ".",
+        f"The expected calibration error is {percent(ece)} % (n = {total:,} predictions on test "
+        "speakers).",
+    ]  # fmt: skip
+    if validation is not None:
+        said.append(
+            f"On validation speakers it is {percent(validation)} %. Nothing was fitted to "
+            "correct it."
+        )
+    return said
+
+
+def facts(info: dict[str, Any]) -> list[tuple[str, str]]:
+    """List what is needed to repeat a run; what a run does not know is left out."""
+    machine = info.get("environment") or {}
+    packages = ", ".join(f"{name} {v}" for name, v in (machine.get("packages") or {}).items())
+    cores = f", {machine['cpu_count']} cores" if machine.get("cpu_count") else ""
+    seconds, memory = info.get("wall_seconds"), info.get("peak_memory_mb")
+    size = (info.get("model") or {}).get("parameters")
+    rows = {
+        "Model": f"{info['model']['name']}" + (f", {size:,} parameters" if size else ""),
+        "Seeds": ", ".join(str(seed) for seed in info.get("seeds", [])),
+        "Software": f"sertk {info.get('sertk_version', '')}, Python {machine.get('python', '')}",
+        "Packages": packages,
+        "Backend": f"{machine['backend']} on {machine.get('device')}"
+        if "backend" in machine
+        else "",
+        "Machine": f"{machine['platform']}{cores}" if machine.get("platform") else "",
+        "Data, SHA-256": info.get("data_sha256"),
+        "Git commit": info.get("git_commit"),
+        "Started": _moment(info.get("started")),
+        "Finished": _moment(info.get("finished")),
+        "Wall time": duration(seconds) if seconds else "",
+        "Peak memory": f"{memory:,.0f} MB" if memory else "",
+    }
+    return [(name, str(value)) for name, value in rows.items() if value]
+
+
+def _moment(stamp: str | None) -> str:
+    return (stamp or "").replace("T", " ").replace("Z", " UTC")
+
+
+def duration(seconds: float) -> str:
+    """Say a time span.
+
+    Example:
+        >>> duration(42.4), duration(2640.5), duration(9000)
+        ('42 s', '44 min', '2 h 30 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
