@@ -1,0 +1,26 @@
+"""Look at a corpus and listen to it, before anything is trained.
+
+In: a manifest whose files are there. Out: Displays, each with `.frame()` (the numbers),
+`.plot(ax=None)` and a table or players that notebooks show; and one page with all of it for those
+without Jupyter. Keras is not needed.
+"""
+
+from sertk.explore.counts import classes, genders
+from sertk.explore.inputs import clip, mfcc
+from sertk.explore.page import write_html
+from sertk.explore.sounds import across_emotions, across_genders, augmentations, utterance
+from sertk.explore.spreads import durations, levels
+
+__all__ = [
+    "across_emotions",
+    "across_genders",
+    "augmentations",
+    "classes",
+    "clip",
+    "durations",
+    "genders",
+    "levels",
+    "mfcc",
+    "utterance",
+    "write_html",
+]

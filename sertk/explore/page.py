@@ -1,0 +1,194 @@
+"""The page of an exploration: a corpus to look at and listen to, for those without Jupyter.
+
+In: a manifest. Out: one HTML document that needs nothing else. With sound in it, the licence of
+the corpus decides who may have it.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sertk import corpora, pages
+from sertk.errors import ManifestError
+from sertk.evaluation import drawing
+from sertk.evaluation.displays import Display
+from sertk.explore import counts, inputs, sounds, spreads
+from sertk.explore.spreads import TRIM_DB
+
+_HERE = Path(__file__).parent
+# narrow pages draw the panels of several sounds below each other
+_WIDE, _NARROW = 11.2, 3.9
+
+
+def write_html(
+    utterances: pd.DataFrame,
+    path: str | Path,
+    *,
+    limit: int | None = 400,
+    sound: bool = True,
+) -> Path:
+    """Write one page about a corpus: who says what, how long, how loud, and how it sounds.
+
+    Args:
+        utterances: A manifest.
+        path: File to write.
+        limit: Read at most so many files to measure lengths and levels; `None` reads all.
+        sound: Embed a few utterances as players and pictures. Mind the licence of the corpus
+            before you pass such a page on; without sound no file is opened.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ManifestError: If `sound=True` and nobody says where the files are.
+        AudioError: If `sound=True` and a file to be heard cannot be read.
+
+    Example:
+        `sertk.explore.write_html(utterances, "ravdess.html")`
+    """
+    sections = _numbers(utterances)
+    if sound:
+        sections[-1]["items"] += _measured(utterances, limit)
+        sections += _heard(utterances)
+    for number, section in enumerate(sections):
+        section["anchor"] = f"part-{number + 1}"
+        for place, item in enumerate(section["items"]):
+            item["figure"] = _figure(f"f{number}-{place}", item.pop("display"), item["caption"])
+    names = sorted(utterances["corpus"].unique())
+    known = [corpora.load(name) for name in names if name in corpora.names()]
+    text = pages.render(
+        _HERE,
+        "page.html",
+        title=", ".join(names) + ": a corpus to look at and listen to",
+        names=names,
+        lead=_lead(utterances),
+        synthetic=any(corpus.SYNTHETIC for corpus in known),
+        sections=sections,
+        facts=_facts(utterances, known),
+        sound=sound,
+    )
+    return pages.write(text, path)
+
+
+def _item(display: Display, caption: str = "", **more: Any) -> dict[str, Any]:
+    """Put a display into the page; its note is the caption where no other is given."""
+    words = " ".join(part for part in (caption, display.note) if part)
+    return {"display": display, "caption": words or display.title, "players": [], **more}
+
+
+def _numbers(utterances: pd.DataFrame) -> list[dict[str, Any]]:
+    classes, genders = counts.classes(utterances), counts.genders(utterances)
+    said = {
+        "title": "Who says what",
+        "words": "Classes of different size need a score that counts each of them alike, which "
+        "is why the reports of sertk put UAR first.",
+        "items": [_item(classes, table=_table(classes)), _item(genders, "Utterances by gender.")],
+    }
+    shape: dict[str, Any] = {
+        "title": "How long and how loud",
+        "words": "Lengths decide how many seconds a clip should have. Levels differ between "
+        "emotions, and between microphones.",
+        "items": [],
+    }
+    if "duration" in utterances and utterances["duration"].notna().any():
+        shape["items"].append(_item(spreads.durations(utterances), "Files as they are."))
+    return [said, shape] if shape["items"] else [said]
+
+
+def _measured(utterances: pd.DataFrame, limit: int | None) -> list[dict[str, Any]]:
+    kept = spreads.durations(utterances, trim_db=TRIM_DB, limit=limit)
+    return [
+        _item(kept, f"Without the silent ends, {TRIM_DB:.0f} dB below the loudest frame."),
+        _item(spreads.levels(utterances, limit=limit), "Silent ends do not count."),
+    ]
+
+
+def _heard(utterances: pd.DataFrame) -> list[dict[str, Any]]:
+    """Make the sections with players; what a corpus cannot show is left out."""
+    parts: list[tuple[str, str, Callable[[], Display]]] = [
+        ("One utterance", "Above the waveform, below the spectrogram: where in time and "
+         "frequency there is energy.", lambda: sounds.utterance(utterances)),
+        ("The same words in every emotion", "Same mouth, same words: what is left is the "
+         "emotion. Play neutral first, then any other.",
+         lambda: sounds.across_emotions(utterances)),
+        ("Two voices", "Voices differ at least as much as emotions do, which is why a model "
+            "is tested on speakers it never heard.",
+            lambda: sounds.across_genders(utterances)),
+        ("Augmentation", "Copies for training, changed so that the emotion stays. Listen "
+         "whether it does.", lambda: sounds.augmentations(utterances)),
+    ]  # fmt: skip
+    sections = []
+    for title, words, make in parts:
+        try:
+            shown = make()
+        except ManifestError:
+            # nobody says a sentence twice, or genders are unknown: there is nothing to compare
+            if title in ("One utterance", "Augmentation"):
+                raise
+            continue
+        item = _item(shown, f"{shown.title}.")
+        item["players"] = shown.players()  # type: ignore[attr-defined]
+        sections.append({"title": title, "words": words, "items": [item]})
+    clip, mfcc = inputs.clip(utterances), inputs.mfcc(utterances)
+    seen = [_item(clip, f"{clip.title}."), _item(mfcc, f"{mfcc.title}.")]
+    words = "A clip after trimming, cutting or padding, scaled to its own maximum."
+    return [*sections, {"title": "What a network gets", "words": words, "items": seen}]
+
+
+def _figure(name: str, display: Display, caption: str) -> dict[str, Any]:
+    """Draw a display for wide and for narrow pages; panels need height where they are stacked."""
+    several = len(getattr(display, "waveforms", ()))
+    rows = math.ceil(several / 2)
+
+    def draw(wide: bool) -> str:
+        width, height = (_WIDE, display.size[1]) if wide else (_NARROW, display.size[1])
+        if not wide and several > 1:
+            height = 0.6 + 1.5 * rows
+        (axes,) = drawing.new_axes(width, height)
+        display.plot(axes)
+        axes.set_title("", loc="left")
+        return drawing.svg(axes, themed=True)
+
+    return pages.pair(name, draw, caption)
+
+
+def _table(display: counts.CountDisplay) -> dict[str, Any]:
+    shown = display.written()
+    return {
+        "columns": [str(shown.index.name), *map(str, shown.columns)],
+        "rows": [(str(name), [str(v) for v in row]) for name, row in zip(
+            shown.index, shown.to_numpy().tolist(), strict=True)],
+    }  # fmt: skip
+
+
+def _lead(utterances: pd.DataFrame) -> str:
+    emotions = utterances["emotion"].nunique()
+    speakers = utterances["speaker"].nunique()
+    genders = counts.genders(utterances).frame()["speakers"]
+    who = ", ".join(f"{count:,} {name}" for name, count in genders.items())
+    parts = [
+        f"{len(utterances):,} utterances of {speakers:,} speaker{'s' * (speakers != 1)} ({who}) "
+        f"in {emotions} emotion{'s' * (emotions != 1)}"
+    ]
+    minutes = utterances.get("duration", pd.Series(dtype=float)).sum() / 60
+    if minutes:
+        parts.append(f"{minutes:,.0f} minutes of sound")
+    return ", ".join(parts) + "."
+
+
+def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
+    facts = []
+    for corpus in known:
+        facts += [
+            (corpus.TITLE, corpus.CITATION),
+            ("Licence", corpus.LICENCE),
+        ]
+    for reason, count in utterances.attrs.get("skipped", {}).items():
+        facts.append(("Found and not taken", f"{count:,} {reason}"))
+    for name, reason in utterances.attrs.get("unreadable", []):
+        facts.append(("Unreadable", f"{name}: {reason}"))
+    facts += [("Note", str(note)) for note in utterances.attrs.get("notes", [])]
+    return facts

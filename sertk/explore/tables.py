@@ -1,0 +1,74 @@
+"""What the tables of an exploration share: the order of their rows, and numbers for readers."""
+
+import numpy as np
+import pandas as pd
+
+from sertk import labels
+from sertk.errors import UnknownNameError
+from sertk.evaluation.displays import DASH, Display
+
+UNKNOWN = "unknown"
+
+
+class Table(Display):
+    """A display whose numbers have units of their own, and so many decimals."""
+
+    decimals = 1
+
+    def written(self) -> pd.DataFrame:
+        """Hand out the table as text, in the decimals of this display."""
+        return self._shown()
+
+    def _shown(self) -> pd.DataFrame:
+        shown = self._table.astype(object)
+        for column in shown:
+            if pd.api.types.is_float_dtype(self._table[column]):
+                shown[column] = [written(v, self.decimals) for v in self._table[column]]
+            else:
+                shown[column] = (
+                    self._table[column].astype(object).where(self._table[column].notna(), DASH)
+                )
+        return shown
+
+
+def written(value: float, decimals: int = 1) -> str:
+    """Write a number, with a dash where there is none.
+
+    Example:
+        >>> written(3.14159), written(float("nan"))
+        ('3.1', '–')
+    """
+    return DASH if np.isnan(value) else f"{value:,.{decimals}f}"
+
+
+def column(utterances: pd.DataFrame, name: str) -> pd.Series:
+    """Take a column to group by; empty cells become a group of their own.
+
+    Raises:
+        UnknownNameError: If the manifest has no such column.
+
+    Example:
+        >>> column(pd.DataFrame({"gender": ["male", None]}), "gender").tolist()
+        ['male', 'unknown']
+    """
+    if name not in utterances:
+        raise UnknownNameError("column", name, map(str, utterances.columns))
+    values = utterances[name].astype(object)
+    return values.where(values.notna(), UNKNOWN).astype(str).rename(name)
+
+
+def in_order(utterances: pd.DataFrame, name: str) -> list[str]:
+    """List the values of a column as people expect them: classes and emotions in their order.
+
+    Example:
+        >>> in_order(pd.DataFrame({"emotion": ["sad", "grumpy", "neutral"]}), "emotion")
+        ['neutral', 'sad', 'grumpy']
+    """
+    found = sorted(column(utterances, name).unique())
+    known = {
+        "label": list(utterances.attrs.get("classes", ())),
+        "emotion": list(labels.EMOTIONS),
+        "gender": ["female", "male"],
+        "split": ["train", "val", "test"],
+    }.get(name, [])
+    return [v for v in known if v in found] + [v for v in found if v not in known]

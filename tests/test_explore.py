@@ -1,0 +1,294 @@
+"""Exploring a corpus: the numbers behind the pictures, the players, and the page."""
+
+import base64
+import io
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from sertk import audio, explore, labels, splits
+from sertk import manifest as manifests
+from sertk.cli import main
+from sertk.errors import AudioError, ConfigurationError, ManifestError, UnknownNameError
+from sertk.explore.pitch import median_pitch
+from sertk.preprocessing import Preprocessing
+from tests import small_corpus
+
+
+@pytest.fixture
+def texts(small):
+    """The small corpus, as if its speakers had said two sentences."""
+    take = small["utterance_id"].str[-1].astype(int)
+    rows = small.assign(text=np.where(take % 2 == 0, "kids are talking", "dogs are sitting"))
+    rows.attrs = dict(small.attrs)
+    return rows
+
+
+def tone(hertz, seconds=1.0, rate=16_000):
+    time = np.arange(round(seconds * rate)) / rate
+    return sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 8)).astype("float32")
+
+
+def test_explore_loads_neither_keras_nor_matplotlib():
+    code = "import sertk.explore, sys; print('keras' in sys.modules, 'matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_classes_are_counted_by_gender_and_in_order(small):
+    table = explore.classes(small).frame()
+    assert table.index.tolist() == list(small_corpus.EMOTIONS)  # the order of the grouping
+    assert table[
+        ["female", "male", "utterances", "speakers"]
+    ].drop_duplicates().values.tolist() == [[12, 12, 24, 6]]
+    assert explore.classes(small, by="emotion").frame().index.tolist() == [
+        "neutral", "sad", "angry"
+    ]  # fmt: skip
+    assert explore.classes(small).note == ""
+
+
+def test_classes_of_different_size_say_so(small):
+    rows = small[(small["emotion"] != "sad") | (small["speaker"] == "small_ann")]
+    assert explore.classes(rows).note == "The largest has 6.0 times the utterances of the smallest."
+
+
+def test_splits_and_unknown_genders_have_their_place(small):
+    divided = splits.by_speaker(small, val=1, test=1)
+    assert explore.classes(divided, by="split").frame()["speakers"].to_dict() == {
+        "train": 4, "val": 1, "test": 1
+    }  # fmt: skip
+    unknown = small.assign(gender=None)
+    assert explore.genders(unknown).frame().index.tolist() == ["unknown"]
+    assert explore.classes(small.drop(columns="gender")).frame()["unknown"].sum() == len(small)
+    with pytest.raises(UnknownNameError, match="Did you mean 'emotion'"):
+        explore.classes(small, by="emotoin")
+
+
+def test_minutes_nobody_knows_are_not_zero(small):
+    assert explore.genders(small.assign(duration=np.nan)).frame()["minutes"].isna().all()
+    told = explore.genders(small.assign(duration=60.0)).frame()
+    assert told["minutes"].to_dict() == {"female": 36.0, "male": 36.0}
+    assert explore.genders(small).names() == ["female, 3 speakers", "male, 3 speakers"]
+
+
+def test_durations_are_quantiles_of_the_manifest(small):
+    seconds = np.linspace(1, 5, len(small))
+    rows = small.assign(duration=seconds)
+    shown = explore.durations(rows, clip_seconds=3.0)
+    expected = np.quantile(seconds, [0.05, 0.25, 0.5, 0.75, 0.95])
+    np.testing.assert_allclose(shown.frame().loc["all"].to_numpy()[1:], expected)
+    assert shown.frame()["utterances"].to_dict() == {
+        "all": 72, "neutral": 24, "sad": 24, "angry": 24
+    }  # fmt: skip
+    assert shown.note == "36 of 72 utterances are longer than a clip of 3.0 s."
+    with pytest.raises(ManifestError, match=r"None of the 72 rows has a duration.*trim_db=40"):
+        explore.durations(small.assign(duration=np.nan))
+
+
+def test_lengths_without_silence_and_levels_are_measured_in_the_files(tmp_path):
+    levels = {"angry": 0.5, "neutral": 0.05, "sad": 0.005}
+    rows = []
+    for emotion, scale in levels.items():
+        wave = np.concatenate([np.zeros(8000), scale * tone(200, 1.0), np.zeros(24_000)])
+        soundfile.write(tmp_path / f"{emotion}.wav", wave, 16_000, subtype="FLOAT")
+        rows.append({"utterance_id": emotion, "path": f"{emotion}.wav", "speaker": "a",
+                     "emotion": emotion})  # fmt: skip
+    found = manifests.from_rows(rows, "mine", tmp_path)
+    kept = explore.durations(found, trim_db=40.0).frame()["median"]
+    np.testing.assert_allclose(kept, 1.0, atol=0.15)
+    level = explore.levels(found).frame()["median"]
+    assert level["angry"] - level["neutral"] == pytest.approx(20, abs=0.1)
+    rms = 20 * np.log10(np.sqrt(np.mean(np.square(0.5 * tone(200, 1.0)))))
+    assert level["angry"] == pytest.approx(rms, abs=0.7)  # trimming keeps a frame of silence
+
+
+def test_levels_count_what_they_did_not_read(small, small_root, tmp_path):
+    shown = explore.levels(small, limit=10)
+    assert shown.note == "Measured in 10 of 72 utterances."
+    assert shown.frame()["utterances"]["all"] == 10
+    assert shown.frame().equals(explore.levels(small, limit=10).frame())
+    one = small.iloc[:2].copy()
+    one.attrs = {"roots": {"small": str(tmp_path)}}
+    target = tmp_path / one["path"].iloc[0]
+    target.parent.mkdir(parents=True)
+    target.write_bytes((small_root / one["path"].iloc[0]).read_bytes())
+    assert explore.levels(one).note.endswith("1 files could not be read.")
+    one.attrs = {"roots": {"small": str(tmp_path / "nowhere")}}
+    with pytest.raises(AudioError, match="None of 2 files could be read"):
+        explore.levels(one)
+
+
+@pytest.mark.parametrize("hertz", [80, 110, 220, 440, 580])
+def test_pitch_of_a_tone(hertz):
+    assert median_pitch(tone(hertz), 16_000) == pytest.approx(hertz, rel=0.01)
+
+
+def test_pitch_agrees_with_librosa_and_needs_a_voice(small):
+    import librosa
+
+    wave, rate = audio.read(manifests.paths(small)[0])
+    with np.errstate(all="ignore"):
+        other = np.median(librosa.yin(wave, fmin=65, fmax=600, sr=rate))
+    assert median_pitch(wave, rate) == pytest.approx(other, rel=0.02)
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype("float32")
+    for silent in (noise, np.zeros(16_000, "float32"), np.zeros(10, "float32")):
+        assert np.isnan(median_pitch(silent, 16_000))
+
+
+def test_an_utterance_is_found_heard_and_measured(small):
+    shown = explore.utterance(small, "small_eve_sad_2")
+    row = shown.frame().iloc[0]
+    assert (row["speaker"], row["emotion"], row["seconds"]) == ("small_eve", "sad", 1.0)
+    assert row["pitch_hz"] == pytest.approx(220 * 2 ** (-4 / 12) * 1.08, rel=0.06)
+    ((name, words, source),) = shown.players()
+    assert name == "small_eve_sad_2"
+    assert words.startswith("small_eve, 1.0 s, ")
+    waveform, rate = soundfile.read(io.BytesIO(base64.b64decode(source.split(",")[1])))
+    assert (len(waveform), rate) == (16_000, 16_000)
+    assert explore.utterance(small).frame()["utterance_id"].iloc[0] == small["utterance_id"].iloc[0]
+    with pytest.raises(ManifestError, match=r"'small_eve_sat_2'.*Did you mean 'small_eve_sad_2'"):
+        explore.utterance(small, "small_eve_sat_2")
+
+
+def test_the_same_sentence_in_every_emotion(texts):
+    shown = explore.across_emotions(texts, speaker="small_ben")
+    table = shown.frame()
+    assert table.index.tolist() == ["neutral", "sad", "angry"]
+    assert table["speaker"].unique().tolist() == ["small_ben"]
+    assert table["text"].nunique() == 1
+    assert table["pitch_hz"]["angry"] > table["pitch_hz"]["neutral"] > table["pitch_hz"]["sad"]
+    with pytest.raises(ManifestError, match=r"No row has speaker = small_bob"):
+        explore.across_emotions(texts, speaker="small_bob")
+
+
+def test_emotions_without_texts_are_compared_and_said_to_differ(small):
+    shown = explore.across_emotions(small)
+    assert shown.note == "The manifest knows no common sentence."
+    with pytest.raises(ManifestError, match="No speaker is there in two emotions"):
+        explore.across_emotions(manifests.select(small, emotion="sad"))
+
+
+def test_a_woman_beside_a_man(texts):
+    table = explore.across_genders(texts).frame()
+    assert table.index.tolist() == ["female", "male"]
+    assert table["emotion"].unique().tolist() == ["neutral"]
+    assert table["text"].nunique() == 1
+    assert table["pitch_hz"]["female"] > 1.5 * table["pitch_hz"]["male"]
+    with pytest.raises(ManifestError, match=r"No emotion and text is there from a woman and from"):
+        explore.across_genders(manifests.select(texts, gender="male"))
+
+
+def test_before_and_after_augmentation(small):
+    shown = explore.augmentations(small, recipes=["noise", "pitch+shift"])
+    assert list(shown.waveforms) == ["before", "noise", "pitch+shift"]
+    before = shown.waveforms["before"]
+    assert all(len(w) == len(before) for w in shown.waveforms.values())
+    noise = shown.waveforms["noise"] - before
+    snr = 10 * np.log10(np.mean(before**2) / np.mean(noise**2))
+    assert 9 < snr < 31
+    again = explore.augmentations(small, recipes=["noise"])
+    np.testing.assert_array_equal(again.waveforms["noise"], shown.waveforms["noise"])
+    with pytest.raises(ConfigurationError, match="at least one recipe"):
+        explore.augmentations(small, recipes="noise")
+    with pytest.raises(UnknownNameError, match="Did you mean 'noise'"):
+        explore.augmentations(small, recipes=["nois"])
+
+
+def test_a_clip_is_what_the_dataset_gives_the_network(small):
+    prep = Preprocessing("mfcc", clip_seconds=1.5)
+    shown = explore.clip(small, prep)
+    assert shown.frame().shape == prep.input_shape
+    spectrum = prep.extract(prep.load(manifests.paths(small)[0]))
+    cut = np.empty(prep.clip_shape, np.float32)
+    prep.cut(spectrum, -((prep.clip_frames - len(spectrum)) // 2), cut)
+    np.testing.assert_array_equal(shown.frame().to_numpy(), prep.finish(cut))
+    assert len(cut[shown.sound]) == len(spectrum)
+    assert shown.note.endswith("frames after trimming: the rest is padding.")
+    short = explore.clip(small, Preprocessing(clip_seconds=0.4))
+    assert "cut into 3 clips" in short.note
+    assert explore.mfcc(small, n_mfcc=20).frame().shape[1] == 20
+
+
+DISPLAYS = {
+    "classes": explore.classes,
+    "genders": explore.genders,
+    "durations": lambda rows: explore.durations(rows.assign(duration=1.0)),
+    "levels": lambda rows: explore.levels(rows, limit=6),
+    "utterance": explore.utterance,
+    "across_emotions": explore.across_emotions,
+    "across_genders": explore.across_genders,
+    "augmentations": explore.augmentations,
+    "clip": explore.clip,
+    "mfcc": explore.mfcc,
+}
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_every_display_has_a_frame_a_figure_and_html(name, texts):
+    shown = DISPLAYS[name](texts)
+    table = shown.frame()
+    assert isinstance(table, pd.DataFrame)
+    table["more"] = 0  # a copy: the display keeps its own
+    assert "more" not in shown.frame()
+    figure = shown.plot()._repr_svg_()
+    assert figure.count("<svg") == 1
+    text = shown._repr_html_()
+    assert "http" not in text
+    assert "nan" not in re.sub(r"base64,[^']*", "", text).lower()
+    if hasattr(shown, "waveforms"):
+        assert text.count("<audio") == len(shown.waveforms)
+
+
+def test_what_stands_in_a_manifest_is_escaped(texts):
+    evil = texts.assign(text="<script>alert(1)</script>", speaker="<b>ann</b>")
+    evil.attrs = dict(texts.attrs)
+    assert "<script" not in explore.utterance(evil)._repr_html_()
+    assert "<b>ann" not in explore.classes(evil, by="speaker")._repr_html_()
+
+
+def test_the_page_needs_nothing_else(texts, tmp_path):
+    texts.loc[0, "text"] = "<script>alert(1)</script>"
+    page = explore.write_html(texts, tmp_path / "new" / "page.html", limit=6)
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", text)
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "alert(1)</script>" not in text
+    assert text.count("<audio") == 1 + 3 + 2 + 4
+    assert "Measured in 6 of 72 utterances." in text
+    ids = re.findall(r'\sid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert page.stat().st_size < 2e6
+
+
+def test_a_page_without_sound_reads_no_file(small, tmp_path):
+    rows = small.assign(duration=2.0)  # without roots: nobody knows where the files are
+    text = explore.write_html(rows, tmp_path / "page.html", sound=False).read_text("utf-8")
+    assert "<audio" not in text
+    rows.attrs = {}
+    with pytest.raises(ManifestError, match="Nobody says where the corpus 'small' is"):
+        explore.write_html(rows, tmp_path / "page.html")
+
+
+def test_what_a_corpus_cannot_show_is_left_out(small, tmp_path):
+    rows = manifests.select(small, emotion="sad", gender="male")
+    text = explore.write_html(rows, tmp_path / "page.html", limit=3).read_text("utf-8")
+    assert "Two voices" not in text
+    assert "The same words" not in text
+    assert "Augmentation" in text
+
+
+def test_the_command_writes_the_page(small, small_root, tmp_path, capsys):
+    manifests.write(labels.apply(small, "iemocap4"), tmp_path / "small.csv")
+    words = ["explore", str(tmp_path / "small.csv"), "--root", str(small_root), "--limit", "4"]
+    assert main([*words, "-o", str(tmp_path / "page.html")]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"Page: {tmp_path / 'page.html'}\n"
+    assert "licence" in told.err
+    assert main([*words, "--no-sound", "-o", str(tmp_path / "page.html")]) == 0
+    assert main(["explore", "nowhere.csv", "-o", "x.html"]) == 2
