@@ -1,0 +1,230 @@
+"""Run a notebook with parameters of your own, and keep it as a page.
+
+In: a notebook with one cell tagged `parameters`, and values for some of them. Out: the executed
+notebook and an HTML page that needs nothing else, in the run folder or wherever asked.
+Names and types are checked before anything runs.
+"""
+
+import ast
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sertk import _output
+from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
+
+__all__ = ["new_folder", "parameters", "read_words", "run"]
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "list": (list, tuple),
+    "dict": (dict,),
+}
+_NEEDS = ("papermill", "nbconvert", "ipykernel")
+
+
+def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: Any) -> Path:
+    """Execute a notebook with some of its parameters changed.
+
+    Progress of the notebook goes to standard error while it runs. What was executed is written
+    even when a cell fails.
+
+    Args:
+        path: The notebook.
+        output: Folder to write into. By default it is the notebook's own run folder: the value
+            of its parameter `folder`, or a new one below `runs/` where that is empty;
+            `runs/notebooks` for a notebook without that parameter.
+        **parameters: Values of its parameters, by name.
+
+    Returns:
+        The HTML page; the executed notebook lies beside it under the same name.
+
+    Raises:
+        ConfigurationError: If there is no such notebook, a value is of the wrong type, or the
+            extra `notebooks` is not installed.
+        UnknownNameError: If the notebook has no parameter of that name.
+        NotebookError: If a cell fails.
+
+    Example:
+        `sertk.notebooks.run("notebooks/03_train.ipynb", corpus="ravdess", epochs=40)`
+    """
+    source = _found(path)
+    known = _inspect(source)
+    _check_names(source, known, parameters)
+    _check_types(source, known, parameters)
+    folder = _folder(source, output, known, parameters)
+    if "folder" in known:
+        parameters = {**parameters, "folder": parameters.get("folder") or str(folder)}
+    _output.folder(folder)
+    executed = folder / source.name
+    if executed.resolve() == source.resolve():
+        raise ConfigurationError(
+            f"{executed} is the notebook itself.",
+            "What is executed is written beside the source, never over it.",
+            "Choose another folder (-o).",
+        )
+
+    from sertk.notebooks import page
+
+    failure = _execute(source, executed, parameters)
+    chosen = [(p["name"], parameters.get(p["name"], _value(p)), p["help"]) for p in known.values()]
+    written = page.write(executed, chosen)
+    if failure is not None:
+        raise failure
+    return written
+
+
+def parameters(path: str | Path) -> dict[str, Any]:
+    """Tell the parameters of a notebook: name and default.
+
+    Raises:
+        ConfigurationError: If there is no such notebook.
+
+    Example:
+        `sertk.notebooks.parameters("notebooks/03_train.ipynb")["epochs"]`
+    """
+    return {name: _value(found) for name, found in _inspect(_found(path)).items()}
+
+
+def read_words(path: str | Path, words: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Turn words of the command line into values of the types that the notebook declares.
+
+    Args:
+        path: The notebook.
+        words: Pairs of name and text.
+
+    Returns:
+        Name -> value; text that cannot be read as its type stays text, for `run` to refuse.
+
+    Raises:
+        UnknownNameError: If the notebook has no parameter of that name.
+    """
+    pairs = dict(words)
+    source = _found(path)
+    known = _inspect(source)
+    _check_names(source, known, pairs)
+    values: dict[str, Any] = {}
+    for name, text in pairs.items():
+        kind = _declared(known[name])
+        if kind == "str":
+            values[name] = text
+            continue
+        try:
+            values[name] = json.loads(text.lower() if kind == "bool" else text)
+        except json.JSONDecodeError:
+            values[name] = text
+    return values
+
+
+def new_folder(name: str, parent: str | Path = "runs") -> str:
+    """Name a folder that does not exist yet: `runs/NAME`, else `runs/NAME-2` and so on.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as parent:
+        ...     (Path(parent) / "train").mkdir()
+        ...     Path(new_folder("train", parent)).name
+        'train-2'
+    """
+    number, folder = 1, Path(parent) / name
+    while folder.exists():
+        number += 1
+        folder = Path(parent) / f"{name}-{number}"
+    return str(folder)
+
+
+def _found(path: str | Path) -> Path:
+    source = Path(path).expanduser()
+    if not source.is_file() or source.suffix != ".ipynb":
+        raise ConfigurationError(
+            f"{source} is {'no notebook' if source.is_file() else 'not there'}.",
+            "A notebook is a file that ends in .ipynb.",
+            "Those of sertk are in the folder notebooks/ of its repository.",
+        )
+    return source
+
+
+def _check_names(source: Path, known: Iterable[str], given: Iterable[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise UnknownNameError(f"{source.stem} parameter", name, known)
+
+
+def _check_types(source: Path, known: dict[str, dict[str, Any]], given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        kind = _declared(known[name])
+        if kind not in _TYPES:
+            continue
+        # True is an int to Python, and a slip to everybody else
+        if not isinstance(value, _TYPES[kind]) or (kind != "bool" and isinstance(value, bool)):
+            raise ConfigurationError(
+                f"{name}={value!r} for {source.name}.",
+                f"The parameter {name} is of type {kind}, such as {_value(known[name])!r}.",
+                f"It means: {known[name]['help'] or 'see the notebook'}.",
+            )
+
+
+def _inspect(source: Path) -> dict[str, dict[str, Any]]:
+    _require()
+    import papermill
+
+    return papermill.inspect_notebook(source)
+
+
+def _require() -> None:
+    import importlib.util
+
+    missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed.",
+            "Running notebooks needs the extra `notebooks`.",
+            "Install it with: pip install 'sertk[notebooks]'.",
+        )
+
+
+def _value(parameter: dict[str, Any]) -> Any:
+    """Read a default, which papermill hands out as source text."""
+    try:
+        return ast.literal_eval(parameter["default"])
+    except (SyntaxError, ValueError):
+        return parameter["default"]
+
+
+def _declared(parameter: dict[str, Any]) -> str:
+    written = str(parameter["inferred_type_name"]).split("[")[0].strip()
+    return written if written != "None" else type(_value(parameter)).__name__
+
+
+def _folder(
+    source: Path, output: str | Path | None, known: dict[str, Any], given: dict[str, Any]
+) -> Path:
+    if output is not None:
+        return Path(output).expanduser()
+    if "folder" not in known:
+        return Path("runs/notebooks")
+    own = given.get("folder") or _value(known["folder"])
+    return Path(own or new_folder(source.stem)).expanduser()
+
+
+def _execute(source: Path, executed: Path, given: dict[str, Any]) -> NotebookError | None:
+    """Run every cell; hand out the failure of one instead of raising it."""
+    import papermill
+
+    try:
+        papermill.execute_notebook(
+            source, executed, parameters=given, kernel_name="python3", progress_bar=False,
+            stderr_file=sys.stderr, extra_arguments=["--IPKernelApp.log_level=50"],
+        )  # fmt: skip
+    except papermill.PapermillExecutionError as error:
+        return NotebookError(
+            f"Cell {error.exec_count} of {source.name} failed: {error.ename}: {error.evalue}",
+            "",
+            f"(The notebook as far as it came: {executed})",
+        )
+    return None

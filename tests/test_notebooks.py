@@ -1,0 +1,257 @@
+"""The notebooks: thin, stripped, linked, and each runs on the toy corpus; and what runs them."""
+
+import ast
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import sertk
+from sertk import corpora, notebooks
+from sertk.cli import main
+from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+PARAMETER = re.compile(r"\w+: (str|int|float|bool|list) = .+  # .+")
+EXTERNAL = re.compile(r"""(?:src|href|data)=["'](?!#|data:)|@import|url\((?!#|data:)|https?://""")
+
+
+def read(name):
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tagged(notebook):
+    return [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+
+
+def test_the_first_notebooks_are_there():
+    assert NAMES[:5] == [
+        "00_start_here", "01_explore_corpus", "02_features", "03_train", "04_cross_validate",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_typed_explained_and_first(name):
+    notebook = read(name)
+    (cell,) = tagged(notebook)
+    assert code(notebook)[0] is cell
+    for line in cell.source.splitlines():
+        assert PARAMETER.fullmatch(line), line
+    defaults = notebooks.parameters(FOLDER / f"{name}.ipynb")
+    assert len(defaults) == len(cell.source.splitlines())
+    assert (defaults["corpus"], defaults["root"], defaults["backend"]) == ("toy", "", "auto")
+    assert code(notebook)[1].source == "import sertk\n\nsertk.use_backend(backend)"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_are_thin(name):
+    for cell in code(read(name)):
+        assert len(cell.source.splitlines()) <= 12 or cell in tagged(read(name))
+        for node in ast.walk(ast.parse(cell.source)):
+            kind = type(node).__name__
+            assert kind not in {"FunctionDef", "ClassDef", "For", "While", "Lambda", "Try"}, kind
+        assert not re.search(r"^[%!]", cell.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_of_ours_in_a_cell_exists(name):
+    for cell in code(read(name)):
+        for dotted in re.findall(r"\bsertk((?:\.\w+)+)", cell.source):
+            found = sertk
+            for part in dotted.strip(".").split(".")[:2]:
+                assert hasattr(found, part), dotted
+                found = getattr(found, part)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_begins_with_a_title_and_ends_with_what_to_try_next(name):
+    notebook = read(name)
+    first, last = notebook.cells[0], notebook.cells[-1]
+    assert re.match(r"# \S.*\n\n\S", first.source)
+    assert last.source.startswith("## What to try next\n")
+    links = re.findall(r"\]\(([^)]+)\)", last.source)
+    assert links
+    for link in links:
+        assert (FOLDER / link).is_file()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_stripped(name):
+    path = FOLDER / f"{name}.ipynb"
+    keys = "metadata.papermill cell.metadata.papermill"
+    command = [sys.executable, "-m", "nbstripout", "--verify", "--extra-keys", keys, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    notebook = read(name)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert all(not c.outputs and c.execution_count is None for c in code(notebook))
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A notebook whose last cell divides by a parameter."""
+    v4 = nbformat.v4
+    cells = [
+        v4.new_markdown_cell("# A tiny <one>\n\nWith a [link](other.ipynb)."),
+        v4.new_code_cell(
+            "number: int = 2  # to divide by\nshare: float = 0.5  # of one\n"
+            "word: str = 'a'  # to say\nloud: bool = False  # or not\n"
+            "several: list = [1]  # things",
+            metadata={"tags": ["parameters"]},
+        ),
+        v4.new_code_cell(
+            "import sys\nsys.stderr.write('a bar 50%|##  | 1/2\\rbar 100%|####| 2/2\\n')\n"
+            "sys.stderr.write('worth reading\\n')\nprint(word, share, loud, several)"
+        ),
+        v4.new_code_cell(
+            "from sertk.evaluation.drawing import new_axes\n(ax,) = new_axes()\nax.plot([0, 1])\nax"
+        ),
+        v4.new_code_cell("1 / number"),
+        v4.new_code_cell("'after'"),
+    ]
+    metadata = {"kernelspec": {"name": "other", "display_name": "x", "language": "python"}}
+    path = tmp_path / "tiny.ipynb"
+    nbformat.write(v4.new_notebook(cells=cells, metadata=metadata), path)
+    return path
+
+
+def test_a_run_writes_the_notebook_and_a_page(tiny, tmp_path):
+    given = {"word": "<b>", "share": 1, "loud": True, "several": [1, 2]}
+    page = notebooks.run(tiny, output=tmp_path / "out", **given)
+    assert page == tmp_path / "out" / "tiny.html"
+    text = page.read_text(encoding="utf-8")
+    assert "&lt;b&gt; 1 True [1, 2]" in text
+    assert not EXTERNAL.search(text)
+    assert "<title>A tiny &lt;one&gt;</title>" in text
+    assert "<b>link</b>" in text
+    shown = re.sub(r"<[^>]*>", "", text.split("output_wrapper", 1)[1])
+    assert "100%|" not in shown
+    assert "worth reading" in shown
+    assert text.count("<figure><svg") == 1
+    assert "var(--ink,#1b1f28)" in text
+    assert "to divide by" in text  # the parameters, as a list
+    executed = nbformat.read(page.with_suffix(".ipynb"), as_version=4)
+    assert executed.cells[-1].outputs[0].data["text/plain"] == "'after'"
+
+
+def test_a_failing_cell_is_named_and_what_ran_is_kept(tiny, tmp_path, capsys):
+    with pytest.raises(NotebookError, match=r"Cell 5 of tiny.ipynb failed: ZeroDivisionError: div"):
+        notebooks.run(tiny, output=tmp_path / "out", number=0)
+    text = (tmp_path / "out" / "tiny.html").read_text(encoding="utf-8")
+    assert "ZeroDivisionError" in text
+    words = ["run", str(tiny), "-p", "number", "0", "-o", str(tmp_path / "out")]
+    assert main(words) == 1
+    assert "Cell 5 of tiny.ipynb failed" in capsys.readouterr().err
+
+
+def test_names_and_types_are_checked_before_anything_runs(tiny, tmp_path, monkeypatch):
+    import papermill
+
+    monkeypatch.setattr(papermill, "execute_notebook", pytest.fail)
+    with pytest.raises(UnknownNameError, match=r"Unknown tiny parameter 'numbers'.*'number'"):
+        notebooks.run(tiny, output=tmp_path / "out", numbers=1)
+    for wrong in ({"number": "3"}, {"number": True}, {"number": 0.5}, {"share": "x"}, {"word": 1},
+                  {"loud": 1}, {"several": "ab"}):  # fmt: skip
+        (name,) = wrong
+        with pytest.raises(ConfigurationError, match=f"The parameter {name} is of type"):
+            notebooks.run(tiny, output=tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ConfigurationError, match=r"is the notebook itself.*another folder"):
+        notebooks.run(tiny, output=tmp_path)
+    with pytest.raises(ConfigurationError, match=r"nowhere.ipynb is not there"):
+        notebooks.run("nowhere.ipynb")
+
+
+def test_words_of_the_command_line_become_values(tiny, capsys):
+    words = [("number", "3"), ("share", "0.25"), ("word", "12"), ("loud", "True"),
+             ("several", '["a", 1]')]  # fmt: skip
+    assert notebooks.read_words(tiny, words) == {
+        "number": 3, "share": 0.25, "word": "12", "loud": True, "several": ["a", 1],
+    }  # fmt: skip
+    assert notebooks.read_words(tiny, [("number", "x")]) == {"number": "x"}
+    assert main(["run", str(tiny), "-p", "nummer", "1"]) == 2
+    assert "Did you mean 'number'" in capsys.readouterr().err
+    assert main(["run", str(tiny), "-p", "number", "x"]) == 2
+    assert "of type int, such as 2. It means: to divide by." in capsys.readouterr().err
+
+
+def test_without_the_extra_it_says_what_to_install(tiny, monkeypatch):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "papermill" else find(name)
+    )
+    with pytest.raises(ConfigurationError, match=r"papermill is not installed.*sertk\[notebooks\]"):
+        notebooks.run(tiny)
+
+
+def test_results_go_to_the_notebooks_own_run_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = notebooks._folder
+    known = {"folder": {"name": "folder", "default": '""'}}
+    source = Path("03_train.ipynb")
+    assert folder(source, None, known, {}) == Path("runs/03_train")
+    Path("runs/03_train").mkdir(parents=True)
+    assert folder(source, None, known, {}) == Path("runs/03_train-2")
+    assert folder(source, None, known, {"folder": "runs/mine"}) == Path("runs/mine")
+    assert folder(source, "out", known, {}) == Path("out")
+    assert folder(source, None, {}, {}) == Path("runs/notebooks")
+
+
+@pytest.fixture(scope="module")
+def toy_root(tmp_path_factory):
+    """One toy corpus for all notebooks; small, so that they take seconds."""
+    root = tmp_path_factory.mktemp("toy") / "toy"
+    corpora.scan("toy", root)
+    return root
+
+
+# networks and epochs that only show that everything runs
+QUICK = {
+    "00_start_here": {"epochs": 1},
+    "03_train": {"epochs": 2, "model": "mlp", "augment": ""},
+    "04_cross_validate": {"epochs": 2, "folds": 2, "augment": ""},
+}
+
+
+def _execute(name, toy_root, tmp_path):
+    page = notebooks.run(
+        FOLDER / f"{name}.ipynb", output=tmp_path / "out", root=str(toy_root), **QUICK.get(name, {})
+    )
+    text = page.read_text(encoding="utf-8")
+    assert not EXTERNAL.search(text)
+    assert page.stat().st_size < 2e6
+    executed = json.loads(page.with_suffix(".ipynb").read_text(encoding="utf-8"))
+    outputs = [o for cell in executed["cells"] for o in cell.get("outputs", ())]
+    said = "".join("".join(o["text"]) for o in outputs if o.get("name") == "stderr")
+    stray = [line for line in re.split(r"[\r\n]+", said) if line.strip() and "%|" not in line]
+    assert not stray  # no warning greets a newcomer, only progress
+    kinds = [kind for o in outputs for kind in o.get("data", ())]
+    assert kinds.count("image/svg+xml") >= 3
+    return text
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "03_train"])
+def test_it_runs_on_the_toy_corpus(name, toy_root, tmp_path):
+    assert "What to try next" in _execute(name, toy_root, tmp_path)
+
+
+@pytest.mark.notebook
+@pytest.mark.backend
+def test_training_runs_on_the_toy_corpus(toy_root, tmp_path):
+    text = _execute("03_train", toy_root, tmp_path)
+    assert f"'{os.environ.get('KERAS_BACKEND', 'tensorflow')}'" in html.unescape(text)
+    assert (tmp_path / "out" / "report.html").is_file()
