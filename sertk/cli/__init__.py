@@ -1,0 +1,61 @@
+"""The command line: the library's functions under the same names, with the same arguments.
+
+In: words. Out: results on standard output, progress and messages on standard error, and a status:
+0 done, 1 failed, 2 the user's mistake, told in one paragraph. The words are in `parser`, what the
+commands do in `data` and `runs`; each imports what it needs when it runs, so that `sertk --help`
+answers at once.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sertk.cli.parser import make_parser
+from sertk.cli.stopping import stoppable
+from sertk.cli.streams import tell
+from sertk.errors import ConfigurationError, SertkError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Words after `sertk`; those of the process by default.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        args = make_parser().understand(arguments)
+        if getattr(args, "cache", None):
+            os.environ["SERTK_CACHE"] = str(Path(args.cache).expanduser())
+        module, function = args.function
+        with stoppable(), _workers(args):
+            command = getattr(importlib.import_module(f"sertk.cli.{module}"), function)
+            return int(command(args) or 0)
+    except SertkError as error:
+        tell(f"sertk: {error}")
+        return 2
+    except KeyboardInterrupt:
+        tell("sertk: stopped. The same command goes on where this one was.")
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _workers(args: argparse.Namespace) -> AbstractContextManager[Any]:
+    if getattr(args, "jobs", None) is None:
+        return nullcontext()
+    if args.jobs == 0:
+        raise ConfigurationError(
+            "--jobs 0.", "There is one worker at least.", "Use -1 for every core, or leave it out."
+        )
+    import joblib
+
+    return joblib.parallel_config(n_jobs=args.jobs)

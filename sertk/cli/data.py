@@ -1,0 +1,95 @@
+"""Commands before training: names, download, scan, verify, audit, extract."""
+
+import argparse
+import json
+
+from sertk.cli import inputs
+from sertk.cli.streams import give, tell
+from sertk.errors import UnknownNameError
+
+
+def names(args: argparse.Namespace) -> None:
+    """List what can be named."""
+    from sertk import augment, corpora, features, labels, models, splits
+
+    families = {
+        "corpora": corpora.names(),
+        "features": features.names(),
+        "models": models.names(),
+        "groupings": list(labels.GROUPINGS),
+        "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
+        "augmentations": augment.names(),
+    }
+    if args.family is None:
+        for family, entries in families.items():
+            give(f"{family}: {' '.join(entries)}")
+    elif args.family in families:
+        give("\n".join(families[args.family]))
+    else:
+        raise UnknownNameError("family", args.family, families)
+
+
+def download(args: argparse.Namespace) -> None:
+    """Fetch a corpus and print the folder to scan."""
+    from sertk import corpora
+
+    give(str(corpora.download(args.corpus, args.to)))
+
+
+def scan(args: argparse.Namespace) -> None:
+    """Write the manifest of a folder of recordings."""
+    from sertk import corpora, manifest
+
+    found = corpora.scan(
+        args.corpus, root=args.root, hash_files=args.hash, **inputs.options(args.option, "--option")
+    )
+    inputs.tell_about(found)
+    if args.output:
+        manifest.write(found, args.output)
+        tell(f"{len(found)} rows written to {args.output}")
+    else:
+        give(found.to_csv(index=False).rstrip("\n"))
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Print how a folder differs from a manifest; 1 if it lacks or changes anything."""
+    from sertk import corpora, manifest
+
+    rows = manifest.read(args.manifest, root=args.root)
+    table = corpora.verify(rows, args.root or manifest.root_of(rows, rows["corpus"].iloc[0]))
+    wrong = table[table["status"] != "ok"]
+    if args.json:
+        give(wrong.to_json(orient="records"))
+    else:
+        give("\n".join(f"{n} {status}" for status, n in table["status"].value_counts().items()))
+        for row in wrong.itertuples():
+            give(f"{row.status}: {row.path} {row.detail}".rstrip())
+    return int(wrong["status"].isin(["missing", "changed", "unreadable"]).any())
+
+
+def audit(args: argparse.Namespace) -> int:
+    """Print the findings of an audit; 1 if there is a leak."""
+    from sertk import audit, manifest
+
+    rows = manifest.read(args.manifest, root=args.root)
+    if args.protocol:
+        rows = inputs.divide(rows, args)
+    found = audit.audit(rows, listen=args.listen)
+    give(found.frame().to_json(orient="records") if args.json else str(found))
+    return int(not found.ok)
+
+
+def extract(args: argparse.Namespace) -> None:
+    """Compute the features of a manifest into the cache."""
+    from sertk import cache, manifest
+
+    rows = manifest.read(args.manifest, root=args.root)
+    features = cache.compute(rows, inputs.preprocessing(args))
+    table = features.frame(rows)
+    if args.json:
+        give(json.dumps({"utterances": len(rows), "unreadable": features.unreadable}))
+    else:
+        give(f"{(table['frames'] > 0).sum()} of {len(rows)} utterances, "
+              f"{table['frames'].sum()} frames, in {cache.default_folder()}")  # fmt: skip
+    for row in features.unreadable:
+        tell(f"unreadable: {row['reason']}")

@@ -1,0 +1,127 @@
+"""What several commands read from their words: utterances, divisions, preprocessing, options."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sertk.cli.streams import tell
+from sertk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sertk.preprocessing import Preprocessing
+
+
+def tell_about(utterances: "pd.DataFrame") -> None:
+    """Say what was found, and all that was found and not taken."""
+    from sertk import manifest
+
+    tell(manifest.describe(utterances).to_string(index=False))
+    for reason, count in utterances.attrs.get("skipped", {}).items():
+        tell(f"skipped: {count} {reason}")
+    for note in utterances.attrs.get("notes", []):
+        tell(f"note: {note}")
+    for path, reason in utterances.attrs.get("unreadable", []):
+        tell(f"unreadable: {path}: {reason}")
+
+
+def utterances(args: argparse.Namespace) -> "pd.DataFrame":
+    """Find the utterances, keep those asked for, and label them."""
+    from sertk import corpora, labels, manifest
+
+    if (args.corpus is None) == (args.manifest is None):
+        raise ConfigurationError(
+            f"Got {'both' if args.corpus else 'neither'} of --corpus and --manifest.",
+            "One of them says which utterances to take.",
+            "For example: --corpus ravdess --root ~/corpora/ravdess",
+        )
+    if args.corpus:
+        rows = corpora.scan(args.corpus, root=args.root, **options(args.option, "--option"))
+        tell_about(rows)
+    else:
+        rows = manifest.read(args.manifest, root=args.root)
+    wanted = dict(pair(word, "--where") for word in args.where)
+    if args.gender != "all":
+        wanted["gender"] = args.gender
+    if args.style:
+        wanted["style"] = args.style
+    rows = labels.apply(manifest.select(rows, **wanted), args.grouping)
+    for emotion, count in rows.attrs["dropped"].items():
+        tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
+    return rows
+
+
+def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
+    """Apply the protocol that the words ask for."""
+    from sertk import splits
+
+    if args.protocol == "manifest":
+        return rows
+    options = {
+        "val": _speakers(args.val),
+        "test": _speakers(args.test),
+        "folds": args.folds,
+        "seed": args.split_seed,
+    }
+    return splits.make(
+        rows, args.protocol, **{name: value for name, value in options.items() if value is not None}
+    )
+
+
+def _speakers(text: str | None) -> Any:
+    """Read a number, a share (of random), or names of speakers."""
+    if text is None:
+        return None
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ConfigurationError(
+            "A list of speakers is empty.", "It takes a number, or names: a,b,c.", "Leave it out."
+        )
+    return names
+
+
+def preprocessing(args: argparse.Namespace) -> "Preprocessing":
+    """Build the preprocessing that the words ask for."""
+    from sertk import Preprocessing, features
+
+    parameters = options(args.feature_option, "--feature-option")
+    if "sample_rate" in parameters:
+        raise ConfigurationError(
+            f"--feature-option sample_rate={parameters['sample_rate']}.",
+            "A feature works at the rate that everything is resampled to.",
+            f"Use --sample-rate {parameters['sample_rate']}.",
+        )
+    feature = features.get(args.feature, **parameters)
+    given = {"sample_rate": args.sample_rate, "clip_seconds": args.clip_seconds}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if args.trim_db is not None:
+        chosen["trim_db"] = None if args.trim_db == "none" else _value(args.trim_db)
+    return Preprocessing(feature, **chosen)
+
+
+def options(words: Sequence[str], flag: str) -> dict[str, Any]:
+    """Read NAME=VALUE words; values are numbers, true, false or null where they can be."""
+    return {name: _value(text) for name, text in (pair(word, flag) for word in words)}
+
+
+def pair(word: str, flag: str) -> tuple[str, str]:
+    """Part NAME=VALUE."""
+    name, equals, value = word.partition("=")
+    if not equals or not name:
+        raise ConfigurationError(f"{flag} {word}.", "It takes NAME=VALUE.", "Put an = between.")
+    return name, value
+
+
+def _value(text: str) -> Any:
+    """Read a number, true, false or null where it is one, else the word itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,55 @@
+"""An argument parser whose mistakes are told like all others: one paragraph, the nearest word.
+
+In: words. Out: what argparse makes of them, or a `ConfigurationError`, where argparse would print
+all that a command takes before it came to the point.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from sertk.errors import ConfigurationError, UnknownNameError
+
+
+class Parser(argparse.ArgumentParser):
+    """Parse words; raise what a user did wrong instead of leaving the process."""
+
+    def __init__(self, **settings: Any):
+        # a shortened option would be another one as soon as a second begins like it
+        super().__init__(**{**settings, "allow_abbrev": False})
+        self.set_defaults(options=self._options)
+
+    def _options(self) -> list[str]:
+        """List the options of this command, for which a misspelt one may stand."""
+        return [word for word in self._option_string_actions if word.startswith("--")]
+
+    def understand(self, words: Sequence[str] | None = None) -> argparse.Namespace:
+        """Parse all words; those of the process by default.
+
+        Raises:
+            UnknownNameError: If a command or an option does not exist.
+            ConfigurationError: If a word is missing, left over, or of the wrong kind.
+        """
+        found, left = self.parse_known_args(words)
+        if left:
+            word = left[0].partition("=")[0]
+            if word.startswith("-"):
+                raise UnknownNameError("option", word, found.options())
+            raise ConfigurationError(
+                f"{' '.join(left)} was not understood.",
+                "The command takes fewer words.",
+                f"See `{self.prog} COMMAND --help`; a name with spaces stands in quotation marks.",
+            )
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found, with where to read more."""
+        raise ConfigurationError(
+            f"`{self.prog}` does not work like this ({message}).",
+            "",
+            f"See `{self.prog} --help` for what it takes.",
+        )
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise UnknownNameError("command", value, map(str, action.choices))

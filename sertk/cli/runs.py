@@ -1,0 +1,177 @@
+"""Commands that train, score and report: demo, train, cv, evaluate, report."""
+
+import argparse
+import importlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from sertk._backend import without_native_messages
+from sertk.cli import inputs
+from sertk.cli.streams import give, tell
+from sertk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sertk.run import Run
+
+# protocols that make one division; the others make folds
+_DIVISIONS = ("by_speaker", "random", "manifest")
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Run the toy corpus from sound to report."""
+    import sertk
+
+    _start_backend(args)
+    from sertk import corpora, labels, report, splits, training
+
+    utterances = corpora.scan("toy", root=args.root)
+    tell(f"{len(utterances)} utterances of synthetic speech; nothing here was said by anybody.")
+    utterances = labels.apply(utterances, "emotion8")
+    utterances = splits.speaker_folds(utterances, folds=4, val=2)
+    run = training.cross_validate(
+        "compact", utterances, sertk.Preprocessing(clip_seconds=2.0),
+        folder=args.output, augment="light", copies=1, epochs=args.epochs, batch_size=16,
+    )  # fmt: skip
+    _summarise(_scores(run))
+    give(f"Report: {report.write_html(run)}")
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train on one division."""
+    if args.protocol not in _DIVISIONS:
+        raise ConfigurationError(
+            f"The protocol {args.protocol!r} makes folds.",
+            f"`sertk train` makes one division: {', '.join(_DIVISIONS)}.",
+            "Use `sertk cv` for folds.",
+        )
+    _train(args)
+
+
+def cv(args: argparse.Namespace) -> None:
+    """Cross-validate."""
+    if args.protocol == "by_speaker":
+        raise ConfigurationError(
+            "The protocol 'by_speaker' makes one division.",
+            "`sertk cv` takes one that makes folds, such as loso or speaker_folds.",
+            "Use `sertk train` for one division.",
+        )
+    if args.protocol == "random" and args.folds is None:
+        args.folds = 5
+    _train(args)
+
+
+def _train(args: argparse.Namespace) -> None:
+    import sertk
+
+    # mistakes in words are told before anything is read
+    sertk.use_backend(args.backend, args.device)
+    prep, seeds = inputs.preprocessing(args), _seeds(args.seeds)
+    arguments = inputs.options(args.model_option, "--model-option")
+    utterances = inputs.divide(inputs.utterances(args), args)
+    _start_backend(args)
+    from sertk import report, training
+    from sertk.settings import Settings
+
+    given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}
+    run = training.cross_validate(
+        args.model,
+        utterances,
+        prep,
+        folder=args.output,
+        seeds=seeds,
+        augment=args.augment,
+        copies=args.copies,
+        standardize=args.standardize,
+        arguments=arguments,
+        init_from=args.init_from,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    page = report.write_html(run)
+    if args.json:
+        give(json.dumps(_scores(run)))
+    else:
+        _summarise(_scores(run))
+        give(f"Report: {page}")
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--seeds {text!r}.",
+            "Seeds are whole numbers with commas between them.",
+            "Such as 0,1,2.",
+        ) from error
+
+
+def _start_backend(args: argparse.Namespace) -> None:
+    """Choose the backend, and load it without what it says about itself."""
+    import sertk
+
+    sertk.use_backend(args.backend, args.device)
+    with without_native_messages():
+        importlib.import_module("keras")
+
+
+def _scores(run: "Run", grouping: str | None = None) -> dict[str, Any]:
+    from sertk import evaluation
+
+    result = evaluation.evaluate(run)
+    if grouping:
+        result = result.regroup(grouping)
+    interval = result.interval("uar")
+    return {
+        "run": str(run.folder),
+        "protocol": run.info["protocol"],
+        "synthetic": run.info["synthetic"],
+        "uar": result.uar,
+        "uar_interval": [interval.low, interval.high] if interval.known else None,
+        "interval_note": interval.note,
+        "wa": result.wa,
+        "macro_f1": result.macro_f1,
+        "chance": result.chance,
+        "recall": {c: None if r != r else float(r) for c, r in result.recall_per_class().items()},
+    }
+
+
+def _summarise(scores: dict[str, Any]) -> None:
+    """Print the scores, and before them what limits what they say."""
+    if scores["synthetic"]:
+        give("Synthetic speech: these figures say that everything runs, and nothing about voices.")
+    if scores["protocol"]["leaky"]:
+        give("LEAKY: speakers are trained on and tested; this does not hold for new speakers.")
+    give(f"Protocol: {scores['protocol']['sentence']}.")
+    if scores["uar_interval"]:
+        interval = "95 % interval over speakers {:.1%} to {:.1%}".format(*scores["uar_interval"])
+    else:
+        interval = scores["interval_note"].rstrip(".")
+    give(
+        f"UAR {scores['uar']:.1%} ({interval}), WA {scores['wa']:.1%}, "
+        f"macro-F1 {scores['macro_f1']:.1%}, chance {scores['chance']:.1%}"
+    )
+    recall = ", ".join(
+        f"{c} {'-' if r is None else format(r, '.0%')}" for c, r in scores["recall"].items()
+    )
+    give(f"Recall: {recall}")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Print the scores of a run."""
+    from sertk.run import Run
+
+    scores = _scores(Run(args.run), args.grouping)
+    if args.json:
+        give(json.dumps(scores))
+    else:
+        _summarise(scores)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Write the HTML report of a run."""
+    from sertk import report
+    from sertk.run import Run
+
+    run = Run(args.run)
+    roots = {corpus: args.root for corpus in run.info["corpora"]} if args.root else None
+    give(f"Report: {report.write_html(run, args.output, audio=args.audio, roots=roots)}")

@@ -1,0 +1,240 @@
+"""The command line: the main job on tones and on files of every layout, and its mistakes."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from sertk import manifest
+from sertk.cli import main
+from sertk.run import Run
+
+QUICK = ["--model", "mlp", "--epochs", "3", "--clip-seconds", "0.9", "--batch-size", "16"]
+GROUPING = ["--grouping", "own3"]
+
+
+@pytest.fixture
+def scanned(small_root, tmp_path, capsys):
+    """The manifest file of the small corpus, scanned as folders of speakers."""
+    path = tmp_path / "small.csv"
+    layout = "layout={speaker}/{emotion}_*.wav"
+    assert (
+        main(["scan", "folders", "--root", str(small_root), "--option", layout, "-o", str(path)])
+        == 0
+    )
+    capsys.readouterr()
+    return path
+
+
+def arguments(scanned, small_root, out):
+    return ["--manifest", str(scanned), "--root", str(small_root), "--grouping", "iemocap4_own",
+            *QUICK, "-o", str(out)]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _three_emotions(monkeypatch):
+    from sertk import labels
+
+    own = labels.Grouping({e: e for e in ("angry", "neutral", "sad")})
+    monkeypatch.setitem(labels.GROUPINGS, "iemocap4_own", own)
+
+
+def test_python_m_sertk_is_sertk():
+    done = subprocess.run(
+        [sys.executable, "-m", "sertk", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("sertk 0.")
+
+
+def test_names(capsys):
+    assert main(["names"]) == 0
+    assert "corpora: emodb folders iemocap ravdess savee table toy" in capsys.readouterr().out
+    assert main(["names", "models"]) == 0
+    assert "compact" in capsys.readouterr().out.split()
+    assert main(["names", "model"]) == 2
+    assert "Did you mean 'models'" in capsys.readouterr().err
+
+
+def test_scan_writes_a_manifest_to_a_file_or_to_standard_output(scanned, small_root, capsys):
+    assert len(manifest.read(scanned)) == 72
+    layout = "layout={speaker}/{emotion}_*.wav"
+    assert main(["scan", "folders", "--root", str(small_root), "--option", layout]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("utterance_id,corpus,path,speaker,emotion")
+    assert out.count("\n") == 73
+
+
+@pytest.mark.backend
+def test_the_main_job(scanned, small_root, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert (
+        main(
+            [
+                "train",
+                *arguments(scanned, small_root, run),
+                "--val",
+                "1",
+                "--test",
+                "1",
+                "--augment",
+                "noise",
+            ]
+        )
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert "UAR" in out
+    assert "test speakers are never heard in training" in out
+    assert (run / "report.html").stat().st_size > 10_000
+    assert main(["evaluate", str(run), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert 0 <= scores["uar"] <= 1
+    assert list(scores["recall"]) == ["angry", "neutral", "sad"]
+    assert main(["evaluate", str(run), "--grouping", "valence3"]) == 0
+    assert (
+        main(
+            [
+                "report",
+                str(run),
+                "-o",
+                str(tmp_path / "page.html"),
+                "--audio",
+                "--root",
+                str(small_root),
+            ]
+        )
+        == 0
+    )
+    assert (tmp_path / "page.html").is_file()
+    assert Run(run).info["augmentation"] == {"name": "noise", "copies": 2}
+
+
+@pytest.mark.backend
+def test_cross_validation_from_the_command_line_is_the_one_from_python(
+    scanned, small_root, tmp_path, capsys
+):
+    from sertk import Preprocessing, labels, splits, training
+
+    words = [
+        "cv",
+        *arguments(scanned, small_root, tmp_path / "cli"),
+        "--protocol",
+        "speaker_folds",
+        "--folds",
+        "2",
+        "--json",
+    ]
+    assert main(words) == 0
+    uar = json.loads(capsys.readouterr().out)["uar"]
+
+    utterances = manifest.read(scanned, root=small_root)
+    utterances = labels.apply(utterances, "iemocap4_own")
+    utterances = splits.speaker_folds(utterances, folds=2)
+    run = training.cross_validate(
+        "mlp", utterances, Preprocessing("log_mel", clip_seconds=0.9), folder=tmp_path / "python",
+        epochs=3, batch_size=16,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(run.predictions, Run(tmp_path / "cli").predictions)
+    from sertk import evaluation
+
+    assert evaluation.evaluate(run).uar == pytest.approx(uar)
+
+
+@pytest.mark.backend
+def test_a_random_split_says_so_everywhere(scanned, small_root, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["train", *arguments(scanned, small_root, run), "--protocol", "random"]) == 0
+    assert "LEAKY" in capsys.readouterr().out
+    assert main(["evaluate", str(run)]) == 0
+    assert "LEAKY" in capsys.readouterr().out
+    assert Run(run).info["protocol"]["leaky"]
+
+
+def test_audit_finds_and_exits_with_1(scanned, small_root, capsys):
+    assert main(["audit", str(scanned), "--protocol", "loso"]) == 0
+    assert "Nothing found" in capsys.readouterr().out
+    assert main(["audit", str(scanned), "--split", "random", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["kind"] == "shared speakers"
+    assert main(["audit", str(scanned), "--root", str(small_root), "--listen"]) == 0
+
+
+def test_extract(scanned, small_root, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SERTK_CACHE", "unused")
+    words = [
+        "extract",
+        str(scanned),
+        "--root",
+        str(small_root),
+        "--cache",
+        str(tmp_path / "c"),
+        "--jobs",
+        "2",
+    ]
+    assert main([*words, "--feature", "mfcc"]) == 0
+    assert "72 of 72 utterances" in capsys.readouterr().out
+    assert list((tmp_path / "c").glob("*/features.npy"))
+
+
+def test_verify(scanned, small_root, capsys):
+    assert main(["verify", str(scanned), "--root", str(small_root)]) == 0
+    assert "72 ok" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["scan", "ravdes"], "Did you mean 'ravdess'"),
+        (["train", "-o", "x"], "neither of --corpus and --manifest"),
+        (["train", "--corpus", "toy", "--protocol", "loso", "-o", "x"], "Use `sertk cv` for folds"),
+        (["cv", "--corpus", "toy", "--protocol", "by_speaker", "-o", "x"], "Use `sertk train`"),
+        (["train", "--manifest", "no.csv", "-o", "x"], "No manifest at no.csv"),
+        (["report", "nowhere"], "holds no run"),
+        (["evaluate", "nowhere"], "holds no run"),
+        (["extract", "no.csv", "--feature", "mfc"], "No manifest at no.csv"),
+        (["scan", "toy", "--option", "speakers"], "It takes NAME=VALUE"),
+    ],
+)
+def test_mistakes_get_one_paragraph_and_status_2(words, match, capsys):
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("sertk: ")
+    assert match in captured.err
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--model", "kompact"], "Did you mean 'compact'"),
+        (["--feature", "logmel"], "Did you mean 'log_mel'"),
+        (["--protocol", "lozo"], "Use `sertk cv`"),
+        (["--epochs", "-3"], "epochs=-3"),
+        (["--augment", "nois"], "Did you mean 'noise'"),
+        (["--seeds", "a"], "Seeds are whole numbers"),
+        (["--grouping", "emotion9"], "Did you mean 'emotion8'"),
+        (["--grouping", "basic5"], "No utterance of split 'train' is labelled"),
+        (["--gender", "mael"], "No row has gender = mael"),
+        (["--val", "5", "--test", "5"], "6 speakers"),
+        (["--where", "intensity=strong"], "no column 'intensity'"),
+        (
+            ["--model", "conv1d", "--clip-seconds", "0.5"],
+            "It needs (frames, bins) with at least 64",
+        ),
+    ],
+)
+def test_mistakes_in_training(words, match, scanned, small_root, tmp_path, capsys):
+    full = [
+        "train",
+        *arguments(scanned, small_root, tmp_path / "run"),
+        "--val",
+        "1",
+        "--test",
+        "1",
+        *words,
+    ]
+    assert main(full) == 2
+    assert match in capsys.readouterr().err

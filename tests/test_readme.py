@@ -1,0 +1,64 @@
+"""What the README promises: its Python runs, is as short as said, and its files exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks():
+    """The indented blocks of Python, without indentation."""
+    section = README.split("## In Python")[1].split("\n## ")[0]
+    found = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", section, flags=re.MULTILINE)
+    return [re.sub(r"^ {4}", "", block, flags=re.MULTILINE) for block in found]
+
+
+def test_the_first_block_has_at_most_twenty_lines():
+    assert 0 < sum(bool(line.strip()) for line in blocks()[0].splitlines()) <= 20
+
+
+@pytest.mark.backend
+def test_both_blocks_run(tmp_path, monkeypatch, capsys):
+    """On a small toy corpus, with few epochs and small networks."""
+    from sertk import corpora
+
+    corpora.scan("toy", root=tmp_path / "toy", speakers=4, takes=1)
+    monkeypatch.chdir(tmp_path)
+    assert len(blocks()) == 2
+    code = "".join(blocks())
+    ravdess = '"ravdess", root="~/corpora/ravdess", style="speech"'
+    conv1d = '"conv1d", train.input_shape, train.num_classes'
+    for words, instead in (
+        (ravdess, '"toy", root="toy", speakers=4, takes=1'),
+        ("epochs=60", "epochs=1"),
+        ("val=4, test=4", "val=1, test=1"),
+        ('cross_validate(\n    "compact"', 'cross_validate(\n    "mlp"'),
+        (conv1d, f"{conv1d}, width=0.1"),
+    ):
+        assert words in code
+        code = code.replace(words, instead)
+    exec(compile(code, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert "Nothing found." in out
+    assert re.search(r"UAR \d+\.\d%", out)
+    assert (tmp_path / "runs" / "ravdess_loso" / "report.html").is_file()
+
+
+def test_every_link_leads_to_a_file():
+    for name in ("README.md", "CONTRIBUTING.md", "data_manifests/README.md", "reports/README.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            if "://" not in target:
+                assert ((ROOT / name).parent / target).exists(), f"{name}: {target}"
+
+
+def test_commands_in_the_readme_exist():
+    from sertk.cli.parser import make_parser
+
+    usage = make_parser().format_help()
+    commands = set(re.findall(r"^ {4}sertk (\w+)", README, flags=re.MULTILINE))
+    assert {"scan", "cv", "report", "download"} <= commands
+    assert all(re.search(rf"^ +{command} ", usage, flags=re.MULTILINE) for command in commands)
