@@ -54,7 +54,7 @@ def read(
             last = file.frames if end is None else min(round(end * rate), file.frames)
             if file.seekable():
                 file.seek(min(first, file.frames))
-            samples = file.read(max(last - first, 0), dtype="float32", always_2d=True)
+            samples = _samples(file, max(last - first, 0))
     except soundfile.LibsndfileError as error:
         raise _no_sound(path, error) from error
     _check_rate(path, rate)
@@ -68,21 +68,30 @@ def read(
             "An utterance needs sound.",
             "Remove its row, or fetch the file again.",
         )
-    if not np.isfinite(waveform).all():
+    lowest, highest = waveform.min(), waveform.max()  # no numbers if there is one that is none
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise AudioError(
             f"{path} holds {np.count_nonzero(~np.isfinite(waveform))} samples that are no numbers.",
             "Samples must be finite.",
             "Write the file again from its source.",
         )
-    if np.abs(waveform).max() > _LOUDEST:
+    if max(-lowest, highest) > _LOUDEST:
         raise AudioError(
-            f"{path} holds samples as large as {np.abs(waveform).max():.2g}.",
+            f"{path} holds samples as large as {max(-lowest, highest):.2g}.",
             "Full scale is 1.",
             "Write the file again from its source.",
         )
     if sample_rate is not None and sample_rate != rate:
         waveform, rate = resample(waveform, rate, sample_rate), sample_rate
     return np.ascontiguousarray(waveform, dtype=np.float32), rate
+
+
+def _samples(file: soundfile.SoundFile, count: int) -> np.ndarray:
+    """Read so many samples from here, shape (samples, channels), float32."""
+    if file.subtype != "PCM_16":
+        return file.read(count, dtype="float32", always_2d=True)
+    # the same numbers as libsndfile's own conversion, in a third of its time
+    return file.read(count, dtype="int16", always_2d=True) * np.float32(1 / 32768)
 
 
 def _refuse_what_is_no_sound(path: Path) -> None:

@@ -56,6 +56,15 @@ def test_formats_and_depths(tmp_path, suffix, subtype, tolerance):
     assert rate == RATE
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_sixteen_bits_are_libsndfiles_floats(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    pcm = np.concatenate([np.arange(-32768, 32768, 7), [32767]]).astype(np.int16)
+    soundfile.write(path, pcm, RATE, subtype="PCM_16")
+    expected, _ = soundfile.read(path, dtype="float32")
+    np.testing.assert_array_equal(audio.read(path)[0], expected)
+
+
 def test_channels_are_averaged(tmp_path):
     left, right = tone(), tone(hertz=550)
     for name, channels in (("two", [left, right]), ("three", [left, right, 0 * left])):

@@ -82,8 +82,10 @@ class LogMel:
         power = _spectrum.power_spectrum(
             _spectrum.checked(waveform), self.n_fft, self.hop_length, self.win_length or self.n_fft
         )
-        mel = _spectrum.mel_matrix(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
-        return _spectrum.to_db(power @ mel)
+        mel = _spectrum.mel_power(
+            power, self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax
+        )
+        return _spectrum.to_db(mel)
 
     def layer(self) -> Any:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_mels)."""
