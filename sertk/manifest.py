@@ -8,7 +8,7 @@ there) or from the environment variable `SERTK_CORPORA`, never from the file.
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -252,9 +252,11 @@ def _no_time(manifest: pd.DataFrame) -> pd.Series:
 
 
 def _stays_inside(path: str) -> bool:
-    posix = PurePosixPath(path.replace("\\", "/"))
-    odd = posix.is_absolute() or ".." in posix.parts or path[1:2] == ":" or "\0" in path
-    return not odd and bool(posix.name)
+    # by hand: pathlib would take several seconds for a million rows
+    slashed = path.replace("\\", "/")
+    parts = [part for part in slashed.split("/") if part not in ("", ".")]
+    odd = slashed[:1] == "/" or ".." in parts or path[1:2] == ":" or "\0" in path
+    return not odd and bool(parts)
 
 
 def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str) -> None:
