@@ -3,3 +3,7 @@
 In: the notebooks, the package, CONTRIBUTING.md, reports/ and figures/. Out: Markdown, which
 `hooks` hands to mkdocs. Nothing here asks the network for anything.
 """
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
