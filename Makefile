@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: demo test test-all test-corpus notebooks lint format clean
+.PHONY: demo test test-all test-corpus notebooks docs lint format clean
 
 demo: .venv/.demo  ## run the main job on the toy corpus
 	$(BIN)/sertk demo
@@ -21,6 +21,10 @@ test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
 notebooks: .venv/.dev  ## execute every notebook on the toy corpus
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m notebook tests/test_notebooks.py
 
+docs: .venv/.dev  ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo 'Open site/index.html in a browser.'
+
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,7 +38,7 @@ format: .venv/.dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs
+	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache runs
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "sertk needs Python 3.11 to 3.13, and this is %d.%d. Pass another: make PYTHON=python3.11" % v)'
