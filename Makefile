@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: demo test test-all test-corpus notebooks docs lint format clean
+.PHONY: bench demo test test-all test-corpus notebooks docs lint format clean
 
 demo: .venv/.demo  ## run the main job on the toy corpus
 	$(BIN)/sertk demo
@@ -17,6 +17,9 @@ test-all: test  ## with what takes minutes
 
 test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
 	$(BIN)/python -m pytest -m corpus
+
+bench: .venv/.dev  ## measure against what a user would write; ten minutes or more
+	KERAS_BACKEND=tensorflow $(BIN)/python -m benchmarks
 
 notebooks: .venv/.dev  ## execute every notebook on the toy corpus
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m notebook tests/test_notebooks.py

@@ -1,0 +1,34 @@
+"""What the figures were measured with: versions and cores; no names of machines or folders."""
+
+import importlib.metadata
+import os
+import platform
+from typing import Any
+
+from sertk import __version__, _backend, _provenance
+
+_PACKAGES = (
+    "audiomentations", "jax", "joblib", "keras", "librosa", "numpy", "pandas", "scipy", "soundfile",
+    "soxr", "tensorflow-cpu", "tensorflow",
+)  # fmt: skip
+
+
+def describe() -> dict[str, Any]:
+    """Describe the software and the processor's cores that may be used."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return {
+        "sertk": __version__,
+        "commit": _provenance.git_commit(),
+        "measured": _provenance.now(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "backend": _backend.use_backend(),
+        "packages": versions,
+    }
