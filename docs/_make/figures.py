@@ -91,7 +91,8 @@ def _leak_svg() -> str:
     axes.set_xlim(0, 100)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("UAR, %, with 95 % interval over speakers")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
+    with drawing.style():
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     return drawing.svg(axes, themed=True)
 
 

@@ -17,7 +17,9 @@ def sections(name: str) -> dict[str, str]:
     """
     text = (ROOT / name).read_text(encoding="utf-8")
     parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)[1:]
-    return {heading: body.strip() for heading, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        heading: body.strip("\n") for heading, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def recipes() -> dict[str, str]:

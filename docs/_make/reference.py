@@ -50,7 +50,8 @@ def page(module: str) -> str:
     """Write the page of a module, or of the package's own names."""
     if module == "sertk":
         own = "::: sertk\n    options:\n      members: []\n"
-        return f"# sertk\n\n{own}\n::: sertk._backend.use_backend\n"
+        call = "    options:\n      show_root_heading: true\n      show_root_toc_entry: true\n"
+        return f"# sertk\n\n{own}\n::: sertk._backend.use_backend\n{call}"
     return f"# {module}\n\n::: {module}\n{_members(module)}"
 
 

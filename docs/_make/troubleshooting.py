@@ -99,12 +99,13 @@ def page(found: dict[str, list[Said]]) -> str:
     """
     count = sum(map(len, found.values()))
     parts = [
+        "---\nhide: [navigation]\n---",
         "# Troubleshooting",
         f"Every message of sertk has up to three parts: what it got, what it needs, what to do. "
         f"The {count} mistakes below are made anew each time this page is built, so the words "
         "are those that you see. Search for a part of your message, or open the section of the "
         "stage that refused. On the command line the status is 2; in Python the error is of the "
-        "kind that stands at the right.",
+        "kind that stands under the message.",
         "## Kinds of errors",
         _kinds(found),
     ]
@@ -153,7 +154,7 @@ def _entry(group: list[Said]) -> str:
     why = f"<p><b>Why.</b> {_text(first.needed)}</p>" if first.needed else ""
     what = f"<p><b>What to do.</b> {_text(first.remedy)}</p>" if first.remedy else ""
     return (
-        f'<details class="failure"><summary>{_text(first.received)} '
+        f'<details class="mistake"><summary>{_text(first.received)} '
         f'<span class="kind">{first.kind}</span></summary>'
         f"<pre><code>{_command(first)}</code></pre>{why}{what}{more}</details>"
     )

@@ -92,7 +92,7 @@ def _shown(output: dict[str, str], mark: str, source: str) -> str:
         text = content.replace('style="fill: #ffffff"/>', 'style="fill: none"/>')
         text = text.replace("<svg", f'<svg role="img" aria-label="{words}"', 1)
         text = pages.with_own_ids(text, mark)
-        return f'<figure class="made" data-search-exclude>{text}</figure>'
+        return f'<figure class="made" data-search-exclude tabindex="0">{text}</figure>'
     if kind == "html":
         content = re.sub(r"<style.*?</style>\s*", "", content, flags=re.DOTALL)
         content = re.sub(r'<table border="1" class="dataframe">', "<table>", content)
