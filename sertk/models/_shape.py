@@ -1,5 +1,7 @@
 """Check that a feature fits a model, before Keras fails in the middle of it."""
 
+import keras
+
 from sertk.errors import ConfigurationError
 
 
@@ -17,6 +19,51 @@ def require_frames_by_bins(
             f"It needs (frames, bins) with at least {frames} frames and {bins} bins.",
             "Use a feature such as log_mel or mfcc, and longer clips (clip_seconds).",
         )
+
+
+def as_image(
+    model: str,
+    input_shape: tuple[int | None, ...],
+    *,
+    frames: int,
+    bins: int,
+    any_length: bool = False,
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Start a network on images: an input, and the same with a channel axis.
+
+    Args:
+        model: Its name, for the error.
+        input_shape: (frames, bins) or (frames, bins, channels).
+        frames: Fewest frames that are left with something after every pooling.
+        bins: Fewest bins.
+        any_length: The network takes `None` frames, which is clips of any length.
+
+    Returns:
+        The input, and a tensor (batch, frames, bins, channels).
+
+    Raises:
+        ConfigurationError: Which shape came, which is needed, and what gives it.
+    """
+    length = input_shape[0] if input_shape else None
+    known = length is not None
+    fits = (
+        len(input_shape) in (2, 3)
+        and (length >= frames if known else any_length)
+        and input_shape[1] is not None
+        and input_shape[1] >= bins
+    )
+    if not fits:
+        raise ConfigurationError(
+            f"The model {model!r} got clips of shape {tuple(input_shape)}.",
+            f"It needs (frames, bins) or (frames, bins, channels) with at least {frames} frames "
+            f"and {bins} bins.",
+            f"Use a feature such as log_mel with n_mels={max(bins, 64)}, and longer clips "
+            "(clip_seconds).",
+        )
+    inputs = keras.Input(input_shape)
+    if len(input_shape) == 3:
+        return inputs, inputs
+    return inputs, keras.layers.Reshape((input_shape[0] or -1, input_shape[1], 1))(inputs)
 
 
 def scaled(units: int, width: float) -> int:
