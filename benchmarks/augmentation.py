@@ -49,13 +49,14 @@ def _transforms(setting: Setting) -> list[Record]:
         faster(
             double_precision.per(count), "B3", what,
             "R3's functions with librosa and numpy, in float64 as published", unit="s per clip",
-            goal=1.3, notes=f"{words}, repeated or cut to 3 s",
+            goal=1.3, notes=f"{words}, repeated or cut to 3 s; nine tenths of ours are the pitch, by Signalsmith "
+            "Stretch, whose sound is better than a phase vocoder's and whose time is its own; "
+            "copies are made once and cached",
         ),
         faster(
             single_precision.per(count), "B3.single", what, "the same functions kept in float32",
             unit="s per clip", goal=1.3,
-            notes="who rewrites R3's functions in float32 has most of the gain; pitch is nine "
-            "tenths of the time of either, and copies are made once and cached",
+            notes="not as published: how far a rewrite of R3's functions would come",
         ),
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ never falls.
 
 import json
 import math
+import os
 import shutil
 import statistics
 import subprocess
@@ -101,6 +102,7 @@ def child(*words: str) -> dict[str, Any]:
     """Run one measurement in a process of its own, and read what it found."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.child", *words],
-        cwd=Path(__file__).resolve().parents[1], stdout=subprocess.PIPE, text=True, check=True,
+        cwd=Path(__file__).resolve().parents[1], env={**os.environ, "TQDM_DISABLE": "1"},
+        stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     return dict(json.loads(done.stdout))
