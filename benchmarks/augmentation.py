@@ -49,9 +49,9 @@ def _transforms(setting: Setting) -> list[Record]:
         faster(
             double_precision.per(count), "B3", what,
             "R3's functions with librosa and numpy, in float64 as published", unit="s per clip",
-            goal=1.3, notes=f"{words}, repeated or cut to 3 s; nine tenths of ours are the pitch, by Signalsmith "
-            "Stretch, whose sound is better than a phase vocoder's and whose time is its own; "
-            "copies are made once and cached",
+            goal=1.3,
+            notes=f"{words}, repeated or cut to 3 s; nine tenths of our time are Signalsmith "
+            "Stretch moving the pitch; copies are made once and cached",
         ),
         faster(
             single_precision.per(count), "B3.single", what, "the same functions kept in float32",
