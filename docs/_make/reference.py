@@ -105,11 +105,13 @@ def commands() -> str:
         ),
     ]
     for name, command in choices.choices.items():
-        parts += [f"## {name}", command.description or "", _usage(command)]
+        words = (command.description or "").replace("....", "...")
+        parts += [f"## {name}", words, _usage(command)]
         for group in command._action_groups:
             rows = [_option(command, a) for a in group._group_actions if a.dest != "help"]
             if rows:
-                parts += [f"**{group.title}**", _table(["word", "what it means"], rows)]
+                title = "words" if group.title == "positional arguments" else group.title
+                parts += [f"**{title}**", _table(["word", "what it means"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
