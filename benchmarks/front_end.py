@@ -95,8 +95,10 @@ def _into_a_cache(rows: pd.DataFrame, paths: list[Path], setting: Setting, jobs:
     ours, theirs = setting.work / f"cache_{jobs}", setting.work / f"npy_{jobs}"
     theirs.mkdir()
 
-    def save(path: Path) -> None:
-        np.save(theirs / f"{path.stem}.npy", _loop(path))
+    def save(path: Path) -> Path:
+        kept = theirs / f"{path.stem}.npy"
+        np.save(kept, _loop(path))
+        return kept
 
     def compute() -> None:
         shutil.rmtree(ours, ignore_errors=True)
