@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest import mock
 
 from sertk.cli import main
 from sertk.errors import SertkError
@@ -50,12 +51,8 @@ class Listener:
             kind = type(error).__name__
             self.heard[str(error)] = Said("", kind, received, needed, remedy)
 
-        SertkError.__init__ = keep  # type: ignore[method-assign]
-        try:
-            with contextlib.chdir(self.folder):
-                yield self
-        finally:
-            SertkError.__init__ = made  # type: ignore[method-assign]
+        with mock.patch.object(SertkError, "__init__", keep), contextlib.chdir(self.folder):
+            yield self
 
     def run(self, words: object, show: object = None) -> Said:
         """Give words to the command line, which must refuse them.
