@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sertk.cli.streams import tell
-from sertk.errors import ConfigurationError
+from sertk.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,9 @@ def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
 
     if args.protocol == "manifest":
         return rows
+    known = [*splits.PROTOCOLS, *splits.PUBLISHED]
+    if args.protocol not in known:
+        raise UnknownNameError("protocol", args.protocol, [*known, "manifest"])
     options = {
         "val": _speakers(args.val),
         "test": _speakers(args.test),

@@ -182,7 +182,7 @@ class Evaluation:
             f"{self.split}: {self.num_utterances} utterances, {self.num_speakers} speakers, "
             f"{len(self.folds)} fold{'s' * (len(self.folds) > 1)}, "
             f"{len(self.seeds)} seed{'s' * (len(self.seeds) > 1)}; "
-            "95 % intervals from resampling speakers; sd over seeds"
+            f"95 % intervals from resampling speakers{'; sd over seeds' * (len(self.seeds) > 1)}"
         )
 
     def _repr_html_(self) -> str:
