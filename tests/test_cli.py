@@ -50,7 +50,7 @@ def test_python_m_sertk_is_sertk():
 
 def test_names(capsys):
     assert main(["names"]) == 0
-    assert "corpora: crema_d folders iemocap ravdess savee table toy" in capsys.readouterr().out
+    assert "corpora: crema_d emodb folders iemocap" in capsys.readouterr().out
     assert main(["names", "models"]) == 0
     assert "compact" in capsys.readouterr().out.split()
     assert main(["names", "model"]) == 2
