@@ -151,8 +151,11 @@ def _entry(group: list[Said]) -> str:
         f"<pre><code>{_command(said)}</code></pre><p>{_text(said.received)}</p>" for said in others
     )
     more = f"<p><b>The same answer to</b></p>{shown}" if others else ""
-    why = f"<p><b>Why.</b> {_text(first.needed)}</p>" if first.needed else ""
-    what = f"<p><b>What to do.</b> {_text(first.remedy)}</p>" if first.remedy else ""
+    needed, remedy = first.needed, first.remedy
+    if first.kind == "UnknownNameError":  # the nearest name is the remedy
+        needed, remedy = "", f"{needed} {remedy}".strip()
+    why = f"<p><b>Why.</b> {_text(needed)}</p>" if needed else ""
+    what = f"<p><b>What to do.</b> {_text(remedy)}</p>" if remedy else ""
     return (
         f'<details class="mistake"><summary>{_text(first.received)} '
         f'<span class="kind">{first.kind}</span></summary>'
