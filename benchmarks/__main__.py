@@ -62,6 +62,7 @@ def run(
 ) -> dict[str, object]:
     """Measure, and describe what with: `environment`, `quick`, `minutes`, `records`."""
     start = time.perf_counter()
+    where = environment.describe()
     records = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         for name in chosen:
@@ -74,7 +75,7 @@ def run(
             shutil.rmtree(work)
     return {
         "quick": quick,
-        "environment": environment.describe(),
+        "environment": where,
         "minutes": round((time.perf_counter() - start) / 60, 1),
         "records": [record.to_dict() for record in records],
     }
