@@ -4,38 +4,49 @@ In: a divided manifest and a `Preprocessing`. Out: three `ClipDataset`s of numpy
 depends only on the seed, the epoch and the utterances in it: Keras may ask for it twice.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
 
-from sertk import _seeding, augment, cache, labels, saving, segments, splits
+from sertk import _seeding, augment, cache, labels, sampling, saving, segments, splits
 from sertk.cache import Features
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
+from sertk.settings import Settings
 
-STANDARDIZE = ("training", "speaker")
+STANDARDIZE = ("training", "speaker", "minmax", "none")
+
+
+class _Visit(NamedTuple):
+    """What an epoch visits: a row; a version of it, or any; one of its clips, or any place."""
+
+    row: int
+    name: str | None = None
+    clip: int | None = None
 
 
 class ClipDataset(keras.utils.PyDataset):
     """Batches of clips and one-hot labels of some utterances.
 
     In training, an epoch visits every utterance once, in a new order, each as itself or as one
-    of its augmented copies, cut at a random place. Otherwise every clip of every utterance
-    comes once, in order.
+    of its augmented copies, cut at a random place; `Settings` can ask for every copy, every clip
+    or a disturbed twin instead. Otherwise every clip of every utterance comes once, in order.
 
     Args:
         manifest: Rows with `label`: originals, and copies of them with `parent`.
         features: Their spectra; rows without one are left out.
         prep: How clips are cut and finished.
         classes: Labels in order.
-        batch_size: Clips in a batch; the last one may be smaller.
+        settings: Batch size, and what is visited; see `configure`.
         training: Shuffle, draw copies and cut at random.
         seed: Of the order, the copies and the cuts.
-        speakers: Statistics by speaker, (mean, deviation), where clips are to be finished and
-            standardised per speaker here; `None` leaves both to the graph.
+        standardize: How clips are scaled; one of `STANDARDIZE`.
+        speakers: For `"speaker"`: statistics by speaker, (mean, deviation), with which clips are
+            finished and standardised here; otherwise the graph does both.
 
     Attributes:
         manifest: The originals that are there, in order.
@@ -53,9 +64,10 @@ class ClipDataset(keras.utils.PyDataset):
         prep: Preprocessing,
         classes: list[str],
         *,
-        batch_size: int = 32,
+        settings: Settings,
         training: bool = False,
         seed: int = 0,
+        standardize: str = "training",
         speakers: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     ):
         super().__init__()
@@ -64,8 +76,8 @@ class ClipDataset(keras.utils.PyDataset):
         self.manifest = there[parent.isna()].reset_index(drop=True)
         self.manifest.attrs = dict(manifest.attrs)
         self.features, self.prep, self.classes = features, prep, list(classes)
-        self.batch_size, self.training, self.seed = batch_size, training, seed
-        self.speakers = speakers
+        self.training, self.seed = training, seed
+        self.standardize, self.speakers = standardize, speakers
         self.epoch = 0
         self.versions = {u: [u] for u in self.manifest["utterance_id"]}
         for copy, original in zip(there["utterance_id"], parent, strict=True):
@@ -77,10 +89,43 @@ class ClipDataset(keras.utils.PyDataset):
         self._speaker = self.manifest["speaker"].tolist()
         position = {label: k for k, label in enumerate(self.classes)}
         self._labels = np.array([position[label] for label in self.manifest["label"]], int)
-        lengths = [len(features[u]) for u in self._ids]
-        starts = [segments.starts(n, prep.clip_frames) for n in lengths]
-        self.clips_per_utterance = [len(s) for s in starts]
-        self._clips = [(row, start) for row, s in enumerate(starts) for start in s]
+        self.clips_per_utterance = [len(self._starts(name)) for name in self._ids]
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Say how large batches are and, in training, what an epoch visits.
+
+        Raises:
+            ConfigurationError: If stability training has no copies to compare with.
+        """
+        self.settings = settings
+        if not self.training:
+            self._visits = [
+                _Visit(row, name, clip)
+                for row, name in enumerate(self._ids)
+                for clip in range(self.clips_per_utterance[row])
+            ]
+            return
+        if settings.stability and self.augmentation is None:
+            raise ConfigurationError(
+                f"Training got stability={settings.stability} and no augmentation.",
+                "Stability training compares each utterance with a disturbed copy of it.",
+                "Choose a recipe of copies (--augment noise), or leave stability at 0.",
+            )
+        rows = sampling.oversampled(
+            [self.classes[k] for k in self._labels], settings.oversample,
+            _seeding.derive(self.seed, "oversample"),
+        )  # fmt: skip
+        visits = [_Visit(row) for row in rows]
+        if settings.versions == "every":
+            visits = [_Visit(row, name) for row in rows for name in self.versions[self._ids[row]]]
+        if settings.crops == "every":
+            visits = [
+                visit._replace(clip=clip)
+                for visit in visits
+                for clip in range(self.clips_per_utterance[visit.row])
+            ]
+        self._visits = visits
 
     @property
     def num_classes(self) -> int:
@@ -94,18 +139,31 @@ class ClipDataset(keras.utils.PyDataset):
     def item_shape(self) -> tuple[int, ...]:
         return self.prep.clip_shape if self.speakers is None else self.prep.input_shape
 
+    @property
+    def visited_labels(self) -> list[str]:
+        """Labels of the utterances that an epoch visits, repeated ones included."""
+        return [self.classes[self._labels[visit.row]] for visit in self._visits]
+
     def __len__(self) -> int:
-        return -(-len(self._ids if self.training else self._clips) // self.batch_size)
+        return -(-len(self._visits) // self.settings.batch_size)
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make a batch: clips (batch, *item_shape) and labels (batch, num_classes), float32."""
-        chosen = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+        """Make a batch: clips (batch, *item_shape) and labels (batch, num_classes), float32.
+
+        With stability training, the disturbed twins of the clips stand below them.
+        """
+        size = self.settings.batch_size
+        chosen = slice(batch * size, (batch + 1) * size)
         if self.training:
             order = np.random.default_rng(_seeding.derive(self.seed, "order", self.epoch))
-            rows = order.permutation(len(self._ids))[chosen]
-            clips = [(row, *self._draw(row)) for row in rows]
+            clips = [self._draw(k) for k in order.permutation(len(self._visits))[chosen]]
+            if self.settings.stability:
+                clips = [self._undisturbed(clip) for clip in clips] + clips
         else:
-            clips = [(row, self._ids[row], start) for row, start in self._clips[chosen]]
+            clips = [
+                (visit.row, visit.name, self._starts(visit.name)[visit.clip])
+                for visit in self._visits[chosen]
+            ]
         out = np.empty((len(clips), *self.item_shape), np.float32)
         for place, (row, name, start) in zip(out, clips, strict=True):
             self._fill(place, row, name, start)
@@ -113,15 +171,31 @@ class ClipDataset(keras.utils.PyDataset):
             self._labels[[row for row, _, _ in clips]]
         ]
 
-    def _draw(self, row: int) -> tuple[str, int]:
-        """Choose this epoch's version of an utterance, and where it is cut."""
-        name = self._ids[row]
-        generator = np.random.default_rng(_seeding.derive(self.seed, self.epoch, name))
-        versions = self.versions[name]
-        version = versions[generator.integers(len(versions))]
-        room = len(self.features[version]) - self.prep.clip_frames
-        start = generator.integers(min(room, 0), max(room, 0) + 1)
-        return version, int(start)
+    def _starts(self, name: str) -> list[int]:
+        return segments.starts(len(self.features[name]), self.prep.clip_frames)
+
+    def _draw(self, number: int) -> tuple[int, str, int]:
+        """Choose this epoch's version of a visited utterance, and where it is cut."""
+        row, name, clip = self._visits[number]
+        original = self._ids[row]
+        repeated = (number,) if len(self._visits) > len(self._ids) else ()
+        generator = np.random.default_rng(
+            _seeding.derive(self.seed, self.epoch, original, *repeated)
+        )
+        if name is None:
+            versions = self.versions[original][1 if self.settings.stability else 0 :]
+            name = versions[generator.integers(len(versions))]
+        if clip is not None:
+            starts = self._starts(name)
+            return row, name, starts[min(clip, len(starts) - 1)]
+        room = len(self.features[name]) - self.prep.clip_frames
+        return row, name, int(generator.integers(min(room, 0), max(room, 0) + 1))
+
+    def _undisturbed(self, clip: tuple[int, str, int]) -> tuple[int, str, int]:
+        """Find the same place in the original of a copy; its trimmed ends may lie elsewhere."""
+        row, _, start = clip
+        room = len(self.features[self._ids[row]]) - self.prep.clip_frames
+        return row, self._ids[row], min(max(start, min(room, 0)), max(room, 0))
 
     def _fill(self, out: np.ndarray, row: int, name: str, start: int) -> None:
         spectrum = self.features[name]
@@ -134,8 +208,10 @@ class ClipDataset(keras.utils.PyDataset):
         out[:] = (self.prep.finish(clip) - mean) / deviation
 
     def utterance_probabilities(self, clip_probabilities: np.ndarray) -> np.ndarray:
-        """Average the clips of each utterance: (clips, classes) -> (utterances, classes)."""
-        return segments.combine(clip_probabilities, self.clips_per_utterance)
+        """Join the clips of each utterance: (clips, classes) -> (utterances, classes)."""
+        return segments.combine(
+            clip_probabilities, self.clips_per_utterance, self.settings.decision
+        )
 
     def predict(self, model: Any) -> pd.DataFrame:
         """Predict every utterance with an assembled model.
@@ -163,13 +239,17 @@ class ClipDataset(keras.utils.PyDataset):
     def _predict_batch(self, model: Any, batch: int) -> np.ndarray:
         """Predict one batch, filled up to full size: JAX compiles anew for every other size."""
         clips, _ = self[batch]
-        full = np.zeros((self.batch_size, *clips.shape[1:]), np.float32)
+        full = np.zeros((self.settings.batch_size, *clips.shape[1:]), np.float32)
         full[: len(clips)] = clips
         return np.asarray(model.predict_on_batch(full))[: len(clips)]
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        """Compute mean and standard deviation per bin over the frames that hold sound."""
-        return frame_statistics(self.features, self._ids, self.prep)
+        """Compute what is subtracted, and divided by, per bin over the frames that hold sound.
+
+        Mean and standard deviation; or, for `minmax`, the least value and the range.
+        """
+        scale = frame_limits if self.standardize == "minmax" else frame_statistics
+        return scale(self.features, self._ids, self.prep)
 
     def __repr__(self) -> str:
         return (
@@ -207,9 +287,11 @@ def make(
             `sertk.augment.recipe`.
         copies: Augmented copies of each training utterance.
         seed: Of copies, order and cuts.
-        standardize: `"training"` (statistics of the training split, inside the model) or
-            `"speaker"` (each speaker by the statistics of all of their own utterances: it needs
-            several recordings of a voice before it can say anything about one of them).
+        standardize: `"training"` (mean and deviation per bin of the training split, inside the
+            model), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
+            `"none"`, or `"speaker"` (each speaker by the statistics of all of their own
+            utterances: it needs several recordings of a voice before it can say anything about
+            one of them).
         allow_shared_speakers: Accept speakers that stand in several splits.
 
     Returns:
@@ -222,7 +304,8 @@ def make(
     splits.check(manifest, allow_shared_speakers=allow_shared_speakers)
     rows = with_copies(manifest, augment, copies, seed)
     features = cache.compute(rows, prep)
-    return divide(rows, prep, features, batch_size=batch_size, seed=seed, standardize=standardize)
+    settings = Settings(batch_size=batch_size)
+    return divide(rows, prep, features, settings=settings, seed=seed, standardize=standardize)
 
 
 def with_copies(manifest: pd.DataFrame, recipe: str | None, count: int, seed: int) -> pd.DataFrame:
@@ -240,7 +323,7 @@ def divide(
     prep: Preprocessing,
     features: Features,
     *,
-    batch_size: int,
+    settings: Settings,
     seed: int,
     standardize: str,
 ) -> Datasets:
@@ -254,7 +337,8 @@ def divide(
     def part(split: str) -> ClipDataset:
         return ClipDataset(
             _keep_attrs(rows[rows["split"] == split], rows), features, prep, classes,
-            batch_size=batch_size, training=split == "train", seed=seed, speakers=speakers,
+            settings=settings, training=split == "train", seed=seed, standardize=standardize,
+            speakers=speakers,
         )  # fmt: skip
 
     made = Datasets(part("train"), part("val"), part("test"))
@@ -309,16 +393,39 @@ def frame_statistics(
         Two arrays of the shape of a finished frame, float32; the deviation is at least 0.001.
     """
     count, total, squares = 0, 0.0, 0.0
+    for frames in _finished(features, utterances, prep):
+        count += len(frames)
+        total = total + frames.sum(axis=0)
+        squares = squares + np.square(frames).sum(axis=0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 1e-6))
+    return mean.astype(np.float32), deviation.astype(np.float32)
+
+
+def frame_limits(
+    features: Features, utterances: list[str], prep: Preprocessing
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the least value per bin over all frames of finished utterances, and the range.
+
+    Returns:
+        Two arrays of the shape of a finished frame, float32; the range is at least 0.001.
+    """
+    lowest, highest = np.inf, -np.inf
+    for frames in _finished(features, utterances, prep):
+        lowest = np.minimum(lowest, frames.min(axis=0))
+        highest = np.maximum(highest, frames.max(axis=0))
+    span = np.maximum(highest - lowest, 1e-3)
+    return np.asarray(lowest, np.float32), np.asarray(span, np.float32)
+
+
+def _finished(
+    features: Features, utterances: list[str], prep: Preprocessing
+) -> Iterator[np.ndarray]:
+    """Finish every clip of some utterances, and give its frames that hold sound."""
     clip = np.empty(prep.clip_shape, np.float32)
     for name in utterances:
         spectrum = features[name]
         for start in segments.starts(len(spectrum), prep.clip_frames):
             prep.cut(spectrum, start, clip)
             first, last = max(-start, 0), min(len(spectrum) - start, len(clip))
-            frames = prep.finish(clip)[first:last].astype(np.float64)
-            count += len(frames)
-            total = total + frames.sum(axis=0)
-            squares = squares + np.square(frames).sum(axis=0)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 1e-6))
-    return mean.astype(np.float32), deviation.astype(np.float32)
+            yield prep.finish(clip)[first:last].astype(np.float64)

@@ -15,29 +15,40 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from sertk import _seeding, objective, sampling, saving
 from sertk import run as runs
-from sertk import sampling, saving
 from sertk.datasets import ClipDataset
 from sertk.errors import ConfigurationError, RunError
-from sertk.layers import Standardize
+from sertk.layers import SpecAugment, Standardize
+from sertk.objective import Mixup, ObjectiveModel, Stability
 from sertk.settings import MONITORS, Settings
 
 
-def assemble(net: keras.Model, train: ClipDataset) -> keras.Model:
+def assemble(net: keras.Model, train: ClipDataset, settings: Settings) -> ObjectiveModel:
     """Put reference, feature and standardisation before a network.
 
     The result takes clips as the dataset makes them and carries everything that was fitted on
-    the training split, so that it can be used without it.
+    the training split, so that it can be used without it. What hides, mixes or compares clips
+    in training stands between, and does nothing afterwards.
     """
     inputs = keras.Input(train.item_shape, name="clip")
     x = inputs
     for layer in [] if train.speakers is not None else train.prep.layers():
         x = layer(x)
-    standardize = Standardize(name="standardize")
-    x = standardize(x)
-    if train.speakers is None:
-        standardize.set_statistics(*train.statistics())
-    return keras.Model(inputs, net(x), name=net.name)
+    if train.standardize != "none":
+        standardize = Standardize(clip=train.standardize == "minmax", name="standardize")
+        x = standardize(x)
+        if train.speakers is None:
+            standardize.set_statistics(*train.statistics())
+    if settings.hide_time or settings.hide_bins:
+        seed = _seeding.derive(train.seed, "hide")
+        x = SpecAugment(1, settings.hide_time, settings.hide_bins, seed=seed, name="hide")(x)
+    if settings.mixup:
+        seed = _seeding.derive(train.seed, "mixup")
+        x = Mixup(settings.mixup, settings.mixup_by, seed=seed, name="mixup")(x)
+    if settings.stability:
+        x = Stability(settings.stability, name="stability")(x)
+    return ObjectiveModel(inputs, net(x), name=net.name)
 
 
 def fit_network(
@@ -53,32 +64,55 @@ def fit_network(
         val_wa, learning_rate`), and a record of `best_epoch` and `epochs`.
     """
     state = _State.read(folder)
-    steps = len(train)
-    if state.model is not None:
-        model = state.model
-    else:
-        model = assemble(net, train)
-        model.compile(
-            optimizer=_optimizer(settings, steps),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        )
+    model = state.model or assemble(net, train, settings)
     weights = None
-    if settings.class_weight:
-        weights = sampling.class_weights(train.manifest["label"].tolist(), train.classes)
-    done = len(state.history)
+    if settings.class_weight != "none":
+        weights = sampling.class_weights(train.visited_labels, train.classes, settings.class_weight)
+    first = len(state.history)
     with tqdm(
-        total=settings.epochs, initial=done, desc=f"{folder.parent.name} {folder.name}",
+        total=settings.epochs, initial=first, desc=f"{folder.parent.name} {folder.name}",
         unit="epoch", delay=2,
     ) as bar:  # fmt: skip
         keeper = _Keeper(train, val, settings, state, folder, bar)
-        if not keeper.finished:
+        for begin, end, head in _phases(settings):
+            done = len(state.history)
+            if keeper.finished or done >= end:
+                continue
+            if done == begin:
+                freeze(model, all_but_the_head=head)
+                model.compile(
+                    objective.optimizer(settings, (end - begin) * len(train), head=head),
+                    objective.loss(settings),
+                )
             model.fit(
-                train, epochs=settings.epochs, initial_epoch=done, callbacks=[keeper],
+                train, epochs=end, initial_epoch=done, callbacks=[keeper],
                 class_weight=weights, verbose=0, shuffle=False,
             )  # fmt: skip
     model.load_weights(folder / _state_name(state.best_epoch))
+    freeze(model, all_but_the_head=False)
     record = {"best_epoch": state.best_epoch, "epochs": len(state.history)}
-    return model, pd.DataFrame(state.history), record
+    plain = keras.Model(model.inputs, model.outputs, name=model.name)
+    return plain, pd.DataFrame(state.history), record
+
+
+def _phases(settings: Settings) -> list[tuple[int, int, bool]]:
+    """Part the epochs: (first, end, whether the head trains alone)."""
+    head = min(settings.head_epochs, settings.epochs)
+    return [phase for phase in ((0, head, True), (head, settings.epochs, False)) if phase[1]]
+
+
+def freeze(model: keras.Model, *, all_but_the_head: bool) -> None:
+    """Let all layers of the network learn, or only the dense ones at its end.
+
+    The front end stays as it was fitted. The head is what follows the last convolution,
+    recurrence or attention; of `alexnet_gap`, its last convolution.
+    """
+    net = next(layer for layer in model.layers if isinstance(layer, keras.Model))
+    head = True
+    for layer in reversed(net.layers):
+        of_the_head = isinstance(layer, keras.layers.Dense | keras.layers.LayerNormalization)
+        head = head and (not layer.weights or of_the_head or layer.name == "classes")
+        layer.trainable = head or not all_but_the_head
 
 
 def clear_state(folder: Path) -> None:
@@ -106,26 +140,6 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         "val_uar": float(np.mean([hit[labels == c].mean() for c in np.unique(labels)])),
         "val_wa": float(hit.mean()),
     }
-
-
-def _optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
-    total = settings.epochs * steps
-    warm = round(settings.warmup * total)
-    if settings.schedule == "cosine":
-        rate: Any = keras.optimizers.schedules.CosineDecay(
-            0.0 if warm else settings.learning_rate,
-            max(total - warm, 1),
-            warmup_target=settings.learning_rate if warm else None,
-            warmup_steps=warm,
-        )
-    else:
-        rate = settings.learning_rate
-    if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
-    if settings.optimizer == "sgd":
-        decay = settings.weight_decay or None
-        return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay)
-    return keras.optimizers.RMSprop(rate)
 
 
 @dataclass
@@ -212,21 +226,21 @@ class _Keeper(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.train.epoch = epoch
-        if self.settings.schedule != "cosine":
+        if self.settings.schedule != "cosine" and epoch >= self.settings.head_epochs:
             self.model.optimizer.learning_rate = self._rate(epoch)
 
     def _rate(self, epoch: int) -> float:
-        """Warm up by epochs, then halve where the validation loss stays on a plateau."""
+        """Warm up by epochs, then lower it where the validation loss stays on a plateau."""
         warm = self.settings.warmup * self.settings.epochs
         rate = self.settings.learning_rate * min(1.0, (epoch + 1) / max(warm, 1))
         if self.settings.schedule == "plateau":
             losses = [row["val_loss"] for row in self.state.history]
-            since, halved = 0, 0
+            since, lowered = 0, 0
             for k in range(1, len(losses)):
                 since = 0 if losses[k] < min(losses[:k]) else since + 1
                 if since == self.settings.plateau_patience:
-                    since, halved = 0, halved + 1
-            rate *= 0.5**halved
+                    since, lowered = 0, lowered + 1
+            rate *= self.settings.plateau_factor**lowered
         return rate
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

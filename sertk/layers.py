@@ -17,12 +17,19 @@ class Standardize(keras.layers.Layer):
     Unlike `keras.layers.Normalization` it exports on every backend, and its statistics come
     from the caller, who knows which utterances are for training.
 
+    Args:
+        clip: Cut the result to [0, 1], for statistics that are a least value and a range.
+
     Input shape:
         (batch, frames, bins[, channels]).
 
     Output shape:
         The same.
     """
+
+    def __init__(self, clip: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.clip = clip
 
     def build(self, input_shape):
         shape = input_shape[2:]
@@ -37,10 +44,14 @@ class Standardize(keras.layers.Layer):
         self.deviation.assign(ops.maximum(deviation, 1e-3))
 
     def call(self, inputs):
-        return (inputs - self.mean) / self.deviation
+        scaled = (inputs - self.mean) / self.deviation
+        return ops.clip(scaled, 0.0, 1.0) if self.clip else scaled
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "clip": self.clip}
 
 
 @keras.saving.register_keras_serializable("sertk")

@@ -1,19 +1,27 @@
 """Make up for classes of different size.
 
-In: labels. Out: weights per class, for the loss.
+In: labels of the training utterances. Out: weights per class, for the loss; or the rows to visit
+more than once.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
+_BETA = 0.9999  # of the effective number of examples
 
-def class_weights(labels: Sequence[str], classes: Sequence[str]) -> dict[int, float]:
-    """Weigh each class by the inverse of its share, mean 1 over utterances.
+
+def class_weights(
+    labels: Sequence[str], classes: Sequence[str], how: str = "inverse"
+) -> dict[int, float]:
+    """Weigh each class by its size, mean 1 over utterances.
 
     Args:
         labels: Of the training utterances.
         classes: In order.
+        how: `inverse` of the number of utterances, or of their `effective` number,
+            (1 - beta^n) / (1 - beta) with beta 0.9999, which grows more slowly; `none` is 1.
 
     Returns:
         Class index -> weight.
@@ -21,6 +29,45 @@ def class_weights(labels: Sequence[str], classes: Sequence[str]) -> dict[int, fl
     Example:
         >>> class_weights(["sad", "sad", "sad", "happy"], ["happy", "sad"])
         {0: 2.0, 1: 0.6666666666666666}
+
+    References:
+        Cui et al. 2019, Class-Balanced Loss Based on Effective Number of Samples, arXiv 1901.05555.
     """
-    counts = pd.Series(list(labels)).value_counts()
-    return {k: len(labels) / (len(classes) * int(counts[c])) for k, c in enumerate(classes)}
+    found = pd.Series(list(labels)).value_counts()
+    counts = np.array([int(found[name]) for name in classes], float)
+    sizes = {
+        "none": np.ones_like(counts),
+        "inverse": counts,
+        "effective": (1 - _BETA**counts) / (1 - _BETA),
+    }[how]
+    weights = len(labels) / (counts / sizes).sum() / sizes
+    return dict(enumerate(weights.tolist()))
+
+
+def oversampled(labels: Sequence[str], how: str, seed: int) -> list[int]:
+    """Repeat utterances of small classes until these are as large as the largest.
+
+    Args:
+        labels: Of the training utterances.
+        how: `minority` fills up the smallest class, `minority_twice` the two smallest one after
+            the other, `full` every class; `none` repeats nothing.
+        seed: Of which utterances are repeated.
+
+    Returns:
+        Row numbers: each once, in order, then the repeated ones.
+
+    Example:
+        >>> rows = oversampled(["sad", "sad", "sad", "happy"], "minority", seed=0)
+        >>> rows[:4], rows[4:]
+        ([0, 1, 2, 3], [3, 3])
+    """
+    codes, names = pd.factorize(pd.Series(list(labels)))
+    counts = np.bincount(codes, minlength=len(names))
+    smaller = sorted(np.flatnonzero(counts < counts.max()), key=lambda k: (counts[k], k))
+    chosen = {"none": 0, "minority": 1, "minority_twice": 2, "full": len(names)}[how]
+    generator = np.random.default_rng(seed)
+    extra = [
+        generator.choice(np.flatnonzero(codes == k), counts.max() - counts[k])
+        for k in smaller[:chosen]
+    ]
+    return [int(row) for rows in [np.arange(len(codes)), *extra] for row in rows]

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 # a file is read by the names under which these register their classes
-from sertk import _output, frontend, layers  # noqa: F401
+from sertk import _output, frontend, layers, objective  # noqa: F401
 from sertk.errors import ModelError
 
 _CODE = '"__lambda__"'  # how Keras writes Python code into the description of a model

@@ -78,8 +78,10 @@ def fit(
         RunError: If the folder holds another run, or is in use.
         ConfigurationError: If a setting is out of range, or the weights do not fit.
     """
-    chosen = Settings(batch_size=train.batch_size).changed(settings)
+    chosen = train.settings.changed(settings)
     parts = {"train": train, "val": val, **({"test": test} if test is not None else {})}
+    for part in parts.values():
+        part.configure(chosen)
     rows = [part.manifest.assign(split=name) for name, part in parts.items()]
     manifest = pd.concat(rows, ignore_index=True)
     manifest.attrs = dict(train.manifest.attrs)
@@ -87,7 +89,7 @@ def fit(
     record = _record(
         manifest, train.prep, chosen, seeds=[train.seed], init_from=init_from,
         model={"name": model.name, "arguments": {}, "parameters": model.count_params()},
-        standardize="training" if train.speakers is None else "speaker",
+        standardize=train.standardize,
         augmentation=_augmentation(train, copies),
     )  # fmt: skip
     with _writing(folder, record, manifest) as home:
@@ -120,7 +122,7 @@ def cross_validate(
         seeds: Of weights, order, cuts and dropout; each gives a model per fold.
         augment: Recipe of the copies of training utterances; see `sertk.augment.recipe`.
         copies: Augmented copies of each training utterance.
-        standardize: `"training"` or `"speaker"`; see `sertk.datasets.make`.
+        standardize: `"training"`, `"minmax"`, `"none"` or `"speaker"`; see `sertk.datasets.make`.
         arguments: What the model takes besides, such as `{"width": 0.5}`.
         init_from: A run whose weights to start from.
         allow_shared_speakers: Accept speakers that stand in several splits; the run is marked.
@@ -160,7 +162,7 @@ def cross_validate(
             for seed in seeds:
                 parts = datasets.divide(
                     rows, prep, features,
-                    batch_size=chosen.batch_size, seed=seed, standardize=standardize,
+                    settings=chosen, seed=seed, standardize=standardize,
                 )  # fmt: skip
 
                 def build(shape: tuple = parts.train.input_shape, seed: int = seed) -> keras.Model:

@@ -191,7 +191,7 @@ def train(small_root, tmp_path, monkeypatch):
         (["--weight-decay", "nan"], "weight_decay=nan"),
         (["--schedule", "cos"], "Did you mean 'cosine'"),
         (["--monitor", "uar"], "Did you mean 'val_uar'"),
-        (["--optimizer", "adam"], "Did you mean 'adamw'"),
+        (["--optimizer", "adammw"], "Did you mean 'adamw'"),
         (["--standardize", "speakr"], "Did you mean 'speaker'"),
         (["--model-option", "wdth=1"], "Did you mean 'width'"),
         (["--model-option", "width=-1"], "width lies above 0"),

@@ -62,7 +62,7 @@ def test_copies_are_drawn_and_never_outside_training(divided):
     drawn = set()
     for epoch in range(6):
         train.epoch = epoch
-        drawn |= {train._draw(row)[0] for row in range(8)}
+        drawn |= {train._draw(row)[1] for row in range(8)}
     assert {name.count("~") for name in drawn} == {0, 1}
 
 
@@ -138,11 +138,19 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
     np.testing.assert_allclose(shares, 1, atol=1e-5)
 
 
-@pytest.mark.parametrize(("model", "schedule"), [("compact", "cosine"), ("mlp", "plateau")])
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("compact", {}),
+        ("mlp", {"schedule": "plateau", "mixup": 0.4, "hide_time": 0.3}),
+        ("mlp", {"stability": 1.0, "augment": "noise", "oversample": "full"}),
+        ("compact", {"head_epochs": 1, "loss": "focal"}),
+    ],
+)
 def test_an_interrupted_fit_goes_on_with_the_same_result(
-    divided, tmp_path, monkeypatch, model, schedule
+    divided, tmp_path, monkeypatch, model, settings
 ):
-    changes = {**QUICK, "epochs": 4, "schedule": schedule}
+    changes = {**QUICK, "epochs": 4, **settings}
 
     def cv(folder):
         return training.cross_validate(model, divided, PREP, folder=folder,
@@ -233,7 +241,10 @@ def test_a_class_without_examples_is_refused(divided, split):
         ({"learning_rate": 0}, "learning_rate=0"),
         ({"label_smoothing": 1.0}, "label_smoothing=1.0"),
         ({"patience": 0}, "patience=0"),
-        ({"optimizer": "adam"}, "Did you mean 'adamw'"),
+        ({"optimizer": "adamww"}, "Did you mean 'adamw'"),
+        ({"mixup_by": "clip"}, "Unknown mixup by 'clip'"),
+        ({"mixup": 0.2, "stability": 1.0}, "no undisturbed twin"),
+        ({"hide_time": 1.5}, "hide_time=1.5"),
         ({"monitor": "val_acc"}, "Did you mean 'val_wa'"),
         ({"epoch": 3}, "Unknown training setting 'epoch'. Did you mean 'epochs'"),
     ],
@@ -247,7 +258,7 @@ def test_settings_out_of_range(changes, match):
 def test_every_optimizer_and_schedule_learns(divided, tmp_path, optimizer):
     run = training.cross_validate(
         "mlp", divided, PREP, folder=tmp_path, optimizer=optimizer, schedule="constant",
-        class_weight=True, patience=None, **{**QUICK, "epochs": 6},
+        class_weight="inverse", patience=None, **{**QUICK, "epochs": 6},
     )  # fmt: skip
     losses = run.history["loss"]
     assert losses.iloc[-1] < losses.iloc[0]

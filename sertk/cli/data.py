@@ -11,6 +11,7 @@ from sertk.errors import UnknownNameError
 def names(args: argparse.Namespace) -> None:
     """List what can be named."""
     from sertk import augment, corpora, features, labels, models, splits
+    from sertk.settings import Settings
 
     families = {
         "corpora": corpora.names(),
@@ -19,6 +20,7 @@ def names(args: argparse.Namespace) -> None:
         "groupings": list(labels.GROUPINGS),
         "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
         "augmentations": augment.names(),
+        "settings": list(Settings.__dataclass_fields__),
     }
     if args.family is None:
         for family, entries in families.items():

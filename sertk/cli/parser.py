@@ -9,12 +9,12 @@ from sertk.settings import Settings
 _SETTINGS = {
     "epochs": "at most so many",
     "batch_size": "clips in a batch",
-    "optimizer": "adamw, sgd or rmsprop",
+    "optimizer": "adamw, adam, nadam, sgd or rmsprop",
     "learning_rate": "peak of the schedule",
     "weight_decay": "of adamw and sgd",
     "schedule": "cosine, plateau or constant",
     "warmup": "share of all steps over which the rate rises",
-    "plateau_patience": "epochs until the rate is halved",
+    "plateau_patience": "epochs until the rate is lowered",
     "monitor": "what selects the epoch to keep: val_uar, val_wa or val_loss",
     "patience": "stop after so many epochs without a better one",
     "label_smoothing": "share of each target spread over all classes",
@@ -192,7 +192,9 @@ def _training_arguments(parser: argparse.ArgumentParser, protocol: str) -> None:
         "--copies", type=int, default=2, help="of each training utterance (%(default)s)"
     )
     fit.add_argument(
-        "--standardize", default="training", help="training, or speaker (transductive)"
+        "--standardize",
+        default="training",
+        help="training, minmax, none, or speaker (transductive)",
     )
     fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     fit.add_argument("--init-from", metavar="RUN", help="start from another run's weights")
@@ -201,8 +203,10 @@ def _training_arguments(parser: argparse.ArgumentParser, protocol: str) -> None:
         flag = f"--{name.replace('_', '-')}"
         fit.add_argument(flag, type=type(default), help=f"{words} ({default})")
     fit.add_argument(
-        "--class-weight", action="store_true", default=None, help="weigh rare classes up"
-    )
+        "--setting", action="append", default=[], metavar="NAME=VALUE",
+        help="any other of training, such as mixup=0.3 or class_weight=inverse (sertk names "
+        "settings)",
+    )  # fmt: skip
     _device_arguments(fit)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")
     parser.add_argument("--json", action="store_true", help="scores for machines")

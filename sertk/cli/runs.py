@@ -73,6 +73,7 @@ def _train(args: argparse.Namespace) -> None:
     from sertk.settings import Settings
 
     given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}
+    given |= inputs.options(args.setting, "--setting")
     run = training.cross_validate(
         args.model,
         utterances,
