@@ -193,7 +193,7 @@ def test_without_the_extra_it_says_what_to_install(tiny, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "papermill" else find(name)
     )
-    with pytest.raises(ConfigurationError, match=r"papermill is not installed.*sertk\[notebooks\]"):
+    with pytest.raises(ConfigurationError, match=r"papermill is not installed.*'\.\[notebooks\]'"):
         notebooks.run(tiny)
 
 
@@ -208,6 +208,32 @@ def test_results_go_to_the_notebooks_own_run_folder(tmp_path, monkeypatch):
     assert folder(source, None, known, {"folder": "runs/mine"}) == Path("runs/mine")
     assert folder(source, "out", known, {}) == Path("out")
     assert folder(source, None, {}, {}) == Path("runs/notebooks")
+
+
+def test_the_same_call_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    v4 = nbformat.v4
+    cells = [
+        v4.new_code_cell(
+            "number: int = 2  # to divide by\nfolder: str = ''  # of the run",
+            metadata={"tags": ["parameters"]},
+        ),
+        v4.new_code_cell("1 / number"),
+    ]
+    kernel = {"name": "python3", "display_name": "x", "language": "python"}
+    notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, "tiny.ipynb")
+    for _ in range(2):  # what failed is not finished
+        with pytest.raises(NotebookError, match=r"runs/tiny/tiny\.ipynb"):
+            notebooks.run("tiny.ipynb", number=0)
+    assert notebooks.run("tiny.ipynb", number=1) == Path("runs/tiny-2/tiny.html")
+    assert notebooks.run("tiny.ipynb", number=1) == Path("runs/tiny-3/tiny.html")
+    stopped = nbformat.read("runs/tiny-3/tiny.ipynb", as_version=4)
+    stopped.cells[-1].execution_count = None
+    nbformat.write(stopped, "runs/tiny-3/tiny.ipynb")
+    assert notebooks.run("tiny.ipynb", number=1) == Path("runs/tiny-3/tiny.html")
+    Path("runs/tiny/tiny.ipynb").write_text("{", encoding="utf-8")  # half written
+    assert notebooks.run("tiny.ipynb") == Path("runs/tiny-4/tiny.html")
 
 
 @pytest.fixture(scope="module")

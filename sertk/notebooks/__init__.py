@@ -37,7 +37,8 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
     Args:
         path: The notebook.
         output: Folder to write into. By default it is the notebook's own run folder: the value
-            of its parameter `folder`, or a new one below `runs/` where that is empty;
+            of its parameter `folder`; where that is empty, the folder below `runs/` in which
+            the same notebook with the same values was stopped or failed, else a new one.
             `runs/notebooks` for a notebook without that parameter.
         **parameters: Values of its parameters, by name.
 
@@ -184,7 +185,7 @@ def _require() -> None:
         raise ConfigurationError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed.",
             "Running notebooks needs the extra `notebooks`.",
-            "Install it with: pip install 'sertk[notebooks]'.",
+            "In the folder of the repository: pip install -c constraints.txt '.[notebooks]'",
         )
 
 
@@ -209,7 +210,40 @@ def _folder(
     if "folder" not in known:
         return Path("runs/notebooks")
     own = given.get("folder") or _value(known["folder"])
-    return Path(own or new_folder(source.stem)).expanduser()
+    return Path(own or _begun(source, known, given) or new_folder(source.stem)).expanduser()
+
+
+def _begun(source: Path, known: dict[str, Any], given: dict[str, Any]) -> Path | None:
+    """Find where the same notebook with the same values was begun and not brought to its end."""
+    wanted = _effective(known, given)
+    for folder in sorted(Path("runs").glob(f"{source.stem}*")):
+        executed = folder / source.name
+        if executed.is_file() and _left_open(executed, wanted):
+            return folder
+    return None
+
+
+def _left_open(executed: Path, wanted: dict[str, Any]) -> bool:
+    import nbformat
+
+    try:
+        notebook = nbformat.read(executed, as_version=4)
+        given = notebook.metadata["papermill"]["parameters"]
+        same = _effective(_inspect(executed), given) == wanted
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, KeyError, OSError):
+        return False  # half written, or by somebody else
+    ended = [  # after Ctrl-C papermill calls the cells that never ran completed, too
+        cell.execution_count and cell.metadata.get("papermill", {}).get("status") == "completed"
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+    return same and not all(ended)
+
+
+def _effective(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Tell the values a notebook runs with, but for the folder that they go to."""
+    values = {name: _value(parameter) for name, parameter in known.items()} | given
+    return {name: value for name, value in values.items() if name != "folder"}
 
 
 def _execute(source: Path, executed: Path, given: dict[str, Any]) -> NotebookError | None:
