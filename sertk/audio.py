@@ -5,6 +5,7 @@ WAV, FLAC, OGG and MP3 are read at any rate, depth and channel count.
 """
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -239,3 +240,59 @@ def normalise_rms(waveform: np.ndarray, level_db: float) -> np.ndarray:
     if rms < 1e-7:
         return waveform
     return (waveform * np.float32(10 ** (level_db / 20) / rms)).astype(np.float32)
+
+
+def noise_at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """Add noise at a ratio of root mean squares; where the sum leaves full scale, lower both.
+
+    Args:
+        waveform: shape (samples,), float32.
+        noise: shape (samples,), at least as long.
+        snr_db: Level of the waveform above that of the noise.
+
+    Example:
+        >>> speech = np.sin(np.arange(8000, dtype="float32")) / 4
+        >>> hiss = np.random.default_rng(0).normal(size=8000).astype("float32")
+        >>> added = noise_at_snr(speech, hiss, 6.0) - speech
+        >>> round(float(10 * np.log10(np.mean(speech**2) / np.mean(added**2))), 3)
+        6.0
+    """
+    taken = noise[: len(waveform)].astype(np.float32)
+    power = float(np.mean(np.square(taken, dtype=float)))
+    if power < 1e-14:
+        return waveform
+    wanted = float(np.mean(np.square(waveform, dtype=float))) / 10 ** (snr_db / 10)
+    mixed = waveform + np.float32(np.sqrt(wanted / power)) * taken
+    return (mixed / max(1.0, float(np.abs(mixed).max()))).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def room_response(seconds: float, sample_rate: int, seed: int = 0) -> np.ndarray:
+    """Make the impulse response of a room: the direct sound, then noise that dies away.
+
+    The tail falls by 60 dB within `seconds` and holds as much energy as the direct sound.
+
+    Args:
+        seconds: Reverberation time.
+        sample_rate: In Hz.
+        seed: Of the tail; another seed is another room.
+
+    Returns:
+        shape (1 + seconds * sample_rate,), float32; the first sample is 1.
+    """
+    time = np.arange(1, 1 + round(seconds * sample_rate)) / sample_rate
+    tail = np.random.default_rng(seed).normal(size=len(time)) * 10 ** (-3 * time / seconds)
+    tail /= np.sqrt(np.square(tail).sum())
+    return np.concatenate([[1.0], tail]).astype(np.float32)
+
+
+def reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Put a waveform into a room, and keep its length.
+
+    Args:
+        waveform: shape (samples,), float32.
+        response: Impulse response at the same rate, such as `room_response` makes.
+    """
+    from scipy.signal import fftconvolve
+
+    return fftconvolve(waveform.astype(float), response)[: len(waveform)].astype(np.float32)

@@ -23,6 +23,7 @@ import pandas as pd
 from sertk import _output, _seeding, augment
 from sertk import manifest as manifests
 from sertk.errors import AudioError, CacheError
+from sertk.features.embedding import Embedding
 from sertk.preprocessing import Preprocessing
 
 PART_ROWS = 32
@@ -256,6 +257,9 @@ def _write_part(
 
 
 def _spectrum(row: dict[str, Any], path: Path, prep: Preprocessing) -> np.ndarray:
+    feature = prep.feature
+    if isinstance(feature, Embedding) and feature.folder and row["augmentation"] is None:
+        return feature.read(path)
     waveform = prep.load(path, row["start"], row["end"])
     if row["augmentation"] is not None:
         seed = _seeding.derive(0, row["utterance_id"])

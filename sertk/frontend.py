@@ -9,13 +9,93 @@ import keras
 import numpy as np
 from keras import ops
 
+from sertk import audio
 from sertk.features import _spectrum
 
 _LN10 = float(np.log(10.0))
 
 
+class _Spectrogram(keras.layers.Layer):
+    """What both spectrograms share: power spectra of centred frames, with frozen weights."""
+
+    def __init__(
+        self,
+        n_fft: int,
+        hop_length: int,
+        win_length: int | None,
+        window: str,
+        preemphasis: float,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config = {
+            "n_fft": n_fft,
+            "hop_length": hop_length,
+            "win_length": win_length,
+            "window": window,
+            "preemphasis": preemphasis,
+        }
+
+    def build(self, input_shape):
+        n_fft, half = self.config["n_fft"], self.config["n_fft"] // 2
+        win_length = self.config["win_length"] or n_fft
+        phase = 2 * np.pi * np.outer(np.arange(half + 1), np.arange(half + 1)) / n_fft
+        shape = _spectrum.padded_window(n_fft, win_length, self.config["window"])
+        self.window = self._constant(shape, "window")
+        self.cosine = self._constant(np.cos(phase), "cosine")
+        self.sine = self._constant(np.sin(phase)[1:-1], "sine")
+
+    def _constant(self, value: np.ndarray, name: str):
+        return self.add_weight(
+            shape=value.shape,
+            initializer=lambda shape, dtype: ops.convert_to_tensor(value.astype("float32"), dtype),
+            trainable=False,
+            name=name,
+        )
+
+    def _power(self, waveforms):
+        """Compute power spectra, (batch, frames, n_fft // 2 + 1)."""
+        if self.config["preemphasis"]:
+            before = ops.pad(waveforms, [[0, 0], [1, 0]])[:, :-1]
+            waveforms = waveforms - self.config["preemphasis"] * before
+        frames = self._frames(waveforms) * self.window  # (batch, frames, n_fft)
+        half = self.config["n_fft"] // 2
+        # cosines are even and sines odd around the middle of a frame: folding the frame there
+        # halves the sums, which is twice as fast and loses less of what float32 can hold
+        first, last = frames[..., 1:half], ops.flip(frames[..., half + 1 :], axis=-1)
+        ends = frames[..., :1], frames[..., half : half + 1]
+        real = ops.matmul(ops.concatenate([ends[0], first + last, ends[1]], axis=-1), self.cosine)
+        imaginary = ops.matmul(first - last, self.sine)
+        return ops.square(real) + ops.square(imaginary)
+
+    def _frames(self, waveforms):
+        """Cut centred frames, (batch, 1 + samples // hop_length, n_fft), out of blocks of a hop."""
+        n_fft, hop = self.config["n_fft"], self.config["hop_length"]
+        reach = -(-n_fft // hop)  # blocks in a frame
+        count = 1 + ops.shape(waveforms)[1] // hop
+        after = n_fft // 2 + reach * hop
+        padded = ops.pad(waveforms, [[0, 0], [n_fft // 2, after]])
+        whole = padded[:, : (count - 1 + reach) * hop]
+        blocks = ops.reshape(whole, (-1, count - 1 + reach, hop))
+        shifted = [blocks[:, k : k + count] for k in range(reach)]
+        return ops.concatenate(shifted, axis=-1)[..., :n_fft]
+
+    def compute_output_shape(self, input_shape):
+        batch, samples = input_shape
+        frames = None if samples is None else 1 + samples // self.config["hop_length"]
+        return (batch, frames, self.bins)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
+
+
+def _to_db(power):
+    # natural log over ln 10: log10 is not an ONNX operator
+    return ops.log(ops.maximum(power, _spectrum.AMIN)) * (10.0 / _LN10)
+
+
 @keras.saving.register_keras_serializable("sertk")
-class LogMelSpectrogram(keras.layers.Layer):
+class LogMelSpectrogram(_Spectrogram):
     """Compute the log-mel spectrogram of `sertk.features.LogMel` in a graph.
 
     Its weights are frozen; `features.LogMel.layer()` names it `logmel`, which quantisation
@@ -36,67 +116,92 @@ class LogMelSpectrogram(keras.layers.Layer):
         win_length: int | None = None,
         fmin: float = 0.0,
         fmax: float | None = None,
+        window: str = "hann",
+        preemphasis: float = 0.0,
         sample_rate: int = 16_000,
         **kwargs,
     ):
+        super().__init__(n_fft, hop_length, win_length, window, preemphasis, **kwargs)
+        self.bins = n_mels
+        own = {"n_mels": n_mels, "fmin": fmin, "fmax": fmax, "sample_rate": sample_rate}
+        self.config |= own
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        c = self.config
+        mel = _spectrum.mel_matrix(c["sample_rate"], c["n_fft"], self.bins, c["fmin"], c["fmax"])
+        self.mel = self._constant(mel, "mel")
+
+    def call(self, waveforms):
+        return _to_db(ops.matmul(self._power(waveforms), self.mel))
+
+
+@keras.saving.register_keras_serializable("sertk")
+class LogSpectrogram(_Spectrogram):
+    """Compute the spectrogram of `sertk.features.LogSpectrogram` in a graph.
+
+    Input shape:
+        (batch, samples), float32.
+
+    Output shape:
+        (batch, 1 + samples // hop_length, n_bins), dB.
+    """
+
+    def __init__(
+        self,
+        n_bins: int = 200,
+        n_fft: int = 800,
+        hop_length: int = 160,
+        win_length: int | None = 640,
+        window: str = "hamming",
+        preemphasis: float = 0.97,
+        **kwargs,
+    ):
+        super().__init__(n_fft, hop_length, win_length, window, preemphasis, **kwargs)
+        self.bins = n_bins
+        self.config["n_bins"] = n_bins
+
+    def call(self, waveforms):
+        return _to_db(self._power(waveforms)[..., : self.bins])
+
+
+@keras.saving.register_keras_serializable("sertk")
+class NoiseAndReverb(keras.layers.Layer):
+    """Put a waveform beside itself with noise and in a room, as `NoiseReverbSpectrogram` does.
+
+    Input shape:
+        (batch, samples), float32.
+
+    Output shape:
+        (3, batch, samples): clean, with noise, with reverberation.
+    """
+
+    def __init__(
+        self, noise: float, reverb_seconds: float, preemphasis: float, sample_rate: int, **kwargs
+    ):
         super().__init__(**kwargs)
         self.config = {
-            "n_mels": n_mels,
-            "n_fft": n_fft,
-            "hop_length": hop_length,
-            "win_length": win_length,
-            "fmin": fmin,
-            "fmax": fmax,
+            "noise": noise,
+            "reverb_seconds": reverb_seconds,
+            "preemphasis": preemphasis,
             "sample_rate": sample_rate,
         }
 
-    def build(self, input_shape):
-        c = self.config
-        n_fft, half = c["n_fft"], c["n_fft"] // 2
-        phase = 2 * np.pi * np.outer(np.arange(half + 1), np.arange(half + 1)) / n_fft
-        mel = _spectrum.mel_matrix(c["sample_rate"], n_fft, c["n_mels"], c["fmin"], c["fmax"])
-        self.window = self._constant(_spectrum.window(n_fft, c["win_length"] or n_fft), "window")
-        self.cosine = self._constant(np.cos(phase), "cosine")
-        self.sine = self._constant(np.sin(phase)[1:-1], "sine")
-        self.mel = self._constant(mel, "mel")
-
-    def _constant(self, value: np.ndarray, name: str):
-        return self.add_weight(
-            shape=value.shape,
-            initializer=lambda shape, dtype: ops.convert_to_tensor(value.astype("float32"), dtype),
-            trainable=False,
-            name=name,
-        )
-
     def call(self, waveforms):
-        frames = self._frames(waveforms) * self.window  # (batch, frames, n_fft)
-        half = self.config["n_fft"] // 2
-        # cosines are even and sines odd around the middle of a frame: folding the frame there
-        # halves the sums, which is twice as fast and loses less of what float32 can hold
-        first, last = frames[..., 1:half], ops.flip(frames[..., half + 1 :], axis=-1)
-        ends = frames[..., :1], frames[..., half : half + 1]
-        real = ops.matmul(ops.concatenate([ends[0], first + last, ends[1]], axis=-1), self.cosine)
-        imaginary = ops.matmul(first - last, self.sine)
-        mel = ops.matmul(ops.square(real) + ops.square(imaginary), self.mel)
-        # natural log over ln 10: log10 is not an ONNX operator
-        return ops.log(ops.maximum(mel, _spectrum.AMIN)) * (10.0 / _LN10)
-
-    def _frames(self, waveforms):
-        """Cut centred frames, (batch, 1 + samples // hop_length, n_fft), out of blocks of a hop."""
-        n_fft, hop = self.config["n_fft"], self.config["hop_length"]
-        reach = -(-n_fft // hop)  # blocks in a frame
-        count = 1 + ops.shape(waveforms)[1] // hop
-        after = n_fft // 2 + reach * hop
-        padded = ops.pad(waveforms, [[0, 0], [n_fft // 2, after]])
-        whole = padded[:, : (count - 1 + reach) * hop]
-        blocks = ops.reshape(whole, (-1, count - 1 + reach, hop))
-        shifted = [blocks[:, k : k + count] for k in range(reach)]
-        return ops.concatenate(shifted, axis=-1)[..., :n_fft]
+        c = self.config
+        before = ops.pad(waveforms, [[0, 0], [1, 0]])[:, :-1]
+        clean = waveforms - c["preemphasis"] * before
+        samples = ops.shape(clean)[1]
+        tile = ops.convert_to_tensor(_spectrum.noise_tile(c["noise"]))
+        noise = ops.take(tile, ops.arange(samples) % _spectrum.NOISE_SAMPLES)
+        response = audio.room_response(c["reverb_seconds"], c["sample_rate"])
+        padded = ops.pad(clean, [[0, 0], [len(response) - 1, 0]])
+        kernel = ops.convert_to_tensor(response[::-1].copy()[:, None, None])
+        room = ops.conv(padded[..., None], kernel, padding="valid", data_format="channels_last")
+        return ops.stack([clean, clean + noise, room[..., 0]])
 
     def compute_output_shape(self, input_shape):
-        batch, samples = input_shape
-        frames = None if samples is None else 1 + samples // self.config["hop_length"]
-        return (batch, frames, self.config["n_mels"])
+        return (3, *input_shape)
 
     def get_config(self):
         return {**super().get_config(), **self.config}
@@ -185,26 +290,70 @@ class Deltas(keras.layers.Layer):
         self.order = order
 
     def call(self, values):
-        return ops.concatenate([values, *map(self._derive(values), range(1, self.order + 1))], -1)
-
-    def _derive(self, values):
         reach = self.width // 2
-
-        def derivative(order: int):
-            kernel = _spectrum.delta_kernel(self.width, order)
-            shifted = (
-                values[:, k : k - self.width + 1 or None] * float(kernel[k])
-                for k in range(self.width)
-            )
-            inner = sum(shifted)
+        parts = [values]
+        for order in range(1, self.order + 1):
+            inner = _correlate(values, _spectrum.delta_kernel(self.width, order))
             first = ops.repeat(inner[:, :1], reach, axis=1)
             last = ops.repeat(inner[:, -1:], reach, axis=1)
-            return ops.concatenate([first, inner, last], axis=1)
-
-        return derivative
+            parts.append(ops.concatenate([first, inner, last], axis=1))
+        return ops.concatenate(parts, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] * (1 + self.order))
 
     def get_config(self):
         return {**super().get_config(), "order": self.order}
+
+
+@keras.saving.register_keras_serializable("sertk")
+class DeltaChannels(keras.layers.Layer):
+    """Stack a spectrum, its derivative over time, and the derivative of that, as channels.
+
+    The regression over five frames of `sertk.features.LogMelDelta`; beyond the ends the last
+    frame goes on.
+
+    Input shape:
+        (batch, frames, bins).
+
+    Output shape:
+        (batch, frames, bins, 3).
+    """
+
+    def call(self, values):
+        kernel = _spectrum.delta_kernel(_spectrum.REGRESSION, 1)
+        channels = [values]
+        for _ in range(2):
+            held = channels[-1]
+            reach = len(kernel) // 2
+            first = ops.repeat(held[:, :1], reach, axis=1)
+            last = ops.repeat(held[:, -1:], reach, axis=1)
+            channels.append(_correlate(ops.concatenate([first, held, last], axis=1), kernel))
+        return ops.stack(channels, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, 3)
+
+
+def _correlate(values, kernel: np.ndarray):
+    """Correlate (batch, frames, bins) with a kernel along the frames, where it fits."""
+    width = len(kernel)
+    return sum(values[:, k : k - width + 1 or None] * float(kernel[k]) for k in range(width))
+
+
+@keras.saving.register_keras_serializable("sertk")
+class MeanBin(keras.layers.Layer):
+    """Average the bins of each frame into one.
+
+    Input shape:
+        (batch, frames, bins).
+
+    Output shape:
+        (batch, frames, 1).
+    """
+
+    def call(self, values):
+        return ops.mean(values, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 1)

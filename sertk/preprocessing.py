@@ -16,10 +16,11 @@ import numpy as np
 
 from sertk import _arguments, audio, features
 from sertk.audio import LOWEST_RATE
-from sertk.errors import ConfigurationError
+from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.features.log_mel import LogMel
 
 _HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
+REFERENCES = ("clip", "full_scale")
 PADDING_DB = -1000.0  # absolute dB; far below any sound, so that it becomes the floor
 
 
@@ -34,6 +35,10 @@ class Preprocessing:
             are cut at random places in training and into several clips in evaluation.
         trim_db: Cut the ends that are so many dB below the loudest frame; `None` keeps them.
         floor_db: Decibels below the clip's maximum at which everything is floored.
+        reference: `"clip"` expresses decibels below the clip's own maximum, so that another
+            distance from the microphone changes nothing; `"full_scale"` keeps the level.
+        level_db: Scale each recording to this root mean square first, in dB re full scale;
+            `None` leaves it. It matters for waveforms and encoders.
 
     Raises:
         ConfigurationError: If a value is out of range.
@@ -49,6 +54,8 @@ class Preprocessing:
     clip_seconds: float = 3.0
     trim_db: float | None = 40.0
     floor_db: float = 80.0
+    reference: str = "clip"
+    level_db: float | None = None
 
     def __post_init__(self) -> None:
         feature = features.get(self.feature) if isinstance(self.feature, str) else self.feature
@@ -56,7 +63,10 @@ class Preprocessing:
         _arguments.check(
             type(self), given, owner="Preprocessing", kind="preprocessing setting", known=given
         )
-        bad = [f"{name}={value}" for name, value in given.items() if not _in_range(name, value)]
+        if self.reference not in REFERENCES:
+            raise UnknownNameError("reference", self.reference, REFERENCES)
+        numbers = {name: value for name, value in given.items() if name != "reference"}
+        bad = [f"{name}={value}" for name, value in numbers.items() if not _in_range(name, value)]
         if bad:
             raise ConfigurationError(
                 f"Preprocessing got {', '.join(bad)}.",
@@ -71,7 +81,7 @@ class Preprocessing:
     def load(
         self, path: str | Path, start: float | None = None, end: float | None = None
     ) -> np.ndarray:
-        """Read a file, mix it down, resample and trim it.
+        """Read a file, mix it down, resample, level and trim it.
 
         Returns:
             The waveform, shape (samples,), float32.
@@ -80,6 +90,8 @@ class Preprocessing:
             AudioError: If the file cannot be read.
         """
         waveform, _ = audio.read(path, sample_rate=self.sample_rate, start=start, end=end)
+        if self.level_db is not None:
+            waveform = audio.normalise_rms(waveform, self.level_db)
         return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)
 
     def extract(self, waveform: np.ndarray) -> np.ndarray:
@@ -105,17 +117,18 @@ class Preprocessing:
         """Copy the clip that starts at a frame into `out`; padding fills what has no sound.
 
         Args:
-            spectrum: shape (frames, bins), absolute dB.
+            spectrum: shape (frames, bins[, channels]), absolute dB.
             start: First frame; negative to put silence before the utterance.
             out: shape `clip_shape`, written in place.
         """
+        padding = PADDING_DB if self.feature.source.in_decibels else 0.0
         begin, end = max(start, 0), min(start + len(out), len(spectrum))
-        out[: begin - start] = PADDING_DB
+        out[: begin - start] = padding
         out[begin - start : end - start] = spectrum[begin:end]
-        out[end - start :] = PADDING_DB
+        out[end - start :] = padding
 
     def finish(self, clip: np.ndarray) -> np.ndarray:
-        """Reference a cut clip to its maximum, floor it, and compute the feature.
+        """Reference a cut clip, floor it, and compute the feature; each channel by itself.
 
         Args:
             clip: shape `clip_shape`, absolute dB.
@@ -123,14 +136,20 @@ class Preprocessing:
         Returns:
             shape `input_shape`, float32.
         """
-        relative = np.maximum(clip - clip.max(), np.float32(-self.floor_db))
-        return self.feature.finish(relative)
+        if not self.feature.source.in_decibels:
+            return self.feature.finish(clip)
+        loudest = clip.max(axis=(0, 1), keepdims=True)
+        level = loudest if self.reference == "full_scale" else np.float32(0)
+        return self.feature.finish(np.maximum(clip - loudest, np.float32(-self.floor_db)) + level)
 
     def layers(self) -> list[Any]:
         """Build the Keras layers that do what `finish` does, on (batch, *clip_shape)."""
         from sertk import frontend
 
-        return [frontend.ClipReference(self.floor_db), *self.feature.finish_layers()]
+        if not self.feature.source.in_decibels:
+            return self.feature.finish_layers()
+        floor = {"clip": frontend.ClipReference, "full_scale": frontend.ClipFloor}[self.reference]
+        return [floor(self.floor_db), *self.feature.finish_layers()]
 
     def to_dict(self) -> dict[str, Any]:
         """Record every setting, for run.json."""
@@ -150,6 +169,8 @@ class Preprocessing:
             "feature": features.to_dict(self.feature.source),
             "sample_rate": self.sample_rate,
             "trim_db": self.trim_db,
+            "level_db": self.level_db,
+            "identity": getattr(self.feature.source, "identity", None),
         }
         text = json.dumps(record, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -157,7 +178,9 @@ class Preprocessing:
 
 def _in_range(name: str, value: float | None) -> bool:
     if value is None:
-        return name == "trim_db"
+        return name in ("trim_db", "level_db")
+    if name == "level_db":
+        return -200 <= value <= 60
     low = LOWEST_RATE if name == "sample_rate" else 0
     high = {"sample_rate": _HIGHEST_RATE, "clip_seconds": _LONGEST_CLIP}.get(name, np.inf)
     return value > 0 and low <= value <= high

@@ -4,18 +4,20 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 
 from sertk import features, segments
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import PADDING_DB, Preprocessing
-from tests.test_features import voice
+from tests.test_features import COMPUTED, voice
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", features.names())
+@pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("gain", [1.0, 1e-3])
-def test_the_graph_finishes_a_clip_as_numpy_does(name, gain):
-    prep = Preprocessing(features.get(name), clip_seconds=2.0)
+@pytest.mark.parametrize("reference", ["clip", "full_scale"])
+def test_the_graph_finishes_a_clip_as_numpy_does(name, gain, reference):
+    prep = Preprocessing(features.get(name), clip_seconds=2.0, reference=reference)
     clip = np.empty(prep.clip_shape, np.float32)
     prep.cut(prep.extract(gain * voice()), -7, clip)
     loud = np.zeros_like(clip)  # a loud neighbour in the batch must not matter
@@ -36,6 +38,36 @@ def test_padding_becomes_the_floor_even_beside_a_very_quiet_voice():
     assert done.max() == 0
 
 
+def test_each_channel_has_a_reference_of_its_own():
+    prep = Preprocessing("noise_reverb_spectrogram", clip_seconds=1.0)
+    clip = np.empty(prep.clip_shape, np.float32)
+    prep.cut(prep.extract(voice()), 0, clip)
+    done = prep.finish(clip)
+    assert prep.input_shape == done.shape == (101, 200, 3)
+    np.testing.assert_array_equal(done.max(axis=(0, 1)), 0)
+
+
+def test_full_scale_keeps_the_level():
+    prep = Preprocessing("log_mel", clip_seconds=1.0, reference="full_scale")
+    loud, quiet = (np.empty(prep.clip_shape, np.float32) for _ in range(2))
+    prep.cut(prep.extract(voice()), 0, loud)
+    prep.cut(prep.extract(0.1 * voice()), 0, quiet)
+    difference = prep.finish(loud) - prep.finish(quiet)
+    np.testing.assert_allclose(difference, 20, atol=0.05)
+
+
+def test_level_and_waveform(tmp_path):
+    soundfile.write(tmp_path / "quiet.wav", 0.01 * voice(), 16_000, subtype="FLOAT")
+    prep = Preprocessing("waveform", clip_seconds=2.0, trim_db=None, level_db=-20)
+    wave = prep.load(tmp_path / "quiet.wav")
+    assert np.sqrt(np.mean(np.square(wave))) == pytest.approx(0.1, rel=1e-3)
+    clip = np.empty(prep.clip_shape, np.float32)
+    prep.cut(prep.extract(wave), -100, clip)
+    assert clip.shape == prep.input_shape == (32_000, 1)
+    assert (clip[:100] == 0).all()
+    np.testing.assert_array_equal(prep.finish(clip)[100 : 100 + len(wave), 0], wave)
+
+
 @pytest.mark.parametrize(("start", "first"), [(0, 0), (3, 3), (-4, -4), (60, 60)])
 def test_cut_copies_the_right_frames(start, first):
     prep = Preprocessing("log_mel", clip_seconds=0.5)
@@ -51,9 +83,9 @@ def test_the_rate_of_the_feature_is_the_preprocessings():
     assert Preprocessing("mfcc", sample_rate=44_100).feature.sample_rate == 44_100
 
 
-@pytest.mark.parametrize("name", features.names())
+@pytest.mark.parametrize("name", COMPUTED)
 def test_the_record_rebuilds_it(name):
-    prep = Preprocessing(features.get(name, n_mels=48), clip_seconds=1.5, trim_db=None)
+    prep = Preprocessing(name, clip_seconds=1.5, trim_db=None, level_db=-20, reference="full_scale")
     assert Preprocessing.from_dict(json.loads(json.dumps(prep.to_dict()))) == prep
 
 
@@ -62,6 +94,7 @@ def test_the_key_names_the_spectrum_and_nothing_after_it():
     assert Preprocessing("log_mel", clip_seconds=1.0, floor_db=60).spectrum_key == key
     assert Preprocessing("mfcc").spectrum_key == key  # shares the log-mel
     assert Preprocessing("log_mel", trim_db=30).spectrum_key != key
+    assert Preprocessing("log_mel", level_db=-20).spectrum_key != key
     assert Preprocessing(features.LogMel(n_mels=40)).spectrum_key != key
 
 

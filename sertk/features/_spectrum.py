@@ -11,9 +11,12 @@ import scipy.fft
 import scipy.signal
 import scipy.sparse
 
-from sertk.errors import AudioError
+from sertk.errors import AudioError, ConfigurationError, UnknownNameError
 
 AMIN = 1e-10  # power below which there is silence; librosa's value
+WINDOWS = ("hann", "hamming")
+REGRESSION = 5  # frames of the derivatives that become channels
+NOISE_SAMPLES = 2**16
 _BLOCK = 64  # frames transformed at once: their spectra stay in the processor's cache
 
 
@@ -29,12 +32,44 @@ def checked(waveform: np.ndarray) -> np.ndarray:
     return waveform.astype(np.float32, copy=False)
 
 
+def require_stft(
+    n_fft: int, hop_length: int, win_length: int | None, window: str, preemphasis: float
+) -> None:
+    """Refuse a short-time Fourier transform that cannot be.
+
+    Raises:
+        ConfigurationError: If a value is out of range.
+        UnknownNameError: If there is no such window.
+    """
+    if window not in WINDOWS:
+        raise UnknownNameError("window", window, WINDOWS)
+    length = n_fft if win_length is None else win_length
+    if n_fft < 1 or n_fft % 2 or not 0 < hop_length <= n_fft or not 0 < length <= n_fft:
+        raise ConfigurationError(
+            f"n_fft={n_fft}, hop_length={hop_length}, win_length={win_length}.",
+            "Sizes must be positive, n_fft even, win_length and hop_length at most n_fft.",
+            "512, 256 and None suit speech at 16 kHz.",
+        )
+    if not 0 <= preemphasis < 1:
+        raise ConfigurationError(
+            f"preemphasis={preemphasis}.", "It lies in [0, 1).", "0.97 is usual, 0 leaves it out."
+        )
+
+
+def emphasise(waveform: np.ndarray, coefficient: float) -> np.ndarray:
+    """Subtract from each sample so much of the one before it, which raises high frequencies."""
+    if not coefficient:
+        return waveform
+    before = np.concatenate([[np.float32(0)], waveform[:-1]])
+    return (waveform - np.float32(coefficient) * before).astype(np.float32)
+
+
 @lru_cache(maxsize=8)
-def window(n_fft: int, win_length: int) -> np.ndarray:
-    """Build a periodic Hann window of `win_length` samples, centred in `n_fft`."""
-    hann = scipy.signal.get_window("hann", win_length, fftbins=True)
+def padded_window(n_fft: int, win_length: int, kind: str = "hann") -> np.ndarray:
+    """Build a periodic window of `win_length` samples, centred in `n_fft`."""
+    shape = scipy.signal.get_window(kind, win_length, fftbins=True)
     left = (n_fft - win_length) // 2
-    return np.pad(hann, (left, n_fft - win_length - left)).astype(np.float32)
+    return np.pad(shape, (left, n_fft - win_length - left)).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -49,17 +84,17 @@ def mel_matrix(
 
 
 def power_spectrum(
-    waveform: np.ndarray, n_fft: int, hop_length: int, win_length: int
+    waveform: np.ndarray, n_fft: int, hop_length: int, win_length: int, window: str = "hann"
 ) -> np.ndarray:
     """Compute |STFT|^2 of centred frames, shape (1 + samples // hop_length, n_fft // 2 + 1)."""
     padded = np.pad(waveform, n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
     # in double precision: float32 would lose bins 80 dB below the peak by up to 1e-3 dB
-    hann = window(n_fft, win_length).astype(np.float64)
+    shape = padded_window(n_fft, win_length, window).astype(np.float64)
     power = np.empty((len(frames), n_fft // 2 + 1), np.float32)
     for start in range(0, len(frames), _BLOCK):
         block = slice(start, start + _BLOCK)
-        squares = scipy.fft.rfft(frames[block] * hann, axis=-1).view(np.float64)  # re, im, re ...
+        squares = scipy.fft.rfft(frames[block] * shape, axis=-1).view(np.float64)  # re, im, re ...
         squares *= squares
         np.add(squares[:, ::2], squares[:, 1::2], out=power[block], casting="same_kind")
     return power
@@ -110,7 +145,28 @@ def deltas(values: np.ndarray, width: int, order: int) -> np.ndarray:
             f"Deltas of width {width} need at least {width}.",
             "Pad the waveform with silence, take longer clips, or choose deltas=0.",
         )
-    kernel = delta_kernel(width, order)
-    count = len(values) - width + 1
-    inner = sum(kernel[k] * values[k : k + count] for k in range(width))
+    inner = _correlate(values, delta_kernel(width, order))
     return np.pad(inner, ((width // 2, width // 2), (0, 0)), mode="edge").astype(np.float32)
+
+
+def regression(values: np.ndarray) -> np.ndarray:
+    """Differentiate `(frames, bins)` along time by regression over five frames.
+
+    `librosa.feature.delta(values, width=5, mode="nearest")`: beyond the ends the last frame
+    goes on.
+    """
+    reach = REGRESSION // 2
+    held = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    return _correlate(held, delta_kernel(REGRESSION, 1)).astype(np.float32)
+
+
+def _correlate(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    count = len(values) - len(kernel) + 1
+    return np.sum([kernel[k] * values[k : k + count] for k in range(len(kernel))], axis=0)
+
+
+@lru_cache(maxsize=8)
+def noise_tile(deviation: float) -> np.ndarray:
+    """Draw white noise, always the same; whoever needs more of it repeats it."""
+    drawn = np.random.default_rng(100).normal(0.0, deviation, NOISE_SAMPLES)
+    return drawn.astype(np.float32)

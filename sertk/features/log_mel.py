@@ -3,6 +3,7 @@
 In: a waveform. Out: `(frames, n_mels)`, absolute dB (re full-scale power 1), floor -100 dB.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,8 @@ from sertk.features import _spectrum
 class LogMel:
     """Compute a log-mel spectrogram, equal to librosa's.
 
-    Slaney mel scale and area normalisation, periodic Hann window, frames centred with zero
-    padding. `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` gives the
-    same numbers.
+    Slaney mel scale and area normalisation, periodic window, frames centred with zero padding.
+    `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` gives the same numbers.
 
     Args:
         n_mels: Number of mel bands.
@@ -27,6 +27,9 @@ class LogMel:
         win_length: Window in samples, zero-padded to `n_fft`; `None` is `n_fft`.
         fmin: Lowest frequency in Hz.
         fmax: Highest frequency in Hz; `None` is half the sample rate.
+        window: `"hann"` or `"hamming"`, periodic.
+        preemphasis: How much of each sample is subtracted from the next one; 0.97 is usual
+            where there is one.
         sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
 
     Raises:
@@ -43,24 +46,20 @@ class LogMel:
     win_length: int | None = None
     fmin: float = 0.0
     fmax: float | None = None
+    window: str = "hann"
+    preemphasis: float = 0.0
     sample_rate: int = 16_000
+    in_decibels = True  # padding lies far below any sound
 
     def __post_init__(self) -> None:
-        positive = (self.n_mels, self.n_fft, self.hop_length, self.sample_rate)
+        _spectrum.require_stft(
+            self.n_fft, self.hop_length, self.win_length, self.window, self.preemphasis
+        )
         top = self.fmax if self.fmax is not None else self.sample_rate / 2
-        window = self.win_length if self.win_length is not None else self.n_fft
-        if (
-            min(positive) < 1
-            or self.n_fft % 2
-            or self.n_mels > self.n_fft // 2 + 1
-            or self.hop_length > self.n_fft
-            or not 0 < window <= self.n_fft
-            or not 0 <= self.fmin < top
-        ):
+        if not 0 < self.n_mels <= self.n_fft // 2 + 1 or not 0 <= self.fmin < top:
             raise ConfigurationError(
-                f"{self}.",
-                "Sizes must be positive, n_fft even, win_length and hop_length at most n_fft, "
-                "n_mels at most n_fft / 2 + 1, fmin below fmax.",
+                f"n_mels={self.n_mels}, n_fft={self.n_fft}, fmin={self.fmin}, fmax={self.fmax}.",
+                "n_mels is positive and at most n_fft / 2 + 1, and fmin lies below fmax.",
                 "The defaults suit speech at 16 kHz.",
             )
         if top > self.sample_rate / 2:
@@ -79,8 +78,9 @@ class LogMel:
         Returns:
             shape (1 + samples // hop_length, n_mels), float32, dB.
         """
+        emphasised = _spectrum.emphasise(_spectrum.checked(waveform), self.preemphasis)
         power = _spectrum.power_spectrum(
-            _spectrum.checked(waveform), self.n_fft, self.hop_length, self.win_length or self.n_fft
+            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window
         )
         mel = _spectrum.mel_power(
             power, self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax
@@ -91,10 +91,7 @@ class LogMel:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_mels)."""
         from sertk import frontend
 
-        return frontend.LogMelSpectrogram(
-            self.n_mels, self.n_fft, self.hop_length, self.win_length,
-            self.fmin, self.fmax, self.sample_rate, name="logmel",
-        )  # fmt: skip
+        return frontend.LogMelSpectrogram(**dataclasses.asdict(self), name="logmel")
 
     @property
     def source(self) -> "LogMel":

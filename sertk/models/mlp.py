@@ -12,7 +12,8 @@ def build(
     """Build a perceptron on the statistics of a clip: the floor that other models must clear.
 
     Args:
-        input_shape: (frames, bins).
+        input_shape: (frames, bins); of a single frame, such as a pooled embedding, the bins are
+            taken as they are.
         num_classes: Number of classes.
         width: Scales the hidden units.
         dropout: Rate before each dense layer.
@@ -23,9 +24,11 @@ def build(
     Raises:
         ConfigurationError: If the shape does not fit.
     """
-    require_frames_by_bins("mlp", input_shape, frames=2)
+    single = len(input_shape) == 2 and input_shape[0] == 1
+    require_frames_by_bins("mlp", input_shape, bins=2 if single else 1)
     inputs = keras.Input(input_shape)
-    x = ops.concatenate([ops.mean(inputs, axis=1), ops.std(inputs, axis=1)], axis=-1)
+    statistics = [ops.mean, *(() if single else (ops.std,))]
+    x = ops.concatenate([statistic(inputs, axis=1) for statistic in statistics], axis=-1)
     for units in (256, 128):
         x = layers.Dropout(dropout)(x)
         x = layers.Dense(scaled(units, width), activation="relu")(x)

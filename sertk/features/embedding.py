@@ -1,0 +1,214 @@
+"""Embedding: what a frozen encoder of your own says about an utterance.
+
+In: a waveform, or a file of embeddings made elsewhere. Out: `(frames, dimensions)`. An encoder is
+an ONNX file, such as an exported wav2vec2 or emotion2vec; onnxruntime runs it, nothing trains it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from sertk.errors import AudioError, ConfigurationError
+from sertk.features import _spectrum
+
+_SECOND = 16_000
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Read embeddings from an encoder or from files.
+
+    Say one of the two. Trim, level and sample rate are the `Preprocessing`'s: give it what the
+    encoder was trained on. Frames that an utterance lacks are zeros. There is no `layer()`: the
+    encoder stays outside of the graph.
+
+    Args:
+        encoder: ONNX file with one input, waveforms (batch, samples), float32, and as first
+            output (batch, frames, dimensions), or (batch, dimensions) for one vector each.
+        folder: Of `.npy` files, shape (frames, dimensions) or (dimensions,), named after the
+            recordings: `ann/happy/001.npy`, or just `001.npy`, for `ann/happy/001.wav`.
+        frame_rate: Frames per second of the files in `folder`.
+        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+
+    Raises:
+        ConfigurationError: If neither or both are given, or cannot be used.
+
+    References:
+        Baevski et al. 2020, wav2vec 2.0, arXiv 2006.11477; Ma et al. 2023, emotion2vec, arXiv
+        2312.15185.
+    """
+
+    encoder: str = ""
+    folder: str = ""
+    frame_rate: float = 50.0
+    sample_rate: int = 16_000
+    in_decibels = False
+
+    def __post_init__(self) -> None:
+        if bool(self.encoder) == bool(self.folder):
+            raise ConfigurationError(
+                f"An embedding got encoder={self.encoder!r} and folder={self.folder!r}.",
+                "It comes from an encoder (ONNX), or from a folder of .npy files.",
+                "Pass one of them: --feature-option encoder=FILE, or folder=DIR.",
+            )
+        if not self.frame_rate > 0:
+            raise ConfigurationError(
+                f"frame_rate={self.frame_rate}.", "Frames per second are positive.", "50 is usual."
+            )
+        _ = self._example
+
+    @property
+    def identity(self) -> str:
+        """Tell apart, for the cache, another encoder or other files under the same name."""
+        if self.encoder:
+            found = [Path(self.encoder).expanduser()]
+        else:
+            found = sorted(Path(self.folder).expanduser().rglob("*.npy"))
+        stats = [file.stat() for file in found]
+        changed = max(stat.st_mtime_ns for stat in stats)
+        return f"{len(found)} {sum(stat.st_size for stat in stats)} {changed}"
+
+    @property
+    def _example(self) -> np.ndarray:
+        """Some embedding, to know the dimensions by."""
+        if self.encoder:
+            return _encode(self.encoder, np.zeros((1, _SECOND), np.float32))
+        file = next(Path(self.folder).expanduser().rglob("*.npy"), None)
+        if file is None:
+            raise ConfigurationError(
+                f"No .npy files in {self.folder}.",
+                "Embeddings made elsewhere lie there, named after the recordings.",
+                "Check folder=, or pass encoder= to have them computed.",
+            )
+        return _read(file)
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Run the encoder on a waveform.
+
+        Args:
+            waveform: shape (samples,), float32.
+
+        Returns:
+            shape (frames, dimensions), float32.
+
+        Raises:
+            ConfigurationError: If the embeddings are in files: those have no waveform.
+        """
+        wave = _spectrum.checked(waveform)
+        if self.folder:
+            raise ConfigurationError(
+                "Embeddings of a folder were asked of a waveform.",
+                "They were made elsewhere, and a new recording, or a copy of one, has none.",
+                "Pass encoder= to compute them, and leave augmentation out with folder=.",
+            )
+        return _encode(self.encoder, wave[None])
+
+    def read(self, path: Path) -> np.ndarray:
+        """Read the file of a recording; the longest ending of its path that is there counts.
+
+        Raises:
+            AudioError: If there is none.
+        """
+        home = Path(self.folder).expanduser()
+        parts = PurePosixPath(path.as_posix()).with_suffix(".npy").parts
+        for first in range(1, len(parts)):
+            file = home.joinpath(*parts[first:])
+            if file.is_file():
+                return _read(file)
+        raise AudioError(
+            f"{self.folder} holds no embedding of {path.name}.",
+            f"A file {path.stem}.npy was looked for there.",
+            "Make it, or leave the recording out of the manifest.",
+        )
+
+    @property
+    def source(self) -> "Embedding":
+        return self
+
+    def frames(self, samples: int) -> int:
+        """Count the frames of a waveform of so many samples."""
+        if self._pooled:
+            return 1
+        if self.encoder:
+            return len(_encode(self.encoder, np.zeros((1, samples), np.float32)))
+        return max(1, round(samples / self.sample_rate * self.frame_rate))
+
+    @property
+    def _pooled(self) -> bool:
+        return len(self._example) == 1
+
+    def shape(self, frames: int) -> tuple[int, ...]:
+        """Tell the shape of a finished clip of so many frames."""
+        return (frames, self._example.shape[1])
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Leave a clip as it is."""
+        return clip
+
+    def finish_layers(self) -> list[Any]:
+        """Add no layer after the clip is cut."""
+        return []
+
+
+def _read(file: Path) -> np.ndarray:
+    try:
+        values = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise AudioError(
+            f"{file} is no array ({error}).",
+            "An embedding is a .npy file, shape (frames, dimensions) or (dimensions,).",
+            "Write it again with numpy.save.",
+        ) from error
+    if values.ndim not in (1, 2) or values.dtype.kind != "f" or not np.isfinite(values).all():
+        raise AudioError(
+            f"{file} holds {values.dtype} of shape {values.shape}.",
+            "An embedding is finite numbers of shape (frames, dimensions) or (dimensions,).",
+            "Write it again with numpy.save.",
+        )
+    return np.atleast_2d(values).astype(np.float32)
+
+
+def _encode(encoder: str, waveforms: np.ndarray) -> np.ndarray:
+    """Run an encoder on one waveform (1, samples), and give (frames, dimensions)."""
+    path = Path(encoder).expanduser()
+    if not path.is_file():
+        raise ConfigurationError(
+            f"There is no encoder {encoder}.", "It is an ONNX file.", "Check encoder=."
+        )
+    session = _session(str(path), path.stat().st_mtime_ns)
+    name = session.get_inputs()[0].name
+    try:
+        (out, *_) = session.run(None, {name: waveforms})
+    except Exception as error:
+        raise ConfigurationError(
+            f"{encoder} does not take waveforms ({str(error).splitlines()[0]}).",
+            "An encoder has one input (batch, samples), float32, of any length.",
+            "Export it with dynamic axes, and its own scaling inside.",
+        ) from error
+    if out.ndim not in (2, 3) or len(out) != 1:
+        raise ConfigurationError(
+            f"The first output of {encoder} has the shape {out.shape}.",
+            "It is (batch, frames, dimensions), or (batch, dimensions).",
+            "Export the hidden states first.",
+        )
+    return np.atleast_2d(out[0]).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _session(path: str, changed: int) -> Any:
+    """Open an encoder; `changed` makes a new file under the same name another one."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the cache has threads of its own
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ConfigurationError(
+            f"{path} cannot be opened as ONNX ({str(error).splitlines()[0]}).",
+            "An encoder is a whole ONNX file.",
+            "Export it again.",
+        ) from error

@@ -1,0 +1,102 @@
+"""Log-spectrogram: the energy at linear frequencies over time, in dB (reference systems R1, R2).
+
+In: a waveform. Out: `(frames, n_bins)`, the lowest bins of the spectrum.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sertk.errors import ConfigurationError
+from sertk.features import _spectrum
+
+
+@dataclass(frozen=True)
+class LogSpectrogram:
+    """Compute a log-power spectrogram, equal to librosa's.
+
+    The defaults are R1's: pre-emphasis, Hamming windows of 40 ms every 10 ms, a DFT of 800
+    samples (20 Hz a bin at 16 kHz), of which the lowest 200 bins are kept (up to 4 kHz). A clip of
+    300 frames is 2.99 seconds long.
+
+    Args:
+        n_bins: Number of bins, from 0 Hz.
+        n_fft: DFT size in samples.
+        hop_length: Samples from frame to frame.
+        win_length: Window in samples, zero-padded to `n_fft`; `None` is `n_fft`.
+        window: `"hann"` or `"hamming"`, periodic.
+        preemphasis: How much of each sample is subtracted from the next one.
+        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+
+    Raises:
+        ConfigurationError: If a value is out of range.
+
+    Example:
+        >>> LogSpectrogram()(np.zeros(47_840, "float32")).shape
+        (300, 200)
+    """
+
+    n_bins: int = 200
+    n_fft: int = 800
+    hop_length: int = 160
+    win_length: int | None = 640
+    window: str = "hamming"
+    preemphasis: float = 0.97
+    sample_rate: int = 16_000
+    in_decibels = True  # padding lies far below any sound
+
+    def __post_init__(self) -> None:
+        _spectrum.require_stft(
+            self.n_fft, self.hop_length, self.win_length, self.window, self.preemphasis
+        )
+        if not 0 < self.n_bins <= self.n_fft // 2 + 1:
+            raise ConfigurationError(
+                f"n_bins={self.n_bins} of a DFT of {self.n_fft}.",
+                f"There are {self.n_fft // 2 + 1} bins.",
+                "200 of 800 are usual at 16 kHz.",
+            )
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the feature of a waveform.
+
+        Args:
+            waveform: shape (samples,), float32, full scale at +-1.
+
+        Returns:
+            shape (1 + samples // hop_length, n_bins), float32, dB.
+        """
+        emphasised = _spectrum.emphasise(_spectrum.checked(waveform), self.preemphasis)
+        power = _spectrum.power_spectrum(
+            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window
+        )
+        return _spectrum.to_db(power[:, : self.n_bins])
+
+    def layer(self) -> Any:
+        """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_bins)."""
+        from sertk import frontend
+
+        settings = dataclasses.asdict(self)
+        del settings["sample_rate"]  # bins are counted, not looked for in Hz
+        return frontend.LogSpectrogram(**settings, name="logspectrogram")
+
+    @property
+    def source(self) -> "LogSpectrogram":
+        return self
+
+    def frames(self, samples: int) -> int:
+        """Count the frames of a waveform of so many samples."""
+        return 1 + samples // self.hop_length
+
+    def shape(self, frames: int) -> tuple[int, ...]:
+        """Tell the shape of a finished clip of so many frames."""
+        return (frames, self.n_bins)
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Leave a referenced clip as it is: the spectrogram is the feature."""
+        return clip
+
+    def finish_layers(self) -> list[Any]:
+        """Add no layer after the clip is cut and referenced."""
+        return []

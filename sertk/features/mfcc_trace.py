@@ -1,0 +1,96 @@
+"""MFCC trace: the mean of the coefficients of each frame, one value at a time (system R3).
+
+In: a waveform. Out: `(frames, 1)`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sertk.errors import ConfigurationError
+from sertk.features import _spectrum
+from sertk.features.log_mel import LogMel
+
+
+@dataclass(frozen=True)
+class MfccTrace:
+    """Compute the mean of the cepstral coefficients of each frame.
+
+    R3 loads at 44.1 kHz and averages 13 coefficients: 216 values for 2.5 s, 259 for 3 s. A
+    single value per frame says little; the feature is here so that R3 can be repeated.
+
+    Args:
+        n_mfcc: Number of coefficients that are averaged, the zeroth included.
+        n_mels: Number of mel bands under the coefficients.
+        n_fft: DFT size in samples.
+        hop_length: Samples from frame to frame.
+        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+
+    Raises:
+        ConfigurationError: If a value is out of range.
+
+    Example:
+        >>> trace = MfccTrace(sample_rate=44_100)
+        >>> trace(np.zeros(110_250, "float32")).shape, trace(np.zeros(132_300, "float32")).shape
+        ((216, 1), (259, 1))
+    """
+
+    n_mfcc: int = 13
+    n_mels: int = 128
+    n_fft: int = 2048
+    hop_length: int = 512
+    sample_rate: int = 44_100
+
+    def __post_init__(self) -> None:
+        if not 0 < self.n_mfcc <= self.n_mels:
+            raise ConfigurationError(
+                f"n_mfcc={self.n_mfcc} of n_mels={self.n_mels}.",
+                "There are at most as many coefficients as mel bands.",
+                "13 coefficients of 128 bands are R3's.",
+            )
+        _ = self.source  # which checks the rest
+
+    @property
+    def source(self) -> LogMel:
+        return LogMel(self.n_mels, self.n_fft, self.hop_length, sample_rate=self.sample_rate)
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the feature of a waveform.
+
+        Args:
+            waveform: shape (samples,), float32, full scale at +-1.
+
+        Returns:
+            shape (1 + samples // hop_length, 1), float32.
+        """
+        log_mel = self.source(waveform)
+        return self.finish(np.maximum(log_mel, log_mel.max() - np.float32(80.0)))
+
+    def layer(self) -> Any:
+        """Build the Keras layer of the same numbers: (batch, samples) to (batch, frames, 1)."""
+        import keras
+
+        from sertk import frontend
+
+        layers = [self.source.layer(), frontend.ClipFloor(80.0), *self.finish_layers()]
+        return keras.Sequential(layers, name="mfcctrace")
+
+    def frames(self, samples: int) -> int:
+        """Count the frames of a waveform of so many samples."""
+        return self.source.frames(samples)
+
+    def shape(self, frames: int) -> tuple[int, ...]:
+        """Tell the shape of a finished clip of so many frames."""
+        return (frames, 1)
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Turn a log-mel clip, shape (frames, n_mels), into one value per frame."""
+        coefficients = clip @ _spectrum.dct_matrix(self.n_mels, self.n_mfcc)
+        return coefficients.mean(axis=-1, keepdims=True)
+
+    def finish_layers(self) -> list[Any]:
+        """Build the layers that do what `finish` does."""
+        from sertk import frontend
+
+        return [frontend.Cepstrum(self.n_mfcc), frontend.MeanBin()]

@@ -1,0 +1,59 @@
+"""The waveform itself, for networks that bring their own front end.
+
+In: a waveform. Out: `(samples, 1)`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sertk.features import _spectrum
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Hand the waveform on, a frame per sample; what pads it is 0.
+
+    Say `level_db` in the `Preprocessing`: nothing else makes loud and quiet recordings alike.
+
+    Args:
+        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+
+    Example:
+        >>> Waveform()(np.zeros(46_305, "float32")).shape
+        (46305, 1)
+    """
+
+    sample_rate: int = 16_000
+    in_decibels = False
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Give a waveform, shape (samples,), the shape (samples, 1)."""
+        return _spectrum.checked(waveform)[:, None]
+
+    def layer(self) -> Any:
+        """Build the Keras layer that does the same: (batch, samples) to (batch, samples, 1)."""
+        import keras
+
+        return keras.layers.Reshape((-1, 1), name="waveform")
+
+    @property
+    def source(self) -> "Waveform":
+        return self
+
+    def frames(self, samples: int) -> int:
+        """Count the frames of a waveform of so many samples: as many."""
+        return samples
+
+    def shape(self, frames: int) -> tuple[int, ...]:
+        """Tell the shape of a finished clip of so many frames."""
+        return (frames, 1)
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Leave a clip as it is."""
+        return clip
+
+    def finish_layers(self) -> list[Any]:
+        """Add no layer after the clip is cut."""
+        return []
