@@ -117,7 +117,9 @@ def test_levels_count_what_they_did_not_read(small, small_root, tmp_path):
     target = tmp_path / one["path"].iloc[0]
     target.parent.mkdir(parents=True)
     target.write_bytes((small_root / one["path"].iloc[0]).read_bytes())
-    assert explore.levels(one).note.endswith("1 files could not be read.")
+    assert explore.levels(one).note.endswith("Not readable: ann/angry_1.wav.")
+    soundfile.write(tmp_path / "ann/angry_1.wav", np.zeros(16_000), 16_000)
+    assert explore.levels(one).note.endswith("Silent: ann/angry_1.wav.")
     one.attrs = {"roots": {"small": str(tmp_path / "nowhere")}}
     with pytest.raises(AudioError, match="None of 2 files could be read"):
         explore.levels(one)
@@ -281,6 +283,17 @@ def test_what_a_corpus_cannot_show_is_left_out(small, tmp_path):
     assert "Two voices" not in text
     assert "The same words" not in text
     assert "Augmentation" in text
+
+
+def test_genders_nobody_knows_take_no_room_on_the_page(small, tmp_path):
+    rows = small.assign(gender=None, duration=2.0)
+    text = explore.write_html(rows, tmp_path / "page.html", sound=False).read_text("utf-8")
+    assert "72 utterances of 6 speakers in 3 emotions" in text
+    assert "unknown" not in text
+    assert "Utterances by gender" not in text
+    some = rows.assign(gender=["female"] * 36 + [None] * 36)
+    text = explore.write_html(some, tmp_path / "page.html", sound=False).read_text("utf-8")
+    assert "of unknown gender) in 3 emotions" in text
 
 
 def test_the_command_writes_the_page(small, small_root, tmp_path, capsys):

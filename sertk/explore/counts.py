@@ -31,11 +31,11 @@ class CountDisplay(Table):
     def _draw(self, ax: "Axes") -> None:
         places = np.arange(len(self._table))
         left = np.zeros(len(places))
-        for name, (_, colour) in drawing.MARKS.items():
-            if name in self._table:
-                wide = self._table[name].to_numpy(float)
-                ax.barh(places, wide, 0.68, left, color=colour, label=name)
-                left = left + wide
+        parts = [name for name in drawing.MARKS if name in self._table]
+        for name in parts if parts != [UNKNOWN] else ():
+            wide = self._table[name].to_numpy(float)
+            ax.barh(places, wide, 0.68, left, color=drawing.MARKS[name][1], label=name)
+            left = left + wide
         if not left.any():
             colours = [
                 drawing.MARKS.get(str(n), ("", drawing.ACCENT))[1] for n in self._table.index

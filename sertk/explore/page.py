@@ -17,6 +17,7 @@ from sertk.evaluation import drawing
 from sertk.evaluation.displays import Display
 from sertk.explore import counts, inputs, sounds, spreads
 from sertk.explore.spreads import TRIM_DB
+from sertk.explore.tables import UNKNOWN
 
 _HERE = Path(__file__).parent
 # narrow pages draw the panels of several sounds below each other
@@ -81,12 +82,14 @@ def _item(display: Display, caption: str = "", **more: Any) -> dict[str, Any]:
 
 def _numbers(utterances: pd.DataFrame) -> list[dict[str, Any]]:
     classes, genders = counts.classes(utterances), counts.genders(utterances)
-    said = {
+    said: dict[str, Any] = {
         "title": "Who says what",
         "words": "Classes of different size need a score that counts each of them alike, which "
         "is why the reports of sertk put UAR first.",
-        "items": [_item(classes, table=_table(classes)), _item(genders, "Utterances by gender.")],
+        "items": [_item(classes, table=_table(classes))],
     }
+    if _gendered(genders):
+        said["items"].append(_item(genders, "Utterances by gender."))
     shape: dict[str, Any] = {
         "title": "How long and how loud",
         "words": "Lengths decide how many seconds a clip should have. Levels differ between "
@@ -129,6 +132,8 @@ def _heard(utterances: pd.DataFrame) -> list[dict[str, Any]]:
             if title in ("One utterance", "Augmentation"):
                 raise
             continue
+        if title.startswith("The same") and shown.note:
+            title, words = "One voice in every emotion", "Play neutral first, then any other."
         item = _item(shown, f"{shown.title}.")
         item["players"] = shown.players()  # type: ignore[attr-defined]
         sections.append({"title": title, "words": words, "items": [item]})
@@ -157,6 +162,8 @@ def _figure(name: str, display: Display, caption: str) -> dict[str, Any]:
 
 def _table(display: counts.CountDisplay) -> dict[str, Any]:
     shown = display.written()
+    if shown.columns[0] == UNKNOWN:  # of gender: a column that says nothing
+        shown = shown.drop(columns=UNKNOWN)
     return {
         "columns": [str(shown.index.name), *map(str, shown.columns)],
         "rows": [(str(name), [str(v) for v in row]) for name, row in zip(
@@ -167,16 +174,24 @@ def _table(display: counts.CountDisplay) -> dict[str, Any]:
 def _lead(utterances: pd.DataFrame) -> str:
     emotions = utterances["emotion"].nunique()
     speakers = utterances["speaker"].nunique()
-    genders = counts.genders(utterances).frame()["speakers"]
-    who = ", ".join(f"{count:,} {name}" for name, count in genders.items())
+    genders = counts.genders(utterances)
+    who = ", ".join(
+        f"{count:,} {'of unknown gender' if name == UNKNOWN else name}"
+        for name, count in genders.frame()["speakers"].items()
+    )
     parts = [
-        f"{len(utterances):,} utterances of {speakers:,} speaker{'s' * (speakers != 1)} ({who}) "
-        f"in {emotions} emotion{'s' * (emotions != 1)}"
+        f"{len(utterances):,} utterances of {speakers:,} speaker{'s' * (speakers != 1)}"
+        + f" ({who})" * _gendered(genders)
+        + f" in {emotions} emotion{'s' * (emotions != 1)}"
     ]
     minutes = utterances.get("duration", pd.Series(dtype=float)).sum() / 60
     if minutes:
         parts.append(f"{minutes:,.0f} minutes of sound")
     return ", ".join(parts) + "."
+
+
+def _gendered(genders: counts.CountDisplay) -> bool:
+    return genders.frame().index.tolist() != [UNKNOWN]
 
 
 def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:

@@ -89,6 +89,9 @@ class SoundDisplay(Table):
         gap = 0.02 if wide else 0.06
         width, height = (1 + gap) / columns - gap, (1 + 0.34 / rows) / rows - 0.34 / rows
         seconds = max(len(w) for w in self.waveforms.values()) / RATE
+        # a number close to the right edge would touch the zero of the next panel
+        ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, seconds)
+        ticks = [tick for tick in ticks if 0 <= tick < 0.85 * seconds]
         for place, (name, waveform) in enumerate(self.waveforms.items()):
             row, column = divmod(place, columns)
             bottom = 1 - height - row * (height + 0.34 / rows)
@@ -98,7 +101,7 @@ class SoundDisplay(Table):
                 most_frames=220 if count < 4 else 130,
             )  # fmt: skip
             panel.set_title(self._heading(name), loc="left", fontsize=9, pad=3)
-            panel.xaxis.set_major_locator(MaxNLocator(4, prune="upper", steps=[1, 2, 5, 10]))
+            panel.set_xticks(ticks)
             panel.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             if column:
                 panel.tick_params(labelleft=False)

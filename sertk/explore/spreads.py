@@ -7,7 +7,7 @@ import pandas as pd
 
 from sertk import _seeding, audio
 from sertk import manifest as manifests
-from sertk.errors import AudioError, ManifestError
+from sertk.errors import AudioError, ManifestError, listing
 from sertk.evaluation import drawing
 from sertk.explore.tables import Table, column, in_order
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _QUANTILES = {"p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
+_SILENT_DB = -100.0  # the least level that is told
 TRIM_DB = 40.0  # what `Preprocessing` cuts by default
 
 
@@ -135,7 +136,8 @@ def levels(
         limit: Read at most so many files, drawn at random but the same each time; `None` is all.
 
     Returns:
-        Quantiles in dB: a row for all, then one per group; the note counts files not read.
+        Quantiles in dB: a row for all, then one per group; the note names files that are silent
+            or cannot be read.
 
     Raises:
         ManifestError: If nobody says where the files are.
@@ -147,6 +149,9 @@ def levels(
     """
     column(utterances, by)
     rows, found, note = _listen(utterances, limit, TRIM_DB, "level")
+    silent = rows.loc[found <= _SILENT_DB, "path"]
+    if len(silent):
+        note += f" Silent: {listing(silent, 3)}."
     return QuantileDisplay(
         _quantiles(rows, found, by), f"Level by {by}", "level, dB re full scale (RMS)", note
     )
@@ -190,7 +195,9 @@ def _listen(
             "Check the root, or see what is wrong with `sertk verify MANIFEST --root DIR`.",
         )
     note = f"Measured in {len(rows) - failed:,} of {len(utterances):,} utterances."
-    return rows, found, note + (f" {failed:,} files could not be read." if failed else "")
+    if failed:
+        note += f" Not readable: {listing(rows.loc[found.isna(), 'path'], 3)}."
+    return rows, found, note
 
 
 def _measure(path: "Path", start: float, end: float, trim_db: float) -> tuple[float, float]:
