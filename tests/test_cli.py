@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sertk import manifest
-from sertk.cli import main
+from sertk.cli import inputs, main
 from sertk.run import Run
 
 QUICK = ["--model", "mlp", "--epochs", "3", "--clip-seconds", "0.9", "--batch-size", "16"]
@@ -205,6 +205,12 @@ def test_mistakes_get_one_paragraph_and_status_2(words, match, capsys):
     assert captured.err.count("\n") == 1
 
 
+def test_a_grouping_that_does_not_fit_offers_those_that_do():
+    told = inputs._groupings_for({"neutral", "happy", "sad", "angry"})
+    assert told.startswith("These fit: iemocap4 (neutral, happy, sad, angry); ")
+    assert "emotion7" not in told
+
+
 @pytest.mark.backend
 @pytest.mark.parametrize(
     ("words", "match"),
@@ -216,7 +222,8 @@ def test_mistakes_get_one_paragraph_and_status_2(words, match, capsys):
         (["--augment", "nois"], "Did you mean 'noise'"),
         (["--seeds", "a"], "Seeds are whole numbers"),
         (["--grouping", "emotion9"], "Did you mean 'emotion8'"),
-        (["--grouping", "basic5"], "No utterance of split 'train' is labelled"),
+        (["--grouping", "basic5"], "No utterance is labelled calm, fearful, happy. Every class"),
+        (["--where", "speaker=folders_ann", "--where", "speaker=folders_ben"], "2 speakers"),
         (["--gender", "mael"], "No row has gender = mael"),
         (["--val", "5", "--test", "5"], "6 speakers"),
         (["--where", "intensity=strong"], "no column 'intensity'"),

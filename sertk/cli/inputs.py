@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sertk.cli.streams import tell
-from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.errors import ConfigurationError, UnknownNameError, listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,15 +42,43 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
         tell_about(rows)
     else:
         rows = manifest.read(args.manifest, root=args.root)
-    wanted = dict(pair(word, "--where") for word in args.where)
+    wanted: dict[str, list[str]] = {}
+    for column, value in (pair(word, "--where") for word in args.where):
+        wanted.setdefault(column, []).append(value)
     if args.gender != "all":
-        wanted["gender"] = args.gender
+        wanted["gender"] = [args.gender]
     if args.style:
-        wanted["style"] = args.style
+        wanted["style"] = [args.style]
     rows = labels.apply(manifest.select(rows, **wanted), args.grouping)
     for emotion, count in rows.attrs["dropped"].items():
         tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
+    missing = set(rows.attrs["classes"]) - set(rows["label"])
+    if missing:
+        raise ConfigurationError(
+            f"No utterance is labelled {listing(sorted(missing), 12)}.",
+            f"Every class of the grouping {args.grouping} needs examples.",
+            _groupings_for({*rows["emotion"], *rows.attrs["dropped"]}),
+        )
     return rows
+
+
+def _groupings_for(emotions: set[str]) -> str:
+    """Say which groupings leave no class empty; those that take most emotions come first."""
+    from sertk import labels
+
+    fitting = []
+    for name, group in labels.GROUPINGS.items():
+        used = {group.mapping[emotion] for emotion in emotions if emotion in group.mapping}
+        if used >= set(group.classes) - group.optional:
+            taken = len(emotions & set(group.mapping))
+            fitting.append((-taken, -len(used), name, [c for c in group.classes if c in used]))
+    told = [f"{name} ({', '.join(used)})" for _, _, name, used in sorted(fitting)]
+    if not told:
+        return (
+            f"No grouping fits {', '.join(sorted(emotions))}: write one of your own, which in "
+            "Python is a dict of emotion -> label."
+        )
+    return f"These fit: {'; '.join(told[:4])}."
 
 
 def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
