@@ -185,7 +185,7 @@ def _require() -> None:
         raise ConfigurationError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed.",
             "Running notebooks needs the extra `notebooks`.",
-            "In the folder of the repository: pip install -c constraints.txt '.[notebooks]'",
+            "In the folder of the repository: pip install -c constraints.txt -e '.[notebooks]'",
         )
 
 
