@@ -26,7 +26,7 @@ def corpus(speakers=24, each=4, sessions=None):
     return pd.DataFrame(rows)
 
 
-FOLDED = ["loso", "speaker_folds", "by_session", *splits.PUBLISHED]
+FOLDED = ["loso", "speaker_folds", "by_session", "by_dyad", *splits.PUBLISHED]
 
 
 @pytest.mark.parametrize("name", FOLDED)
@@ -175,3 +175,19 @@ def test_folds_survive_a_file(tmp_path):
         "leaky": False,
         "sentence": "a division read from the manifest; speakers are kept apart",
     }
+
+
+def test_the_partner_validates():
+    divided = splits.by_dyad(corpus(10, sessions=5))
+    assert splits.folds(divided) == list(range(10))
+    for fold in range(10):
+        view = splits.in_fold(divided, fold)
+        said = view.drop_duplicates("speaker").set_index("split")
+        assert said.loc["test", "session"] == said.loc["val", "session"]
+        assert (view["split"] == "train").sum() == 8 * 4
+
+
+@pytest.mark.parametrize("sessions", [None, 1, 12])
+def test_dyads_are_two_speakers(sessions):
+    with pytest.raises(SplitError, match="two sessions of two speakers each"):
+        splits.by_dyad(corpus(23, sessions=sessions))

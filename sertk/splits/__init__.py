@@ -13,6 +13,7 @@ import pandas as pd
 from sertk import _arguments
 from sertk.errors import UnknownNameError
 from sertk.splits.protocols import (
+    by_dyad,
     by_session,
     by_speaker,
     leave_one_speaker_out,
@@ -34,6 +35,7 @@ __all__ = [
     "PROTOCOLS",
     "PUBLISHED",
     "SPLITS",
+    "by_dyad",
     "by_session",
     "by_speaker",
     "check",
@@ -54,6 +56,7 @@ PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {
     "loso": leave_one_speaker_out,
     "speaker_folds": speaker_folds,
     "by_session": by_session,
+    "by_dyad": by_dyad,
     "random": random,
 }
 

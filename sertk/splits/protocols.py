@@ -147,6 +147,34 @@ def by_session(manifest: pd.DataFrame) -> pd.DataFrame:
     return _rotate(manifest, groups, max(map(len, groups)), "by_session", "leave one session out")
 
 
+def by_dyad(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Test each speaker of a dialog once; the other one of the session validates.
+
+    For IEMOCAP: ten folds, trained on the eight speakers of the other four sessions.
+
+    Raises:
+        SplitError: If a session has not exactly two speakers, or there are fewer than two.
+
+    Example:
+        >>> frame = pd.DataFrame({"speaker": list("abcd"), "session": list("1122")})
+        >>> by_dyad(frame)[["fold", "val_folds"]].values.tolist()
+        [[0, '1'], [1, '0'], [2, '3'], [3, '2']]
+    """
+    sessions = manifest.get("session", pd.Series(None, index=manifest.index, dtype=object))
+    pairs = [speakers_of(rows) for _, rows in manifest.assign(session=sessions).groupby("session")]
+    if sessions.isna().any() or len(pairs) < 2 or any(len(pair) != 2 for pair in pairs):
+        counts = listing([str(len(pair)) for pair in pairs], 12) or "none"
+        raise SplitError(
+            f"{int(sessions.isna().sum())} of {len(manifest)} rows have no session; speakers per "
+            f"session: {counts}.",
+            "Folds by dyad need at least two sessions of two speakers each.",
+            "Use leave_one_speaker_out().",
+        )
+    folds = [turn for a, b in pairs for turn in (([a], [b]), ([b], [a]))]
+    words = f"{len(folds)} speakers in {len(pairs)} sessions, the partner validates"
+    return cross(manifest, folds, "by_dyad", words)
+
+
 def random(
     manifest: pd.DataFrame,
     *,
