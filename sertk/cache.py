@@ -263,7 +263,8 @@ def _spectrum(row: dict[str, Any], path: Path, prep: Preprocessing) -> np.ndarra
     waveform = prep.load(path, row["start"], row["end"])
     if row["augmentation"] is not None:
         seed = _seeding.derive(0, row["utterance_id"])
-        waveform = augment.apply(row["augmentation"], waveform, prep.sample_rate, seed)
+        number = augment.number(row["utterance_id"])
+        waveform = augment.apply(row["augmentation"], waveform, prep.sample_rate, seed, number)
     return np.ascontiguousarray(prep.extract(waveform), dtype=np.float32)
 
 

@@ -1,0 +1,232 @@
+"""Make augmented copies of training utterances: noise, pitch, shift, and sets of published systems.
+
+In: a divided manifest, or a waveform. Out: rows for the copies, each with its `parent`, or the
+changed waveform. A copy's sound depends on nothing but its utterance_id, which carries the
+recipe, the seed and a number: it is the same whatever the order and the number of workers.
+"""
+
+import numpy as np
+import pandas as pd
+
+from sertk import _seeding
+from sertk.augment import noises, sets
+from sertk.augment.words import FUNCTIONS, NAMED, TRANSFORMS, Step, pipeline
+from sertk.errors import ConfigurationError, UnknownNameError
+
+__all__ = ["apply", "copies", "names", "number", "recipe", "size"]
+
+_USUAL_COUNT = 2  # copies of each utterance, where the recipe is no set
+
+
+def names() -> list[str]:
+    """List recipes: words, which are joined by `+` such as `pitch+noise`, and whole recipes.
+
+    Each entry of a set is a recipe too: `r5:pitch`, `mixnoise:park`.
+    """
+    return sorted([*TRANSFORMS, *FUNCTIONS, *NAMED, *sets.SETS])
+
+
+def recipe(name: str) -> dict[str, tuple[Step, ...]]:
+    """Build what a recipe does: the steps of its one kind of copy, or of each kind of a set.
+
+    Args:
+        name: Words, joined by `+` and applied in that order:
+
+            - `noise` (white, 10 to 30 dB SNR), `pitch` (up to two semitones either way), `shift`
+              (up to 0.1 s either way, silence moves in), `reverb` (a room that rings 0.2 to
+              0.8 s, the level kept);
+            - of reference system R3: `r3_noise` (0.005 U(0, 1) of the maximum, white), `r3_shift`
+              (rolled up to 57 ms either way), `r3_stretch` (to 1.25 times the length),
+              `r3_pitch` (0 to 4 semitones up), `r3_dynamic` (1.5 to 3 times as loud),
+              `r3_speed_pitch` (played up to 1.25 times as fast, the end silent).
+
+            Or a whole recipe: `light` (pitch, shift and noise, each to half of the copies), or a
+            set, of which copy number n gets the n-th entry:
+
+            - `r5`, of reference system R5: `noise` (0.01 U(0, 1) of the maximum, white), `pitch`
+              (0 to 4 semitones up, the level kept), `shift` (whole fifths of a second, up to
+              0.8 s either way, silence moves in), `slow` (0.8 times the tempo), `fast` (1.2
+              times, silent ends cut, the level kept), `left_trim` and `right_trim` (silence 40 dB
+              below the loudest frame is cut; preprocessing that trims has left none);
+            - `mixnoise`, of reference system R1: `cafeteria`, `kitchen`, `river` and `square` at
+              0 dB SNR, `park` and `traffic` at 6, `restaurant` at 10, and `reverb`. The noises
+              are synthetic, only shaped like each place; `mixnoise@FOLDER` takes recordings:
+              `FOLDER/park*.wav` or `FOLDER/park/*.wav`, in any format that is read, under the
+              name of the place or its name in DEMAND.
+
+            `SET:ENTRY` is one entry, for every copy: `r5:pitch`, `mixnoise:park@FOLDER`.
+
+    Returns:
+        Entry -> its steps; one entry, named as the recipe, unless it is a set.
+
+    Raises:
+        UnknownNameError: If a word names no transform.
+        ConfigurationError: If a whole recipe is joined to something else, or a folder of noises
+            lacks some.
+
+    Example:
+        >>> list(recipe("noise+pitch")), list(recipe("r5"))[:3]
+        (['noise+pitch'], ['noise', 'pitch', 'shift'])
+    """
+    plain, at, folder = name.partition("@")
+    whole, colon, entry = plain.partition(":")
+    if at and (whole != "mixnoise" or not folder):
+        raise ConfigurationError(
+            f"The recipe {name!r} names {'a' if folder else 'no'} folder behind @.",
+            "Only mixnoise takes one, of recordings of noise.",
+            "Such as mixnoise@corpora/demand.",
+        )
+    if whole not in sets.SETS:
+        return {name: _words(name)}
+    functions = noises.mixed_from(folder) if at else sets.SETS[whole]
+    if colon and entry not in functions:
+        raise UnknownNameError("augmentation", plain, [f"{whole}:{e}" for e in functions])
+    return {e: pipeline((f,)) for e, f in functions.items() if entry in ("", e)}
+
+
+def _words(name: str) -> tuple[Step, ...]:
+    words, chance = NAMED.get(name, (tuple(name.split("+")), 1.0))
+    unknown = [word for word in words if word not in TRANSFORMS and word not in FUNCTIONS]
+    if not unknown:
+        return pipeline(words, chance)
+    whole = unknown[0].partition(":")[0]
+    if len(words) > 1 and (whole in NAMED or whole in sets.SETS):
+        parts = f", or {'+'.join(NAMED[whole][0])}" if whole in NAMED else ""
+        raise ConfigurationError(
+            f"The recipe {name!r} joins {unknown[0]!r} to something else.",
+            f"{whole} is a whole recipe; joined by + are {', '.join([*TRANSFORMS, *FUNCTIONS])}.",
+            f"Use {unknown[0]} alone{parts}.",
+        )
+    raise UnknownNameError("augmentation", unknown[0], names())
+
+
+def apply(
+    name: str, waveform: np.ndarray, sample_rate: int, seed: int, number: int | None = None
+) -> np.ndarray:
+    """Augment a waveform.
+
+    Args:
+        name: Of a recipe.
+        waveform: shape (samples,), float32.
+        sample_rate: In Hz.
+        seed: The same seed gives the same samples, in any process and thread.
+        number: Which entry of a set; `None` lets the seed draw one. It changes nothing else.
+
+    Returns:
+        A waveform, float32; of the same length unless the recipe stretches or trims.
+
+    Raises:
+        UnknownNameError: If there is no such recipe.
+        ConfigurationError: If the set has no such entry, or a recording of noise is unreadable.
+
+    Example:
+        >>> wave = np.sin(np.arange(8000, dtype="float32") / 9)
+        >>> noisy = apply("noise", wave, 16_000, seed=1)
+        >>> bool((noisy == apply("noise", wave, 16_000, seed=1)).all()), noisy.shape
+        (True, (8000,))
+        >>> apply("r5", wave, 16_000, seed=1, number=3).shape  # the fourth entry: slow
+        (10000,)
+    """
+    entries = recipe(name)
+    kinds = list(entries)
+    if len(kinds) > 1:
+        chosen = _seeding.derive(seed, "entry") % len(kinds) if number is None else number
+        _check_count(name, kinds, chosen + 1)
+    else:
+        chosen = 0
+    for place, step in enumerate(entries[kinds[chosen]]):
+        waveform = step(waveform, sample_rate, _seeding.derive(seed, place) if place else seed)
+    return waveform
+
+
+def size(name: str) -> int:
+    """Say how many copies of each utterance a recipe makes by itself: a set one of each entry.
+
+    Example:
+        >>> size("r5"), size("mixnoise"), size("noise")
+        (7, 8, 2)
+    """
+    kinds = len(recipe(name))
+    return kinds if kinds > 1 else _USUAL_COUNT
+
+
+def number(utterance_id: str) -> int | None:
+    """Read the number of a copy from its utterance_id; `None` if it carries none.
+
+    Example:
+        >>> number("a~r5.0.6"), number("a")
+        (6, None)
+    """
+    _, copy, label = utterance_id.rpartition("~")
+    last = label.rpartition(".")[2]
+    return int(last) if copy and last.isdecimal() else None
+
+
+def copies(
+    manifest: pd.DataFrame, name: str, *, count: int | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """List the augmented copies of the training rows; no sound is made yet.
+
+    Args:
+        manifest: Originals with `split`; only rows of `train` are copied.
+        name: Of a recipe.
+        count: Copies of each row; `None` is one of each entry of a set, and 2 of another recipe.
+            A set takes its first so many entries.
+        seed: Of the copies.
+
+    Returns:
+        Rows of the copies alone, with `parent` and `augmentation`. The utterance_id of a copy
+        with recorded noise carries a fingerprint of the recordings in place of their folder, so
+        that other recordings are other copies, also to the cache.
+
+    Raises:
+        ConfigurationError: If the manifest is not divided, `count` is not positive or larger
+            than the set, or a folder of noises lacks some or holds unreadable ones.
+
+    Example:
+        >>> frame = pd.DataFrame({"utterance_id": ["a", "b"], "split": ["train", "test"]})
+        >>> copies(frame, "noise", count=1)[["utterance_id", "parent"]].values.tolist()
+        [['a~noise.0.0', 'a']]
+        >>> len(copies(frame, "r5"))
+        7
+    """
+    kinds = list(recipe(name))
+    count = size(name) if count is None else count
+    if count < 1:
+        raise ConfigurationError(
+            f"{count} copies of each utterance were asked for.",
+            "An augmentation makes one at least.",
+            "Leave it out (augment=None, no --augment) to train on the originals alone.",
+        )
+    if len(kinds) > 1:
+        _check_count(name, kinds, count)
+    if "split" not in manifest:
+        raise ConfigurationError(
+            "Copies of a manifest without splits were asked for.",
+            "Copies are made of training rows only, so a manifest is divided first.",
+            "Call sertk.splits.by_speaker(manifest) first.",
+        )
+    plain, _, folder = name.partition("@")
+    label = f"{plain}@{noises.fingerprint(folder)}" if folder else name
+    originals = manifest[manifest["split"] == "train"]
+    made = [
+        originals.assign(
+            utterance_id=originals["utterance_id"] + f"~{label}.{seed}.{n}",
+            parent=originals["utterance_id"],
+            augmentation=name,
+        )
+        for n in range(count)
+    ]
+    rows = pd.concat(made, ignore_index=True)
+    rows.attrs = dict(manifest.attrs)
+    return rows
+
+
+def _check_count(name: str, kinds: list[str], count: int) -> None:
+    if count > len(kinds):
+        raise ConfigurationError(
+            f"{count} copies of each utterance by {name!r} were asked for.",
+            f"This set makes {len(kinds)}, one each of {', '.join(kinds)}.",
+            f"Ask for {len(kinds)} at most, or for one entry alone, such as "
+            f"{sets.entry_name(name, kinds[0])}.",
+        )
