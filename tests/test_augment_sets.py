@@ -217,7 +217,7 @@ def test_sets_that_are_asked_too_much(small):
     with pytest.raises(ConfigurationError, match=r"9 copies.*makes 8"):
         augment.apply("mixnoise", tone(), RATE, 0, number=8)
     with pytest.raises(UnknownNameError, match="Did you mean 'r5:pitch'"):
-        augment.recipe("r5:pich")
+        augment.recipe("r5:pitc")
     with pytest.raises(UnknownNameError, match="Did you mean 'mixnoise'"):
         augment.recipe("mixnose")
     for name, message in {
