@@ -4,14 +4,13 @@ In: a divided manifest and a `Preprocessing`. Out: three `ClipDataset`s of numpy
 depends only on the seed, the epoch and the utterances in it: Keras may ask for it twice.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
 
-from sertk import _seeding, augment, cache, labels, sampling, saving, segments, splits
+from sertk import _seeding, augment, cache, labels, sampling, saving, scaling, segments, splits
 from sertk.cache import Features
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.preprocessing import Preprocessing
@@ -71,7 +70,7 @@ class ClipDataset(keras.utils.PyDataset):
         speakers: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     ):
         super().__init__()
-        there = manifest[[u in features for u in manifest["utterance_id"]]]
+        there = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
         parent = there.get("parent", pd.Series(None, index=there.index, dtype=object))
         self.manifest = there[parent.isna()].reset_index(drop=True)
         self.manifest.attrs = dict(manifest.attrs)
@@ -248,7 +247,7 @@ class ClipDataset(keras.utils.PyDataset):
 
         Mean and standard deviation; or, for `minmax`, the least value and the range.
         """
-        scale = frame_limits if self.standardize == "minmax" else frame_statistics
+        scale = scaling.frame_limits if self.standardize == "minmax" else scaling.frame_statistics
         return scale(self.features, self._ids, self.prep)
 
     def __repr__(self) -> str:
@@ -332,7 +331,9 @@ def divide(
         raise UnknownNameError("standardize", standardize, STANDARDIZE)
     classes = labels.classes(rows)
     originals = rows[rows["parent"].isna()] if "parent" in rows else rows
-    speakers = _speaker_statistics(originals, features, prep) if standardize == "speaker" else None
+    speakers = (
+        scaling.speaker_statistics(originals, features, prep) if standardize == "speaker" else None
+    )
 
     def part(split: str) -> ClipDataset:
         return ClipDataset(
@@ -372,60 +373,3 @@ def check_classes(rows: pd.DataFrame, classes: list[str]) -> None:
 def _keep_attrs(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     rows.attrs = dict(manifest.attrs)
     return rows
-
-
-def _speaker_statistics(
-    originals: pd.DataFrame, features: Features, prep: Preprocessing
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    return {
-        speaker: frame_statistics(features, [u for u in ids if u in features], prep)
-        for speaker, ids in originals.groupby("speaker")["utterance_id"]
-        if any(u in features for u in ids)
-    }
-
-
-def frame_statistics(
-    features: Features, utterances: list[str], prep: Preprocessing
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute mean and standard deviation per bin over all frames of finished utterances.
-
-    Returns:
-        Two arrays of the shape of a finished frame, float32; the deviation is at least 0.001.
-    """
-    count, total, squares = 0, 0.0, 0.0
-    for frames in _finished(features, utterances, prep):
-        count += len(frames)
-        total = total + frames.sum(axis=0)
-        squares = squares + np.square(frames).sum(axis=0)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 1e-6))
-    return mean.astype(np.float32), deviation.astype(np.float32)
-
-
-def frame_limits(
-    features: Features, utterances: list[str], prep: Preprocessing
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the least value per bin over all frames of finished utterances, and the range.
-
-    Returns:
-        Two arrays of the shape of a finished frame, float32; the range is at least 0.001.
-    """
-    lowest, highest = np.inf, -np.inf
-    for frames in _finished(features, utterances, prep):
-        lowest = np.minimum(lowest, frames.min(axis=0))
-        highest = np.maximum(highest, frames.max(axis=0))
-    span = np.maximum(highest - lowest, 1e-3)
-    return np.asarray(lowest, np.float32), np.asarray(span, np.float32)
-
-
-def _finished(
-    features: Features, utterances: list[str], prep: Preprocessing
-) -> Iterator[np.ndarray]:
-    """Finish every clip of some utterances, and give its frames that hold sound."""
-    clip = np.empty(prep.clip_shape, np.float32)
-    for name in utterances:
-        spectrum = features[name]
-        for start in segments.starts(len(spectrum), prep.clip_frames):
-            prep.cut(spectrum, start, clip)
-            first, last = max(-start, 0), min(len(spectrum) - start, len(clip))
-            yield prep.finish(clip)[first:last].astype(np.float64)
