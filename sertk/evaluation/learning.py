@@ -67,6 +67,8 @@ def draw_panels(
         fits: Of run.json, with `best_epoch`.
         score: Column of the history, or nothing.
     """
+    from matplotlib.ticker import MaxNLocator
+
     _curves(panels[0], history, "loss", drawing.MUTED, "training")
     _curves(panels[0], history, "val_loss", drawing.ACCENT, "validation")
     panels[0].set_ylabel("loss")
@@ -81,6 +83,7 @@ def draw_panels(
     for panel in panels:
         panel.set_xlabel("epoch")
         panel.set_xlim(left=0)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _curves(axes: "Axes", history: pd.DataFrame, column: str, colour: str, label: str) -> None:
@@ -116,3 +119,40 @@ def _kept_words(fits: Sequence[dict[str, Any]]) -> str:
     if len(epochs) == 1:
         return f"The weights kept are those of epoch {epochs[0]}."
     return f"The weights kept are those of epochs {epochs[0]} to {epochs[-1]}."
+
+
+class RateDisplay(Display):
+    """The loss of single batches while the learning rate rises; a dot marks the steepest fall."""
+
+    def __init__(self, table: pd.DataFrame):
+        self.steepest = steepest(table)
+        note = (
+            f"The loss falls fastest at a rate of {self.steepest:.2g}; beyond its least it rises."
+        )
+        super().__init__(table, "Learning rate range test", note)
+
+    def _draw(self, ax: "Axes") -> None:
+        rates = self._table["learning_rate"]
+        ax.plot(rates, self._table["loss"], color=drawing.MUTED, lw=0.8, label="batch")
+        ax.plot(rates, self._table["smoothed"], color=drawing.ACCENT, lw=2, label="smoothed")
+        there = self._table.loc[rates == self.steepest, "smoothed"]
+        ax.plot([self.steepest], there, "o", color=drawing.SECOND, label="steepest")
+        ax.set_xscale("log")
+        ax.set_xlabel("learning rate")
+        ax.set_ylabel("loss")
+        ax.legend(loc="lower left")
+
+    def _shown(self) -> pd.DataFrame:
+        return self._table.iloc[:: max(1, len(self._table) // 10)].map(lambda value: f"{value:.3g}")
+
+
+def steepest(table: pd.DataFrame) -> float:
+    """Find the learning rate at which the smoothed loss falls fastest, before its least.
+
+    The first tenth is left out: there, batches differ by more than what was learned from them.
+    """
+    losses = table["smoothed"].to_numpy()
+    first = len(losses) // 10
+    end = max(int(np.argmin(losses)) + 1, first + 3)
+    slopes = np.gradient(losses[first:end], np.log(table["learning_rate"].to_numpy()[first:end]))
+    return float(table["learning_rate"].iloc[first + int(np.argmin(slopes))])
