@@ -328,7 +328,7 @@ def test_names_are_escaped_in_notebooks():
 
 def test_an_unfinished_run_says_what_to_do(tmp_path):
     run = fake_run.write(tmp_path, speakers=4, folds=2, seeds=(0,), status="unfinished")
-    with pytest.raises(RunError, match=r"is unfinished: 2 fits.*Run the same command again"):
+    with pytest.raises(RunError, match=r"is unfinished: 0 of 2 fits.*Run the same command again"):
         evaluation.evaluate(run)
     assert 0 < evaluation.evaluate(run.predictions, classes=run.classes).uar < 1
 

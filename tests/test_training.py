@@ -180,7 +180,7 @@ def test_an_interrupted_fit_goes_on_with_the_same_result(
 def test_a_folder_is_one_run(folded, tmp_path):
     training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
     training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
-    with pytest.raises(RunError, match=r"holds another run \(it differs in: training\)"):
+    with pytest.raises(RunError, match=r"differs in: training\.epochs, 3 there and 4 here\)"):
         training.cross_validate("mlp", folded, PREP, folder=tmp_path, **{**QUICK, "epochs": 4})
 
 

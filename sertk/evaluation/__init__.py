@@ -73,7 +73,8 @@ def evaluate(
     if not run.finished:
         raise RunError(
             f"The run {run.folder} is {run.info.get('status', 'unfinished')}: "
-            f"{len(run.info.get('fits', []))} fits have ended.",
+            f"{len(list(run.folder.glob('fold_*/seed_*/fit.json')))} of "
+            f"{len(run.info.get('folds', [])) * len(run.info.get('seeds', []))} fits have ended.",
             "A score needs every fold and seed of the protocol.",
             "Run the same command again, it goes on where it stopped; to look at what is there, "
             "evaluate(run.predictions, classes=run.classes).",
