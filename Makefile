@@ -14,6 +14,7 @@ test: .venv/.dev  ## run the whole suite, the model tests on both backends
 
 test-all: test  ## with what takes minutes
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "slow or corpus or network"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and slow" tests
 
 test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
 	$(BIN)/python -m pytest -m corpus

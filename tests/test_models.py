@@ -21,6 +21,9 @@ SHAPE = (96, 64)
 WIDTH = 0.125
 SMALL = ["compact", "conv1d", "lstm", "mlp"]  # learn at half their size in a moment
 LARGE = [name for name in models.names() if name not in SMALL]
+# XLA takes long to compile large networks; on JAX their learning belongs to the slow tier
+COMPILED = [pytest.mark.slow] * (keras.backend.backend() == "jax")
+LEARNERS = [*SMALL, *(pytest.param(name, marks=COMPILED) for name in LARGE)]
 
 
 def small(name, classes=3):
@@ -52,7 +55,7 @@ def test_the_seed_gives_the_weights(name):
     assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", LEARNERS)
 def test_it_learns_eight_clips_by_heart(name):
     takes = inspect.signature(importlib.import_module(f"sertk.models.{name}").build).parameters
     forgetful = {"dropout": 0.0} if "dropout" in takes else {}
