@@ -28,6 +28,8 @@ _MODULES = (
     "models",
     "notebooks",
     "preprocessing",
+    "rates",
+    "recipes",
     "report",
     "run",
     "sampling",
@@ -46,7 +48,7 @@ __all__ = ["__version__", *_MODULES, *_OBJECTS]
 
 
 # loading these loads Keras, whose TensorFlow greets at length
-_KERAS = ("datasets", "layers", "training")
+_KERAS = ("datasets", "layers", "rates", "training")
 
 
 def __getattr__(name: str) -> Any:

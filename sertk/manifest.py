@@ -209,7 +209,9 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
         "Remove the second rows, or rename them.",
     )
     where = [
-        c for c in ("corpus", "path", "start", "end", "parent", "augmentation") if c in manifest
+        c
+        for c in ("corpus", "path", "start", "end", "parent", "copy_of", "augmentation")
+        if c in manifest
     ]
     _refuse(
         manifest,
@@ -238,9 +240,9 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_copy(manifest: pd.DataFrame) -> pd.Series:
-    if "parent" in manifest:
-        return manifest["parent"].notna()
-    return pd.Series(False, index=manifest.index)
+    """Tell copies; `copy_of` marks those that a leaky protocol takes for utterances."""
+    columns = manifest.reindex(columns=["parent", "copy_of"])
+    return columns.notna().any(axis=1)
 
 
 def _no_time(manifest: pd.DataFrame) -> pd.Series:

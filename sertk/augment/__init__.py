@@ -43,6 +43,8 @@ def recipe(name: str) -> dict[str, tuple[Step, ...]]:
             Or a whole recipe: `light` (pitch, shift and noise, each to half of the copies), or a
             set, of which copy number n gets the n-th entry:
 
+            - `r3`, of reference system R3: `noise` and `pitch`, which are `r3_noise` and
+              `r3_pitch`;
             - `r5`, of reference system R5: `noise` (0.01 U(0, 1) of the maximum, white), `pitch`
               (0 to 4 semitones up, the level kept), `shift` (whole fifths of a second, up to
               0.8 s either way, silence moves in), `slow` (0.8 times the tempo), `fast` (1.2

@@ -7,7 +7,14 @@ import numpy as np
 
 from sertk import audio
 from sertk.augment import noises
-from sertk.augment.words import Function, add_white_noise, as_loud_as, raise_pitch, stretch
+from sertk.augment.words import (
+    FUNCTIONS,
+    Function,
+    add_white_noise,
+    as_loud_as,
+    raise_pitch,
+    stretch,
+)
 
 _TOP_DB = 40.0  # what lies so far below the loudest frame is silence
 _FIFTHS = 4  # of a second, R5's largest shift
@@ -58,6 +65,8 @@ def _sound(waveform: np.ndarray) -> np.ndarray:
     return librosa.effects.trim(waveform, top_db=_TOP_DB)[1]
 
 
+# The two copies that reference system R3's published run was made with.
+R3: dict[str, Function] = {"noise": FUNCTIONS["r3_noise"], "pitch": FUNCTIONS["r3_pitch"]}
 # The seven copies of reference system R5, at the published strengths. Where the preprocessing
 # trims by 40 dB, as the usual one does, the last two leave nothing to cut and equal the original.
 R5: dict[str, Function] = {
@@ -70,7 +79,7 @@ R5: dict[str, Function] = {
     "right_trim": _right_trim,
 }
 
-SETS: dict[str, dict[str, Function]] = {"r5": R5, "mixnoise": noises.MIXED}
+SETS: dict[str, dict[str, Function]] = {"r3": R3, "r5": R5, "mixnoise": noises.MIXED}
 
 
 def entry_name(name: str, entry: str) -> str:

@@ -11,6 +11,7 @@ from sertk.errors import UnknownNameError
 def names(args: argparse.Namespace) -> None:
     """List what can be named."""
     from sertk import augment, corpora, features, labels, models, splits
+    from sertk.recipes import RECIPES
     from sertk.settings import Settings
 
     families = {
@@ -20,11 +21,15 @@ def names(args: argparse.Namespace) -> None:
         "groupings": list(labels.GROUPINGS),
         "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
         "augmentations": augment.names(),
+        "recipes": list(RECIPES),
         "settings": list(Settings.__dataclass_fields__),
     }
     if args.family is None:
         for family, entries in families.items():
             give(f"{family}: {' '.join(entries)}")
+    elif args.family == "groupings":
+        for name, group in labels.GROUPINGS.items():
+            give(f"{name}: {', '.join(group.classes)}")
     elif args.family in families:
         give("\n".join(families[args.family]))
     else:

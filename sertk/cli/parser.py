@@ -39,7 +39,7 @@ def make_parser() -> Parser:
 
     _demo_arguments(command("runs", "demo", "run the toy corpus from sound to report"))
     names = command("data", "names", "list what can be named: corpora, features, models, ...")
-    names.add_argument("family", nargs="?", help="one of them")
+    names.add_argument("family", nargs="?", help="such as models, groupings or settings")
     _download_arguments(command("data", "download", "fetch a corpus that anybody may have"))
     _scan_arguments(command("data", "scan", "write the manifest of a folder of recordings"))
     verify = command("data", "verify", "compare a folder with a manifest: missing, extra, changed")
@@ -58,6 +58,7 @@ def make_parser() -> Parser:
     _training_arguments(train, "by_speaker")
     cv = command("runs", "cv", "cross-validate over speakers, and report")
     _training_arguments(cv, "loso")
+    _reproduce_arguments(command("runs", "reproduce", "train and test a published system again"))
     evaluate = command("runs", "evaluate", "print the scores of a run")
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--grouping", help="regroup the probabilities, such as valence2")
@@ -77,6 +78,32 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--root", help="where to make the toy corpus (default: the cache folder)")
     parser.add_argument("--epochs", type=int, default=12, help="default: %(default)s")
+    _device_arguments(parser)
+
+
+def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="one of `sertk names recipes`")
+    parser.add_argument("--describe", action="store_true", help="say what it is, train nothing")
+    parser.add_argument("--corpus", metavar="A,B", help="corpora (default: those of the recipe)")
+    parser.add_argument(
+        "--root", metavar="DIR",
+        help="folder of the corpus; of several, the folder above them (SERTK_CORPORA)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--as-published", action="store_true",
+        help="with the defects that published numbers rest on; the run is marked",
+    )  # fmt: skip
+    parser.add_argument("--epochs", type=int, help="at most so many (the recipe's)")
+    parser.add_argument("--seeds", metavar="0,1,2", help="one model per fold and seed")
+    parser.add_argument(
+        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of training"
+    )
+    parser.add_argument(
+        "--model-option", action="append", default=[], metavar="NAME=VALUE",
+        help="argument of the model, such as width=0.25 or weights=alexnet.npz",
+    )  # fmt: skip
+    parser.add_argument("-o", "--output", metavar="DIR", help="run folder (runs/RECIPE)")
+    parser.add_argument("--json", action="store_true", help="scores for machines")
     _device_arguments(parser)
 
 
@@ -175,7 +202,11 @@ def _training_arguments(parser: argparse.ArgumentParser, protocol: str) -> None:
     data.add_argument("--gender", default="all", help="all, male or female")
     data.add_argument("--style", metavar="NAME", help="speech, song, improvised or scripted")
     data.add_argument(
-        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="keep these rows only"
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="keep these rows only; again for another value",
     )
     _protocol_arguments(parser, protocol)
     _feature_arguments(parser)

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sertk._backend import without_native_messages
@@ -69,7 +70,7 @@ def _train(args: argparse.Namespace) -> None:
     arguments = inputs.options(args.model_option, "--model-option")
     utterances = inputs.divide(inputs.utterances(args), args)
     _start_backend(args)
-    from sertk import report, training
+    from sertk import training
     from sertk.settings import Settings
 
     given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}
@@ -87,6 +88,45 @@ def _train(args: argparse.Namespace) -> None:
         init_from=args.init_from,
         **{name: value for name, value in given.items() if value is not None},
     )
+    _report(run, args)
+
+
+def reproduce(args: argparse.Namespace) -> None:
+    """Train and test a published system again."""
+    import sertk
+    from sertk import recipes
+
+    text = recipes.describe(args.recipe, as_published=args.as_published)
+    if args.describe:
+        give(text)
+        return
+    tell(text)
+    seeds = _seeds(args.seeds) if args.seeds else []
+    usual = recipes.get(args.recipe).usual_corpora
+    names = args.corpus.split(",") if args.corpus else usual
+    settings = inputs.options(args.setting, "--setting")
+    if args.epochs is not None:
+        settings["epochs"] = args.epochs
+    root = Path(args.root) if args.root else None
+    roots = {name: root if len(names) == 1 else root / name for name in names} if root else {}
+    sertk.use_backend(args.backend, args.device)
+    _start_backend(args)
+    run = recipes.reproduce(
+        args.recipe,
+        folder=args.output or Path("runs") / args.recipe,
+        names=names,
+        roots=roots,
+        as_published=args.as_published,
+        arguments=inputs.options(args.model_option, "--model-option"),
+        seeds=seeds,
+        **settings,
+    )
+    _report(run, args)
+
+
+def _report(run: "Run", args: argparse.Namespace) -> None:
+    from sertk import report
+
     page = report.write_html(run)
     if args.json:
         give(json.dumps(_scores(run)))

@@ -21,6 +21,7 @@ _HERE = Path(__file__).parent
 NUM_MISTAKES, NUM_HITS = 12, 6
 _SECTIONS = {
     "result": "Result",
+    "original": "Original",
     "confusions": "Confusions",
     "coarser": "Fewer classes",
     "speakers": "Speakers",
@@ -37,6 +38,7 @@ _DEFAULTS: dict[str, Any] = {
     "command": None,
     "folds": [],
     "sertk_version": "",
+    "recipe": None,
 }
 
 
@@ -59,6 +61,7 @@ def render(
     """
     info = _DEFAULTS | run.info
     sounds = _sounds(run, result, roots) if audio else {}
+    there = {"coarser": numbers["regroupings"], "original": info["recipe"]}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
         _HERE,
@@ -72,7 +75,7 @@ def render(
         lead=sentence(
             info["protocol"].get("sentence") or "This run does not say how speakers were split"
         ),
-        sections=[(a, s) for a, s in _SECTIONS.items() if a != "coarser" or numbers["regroupings"]],
+        sections=[(a, s) for a, s in _SECTIONS.items() if there.get(a, True)],
         cards=_cards(numbers),
         basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers),
@@ -117,8 +120,10 @@ def _cards(numbers: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _group_tables(numbers: dict[str, Any]) -> list[dict[str, Any]]:
-    tables = [("gender", [{"value": row["gender"], **row} for row in numbers["by_gender"]])]
-    tables += list(numbers["by_condition"].items())
+    genders = [{"value": row["gender"], **row} for row in numbers["by_gender"]]
+    tables = [("gender", genders), *numbers["by_condition"].items()]
+    if [row["value"] for row in genders] == ["unknown"]:
+        tables = tables[1:]  # one row, which the result above has said
     return [{"column": column, "rows": rows} for column, rows in tables]
 
 

@@ -1,0 +1,20 @@
+"""The reference systems, each as one frozen record, and the function that repeats one.
+
+In: a recipe's name and corpora. Out: a run. Defects of the originals are left out and named; where
+a published number rests on one, `as_published` puts it back and marks the run.
+"""
+
+from sertk.recipes.record import Difference, Published, Recipe
+from sertk.recipes.repeating import describe, get, reproduce, utterances
+from sertk.recipes.systems import RECIPES
+
+__all__ = [
+    "RECIPES",
+    "Difference",
+    "Published",
+    "Recipe",
+    "describe",
+    "get",
+    "reproduce",
+    "utterances",
+]

@@ -1,0 +1,234 @@
+"""Repeat a reference system: its corpora, its division, its training.
+
+In: a recipe's name and corpora. Out: a run whose run.json says what was published, under which
+protocol, and what is done otherwise here and why.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sertk import augment, corpora, labels, splits
+from sertk import manifest as manifests
+from sertk import run as runs
+from sertk.errors import ConfigurationError, UnknownNameError, listing
+from sertk.recipes.record import Recipe
+from sertk.recipes.systems import RECIPES
+from sertk.run import Run
+
+# how a corpus is divided and labelled where a recipe does not say otherwise
+_PROTOCOLS = {"iemocap": "by_dyad", "emodb": "loso", "savee": "loso", "toy": "speaker_folds"}
+_GROUPINGS = {
+    "iemocap": "iemocap4_strict",
+    "emodb": "emotion7",
+    "savee": "emotion7",
+    "ravdess": "emotion8",
+    "toy": "emotion8",
+}
+_ISOLATED = 4  # R3's last actors, who stand apart from the development set
+
+
+def get(name: str, *, as_published: bool = False) -> Recipe:
+    """Look a recipe up.
+
+    Args:
+        name: One of `RECIPES`.
+        as_published: With the defects that its published numbers rest on.
+
+    Raises:
+        UnknownNameError: If there is no such recipe.
+        ConfigurationError: If nothing published rests on a defect.
+
+    Example:
+        >>> get("r5-alexnet").prep.input_shape, get("r3-conv1d").prep.input_shape
+        ((91, 128), (259, 1))
+    """
+    if name not in RECIPES:
+        raise UnknownNameError("recipe", name, RECIPES)
+    recipe = RECIPES[name]
+    if not as_published:
+        return recipe
+    if not recipe.as_published:
+        raise ConfigurationError(
+            f"{name} was asked for as published.",
+            "Its published figures rest on no defect that is left out here.",
+            "Leave as_published (--as-published) out.",
+        )
+    return dataclasses.replace(recipe, **recipe.as_published)
+
+
+def describe(name: str, *, as_published: bool = False) -> str:
+    """Say what a recipe is, what was published, and what differs here."""
+    recipe = get(name, as_published=as_published)
+    lines = [f"{name}: {recipe.title}", f"published on {listing(recipe.corpora)}"]
+    lines += [f"published: {figure.score} ({figure.protocol})" for figure in recipe.published]
+    lines += [
+        f"{d.what}: there, {d.original}; here, {d.here} ({d.why})"
+        for d in recipe.differences
+        if not (as_published and d.restored)
+    ]
+    lines += [f"MARKED: {stamp}" for stamp in recipe.stamps if as_published]
+    return "\n".join(lines)
+
+
+def utterances(
+    recipe: Recipe,
+    names: Sequence[str] = (),
+    roots: Mapping[str, str | Path] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """Scan, label and divide what a recipe is to be trained on.
+
+    Args:
+        recipe: Of `get`.
+        names: Of corpora; none are `recipe.usual_corpora`.
+        roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
+
+    Returns:
+        The divided manifest.
+
+    Raises:
+        CorpusError: If a corpus is not there.
+    """
+    chosen = tuple(names) or recipe.usual_corpora
+    found = manifests.concatenate([corpora.scan(name, roots.get(name)) for name in chosen])
+    where = {k: v for k, v in recipe.where.items() if k in found and found[k].eq(v).any()}
+    kept = manifests.select(found, **where)
+    if recipe.seconds is not None:
+        start, end = recipe.seconds
+        kept = _keep_attrs(kept.assign(start=start, end=kept["duration"].clip(upper=end)), kept)
+    grouping = recipe.grouping or (_GROUPINGS.get(chosen[0]) if len(chosen) == 1 else None)
+    labelled = labels.apply(kept, grouping or "moody7", gender=recipe.genders)
+    return _divide(labelled, recipe, chosen)
+
+
+def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.DataFrame:
+    if recipe.division == "files":
+        return splits.random(rows, val=0.1, test=0.1)
+    if recipe.division == "files, no test":
+        drawn = splits.random(rows, val=0.15, test=0.15)
+        both = drawn["split"].where(drawn["split"] == "train", "val")
+        words = "files at random; the epoch is chosen on the files that give the score"
+        return _said(_keep_attrs(drawn.assign(split=both), drawn), words, leaky=True)
+    if recipe.division in ("isolated", "copies first"):
+        return _isolated(rows, recipe)
+    if tuple(names) == ("ravdess",):
+        known = {
+            "ravdess5": [f"ravdess_{actor:02d}" for actor in range(1, 25)],
+            "dev4": [f"ravdess_{actor:02d}" for actor in range(1, 21)],
+        }
+        there = set(rows["speaker"])
+        fitting = [folds for folds, actors in known.items() if there.issuperset(actors)]
+        return splits.make(rows, fitting[0] if fitting else "speaker_folds")
+    usual = _PROTOCOLS.get(names[0], "speaker_folds")
+    return splits.make(rows, usual if len(names) == 1 else "speaker_folds")
+
+
+def _isolated(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Test the last speakers; the others develop, apart or as the original had them."""
+    order = sorted(rows["speaker"].unique())
+    count = max(1, min(_ISOLATED, len(order) // 5))
+    last, before = order[-count:], order[-2 * count : -count]
+    if recipe.division == "isolated":
+        divided = splits.by_speaker(rows, val=before, test=last)
+        words = f"speakers apart: the last {count} are tested, the {count} before them validate"
+        return _said(divided, words, leaky=False)
+    test = rows[rows["speaker"].isin(last)]
+    development = rows[~rows["speaker"].isin(last)].assign(split="train")
+    made = augment.copies(development, str(recipe.augment), count=recipe.copies)
+    # not `parent`: these copies are utterances of their own, which is the defect
+    made = made.rename(columns={"parent": "copy_of"})
+    pool = pd.concat([development, made], ignore_index=True)
+    generator = np.random.default_rng(12)
+    drawn = pool["split"].where(generator.random(len(pool)) >= 0.2, "val")
+    both = _keep_attrs(
+        pd.concat([pool.assign(split=drawn), test.assign(split="test")], ignore_index=True), rows
+    )
+    words = (
+        f"copies made first, then divided at random into training and validation; the last "
+        f"{count} speakers are tested"
+    )
+    return _said(both, words, leaky=True)
+
+
+def _said(rows: pd.DataFrame, words: str, *, leaky: bool) -> pd.DataFrame:
+    name = "custom" if leaky else "by_speaker"
+    rows.attrs = {**rows.attrs, "protocol": {"name": name, "leaky": leaky, "sentence": words}}
+    return rows
+
+
+def _keep_attrs(rows: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
+    rows.attrs = dict(like.attrs)
+    return rows
+
+
+def reproduce(
+    name: str,
+    *,
+    folder: str | Path,
+    names: Sequence[str] = (),
+    roots: Mapping[str, str | Path] = MappingProxyType({}),
+    as_published: bool = False,
+    arguments: Mapping[str, Any] = MappingProxyType({}),
+    seeds: Sequence[int] = (),
+    **settings: Any,
+) -> Run:
+    """Train and test a published system again.
+
+    Args:
+        name: One of `RECIPES`.
+        folder: Of the run.
+        names: Of corpora; none are `recipe.usual_corpora`.
+        roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
+        as_published: With the defects that its published numbers rest on; the run is marked.
+        arguments: Changes to those of the network, such as `{"width": 0.25}` or weights.
+        seeds: Instead of the recipe's.
+        **settings: Changes to the recipe's, such as `epochs=2`.
+
+    Returns:
+        The finished run; `run.info["recipe"]` says what was published and what differs.
+
+    Raises:
+        UnknownNameError: If there is no such recipe.
+        CorpusError: If a corpus is not there.
+    """
+    from sertk import training  # which loads Keras
+
+    recipe = get(name, as_published=as_published)
+    rows = utterances(recipe, names, roots)
+    copies_first = recipe.division == "copies first"
+    run = training.cross_validate(
+        recipe.model, rows, recipe.prep, folder=folder, seeds=tuple(seeds) or recipe.seeds,
+        augment=None if copies_first else recipe.augment, copies=recipe.copies,
+        standardize=recipe.standardize, arguments={**recipe.arguments, **arguments},
+        allow_shared_speakers=as_published, **{**recipe.settings, **settings},
+    )  # fmt: skip
+    if recipe.division == "files, no test":
+        _score_what_chose(run)
+    run.info["recipe"] = {
+        "name": name,
+        "title": recipe.title,
+        "as_published": as_published,
+        "stamps": list(recipe.stamps) if as_published else [],
+        "published": [dataclasses.asdict(figure) for figure in recipe.published],
+        "differences": [
+            dataclasses.asdict(difference)
+            for difference in recipe.differences
+            if not (as_published and difference.restored)
+        ],
+        "changed": {**dict(arguments), **settings},
+    }
+    runs.write_json(run.folder / "run.json", run.info)
+    return run
+
+
+def _score_what_chose(run: Run) -> None:
+    """Take the scores of the files that chose the epoch, as the original did."""
+    there = run.predictions
+    if not (there["split"] == "test").any():
+        tested = there[there["split"] == "val"].assign(split="test")
+        runs.write_csv(run.folder / "predictions.csv", pd.concat([there, tested]))

@@ -1,0 +1,229 @@
+"""The reference systems R1 to R5, parameter by parameter, one record each.
+
+In: nothing. Out: `RECIPES`. What stands here was read from published papers and code; what is done
+otherwise, and why, stands beside it.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sertk.features.log_mel import LogMel
+from sertk.features.log_mel_delta import LogMelDelta
+from sertk.features.log_spectrogram import LogSpectrogram
+from sertk.features.mfcc_trace import MfccTrace
+from sertk.features.noise_reverb_spectrogram import NoiseReverbSpectrogram
+from sertk.preprocessing import Preprocessing
+from sertk.recipes.record import Difference, Published, Recipe
+
+_CONSTANT = {"schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0, "patience": 10}
+_IMPROVISED = {"style": "improvised"}
+_SAID_SLOWLY = Difference(
+    "stopping", "the last of all epochs was reached", "10 epochs without a better one end a fit",
+    "time; the epoch that is kept is chosen as it was there",
+)  # fmt: skip
+_SILENCE = Difference(
+    "padding", "0 dB, the loudest value there is", "the floor, 80 dB below the peak",
+    "defect: a padded end sounded like noise at full level",
+)  # fmt: skip
+_ANEW = Difference(
+    "starting weights", "ImageNet", "random, unless weights are passed (arguments: weights=FILE)",
+    "weights are not shipped",
+)  # fmt: skip
+_VOICES = Difference(
+    "division", "files at random", "speakers apart",
+    "defect: the same voices were trained on and tested", restored=True,
+)  # fmt: skip
+_R1 = {
+    **_CONSTANT, "optimizer": "adamw", "learning_rate": 1e-4, "weight_decay": 0.01, "epochs": 100,
+    "batch_size": 64, "monitor": "val_wa", "crops": "every", "decision": "mean_log",
+    "oversample": "minority_twice",
+}  # fmt: skip
+_R1_PREP = Preprocessing(LogSpectrogram(), clip_seconds=2.99, trim_db=None)
+_R1_PROTOCOL = "IEMOCAP improvised, 4 classes, 10 speakers apart, 5 repetitions"
+_R3 = {
+    **_CONSTANT, "optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "learning_rate": 1e-4,
+    "schedule": "plateau", "plateau_factor": 0.9, "plateau_patience": 20, "epochs": 700,
+    "batch_size": 16, "monitor": "val_loss", "versions": "every", "patience": 40,
+}  # fmt: skip
+_R3_PREP = Preprocessing(
+    MfccTrace(), sample_rate=44_100, clip_seconds=3.0, trim_db=None, reference="full_scale"
+)
+_R3_DIFFERENCES = (
+    Difference(
+        "division", "at random after copies were made", "before, speakers apart",
+        "defect: copies of one recording stood on both sides", restored=True,
+    ),
+    Difference(
+        "isolated speakers", "actors 21 to 24", "the last four there are",
+        "a copy of RAVDESS may hold fewer actors",
+    ),
+    Difference("padding", "0, out of range", "the floor of the clip", "defect"),
+    Difference("resampling", "kaiser_fast", "soxr HQ", "one reader for everything"),
+)  # fmt: skip
+_R4_PREP = Preprocessing(
+    LogSpectrogram(481, 960, 480, 960, window="hann", preemphasis=0.0),
+    sample_rate=48_000, clip_seconds=5.0, trim_db=None,
+)  # fmt: skip
+_R5 = {
+    **_CONSTANT, "optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-2, "learning_rate": 1e-3,
+    "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 15, "epochs": 50,
+    "batch_size": 64, "versions": "every",
+}  # fmt: skip
+_R5_PREP = Preprocessing(LogMel(128, 2048, 512), sample_rate=22_050, clip_seconds=2.1, level_db=0.0)
+_R5_CORPORA = ("ravdess", "emodb", "tess", "jl_corpus")
+_R5_DIFFERENCES = (
+    _VOICES,
+    Difference(
+        "selection", "an epoch chosen by hand on the test files", "by UAR on validation speakers",
+        "defect: the test was looked at", restored=True,
+    ),
+    Difference(
+        "reference of decibels", "the loudest value of a batch", "the loudest of each clip",
+        "defect: a prediction depended on its batch mates",
+    ),
+    Difference(
+        "weight decay", "added to the gradient", "decoupled", "what Keras's optimisers do"
+    ),
+)  # fmt: skip
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({
+    "r1-alexnet": Recipe(
+        "AlexNet on spectrogram pictures with stability training (R1)",
+        ("iemocap", "emodb", "ravdess"), _R1_PREP, "alexnet",
+        {**_R1, "stability": 1.0},
+        arguments={"image_size": 256}, standardize="minmax", augment="mixnoise", copies=8,
+        where=_IMPROVISED,
+        published=(Published("WA 74.0, UAR 64.4", _R1_PROTOCOL),),
+        differences=(
+            _ANEW, _SILENCE, _SAID_SLOWLY,
+            Difference(
+                "stability", "not in the published code", "KL divergence, weight 1",
+                "after the general method (Zheng et al. 2016)",
+            ),
+            Difference("repetitions", "5 seeds", "1 seed", "time; pass seeds=(0, 1, 2, 3, 4)"),
+        ),
+    ),
+    "r1-fcn-gap": Recipe(
+        "AlexNet's convolutions with global average pooling and mixup (R1)",
+        ("iemocap", "emodb", "ravdess"), _R1_PREP, "alexnet_gap",
+        {**_R1, "mixup": 0.4, "mixup_by": "sample_max"},
+        arguments={"image_size": 256}, standardize="minmax", where=_IMPROVISED,
+        published=(Published("WA 73.2, UAR 62.6", _R1_PROTOCOL),),
+        differences=(_ANEW, _SILENCE, _SAID_SLOWLY),
+    ),
+    "r2-fcn-attention": Recipe(
+        "Fully convolutional network with attention (R2)",
+        ("iemocap", "emodb", "ravdess"),
+        Preprocessing(NoiseReverbSpectrogram(), clip_seconds=2.99, trim_db=None),
+        "fcn_attention",
+        {**_R1, "oversample": "none", "batch_size": 32, "epochs": 200, "mixup": 0.2,
+         "hide_time": 0.25},
+        where=_IMPROVISED,
+        published=(
+            Published("WA 70.4, UAR 63.9 (the paper that it follows)", "IEMOCAP improvised, 4 "
+                      "classes, speakers apart, ImageNet weights, whole utterances"),
+        ),
+        differences=(
+            _SILENCE, _SAID_SLOWLY,
+            Difference(
+                "time masks", "added as extra copies", "drawn anew for every clip",
+                "an epoch stays as long as the corpus",
+            ),
+            Difference(
+                "reverberation", "SoX", "a room of noise that dies away", "no SoX is needed"
+            ),
+        ),
+    ),
+    "r2-acrnn": Recipe(
+        "3-D convolutional recurrent network with attention (R2b, 3D-ACRNN)",
+        ("iemocap", "emodb", "ravdess"),
+        Preprocessing(LogMelDelta(), clip_seconds=2.99, trim_db=None),
+        "crnn_attention",
+        {**_CONSTANT, "optimizer": "nadam", "learning_rate": 1e-4, "epochs": 200, "batch_size": 40,
+         "crops": "every", "decision": "max"},
+        where=_IMPROVISED,
+        published=(
+            Published("UAR 64.74 (sd 5.44)", "IEMOCAP improvised, 4 classes, 10 speakers apart"),
+            Published("UAR 82.82 (sd 4.99)", "EmoDB, 10 speakers apart"),
+        ),
+        differences=(
+            _SAID_SLOWLY,
+            Difference(
+                "segments of happy utterances", "overlapping windows every 100 frames",
+                "as all others", "`oversample` and `class_weight` even classes out instead",
+            ),
+        ),
+    ),
+    "r3-conv1d": Recipe(
+        "Conv1D on the MFCC trace, five emotions times gender (R3)",
+        ("ravdess",), _R3_PREP, "conv1d", _R3,
+        arguments={"variant": "original"}, standardize="none", augment="r3", copies=2,
+        grouping="basic5", genders=True, seconds=(0.5, 3.5), division="isolated",
+        published=(Published("accuracy about 72", "10 classes, files at random, the test reused "
+                             "for validation; later users report 35 to 50 with the same code"),),
+        differences=_R3_DIFFERENCES,
+        as_published={"division": "copies first"},
+        stamps=("not speaker-independent: copies of one recording are trained and validated on",),
+    ),
+    "r3-male-2class": Recipe(
+        "Conv1D on the MFCC trace, male voices, positive against negative (R3)",
+        ("ravdess",), _R3_PREP, "conv1d", _R3,
+        standardize="none", augment="r3", copies=2, grouping="valence2",
+        where={"gender": "male"}, seconds=(0.5, 3.5), division="isolated",
+        published=(
+            Published("accuracy 93.96", "validation, drawn at random after copies were made"),
+            Published("accuracy 66.88, macro-F1 65.40", "two isolated male actors"),
+        ),
+        differences=_R3_DIFFERENCES,
+        as_published={"division": "copies first"},
+        stamps=("not speaker-independent: copies of one recording are trained and validated on",),
+    ),
+    "r4-densenet": Recipe(
+        "DenseNet-121 on coloured spectrogram pictures (R4)",
+        ("ravdess",), _R4_PREP, "densenet121",
+        {**_CONSTANT, "optimizer": "adam", "learning_rate": 1e-5, "weight_decay": 0.0,
+         "epochs": 90, "head_epochs": 30, "head_learning_rate": 1e-4, "batch_size": 16,
+         "monitor": "val_loss"},
+        arguments={"image_size": 224, "colours": "viridis"}, standardize="minmax",
+        published=(
+            Published("accuracy 96.67", "speech, files at random, 80/10/10"),
+            Published("accuracy 98.37", "speech and song, files at random, 80/10/10"),
+        ),
+        differences=(
+            _ANEW, _VOICES, _SAID_SLOWLY,
+            Difference(
+                "pictures in training", "rotated by 30 degrees, cropped, mirrored", "as they are",
+                "defect: a mirrored picture is time reversed, a rotated one mixes time and pitch",
+            ),
+            Difference(
+                "features in use", "raw magnitude, no logarithm", "those of training",
+                "defect: another feature than the network had learned",
+            ),
+            Difference(
+                "evaluation", "the last partial batch was left out", "every utterance", "defect"
+            ),
+        ),
+        as_published={"division": "files"},
+        stamps=("not speaker-independent",),
+    ),
+    "r5-alexnet": Recipe(
+        "A tuned AlexNet on log-mel spectrograms, four corpora (R5)",
+        _R5_CORPORA, _R5_PREP, "alexnet_tuned", _R5, standardize="none", augment="r5", copies=7,
+        grouping="moody7",
+        published=(Published("accuracy 87.2", "four corpora, files at random, 70/30, the epoch "
+                             "chosen on the test"),),
+        differences=_R5_DIFFERENCES,
+        as_published={"division": "files, no test"},
+        stamps=("not speaker-independent", "selected on test"),
+    ),
+    "r5-resnet18": Recipe(
+        "ResNet-18 on log-mel spectrograms, four corpora (R5)",
+        _R5_CORPORA, _R5_PREP, "resnet18", _R5, standardize="none", augment="r5", copies=7,
+        grouping="moody7",
+        published=(Published("accuracy 87.9", "four corpora, files at random, 70/30, the epoch "
+                             "chosen on the test"),),
+        differences=_R5_DIFFERENCES,
+        as_published={"division": "files, no test"},
+        stamps=("not speaker-independent", "selected on test"),
+    ),
+})  # fmt: skip
