@@ -21,12 +21,21 @@ _SETTINGS = {
 }
 
 
+class _InOneColumn(argparse.HelpFormatter):
+    """Write the help of every command beside its name; argparse breaks the longest one."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog)
+        self._action_max_length = 13  # of "    reproduce"
+
+
 def make_parser() -> Parser:
     """Build the parser of every command; it sets `function` to where the command is."""
     parser = Parser(
         prog="sertk",
         description="Speech emotion recognition: from a folder of recordings to a result that "
         "holds for new speakers.",
+        formatter_class=_InOneColumn,
         epilog="Names of corpora, features, models, groupings, protocols: sertk names.",
     )
     parser.add_argument("--version", action="version", version=f"sertk {__version__}")
