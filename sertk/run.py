@@ -45,10 +45,13 @@ class Run:
         self.folder = Path(folder).expanduser()
         record = self.folder / "run.json"
         if not record.is_file():
+            below = sorted(path.parent.name for path in self.folder.glob("*/run.json"))
             raise RunError(
                 f"{self.folder} holds no run (there is no run.json).",
                 "A run is the folder that `sertk train` or `sertk cv` wrote.",
-                "Check the path, or train first.",
+                f"Name one of those in it: {listing(below)}."
+                if below
+                else "Check the path, or train first.",
             )
         try:
             self.info: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))

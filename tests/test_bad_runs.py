@@ -114,6 +114,7 @@ def test_damaged_runs(damage, match, refused, tmp_path):
 def test_runs_that_are_none(refused, tmp_path):
     assert "holds no run" in refused("evaluate", tmp_path)
     fake_run.write(tmp_path / "run", classes=("happy", "sad"), speakers=4, folds=2, seeds=(0,))
+    assert "Name one of those in it: run." in refused("report", tmp_path)
     assert "Did you mean 'valence2'" in refused(
         "evaluate", tmp_path / "run", "--grouping", "valenc2"
     )

@@ -28,7 +28,7 @@ _SILENT_SECONDS = 2.0
 def find(root: Path) -> list[PurePosixPath]:
     """List every file below a root, relative to it, the shallowest first.
 
-    Links to folders are followed, each folder once.
+    Links to folders are followed, each folder once; hidden folders, such as .venv, are not.
     """
     found, seen = [], set()
     for folder, folders, files in os.walk(root, followlinks=True):
@@ -37,6 +37,7 @@ def find(root: Path) -> list[PurePosixPath]:
             folders.clear()
             continue
         seen.add(where)
+        folders[:] = [name for name in folders if not name.startswith(".")]
         inside = PurePosixPath(Path(folder).relative_to(root).as_posix())
         found += [inside / name for name in files]
     return sorted(found, key=lambda path: (len(path.parts), str(path)))

@@ -143,6 +143,11 @@ def test_links_to_folders_are_followed_once(tmp_path):
     assert corpora.scan("emodb", tmp_path / "emodb")["path"].tolist() == ["wav/03a01Fa.wav"]
 
 
+def test_hidden_folders_are_left_alone(tmp_path):
+    trees.sounds(tmp_path, "wav/03a01Fa.wav", ".venv/data/08a01Wa.wav")
+    assert corpora.scan("emodb", tmp_path)["path"].tolist() == ["wav/03a01Fa.wav"]
+
+
 def test_every_manifest_can_be_written_and_read(tmp_path):
     trees.sounds(tmp_path / "emodb", "wav/03a01Fa.wav", "wav/08a01Wa.wav")
     found = corpora.scan("emodb", tmp_path / "emodb")
