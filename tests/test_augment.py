@@ -224,3 +224,12 @@ def test_unknown_recipe_and_undivided_manifest(small):
         augment.copies(small, "noise")
     with pytest.raises(ConfigurationError, match="0 copies of each"):
         augment.copies(pd.DataFrame({"utterance_id": ["a"], "split": ["train"]}), "noise", count=0)
+
+
+@pytest.mark.parametrize("name", ["shift", "light", "r5", "r3_shift", "reverb"])
+def test_a_waveform_of_a_few_frames_is_augmented_too(name):
+    wave = voice()[:900]
+    for seed in range(20):
+        out = augment.apply(name, wave, 16_000, seed)
+        assert np.isfinite(out).all()
+        assert len(out) == 900 or name == "r5"

@@ -19,6 +19,7 @@ Function = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 Step = Callable[[np.ndarray, int, int], np.ndarray]  # waveform, sample rate, seed
 
 _R3_RATE = 44_100  # Hz; R3 states its shift in samples at this rate
+_SHIFT = 0.1  # seconds, either way
 _FRAME = 2048  # samples; librosa's stretch warns of anything shorter
 _SILENT = 1e-7  # root mean square below which a waveform has no level to keep
 
@@ -38,7 +39,8 @@ def _pitch(chance: float) -> Any:
 def _shift(chance: float) -> Any:
     from audiomentations import Shift
 
-    return Shift(min_shift=-0.1, max_shift=0.1, shift_unit="seconds", rollover=False, p=chance)
+    reach = {"min_shift": -_SHIFT, "max_shift": _SHIFT, "shift_unit": "seconds"}
+    return Shift(**reach, rollover=False, p=chance)
 
 
 def add_white_noise(amplitude: float) -> Function:
@@ -155,8 +157,11 @@ def _library(words: tuple[str, ...], chance: float) -> Step:
     composed = Compose([TRANSFORMS[word](chance) for word in words])
 
     def step(waveform: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
+        # a shift further than the sound lasts is more than the library can do
+        lacking = max(0, math.ceil(_SHIFT * sample_rate) + 1 - len(waveform))
         with _seeding.seeded(seed):
-            return composed(samples=waveform, sample_rate=sample_rate)
+            changed = composed(samples=np.pad(waveform, (0, lacking)), sample_rate=sample_rate)
+        return changed[: len(waveform)]
 
     return step
 
