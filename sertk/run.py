@@ -7,6 +7,7 @@ manifest.csv, history.csv, predictions.csv and fold_K/seed_S/model.keras.
 
 import html
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,3 +196,18 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table whole or not at all; floats keep nine digits, enough for float32."""
     with _output.whole(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
+
+
+def differences(name: str, there: Any, here: Any) -> Iterator[str]:
+    """Name what differs between two records of a run, down to the single setting.
+
+    Example:
+        >>> list(differences("training", {"epochs": 3, "warmup": 0}, {"epochs": 4, "warmup": 0}))
+        ['training.epochs, 3 there and 4 here']
+    """
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in {**there, **here}:
+            yield from differences(f"{name}.{key}", there.get(key), here.get(key))
+    elif there != here:
+        short = all(isinstance(value, str | int | float | None) for value in (there, here))
+        yield f"{name}, {there} there and {here} here" if short else name

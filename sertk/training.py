@@ -302,23 +302,15 @@ def _refuse_foreign(home: Path) -> None:
 
 def _refuse_another(there: Run, record: dict[str, Any]) -> None:
     asked = json.loads(json.dumps(record))
-    differing = [d for key in _IDENTITY for d in _differences(key, there.info.get(key), asked[key])]
+    differing = [
+        d for key in _IDENTITY for d in runs.differences(key, there.info.get(key), asked[key])
+    ]
     if differing:
         raise RunError(
             f"{there.folder} holds another run (it differs in: {listing(differing, 6)}).",
             "A folder is one run; the same command goes on with it.",
             "Choose another folder (-o), or delete this one.",
         )
-
-
-def _differences(name: str, there: Any, here: Any) -> Iterator[str]:
-    """Name what differs, down to the single setting."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for key in {**there, **here}:
-            yield from _differences(f"{name}.{key}", there.get(key), here.get(key))
-    elif there != here:
-        short = all(isinstance(value, str | int | float | None) for value in (there, here))
-        yield f"{name}, {there} there and {here} here" if short else name
 
 
 def _fit_once(
