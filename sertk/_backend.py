@@ -44,7 +44,8 @@ def use_backend(name: str = "auto", device: str = "auto") -> str:
         raise ConfigurationError(
             f"The backend {chosen!r} is not installed.",
             "Training and .keras files need one of: " + ", ".join(BACKENDS) + ".",
-            f"Install it with: pip install 'sertk[{'parity' if chosen == 'torch' else chosen}]'.",
+            f"Install it from the repository: pip install -c constraints.txt "
+            f"-e '.[{'parity' if chosen == 'torch' else chosen}]'.",
         )
     if "keras" in sys.modules:
         running = sys.modules["keras"].backend.backend()

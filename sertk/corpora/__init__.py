@@ -126,7 +126,7 @@ def _root(
         )
     raise CorpusError(
         f"There is no folder {folder}.",
-        f"The corpus {name} was looked for there.",
+        f"The corpus {name!r} was looked for there.",
         f"Check root= (--root DIR). {how}",
     )
 

@@ -32,6 +32,16 @@ def percent(value: float) -> str:
     return DASH if value is None or np.isnan(value) else f"{100 * value:.1f}"
 
 
+def ends(low: float, high: float) -> str:
+    """Write an interval of fractions in percent.
+
+    Example:
+        >>> ends(0.5, 0.612), ends(float("nan"), float("nan"))
+        ('50.0 to 61.2', 'no interval')
+    """
+    return "no interval" if np.isnan(low) else f"{percent(low)} to {percent(high)}"
+
+
 class Display:
     """A table with a caption, which can draw itself.
 

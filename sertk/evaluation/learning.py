@@ -33,7 +33,7 @@ class LearningDisplay(Display):
     def _shown(self) -> pd.DataFrame:
         keys = ["fold", "seed"]
         last = self._table.groupby(keys).tail(1).set_index([*keys, "epoch"])
-        return last.map(lambda value: f"{value:.3f}")
+        return last.map(lambda value: f"{value:.3f}" if value >= 0.01 else f"{value:.2g}")
 
 
 def curves(run: Run) -> LearningDisplay:

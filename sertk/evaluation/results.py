@@ -188,7 +188,7 @@ class Evaluation:
     def _repr_html_(self) -> str:
         table = self.summary().frame()
         shown = {
-            name: (f"{percent(row.value)} %", f"{percent(row.low)} to {percent(row.high)}")
+            name: (f"{percent(row.value)} %", displays.ends(row.low, row.high))
             for name, (_, row) in zip(("UAR", "WA", "macro-F1"), table.iterrows(), strict=True)
         }
         shown["chance"] = (f"{percent(self.chance)} %", f"{len(self.classes)} classes")

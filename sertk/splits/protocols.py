@@ -66,8 +66,8 @@ def by_speaker(
         )
     part_of = {s: part for part, speakers in chosen.items() for s in speakers}
     words = (
-        f"{left} speakers train, {len(chosen['val'])} others validate, "
-        f"{len(chosen['test'])} others are tested; test speakers are never heard in training"
+        f"{left} speakers train, {len(chosen['val'])} validate, {len(chosen['test'])} are tested; "
+        "test speakers are never heard in training"
     )
     return divided(
         manifest, "by_speaker", words, split=manifest["speaker"].map(part_of).fillna("train")
