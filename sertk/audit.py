@@ -101,6 +101,7 @@ def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
     elif "split" in manifest:
         views = [(None, manifest)]
     found = [finding for fold, view in views for finding in _leaks(view, sound, fold)]
+    found += [finding for fold, view in views for finding in _unselected(view, fold)]
     found += _notes(manifest, sound, divided=bool(views))
     if listen and sound.isna().any():
         words = "files could not be heard, so nobody can tell what they repeat"
@@ -179,6 +180,19 @@ def _leaks(view: pd.DataFrame, sound: pd.Series, fold: int | None) -> Iterator[F
             yield _named(
                 "val == test", f"{name}utterances both validate and are tested", view[both]
             )
+
+
+def _unselected(view: pd.DataFrame, fold: int | None) -> Iterator[Finding]:
+    """Name the classes that selection does not see."""
+    if "label" not in view:
+        return
+    of = {split: set(view.loc[view["split"] == split, "label"]) for split in ("train", "val")}
+    absent = sorted(of["train"] - of["val"])
+    if of["val"] and absent:
+        name = "" if fold is None else f"fold {fold}, "
+        message = f"{name}no validation speaker has {listing(absent)}: selection does not see it."
+        rows = view[(view["split"] == "train") & view["label"].isin(absent)]
+        yield Finding("unselected classes", "note", message, rows["utterance_id"].tolist())
 
 
 def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterator[Finding]:

@@ -349,25 +349,30 @@ def divide(
 
 
 def check_classes(rows: pd.DataFrame, classes: list[str]) -> None:
-    """Refuse a division in which a class has nothing to learn from or to select on.
+    """Refuse a division in which a class has nothing to learn from, or nothing selects.
+
+    A class that only validation lacks is no mistake, since few speakers may not have it: selection
+    does not see it then, and the audit says so.
 
     Raises:
         ConfigurationError: Which classes lack in which split, and what to do.
     """
-    nowhere = set(classes) - set(rows["label"])
-    for split, what in (
-        ("train", "Add recordings of more speakers"),
-        ("val", "Let more speakers validate (--val 2)"),
-    ):
-        missing = sorted(set(classes) - set(rows.loc[rows["split"] == split, "label"]))
-        if missing:
-            if nowhere.issuperset(missing):
-                what = "Add recordings that have such a label"
-            raise ConfigurationError(
-                f"No utterance of split {split!r} is labelled {listing(missing, 12)}.",
-                "Every class needs examples to learn from, and others to select on.",
-                f"{what}, or choose a grouping without (`sertk names groupings`).",
-            )
+    there = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
+    missing = sorted(set(classes) - there["train"])
+    if missing:
+        heard = set(missing) <= set(rows["label"])
+        raise ConfigurationError(
+            f"No utterance of split 'train' is labelled {listing(missing, 12)}.",
+            "Every class needs examples to learn from.",
+            f"Add recordings {'of more speakers' if heard else 'that have such a label'}, or "
+            "choose a grouping without (`sertk names groupings`).",
+        )
+    if len(there["val"]) < min(2, len(classes)):
+        raise ConfigurationError(
+            f"Every utterance of split 'val' is labelled {listing(sorted(there['val']))}.",
+            "Selection needs several classes to tell apart.",
+            "Let more speakers validate (--val 2).",
+        )
 
 
 def _keep_attrs(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from sertk import (
+    audit,
     datasets,
     evaluation,
     fitting,
@@ -224,14 +225,23 @@ def test_shared_speakers_are_refused_and_random_is_marked(small, tmp_path):
     assert run.info["audit"][0]["severity"] == "leak"
 
 
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_a_class_without_examples_is_refused(divided, split):
-    emptied = divided[(divided["split"] != split) | (divided["label"] != "sad")]
+def test_a_class_without_examples_is_refused(divided):
+    emptied = divided[(divided["split"] != "train") | (divided["label"] != "sad")]
     emptied.attrs = divided.attrs
-    with pytest.raises(
-        ConfigurationError, match=f"No utterance of split '{split}' is labelled sad"
-    ):
+    with pytest.raises(ConfigurationError, match="No utterance of split 'train' is labelled sad"):
         datasets.make(emptied, PREP)
+
+
+def test_a_class_that_no_validation_speaker_has_is_noted(divided):
+    thinned = divided[(divided["split"] != "val") | (divided["label"] != "sad")]
+    thinned.attrs = divided.attrs
+    assert datasets.make(thinned, PREP).val.classes == divided.attrs["classes"]
+    note = next(f for f in audit.audit(thinned).findings if f.kind == "unselected classes")
+    assert (note.severity, "no validation speaker has sad" in note.message) == ("note", True)
+    alone = divided[(divided["split"] != "val") | (divided["label"] == "sad")]
+    alone.attrs = divided.attrs
+    with pytest.raises(ConfigurationError, match="'val' is labelled sad. Selection needs several"):
+        datasets.make(alone, PREP)
 
 
 @pytest.mark.parametrize(

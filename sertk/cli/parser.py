@@ -102,6 +102,7 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-published", action="store_true",
         help="with the defects that published numbers rest on; the run is marked",
     )  # fmt: skip
+    parser.add_argument("--fold", type=int, metavar="N", help="this fold alone (all)")
     parser.add_argument("--epochs", type=int, help="at most so many (the recipe's)")
     parser.add_argument("--seeds", metavar="0,1,2", help="one model per fold and seed")
     parser.add_argument(

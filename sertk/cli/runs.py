@@ -119,6 +119,7 @@ def reproduce(args: argparse.Namespace) -> None:
         as_published=args.as_published,
         arguments=inputs.options(args.model_option, "--model-option"),
         seeds=seeds,
+        fold=args.fold,
         **settings,
     )
     _report(run, args)

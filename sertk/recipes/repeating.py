@@ -20,6 +20,7 @@ from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.recipes.record import Recipe
 from sertk.recipes.systems import RECIPES
 from sertk.run import Run
+from sertk.settings import Settings
 
 # how a corpus is divided and labelled where a recipe does not say otherwise
 _PROTOCOLS = {"iemocap": "by_dyad", "emodb": "loso", "savee": "loso", "toy": "speaker_folds"}
@@ -175,6 +176,7 @@ def reproduce(
     as_published: bool = False,
     arguments: Mapping[str, Any] = MappingProxyType({}),
     seeds: Sequence[int] = (),
+    fold: int | None = None,
     **settings: Any,
 ) -> Run:
     """Train and test a published system again.
@@ -187,7 +189,9 @@ def reproduce(
         as_published: With the defects that its published numbers rest on; the run is marked.
         arguments: Changes to those of the network, such as `{"width": 0.25}` or weights.
         seeds: Instead of the recipe's.
-        **settings: Changes to the recipe's, such as `epochs=2`.
+        fold: Of a cross-validation; `None` trains them all.
+        **settings: Changes to the recipe's, such as `epochs=2`. A run that was still improving
+            when it was stopped by fewer epochs than the recipe's is marked.
 
     Returns:
         The finished run; `run.info["recipe"]` says what was published and what differs.
@@ -195,11 +199,14 @@ def reproduce(
     Raises:
         UnknownNameError: If there is no such recipe.
         CorpusError: If a corpus is not there.
+        SplitError: If there is no such fold.
     """
     from sertk import training  # which loads Keras
 
     recipe = get(name, as_published=as_published)
     rows = utterances(recipe, names, roots)
+    if fold is not None:
+        rows = _one_fold(rows, fold)
     copies_first = recipe.division == "copies first"
     run = training.cross_validate(
         recipe.model, rows, recipe.prep, folder=folder, seeds=tuple(seeds) or recipe.seeds,
@@ -214,6 +221,7 @@ def reproduce(
         "title": recipe.title,
         "as_published": as_published,
         "stamps": list(recipe.stamps) if as_published else [],
+        "stopped": _stopped(run, recipe),
         "published": [dataclasses.asdict(figure) for figure in recipe.published],
         "differences": [
             dataclasses.asdict(difference)
@@ -224,6 +232,33 @@ def reproduce(
     }
     runs.write_json(run.folder / "run.json", run.info)
     return run
+
+
+def _one_fold(rows: pd.DataFrame, fold: int) -> pd.DataFrame:
+    said, count = splits.protocol(rows), len(splits.folds(rows))
+    view = splits.in_fold(rows, fold)
+    one = _keep_attrs(view.drop(columns=["fold", "val_folds"]), view)
+    sentence = f"{said['sentence']}; of these {count} folds, number {fold} alone"
+    one.attrs["protocol"] = {**said, "sentence": sentence}
+    return one
+
+
+def _stopped(run: Run, recipe: Recipe) -> str:
+    """Say that epochs ran out before the recipe would have ended a fit; empty if they did not."""
+    limit, patience = (run.info["training"][name] for name in ("epochs", "patience"))
+    usual = Settings().changed(dict(recipe.settings)).epochs
+    improving = [
+        fit
+        for fit in run.info["fits"]
+        if fit["epochs"] >= limit and (not patience or limit - fit["best_epoch"] < patience)
+    ]
+    if limit >= usual or not improving:
+        return ""
+    return (
+        f"{len(improving)} of {len(run.info['fits'])} fits ended after {limit} of at most {usual} "
+        "epochs, before they had stopped improving: the score shows that all of it runs, and "
+        "nothing about how good the system is"
+    )
 
 
 def _score_what_chose(run: Run) -> None:
