@@ -5,6 +5,7 @@ the rows. A finding of severity `leak` makes the score mean something else than 
 is worth knowing.
 """
 
+import dataclasses
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,12 +19,21 @@ from sertk.errors import AudioError, listing
 
 @dataclass(frozen=True)
 class Finding:
-    """One leak or note, with the utterances it is about."""
+    """One leak or note, with the utterances it is about.
+
+    Args:
+        kind: In a word or two.
+        severity: `"leak"` or `"note"`.
+        message: What was found.
+        rows: Of these utterances.
+        reaches_test: The test set is part of it; a leak that does not flatters selection alone.
+    """
 
     kind: str
     severity: str
     message: str
     rows: list[str] = field(default_factory=list)
+    reaches_test: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,11 +63,8 @@ class Audit:
         return pd.DataFrame(rows, columns=["kind", "severity", "message", "utterance_id"])
 
     def records(self) -> list[dict[str, object]]:
-        """The findings for run.json: `kind, severity, message, rows` (a count)."""
-        return [
-            {"kind": f.kind, "severity": f.severity, "message": f.message, "rows": len(f.rows)}
-            for f in self.findings
-        ]
+        """The findings for run.json: `kind, severity, message, rows` (a count), `reaches_test`."""
+        return [{**dataclasses.asdict(f), "rows": len(f.rows)} for f in self.findings]
 
     def __str__(self) -> str:
         lines = [f"{f.severity}: {f.message}" for f in self.findings]
@@ -100,7 +107,11 @@ def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
         views = [(k, splits.in_fold(manifest, k)) for k in splits.folds(manifest)]
     elif "split" in manifest:
         views = [(None, manifest)]
-    found = [finding for fold, view in views for finding in _leaks(view, sound, fold)]
+    found = [
+        dataclasses.replace(finding, reaches_test=_any_tested(view, finding))
+        for fold, view in views
+        for finding in _leaks(view, sound, fold)
+    ]
     found += [finding for fold, view in views for finding in _unselected(view, fold)]
     found += _notes(manifest, sound, divided=bool(views))
     if listen and sound.isna().any():
@@ -112,6 +123,10 @@ def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
     )
     found.sort(key=lambda finding: finding.severity)
     return Audit(found, f"{len(manifest)} utterances, {division}, {how}")
+
+
+def _any_tested(view: pd.DataFrame, finding: Finding) -> bool:
+    return bool((view["split"] == "test")[view["utterance_id"].isin(finding.rows)].any())
 
 
 def _sound(manifest: pd.DataFrame, listen: bool) -> pd.Series:

@@ -153,12 +153,11 @@ def _isolated(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
         f"copies made first, then divided at random into training and validation; the last "
         f"{count} speakers are tested"
     )
-    return _said(both, words, leaky=True)
+    return _said(both, words, leaky=False)
 
 
 def _said(rows: pd.DataFrame, words: str, *, leaky: bool) -> pd.DataFrame:
-    name = "custom" if leaky else "by_speaker"
-    rows.attrs = {**rows.attrs, "protocol": {"name": name, "leaky": leaky, "sentence": words}}
+    rows.attrs = {**rows.attrs, "protocol": {"name": "custom", "leaky": leaky, "sentence": words}}
     return rows
 
 

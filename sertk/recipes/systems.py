@@ -163,7 +163,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
                              "for validation; later users report 35 to 50 with the same code"),),
         differences=_R3_DIFFERENCES,
         as_published={"division": "copies first"},
-        stamps=("not speaker-independent: copies of one recording are trained and validated on",),
+        stamps=("validation is not speaker-independent: copies of one recording are trained and "
+                "validated on; the test speakers are apart",),
     ),
     "r3-male-2class": Recipe(
         "Conv1D on the MFCC trace, male voices, positive against negative (R3)",
@@ -176,7 +177,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         ),
         differences=_R3_DIFFERENCES,
         as_published={"division": "copies first"},
-        stamps=("not speaker-independent: copies of one recording are trained and validated on",),
+        stamps=("validation is not speaker-independent: copies of one recording are trained and "
+                "validated on; the test speakers are apart",),
     ),
     "r4-densenet": Recipe(
         "DenseNet-121 on coloured spectrogram pictures (R4)",

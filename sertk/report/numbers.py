@@ -36,7 +36,11 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "synthetic": bool(info.get("synthetic")),
             "grouping": info["grouping"],
             "model": info["model"],
-            "protocol": {**info["protocol"], "leaks": leaks(info)},
+            "protocol": {
+                **info["protocol"],
+                "leaks": leaks(info),
+                "flattered_selection": leaks(info, reaching_test=False),
+            },
             "classes": list(result.classes),
             "basis": {
                 "split": result.split,
@@ -64,14 +68,19 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
     )
 
 
-def leaks(info: dict[str, Any]) -> list[str]:
-    """Say why test speakers may have been heard in training; an empty list is good news."""
+def leaks(info: dict[str, Any], *, reaching_test: bool = True) -> list[str]:
+    """Say why test speakers may have been heard in training; an empty list is good news.
+
+    Args:
+        info: What run.json holds.
+        reaching_test: Or, if false, why validation flatters while the test does not.
+    """
     found = [
         sentence(finding["message"])
         for finding in info.get("audit") or []
-        if finding.get("severity") == "leak"
+        if finding.get("severity") == "leak" and finding.get("reaches_test", True) is reaching_test
     ]
-    if info["protocol"].get("leaky"):
+    if info["protocol"].get("leaky") and reaching_test:
         found.insert(0, "The split does not keep speakers apart.")
     return found
 
