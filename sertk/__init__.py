@@ -36,6 +36,7 @@ _MODULES = (
     "segments",
     "settings",
     "splits",
+    "studies",
     "training",
 )
 _OBJECTS = {

@@ -137,6 +137,42 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
     return Preprocessing(feature, **chosen)
 
 
+def training(args: argparse.Namespace) -> dict[str, Any]:
+    """Read what `sertk.training.cross_validate` takes besides utterances and a folder.
+
+    Mistakes in these words are told before anything is read or Keras is loaded.
+    """
+    import sertk
+    from sertk.settings import Settings
+
+    sertk.use_backend(args.backend, args.device)
+    given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}
+    given |= options(args.setting, "--setting")
+    return {
+        "model": args.model,
+        "prep": preprocessing(args),
+        "seeds": seeds(args.seeds),
+        "augment": args.augment,
+        "copies": args.copies,
+        "standardize": args.standardize,
+        "arguments": options(args.model_option, "--model-option"),
+        "init_from": args.init_from,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+
+
+def seeds(text: str) -> list[int]:
+    """Read seeds with commas between them."""
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--seeds {text!r}.",
+            "Seeds are whole numbers with commas between them.",
+            "Such as 0,1,2.",
+        ) from error
+
+
 def options(words: Sequence[str], flag: str) -> dict[str, Any]:
     """Read NAME=VALUE words; values are numbers, true, false or null where they can be."""
     return {name: _value(text) for name, text in (pair(word, flag) for word in words)}

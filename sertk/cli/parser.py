@@ -43,7 +43,7 @@ def make_parser() -> Parser:
 
     def command(module: str, name: str, words: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        made.set_defaults(function=(module, name))
+        made.set_defaults(function=(module, name.replace("-", "_")))
         return made
 
     _demo_arguments(command("runs", "demo", "run the toy corpus from sound to report"))
@@ -68,6 +68,8 @@ def make_parser() -> Parser:
     cv = command("runs", "cv", "cross-validate over speakers, and report")
     _training_arguments(cv, "loso")
     _reproduce_arguments(command("runs", "reproduce", "train and test a published system again"))
+    gap = command("studies", "leak-gap", "train with a leak and without, and tell the difference")
+    _training_arguments(gap, "speaker_folds")
     evaluate = command("runs", "evaluate", "print the scores of a run")
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--grouping", help="regroup the probabilities, such as valence2")
@@ -101,6 +103,10 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-published", action="store_true",
         help="with the defects that published numbers rest on; the run is marked",
+    )  # fmt: skip
+    parser.add_argument(
+        "--leak-gap", action="store_true",
+        help="both as published and with speakers apart, and tell the difference",
     )  # fmt: skip
     parser.add_argument("--fold", type=int, metavar="N", help="this fold alone (all)")
     parser.add_argument("--epochs", type=int, help="at most so many (the recipe's)")

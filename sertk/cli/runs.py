@@ -22,7 +22,7 @@ def demo(args: argparse.Namespace) -> None:
     """Run the toy corpus from sound to report."""
     import sertk
 
-    _start_backend(args)
+    start_backend(args)
     from sertk import corpora, labels, report, splits, training
 
     utterances = corpora.scan("toy", root=args.root)
@@ -62,46 +62,26 @@ def cv(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    import sertk
-
-    # mistakes in words are told before anything is read
-    sertk.use_backend(args.backend, args.device)
-    prep, seeds = inputs.preprocessing(args), _seeds(args.seeds)
-    arguments = inputs.options(args.model_option, "--model-option")
+    training_words = inputs.training(args)
     utterances = inputs.divide(inputs.utterances(args), args)
-    _start_backend(args)
+    start_backend(args)
     from sertk import training
-    from sertk.settings import Settings
 
-    given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}
-    given |= inputs.options(args.setting, "--setting")
-    run = training.cross_validate(
-        args.model,
-        utterances,
-        prep,
-        folder=args.output,
-        seeds=seeds,
-        augment=args.augment,
-        copies=args.copies,
-        standardize=args.standardize,
-        arguments=arguments,
-        init_from=args.init_from,
-        **{name: value for name, value in given.items() if value is not None},
+    _report(
+        training.cross_validate(manifest=utterances, folder=args.output, **training_words), args
     )
-    _report(run, args)
 
 
 def reproduce(args: argparse.Namespace) -> None:
     """Train and test a published system again."""
-    import sertk
     from sertk import recipes
+    from sertk.cli.studies import tell_gap
 
     text = recipes.describe(args.recipe, as_published=args.as_published)
     if args.describe:
         give(text)
         return
     tell(text)
-    seeds = _seeds(args.seeds) if args.seeds else []
     usual = recipes.get(args.recipe).usual_corpora
     names = args.corpus.split(",") if args.corpus else usual
     settings = inputs.options(args.setting, "--setting")
@@ -109,20 +89,22 @@ def reproduce(args: argparse.Namespace) -> None:
         settings["epochs"] = args.epochs
     root = Path(args.root) if args.root else None
     roots = {name: root if len(names) == 1 else root / name for name in names} if root else {}
-    sertk.use_backend(args.backend, args.device)
-    _start_backend(args)
-    run = recipes.reproduce(
-        args.recipe,
-        folder=args.output or Path("runs") / args.recipe,
-        names=names,
-        roots=roots,
-        as_published=args.as_published,
-        arguments=inputs.options(args.model_option, "--model-option"),
-        seeds=seeds,
-        fold=args.fold,
+    words: dict[str, Any] = {
+        "folder": Path(args.output or Path("runs") / args.recipe),
+        "names": names,
+        "roots": roots,
+        "arguments": inputs.options(args.model_option, "--model-option"),
+        "seeds": inputs.seeds(args.seeds) if args.seeds else [],
+        "fold": args.fold,
         **settings,
-    )
-    _report(run, args)
+    }
+    start_backend(args)
+    if args.leak_gap:
+        from sertk import studies
+
+        tell_gap(studies.leak_gap_of_recipe(args.recipe, **words), args)
+        return
+    _report(recipes.reproduce(args.recipe, as_published=args.as_published, **words), args)
 
 
 def _report(run: "Run", args: argparse.Namespace) -> None:
@@ -136,18 +118,7 @@ def _report(run: "Run", args: argparse.Namespace) -> None:
         give(f"Report: {page}")
 
 
-def _seeds(text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",")]
-    except ValueError as error:
-        raise ConfigurationError(
-            f"--seeds {text!r}.",
-            "Seeds are whole numbers with commas between them.",
-            "Such as 0,1,2.",
-        ) from error
-
-
-def _start_backend(args: argparse.Namespace) -> None:
+def start_backend(args: argparse.Namespace) -> None:
     """Choose the backend, and load it without what it says about itself."""
     import sertk
 

@@ -1,0 +1,201 @@
+"""Train the same thing twice, once with a leak and once without, and tell the difference.
+
+In: a recipe with a leaky original, or utterances and a model. Out: two runs and a `LeakGap`: four
+scores, two of each run, of which those on speakers that were trained on do not hold for others.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sertk import pages, recipes, splits
+from sertk.evaluation import Evaluation, Interval, drawing, evaluate
+from sertk.evaluation.displays import Display, percent
+from sertk.preprocessing import Preprocessing
+from sertk.run import Run
+from sertk.studies.paired import difference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_HERE = Path(__file__).parent
+
+
+def leak_gap(
+    model: str,
+    utterances: pd.DataFrame,
+    prep: Preprocessing,
+    *,
+    folder: str | Path,
+    **training: Any,
+) -> "LeakGap":
+    """Cross-validate on a clean protocol, and again with the files divided at random.
+
+    Args:
+        model: Name of a model.
+        utterances: A manifest with the `fold` of a protocol that keeps speakers apart; at random
+            it gets as many folds.
+        prep: How a recording becomes a clip.
+        folder: Of the two runs, `leaky` and `clean`.
+        **training: What `sertk.training.cross_validate` takes besides.
+
+    Raises:
+        SplitError: If there are no folds.
+        RunError: If a folder holds another run.
+    """
+    from sertk import training as trainings  # which loads Keras
+
+    num_folds = len(splits.folds(splits.in_fold(utterances, 0)))
+    divisions = {"clean": utterances, "leaky": splits.random(utterances, folds=num_folds)}
+    runs = {
+        name: trainings.cross_validate(model, rows, prep, folder=Path(folder) / name, **training)
+        for name, rows in divisions.items()
+    }
+    return LeakGap(runs["leaky"], runs["clean"])
+
+
+def leak_gap_of_recipe(
+    name: str,
+    *,
+    folder: str | Path,
+    names: Sequence[str] = (),
+    roots: Mapping[str, str | Path] | None = None,
+    **changes: Any,
+) -> "LeakGap":
+    """Repeat a published system as it was published, and again with speakers apart.
+
+    Args:
+        name: A recipe whose published figure rests on a leak.
+        folder: Of the two runs, `leaky` and `clean`.
+        names: Of corpora; none are the recipe's.
+        roots: Corpus -> folder.
+        **changes: What `sertk.recipes.reproduce` takes besides, such as `epochs=60`.
+
+    Raises:
+        ConfigurationError: If nothing published rests on a defect.
+    """
+    recipes.get(name, as_published=True)  # refused before anything is trained
+    runs = {
+        part: recipes.reproduce(
+            name, folder=Path(folder) / part, names=names, roots=dict(roots or {}),
+            as_published=part == "leaky", **changes,
+        )
+        for part in ("clean", "leaky")
+    }  # fmt: skip
+    return LeakGap(runs["leaky"], runs["clean"])
+
+
+class LeakGap(Display):
+    """What two runs of the same training say, one of which has heard its speakers before.
+
+    Args:
+        leaky: The run whose division leaks, into the test or into validation only.
+        clean: The run that keeps speakers apart.
+
+    Attributes:
+        promised: The score that does not hold: UAR of the leaky run on speakers it has heard.
+        kept: UAR on speakers that nobody had heard, of the clean run.
+        gap: Promised minus kept; with an interval where both are of the same utterances.
+    """
+
+    size = (8.0, 2.6)
+
+    def __init__(self, leaky: Run, clean: Run):
+        self.leaky, self.clean = leaky, clean
+        parts = {
+            (name, split): evaluate(run, split)
+            for name, run in (("leaky", leaky), ("clean", clean))
+            for split in ("val", "test")
+        }
+        shared = _heard_in_test(leaky)
+        held = {key: key[0] == "clean" or (key[1] == "test" and not shared) for key in parts}
+        table = pd.DataFrame(
+            [_row(*key, result, holds=held[key]) for key, result in parts.items()]
+        ).set_index(["division", "scored on"])
+        super().__init__(table, "Scores of the same training on two divisions, UAR in %")
+        promise = parts["leaky", "test" if shared else "val"]
+        self.promised = promise.interval()
+        self.kept = parts["clean", "test"].interval()
+        self.gap = self._gap(promise, parts["clean", "test"])
+        self.note = self.sentence
+
+    @staticmethod
+    def _gap(promise: Evaluation, kept: Evaluation) -> Interval:
+        if set(promise.rows["utterance_id"]) == set(kept.rows["utterance_id"]):
+            return difference(promise, kept)
+        value = promise.uar - kept.uar
+        note = "the two scores are of different utterances"
+        return Interval(value, np.nan, np.nan, 0.95, kept.num_speakers, note)
+
+    @property
+    def sentence(self) -> str:
+        """The answer, in words."""
+        where = "in its test" if _heard_in_test(self.leaky) else "in validation"
+        between = f" (95 % interval {100 * self.gap.low:.1f} to {100 * self.gap.high:.1f})"
+        return (
+            f"The division that leaks promises {percent(self.promised.value)} % UAR {where}; on "
+            f"speakers whom nobody had heard it is {percent(self.kept.value)} %: "
+            f"{100 * self.gap.value:.1f} points of the score{between * self.gap.known} are the "
+            "voices."
+        )
+
+    def write_html(self, path: str | Path, command: str | None = None) -> Path:
+        """Write the page: the answer, the four scores, how each run divided its speakers.
+
+        Args:
+            path: File to write.
+            command: What was typed to get it; `None` is that of the clean run.
+        """
+
+        def draw(wide: bool) -> str:
+            (axes,) = drawing.new_axes(11.2 if wide else 3.9, 2.5 if wide else 3.0)
+            self.plot(axes)
+            axes.set_title("", loc="left")
+            return drawing.svg(axes, themed=True)
+
+        info = self.clean.info
+        text = pages.render(
+            _HERE,
+            "leak.html",
+            title=f"{info['model']['name']}: how much of the score is leak?",
+            answer=self.sentence,
+            drawing=pages.pair("scores", draw, self.sentence),
+            rows=self.frame().reset_index().to_dict("records"),
+            runs={"leaky": self.leaky.info, "clean": info},
+            command=command or info["command"],
+            pct=percent,
+        )
+        return pages.write(text, path)
+
+    def _draw(self, ax: "Axes") -> None:
+        places = np.arange(len(self._table))
+        for place, (_, row) in zip(places, self._table.iterrows(), strict=True):
+            colour = drawing.ACCENT if row["holds"] else drawing.SECOND
+            ax.hlines(place, 100 * row["low"], 100 * row["high"], colour, lw=2, alpha=0.5)
+            ax.plot(100 * row["uar"], place, "o" if row["holds"] else "X", color=colour, ms=8)
+        ax.set_yticks(places, [f"{division}, {part}" for division, part in self._table.index])
+        ax.set_ylim(len(places) - 0.5, -0.5)
+        ax.set_xlim(0, 100)
+        ax.set_xlabel("UAR, % (cross: on speakers that were trained on)")
+
+
+def _heard_in_test(run: Run) -> bool:
+    return any(f["severity"] == "leak" and f["reaches_test"] for f in run.info["audit"])
+
+
+def _row(division: str, split: str, result: Evaluation, *, holds: bool) -> dict[str, Any]:
+    interval = result.interval()
+    return {
+        "division": division,
+        "scored on": {"val": "validation", "test": "test"}[split],
+        "holds": holds,
+        "uar": interval.value,
+        "low": interval.low,
+        "high": interval.high,
+        "wa": result.wa,
+        "utterances": result.num_utterances,
+        "speakers": result.num_speakers,
+    }
