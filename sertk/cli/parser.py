@@ -109,6 +109,7 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
         help="both as published and with speakers apart, and tell the difference",
     )  # fmt: skip
     parser.add_argument("--fold", type=int, metavar="N", help="this fold alone (all)")
+    parser.add_argument("--grouping", metavar="NAME", help="instead of the recipe's")
     parser.add_argument("--epochs", type=int, help="at most so many (the recipe's)")
     parser.add_argument("--seeds", metavar="0,1,2", help="one model per fold and seed")
     parser.add_argument(

@@ -96,6 +96,7 @@ def reproduce(args: argparse.Namespace) -> None:
         "arguments": inputs.options(args.model_option, "--model-option"),
         "seeds": inputs.seeds(args.seeds) if args.seeds else [],
         "fold": args.fold,
+        "grouping": args.grouping,
         **settings,
     }
     start_backend(args)

@@ -176,6 +176,7 @@ def reproduce(
     arguments: Mapping[str, Any] = MappingProxyType({}),
     seeds: Sequence[int] = (),
     fold: int | None = None,
+    grouping: str | None = None,
     **settings: Any,
 ) -> Run:
     """Train and test a published system again.
@@ -189,6 +190,7 @@ def reproduce(
         arguments: Changes to those of the network, such as `{"width": 0.25}` or weights.
         seeds: Instead of the recipe's.
         fold: Of a cross-validation; `None` trains them all.
+        grouping: Instead of the recipe's, such as one that a part of a corpus can fill.
         **settings: Changes to the recipe's, such as `epochs=2`. A run that was still improving
             when it was stopped by fewer epochs than the recipe's is marked.
 
@@ -203,6 +205,8 @@ def reproduce(
     from sertk import training  # which loads Keras
 
     recipe = get(name, as_published=as_published)
+    if grouping is not None:
+        recipe = dataclasses.replace(recipe, grouping=grouping)
     rows = utterances(recipe, names, roots)
     if fold is not None:
         rows = _one_fold(rows, fold)
@@ -227,7 +231,11 @@ def reproduce(
             for difference in recipe.differences
             if not (as_published and difference.restored)
         ],
-        "changed": {**dict(arguments), **settings},
+        "changed": {
+            **({} if grouping is None else {"grouping": grouping}),
+            **dict(arguments),
+            **settings,
+        },
     }
     runs.write_json(run.folder / "run.json", run.info)
     return run
