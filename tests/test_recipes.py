@@ -1,16 +1,17 @@
 """The reference systems: records that hold together, divisions, and runs on a little RAVDESS."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 
-from sertk import audit, augment, evaluation, models, recipes, splits
+from sertk import audit, augment, evaluation, models, recipes, report, splits, studies
 from sertk.cli import main
-from sertk.errors import ConfigurationError, UnknownNameError
-from sertk.recipes import RECIPES
+from sertk.errors import ConfigurationError, SplitError, UnknownNameError
+from sertk.recipes import RECIPES, repeating
 from sertk.run import Run
 from sertk.settings import Settings
 
@@ -45,6 +46,30 @@ def ravdess(tmp_path_factory):
                 path.mkdir(exist_ok=True)
                 name = f"03-01-{emotion:02d}-01-01-{take:02d}-{actor:02d}.wav"
                 soundfile.write(path / name, wave, 16_000)
+    return root
+
+
+@pytest.fixture(scope="module")
+def iemocap(tmp_path_factory):
+    """Two sessions of two speakers in the layout of IEMOCAP; two utterances of each emotion."""
+    root = tmp_path_factory.mktemp("iemocap")
+    generator = np.random.default_rng(0)
+    time = np.arange(int(0.7 * 16_000)) / 16_000
+    for session in (1, 2):
+        folder, dialog = root / f"Session{session}", f"Ses0{session}F_impro01"
+        lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"]
+        for gender in "FM":
+            for place, code in enumerate(["ang", "sad", "hap", "neu"] * 2):
+                turn = f"{dialog}_{gender}{place:03}"
+                lines.append(f"[{place}.0 - {place}.7]\t{turn}\t{code}\t[2.5, 2.5, 2.5]\n\n")
+                pitch = (220 if gender == "F" else 120) * 1.2 ** (place % 4)
+                wave = 0.1 * np.sin(2 * np.pi * pitch * time)
+                path = folder / "sentences" / "wav" / dialog / f"{turn}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, wave + generator.normal(0, 1e-3, len(time)), 16_000)
+        labels = folder / "dialog" / "EmoEvaluation" / f"{dialog}.txt"
+        labels.parent.mkdir(parents=True)
+        labels.write_text("".join(lines), encoding="utf-8")
     return root
 
 
@@ -139,6 +164,71 @@ def test_r3_is_repeated_from_one_command(ravdess, tmp_path, capsys, as_published
     assert ("drawn at random after copies" in page) or not as_published
     # what was asked for once more is there already
     assert main(words + ["--as-published"] * as_published) == 0
+
+
+def test_one_fold_of_another_grouping_is_marked_where_it_was_stopped(ravdess, tmp_path):
+    run = recipes.reproduce(
+        "r5-alexnet", folder=tmp_path, names=("ravdess",), roots={"ravdess": ravdess},
+        arguments={"width": 0.1}, fold=1, grouping="valence2", epochs=1,
+    )  # fmt: skip
+    assert run.classes == ["positive", "negative"]
+    assert run.info["protocol"]["sentence"].endswith("of these 5 folds, number 1 alone")
+    assert run.info["recipe"]["changed"] == {"grouping": "valence2", "width": 0.1, "epochs": 1}
+    assert "ended after 1 of at most 50 epochs" in run.info["recipe"]["stopped"]
+    page = report.write_html(run).read_text(encoding="utf-8")
+    assert "Mechanics only." in page
+    numbers = json.loads(report.write_json(run).read_text())
+    assert numbers["recipe"]["stopped"] == run.info["recipe"]["stopped"]
+    with pytest.raises(SplitError, match="No row is tested in fold 9"):
+        recipes.reproduce("r2-acrnn", folder=tmp_path / "no", names=("ravdess",),
+                          roots={"ravdess": ravdess}, fold=9)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limit", "ended", "best", "marked"),
+    [(20, 20, 15, True), (20, 20, 10, False), (20, 14, 4, False), (50, 50, 49, False)],
+)
+def test_only_fits_that_were_still_improving_are_marked(limit, ended, best, marked):
+    """r5-alexnet: 50 epochs, of which 10 without a better one end a fit."""
+    info = {"training": {"epochs": limit, "patience": 10},
+            "fits": [{"epochs": ended, "best_epoch": best}]}  # fmt: skip
+    said = repeating._stopped(SimpleNamespace(info=info), RECIPES["r5-alexnet"])
+    assert bool(said) is marked
+
+
+def test_the_gap_of_a_recipe_is_validation_against_isolated_speakers(ravdess, tmp_path, capsys):
+    words = ["reproduce", "r3-male-2class", "--leak-gap", "--root", str(ravdess), "--epochs", "1"]
+    assert main([*words, "--model-option", "width=0.1", "-o", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "promises" in said
+    assert "in validation" in said
+    gap = studies.LeakGap(Run(tmp_path / "leaky"), Run(tmp_path / "clean"))
+    assert gap.frame()["holds"].tolist() == [False, True, True, True]
+    assert gap.gap.value == pytest.approx(
+        evaluation.evaluate(gap.leaky, "val").uar - evaluation.evaluate(gap.clean).uar
+    )
+    page = (tmp_path / "leak_gap.html").read_text(encoding="utf-8")
+    assert "accuracy 93.96" in page
+    with pytest.raises(ConfigurationError, match="rest on no defect"):
+        studies.leak_gap_of_recipe("r2-acrnn", folder=tmp_path / "no")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "r2-fcn-attention" else pytest.mark.slow)
+        for name in RECIPES
+        if "iemocap" in RECIPES[name].corpora
+    ],
+)
+def test_iemocap_systems_run_on_its_layout(iemocap, tmp_path, name):
+    small = {k: SMALLER[k] for k in SMALLER if k in RECIPES[name].arguments or k == "width"}
+    run = recipes.reproduce(
+        name, folder=tmp_path, roots={"iemocap": iemocap}, arguments=small, fold=0, epochs=1
+    )
+    assert run.classes == ["neutral", "happy", "sad", "angry"]
+    assert run.info["folds"][0]["test"] == ["iemocap_Ses01F"]
+    assert run.info["folds"][0]["val"] == ["iemocap_Ses01M"]
 
 
 def test_r5_as_published_scores_what_chose_the_epoch(ravdess, tmp_path):

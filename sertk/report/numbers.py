@@ -41,6 +41,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
                 "leaks": leaks(info),
                 "flattered_selection": leaks(info, reaching_test=False),
             },
+            "recipe": info.get("recipe"),
             "classes": list(result.classes),
             "basis": {
                 "split": result.split,
