@@ -32,24 +32,6 @@ SMALLER = {"image_size": 64, "width": 0.1}
 
 
 @pytest.fixture(scope="module")
-def ravdess(tmp_path_factory):
-    """Eight actors who whistle every emotion of RAVDESS, 96 files of 0.7 s."""
-    root = tmp_path_factory.mktemp("ravdess")
-    generator = np.random.default_rng(0)
-    time = np.arange(int(0.7 * 16_000)) / 16_000
-    for actor in range(1, 9):
-        for emotion in range(1, 9):
-            for take in (1,) if emotion < 5 else (1, 2):
-                pitch = 100 * 1.15**emotion * (1.6 if actor % 2 else 1.0)
-                wave = 0.1 * np.sin(2 * np.pi * pitch * time) + generator.normal(0, 1e-3, len(time))
-                path = root / f"Actor_{actor:02d}"
-                path.mkdir(exist_ok=True)
-                name = f"03-01-{emotion:02d}-01-01-{take:02d}-{actor:02d}.wav"
-                soundfile.write(path / name, wave, 16_000)
-    return root
-
-
-@pytest.fixture(scope="module")
 def iemocap(tmp_path_factory):
     """Two sessions of two speakers in the layout of IEMOCAP; two utterances of each emotion."""
     root = tmp_path_factory.mktemp("iemocap")

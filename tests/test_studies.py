@@ -9,7 +9,7 @@ from sklearn.metrics import recall_score
 
 from sertk import evaluation, labels, manifest, splits, studies
 from sertk.cli import main
-from sertk.errors import ConfigurationError
+from sertk.errors import ConfigurationError, RunError, SertkError
 from sertk.preprocessing import Preprocessing
 from sertk.studies.paired import difference
 from tests import small_corpus
@@ -40,7 +40,7 @@ def predictions(seed, hit, speakers=6, seeds=(0,)):
 
 def test_a_difference_is_that_of_two_scores():
     one, other = predictions(1, 0.9, seeds=(0, 1)), predictions(2, 0.4, seeds=(0, 1, 2))
-    found = difference(one, other)
+    found = difference((one, other))
     scores = [
         np.mean([
             recall_score(rows["label"], rows["predicted"], average="macro")
@@ -51,7 +51,7 @@ def test_a_difference_is_that_of_two_scores():
     assert found.value == pytest.approx(scores[0] - scores[1])
     assert found.low < found.value < found.high
     assert found.low > 0
-    back = difference(other, one)
+    back = difference((other, one))
     assert (back.value, back.low, back.high) == pytest.approx(
         (-found.value, -found.high, -found.low), abs=0.02
     )
@@ -60,7 +60,7 @@ def test_a_difference_is_that_of_two_scores():
 def test_speakers_are_drawn_in_pairs():
     """Equal answers differ by nothing, however much speakers differ from each other."""
     one = predictions(1, 0.5)
-    same = difference(one, predictions(1, 0.5))
+    same = difference((one, predictions(1, 0.5)))
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
@@ -68,12 +68,11 @@ def test_a_difference_needs_the_same_utterances_and_classes():
     one = predictions(1, 0.5)
     elsewhere = one.rows.assign(utterance_id=one.rows["utterance_id"] + "x")
     with pytest.raises(ConfigurationError, match="no utterance in common"):
-        difference(one, evaluation.evaluate(elsewhere, classes=["a", "b", "c"]))
+        difference((one, evaluation.evaluate(elsewhere, classes=["a", "b", "c"])))
     with pytest.raises(ConfigurationError, match="the other a, b, c, d"):
-        difference(one, evaluation.evaluate(one.rows, classes=["a", "b", "c", "d"]))
+        difference((one, evaluation.evaluate(one.rows, classes=["a", "b", "c", "d"])))
 
 
-@pytest.mark.backend
 def test_the_gap_between_random_files_and_speakers(small, tmp_path):
     rows = splits.speaker_folds(small, folds=3, val=1)
     gap = studies.leak_gap("mlp", rows, PREP, folder=tmp_path, **QUICK)
@@ -95,7 +94,6 @@ def test_the_gap_between_random_files_and_speakers(small, tmp_path):
     assert gap.plot().get_xlabel().startswith("UAR")
 
 
-@pytest.mark.backend
 def test_leak_gap_on_the_command_line(small_root, tmp_path, capsys, refused, monkeypatch):
     own = labels.Grouping({emotion: emotion for emotion in small_corpus.EMOTIONS})
     monkeypatch.setitem(labels.GROUPINGS, "own3", own)
@@ -112,3 +110,132 @@ def test_leak_gap_on_the_command_line(small_root, tmp_path, capsys, refused, mon
     assert "files divided at random, which is done anyway" in refused(
         *words, "--protocol", "random"
     )
+
+
+@pytest.fixture(scope="module")
+def studied(ravdess, tmp_path_factory):
+    """Two models, two groupings and two recipes of copies over two seeds, trained for one epoch."""
+    study = studies.Study(
+        "Does noise help?", grouping=("valence2", "emotion8"), model=("mlp",),
+        augment=("none", "noise"), seed=(0, 1), folds=3, val=2, settings={"epochs": 1},
+    )  # fmt: skip
+    home = tmp_path_factory.mktemp("study")
+    return studies.run(study, home, roots={"ravdess": ravdess})
+
+
+def test_a_study_has_a_row_for_every_run(studied):
+    table = studied.frame()
+    assert len(table) == 8
+    assert not studied.missing
+    for trial, run in studied.runs.items():
+        row = table[table["run"] == trial.name].iloc[0]
+        assert row["uar"] == evaluation.evaluate(run).uar
+        assert (row["augment"], row["seed"]) == (trial.augment, trial.seed)
+    assert (studied.folder / "study.csv").is_file()
+    scores = studied.scores().frame()
+    assert scores.loc[("valence2", "noise"), "uar"] == pytest.approx(
+        table[(table["grouping"] == "valence2") & (table["augment"] == "noise")]["uar"].mean()
+    )
+    assert scores["seeds"].eq(2).all()
+
+
+def test_differences_of_a_study_are_paired(studied):
+    found, scores = studied.differences().frame(), studied.scores().frame()["uar"]
+    assert found.index.tolist() == [
+        ("everywhere", "noise"), ("valence2", "noise"), ("emotion8", "noise")
+    ]  # fmt: skip
+    for grouping in ("valence2", "emotion8"):
+        expected = scores[grouping, "noise"] - scores[grouping, "none"]
+        assert found.loc[(grouping, "noise"), "difference"] == pytest.approx(expected)
+    assert found.loc[("everywhere", "noise"), "difference"] == pytest.approx(
+        found["difference"].iloc[1:].mean()
+    )
+    assert ((found["low"] <= found["difference"]) & (found["difference"] <= found["high"])).all()
+    assert "noise" in studied.answer
+
+
+def test_retrained_stands_beside_regrouped(studied):
+    table = studied.regrouped().frame().loc[("none", "valence2", "emotion8")]
+    members = [run for trial, run in studied.runs.items()
+               if (trial.grouping, trial.augment) == ("emotion8", "none")]  # fmt: skip
+    made = [evaluation.evaluate(run).regroup("valence2").uar for run in members]
+    assert table["regrouped"] == pytest.approx(np.mean(made))
+    assert table["retrained"] == studied.scores().frame().loc[("valence2", "none"), "uar"]
+    assert table["difference"] == pytest.approx(table["retrained"] - table["regrouped"], abs=1e-9)
+
+
+def test_a_study_goes_on_and_refuses_another(studied, ravdess):
+    home = studied.folder
+    before = {p: p.stat().st_mtime_ns for p in home.glob("trials/*/run.json")}
+    more = studied.study.changed(model=("mlp", "lstm"), seed=(0,),
+                                 augment=("none",), grouping=("valence2",))  # fmt: skip
+    result = studies.run(more, home, roots={"ravdess": ravdess})
+    assert len(result.runs) == 2
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    with pytest.raises(RunError, match=r"holds another study .*settings.epochs, 1 there and 2"):
+        studies.run(more.changed(settings={"epochs": 2}), home, roots={"ravdess": ravdess})
+
+
+def test_a_study_of_gender(ravdess, tmp_path):
+    study = studies.Study(
+        "Whose voices?", compare="gender", gender=("all", "male", "male>female", "classes"),
+        grouping=("valence2",), model=("mlp",), seed=(0,), folds=2, val=1, settings={"epochs": 1},
+    )  # fmt: skip
+    result = studies.run(study, tmp_path, roots={"ravdess": ravdess})
+    by = {trial.gender: run for trial, run in result.runs.items()}
+    tested = {name: set(run.manifest["gender"][run.manifest["utterance_id"].isin(
+        evaluation.evaluate(run).rows["utterance_id"])]) for name, run in by.items()}  # fmt: skip
+    assert tested == {"all": {"male", "female"}, "male": {"male"}, "male>female": {"female"},
+                      "classes": {"male", "female"}}  # fmt: skip
+    (fold,) = by["male>female"].info["folds"]
+    rows = by["male>female"].manifest
+    heard = rows[rows["speaker"].isin([*fold["train"], *fold["val"]])]
+    assert set(heard["gender"]) == {"male"}
+    assert len(by["classes"].classes) == 4
+    differences = result.differences().frame()["speakers"].to_dict()
+    assert differences == {("everywhere", "male"): 4, ("everywhere", "male>female"): 4,
+                           ("everywhere", "classes"): 8}  # fmt: skip
+
+
+def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, capsys):
+    words = ["study", "--corpus", "ravdess", "--root", str(ravdess), "--grouping", "valence2",
+             "--model", "mlp,alexnet", "--feature", "mfcc_trace", "--augment", "none",
+             "--compare", "model", "--seeds", "0", "--folds", "2", "--val", "1", "--epochs", "1",
+             "--question", "Which model?", "-o", str(tmp_path)]  # fmt: skip
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "not trained: ravdess-all-valence2-mfcc_trace-alexnet" in said.err
+    assert "'alexnet' got clips of shape" in said.err
+    assert "nothing to compare" in said.out
+    page = (tmp_path / "study.html").read_text(encoding="utf-8")
+    assert "<h1><span>Which model?</span></h1>" in page
+    assert "1 runs are missing" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"compare": "colour"}, "Unknown factor 'colour'"),
+        ({"model": ()}, "The factor model has the levels none"),
+        ({"seed": (1, 1)}, "The factor seed has the levels 1, 1"),
+        ({"gender": ("males",)}, "Did you mean 'male'"),
+        ({"augment": ("noize",)}, "Did you mean 'noise'"),
+        ({"settings": {"epoch": 1}}, "Did you mean 'epochs'"),
+    ],
+)
+def test_a_study_that_cannot_be(changes, match):
+    with pytest.raises(SertkError, match=match):
+        studies.Study("?").changed(**changes)
+
+
+def test_a_folder_without_a_study(tmp_path):
+    with pytest.raises(RunError, match=r"there is no study.json"):
+        studies.StudyResult(tmp_path)
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_known_studies_compare_something(name):
+    study = studies.STUDIES[name]
+    assert len(getattr(study, study.compare)) > 1
+    assert len(study.seed) >= 3
+    assert len({trial.name for trial in study.trials()}) == len(study.trials())

@@ -13,6 +13,7 @@ def names(args: argparse.Namespace) -> None:
     from sertk import augment, corpora, features, labels, models, splits
     from sertk.recipes import RECIPES
     from sertk.settings import Settings
+    from sertk.studies import STUDIES
 
     families = {
         "corpora": corpora.names(),
@@ -22,6 +23,7 @@ def names(args: argparse.Namespace) -> None:
         "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
         "augmentations": augment.names(),
         "recipes": list(RECIPES),
+        "studies": list(STUDIES),
         "settings": list(Settings.__dataclass_fields__),
     }
     if args.family is None:

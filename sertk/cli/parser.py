@@ -68,6 +68,7 @@ def make_parser() -> Parser:
     cv = command("runs", "cv", "cross-validate over speakers, and report")
     _training_arguments(cv, "loso")
     _reproduce_arguments(command("runs", "reproduce", "train and test a published system again"))
+    _study_arguments(command("studies", "study", "train a grid of choices, and compare them"))
     gap = command("studies", "leak-gap", "train with a leak and without, and tell the difference")
     _training_arguments(gap, "speaker_folds")
     evaluate = command("runs", "evaluate", "print the scores of a run")
@@ -89,6 +90,46 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--root", help="where to make the toy corpus (default: the cache folder)")
     parser.add_argument("--epochs", type=int, default=12, help="default: %(default)s")
+    _device_arguments(parser)
+
+
+def _study_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", metavar="STUDY",
+        help="a study to start from (sertk names studies); without one, log-mel and compact",
+    )  # fmt: skip
+    parser.add_argument("--question", metavar="TEXT", help="title of the page")
+    parser.add_argument(
+        "--compare", metavar="FACTOR", help="corpus, gender, grouping, feature, model, augment or "
+        "protocol: its first level is the baseline",
+    )  # fmt: skip
+    for factor, words in (
+        ("corpus", "corpora"),
+        ("gender", "all, male, female, male>female, female>male, classes"),
+        ("grouping", "groupings of labels"),
+        ("feature", "features; usual is what a model was published with, or log_mel"),
+        ("model", "models"),
+        ("augment", "recipes of copies, or none"),
+        ("protocol", "divisions"),
+        ("seeds", "one run for each"),
+    ):
+        parser.add_argument(f"--{factor}", metavar="A,B", help=words)
+    for number, words in (
+        ("folds", "of speaker_folds and random"),
+        ("val", "validation speakers of a fold"),
+        ("copies", "of each training utterance"),
+        ("epochs", "at most so many"),
+    ):
+        parser.add_argument(f"--{number}", type=int, help=words)
+    parser.add_argument(
+        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of training, for all"
+    )
+    parser.add_argument(
+        "--root", metavar="DIR",
+        help="folder of the corpus; of several, the folder above them (SERTK_CORPORA)",
+    )  # fmt: skip
+    parser.add_argument("--processes", type=int, default=1, help="runs at a time (%(default)s)")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the study")
     _device_arguments(parser)
 
 

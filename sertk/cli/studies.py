@@ -1,16 +1,53 @@
-"""Commands that take several runs: leak-gap."""
+"""Commands that take several runs: study, leak-gap."""
 
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sertk.cli import inputs
 from sertk.cli.streams import give, tell
-from sertk.errors import ConfigurationError
+from sertk.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
     from sertk.studies import LeakGap
+
+
+def study(args: argparse.Namespace) -> None:
+    """Train a grid of choices, and compare them."""
+    import sertk
+    from sertk import studies
+    from sertk.studies.study import FACTORS
+
+    sertk.use_backend(args.backend, args.device)
+    if args.name is not None and args.name not in studies.STUDIES:
+        raise UnknownNameError("study", args.name, studies.STUDIES)
+    given: dict[str, Any] = {
+        factor: tuple(getattr(args, factor).split(","))
+        for factor in FACTORS
+        if getattr(args, factor)
+    }
+    given |= {
+        name: getattr(args, name)
+        for name in ("question", "compare", "folds", "val", "copies")
+        if getattr(args, name) is not None
+    }
+    if args.seeds:
+        given["seed"] = tuple(inputs.seeds(args.seeds))
+    start = studies.STUDIES.get(args.name, studies.Study("What differs?"))
+    settings = {**start.settings, **inputs.options(args.setting, "--setting")}
+    if args.epochs is not None:
+        settings["epochs"] = args.epochs
+    chosen = start.changed(**given, settings=settings)
+    tell(f"{len(chosen.trials())} runs")
+    root = Path(args.root) if args.root else None
+    one = len(chosen.corpus) == 1
+    roots = {name: root if one else root / name for name in chosen.corpus} if root else {}
+    result = studies.run(chosen, args.output, roots=roots, jobs=args.processes)
+    for name, reason in result.missing.items():
+        tell(f"not trained: {name}: {reason}")
+    give(result.answer)
+    give(f"Page: {studies.write_html(result)}")
 
 
 def leak_gap(args: argparse.Namespace) -> None:

@@ -5,5 +5,21 @@ differences on the same test speakers with intervals, and one page that answers 
 """
 
 from sertk.studies.leak import LeakGap, leak_gap, leak_gap_of_recipe
+from sertk.studies.page import write_html
+from sertk.studies.paired import difference
+from sertk.studies.results import StudyResult
+from sertk.studies.runner import run_study as run
+from sertk.studies.study import STUDIES, Study, Trial
 
-__all__ = ["LeakGap", "leak_gap", "leak_gap_of_recipe"]
+__all__ = [
+    "STUDIES",
+    "LeakGap",
+    "Study",
+    "StudyResult",
+    "Trial",
+    "difference",
+    "leak_gap",
+    "leak_gap_of_recipe",
+    "run",
+    "write_html",
+]

@@ -125,7 +125,7 @@ class LeakGap(Display):
     @staticmethod
     def _gap(promise: Evaluation, kept: Evaluation) -> Interval:
         if set(promise.rows["utterance_id"]) == set(kept.rows["utterance_id"]):
-            return difference(promise, kept)
+            return difference((promise, kept))
         value = promise.uar - kept.uar
         note = "the two scores are of different utterances"
         return Interval(value, np.nan, np.nan, 0.95, kept.num_speakers, note)
@@ -138,8 +138,7 @@ class LeakGap(Display):
         return (
             f"The division that leaks promises {percent(self.promised.value)} % UAR {where}; on "
             f"speakers whom nobody had heard it is {percent(self.kept.value)} %: "
-            f"{100 * self.gap.value:.1f} points of the score{between * self.gap.known} are the "
-            "voices."
+            f"{100 * self.gap.value:.1f} points{between * self.gap.known} do not hold."
         )
 
     def write_html(self, path: str | Path, command: str | None = None) -> Path:

@@ -1,0 +1,94 @@
+"""The page of a study: its question as the title, the answer first, then what it rests on.
+
+In: a `StudyResult`. Out: one HTML file that needs no other.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sertk import pages
+from sertk.evaluation import drawing
+from sertk.evaluation.displays import Display, percent
+from sertk.studies.results import StudyResult
+from sertk.studies.study import FACTORS
+
+_HERE = Path(__file__).parent
+_WIDE, _NARROW = 11.2, 3.9
+
+
+def write_html(result: StudyResult, path: str | Path | None = None) -> Path:
+    """Write the page of a study.
+
+    Args:
+        result: What was found.
+        path: File to write; `study.html` in the study's folder by default.
+
+    Returns:
+        The file written.
+    """
+    study = result.study
+    differences, scores, regrouped = result.differences(), result.scores(), result.regrouped()
+    shown = {"differences": differences, "scores": scores, "regrouped": regrouped}
+    runs = result.frame()
+    text = pages.render(
+        _HERE,
+        "page.html",
+        title=study.question,
+        answer=result.answer,
+        study=study,
+        baseline=getattr(study, study.compare)[0],
+        figures={
+            name: _figure(name, display)
+            for name, display in shown.items()
+            if display is not None and len(display.frame())
+        },
+        rows={
+            name: display.frame().reset_index().to_dict("records")
+            for name, display in shown.items()
+            if display is not None
+        },
+        runs=runs.to_dict("records"),
+        missing=result.missing,
+        protocols=_protocols(result),
+        facts=_facts(result),
+        command=result.info["command"],
+        factors=[f for f in FACTORS if len(getattr(study, f)) > 1],
+        pct=percent,
+        known=lambda value: value is not None and value == value,
+    )
+    return pages.write(text, result.folder / "study.html" if path is None else path)
+
+
+def _figure(name: str, display: Display) -> dict[str, Any]:
+    def draw(wide: bool) -> str:
+        (axes,) = drawing.new_axes(_WIDE if wide else _NARROW, display.size[1])
+        display.plot(axes)
+        axes.set_title("", loc="left")
+        if not wide:
+            axes.set_xlabel(axes.get_xlabel().split(",")[0])
+        return drawing.svg(axes, themed=True)
+
+    return pages.pair(name, draw, display.title)
+
+
+def _protocols(result: StudyResult) -> list[str]:
+    found = {run.info["protocol"]["sentence"] for run in result.runs.values()}
+    return sorted(found)
+
+
+def _facts(result: StudyResult) -> list[tuple[str, str]]:
+    study, info = result.study, result.info
+    first = next(iter(result.runs.values()))
+    hours = sum(run.info["wall_seconds"] for run in result.runs.values()) / 3600
+    facts = [(factor, ", ".join(map(str, getattr(study, factor)))) for factor in (*FACTORS, "seed")]
+    facts += [
+        ("Training", json.dumps(first.info["training"])),
+        ("Copies", f"{study.copies} of each training utterance"),
+        ("Clips are scaled by", study.standardize),
+        ("Runs", f"{len(result.runs)}, {hours:.1f} hours of training in all"),
+        ("Backend", str(info["environment"].get("backend"))),
+    ]
+    if info["git_commit"]:
+        facts.append(("Commit", info["git_commit"]))
+    return facts

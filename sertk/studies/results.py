@@ -1,0 +1,264 @@
+"""What a study found: one row per run, differences on the same speakers, and words for them.
+
+In: the folder of a study. Out: tables that are Displays, and the answer to its question. Runs of
+different protocols are compared by nobody here; runs on different speakers only on those in both.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sertk import labels
+from sertk.errors import RunError
+from sertk.evaluation import Evaluation, evaluate
+from sertk.run import Run
+from sertk.studies.displays import DifferenceDisplay, RegroupedDisplay, ScoreDisplay
+from sertk.studies.paired import difference
+from sertk.studies.study import FACTORS, Study, Trial
+
+_TUPLES = (*FACTORS, "seed")
+EVERYWHERE = "everywhere"
+
+
+class StudyResult:
+    """A study that was trained, read from its folder without Keras.
+
+    Args:
+        folder: Of the study.
+
+    Attributes:
+        folder: Where it is.
+        study: What was asked.
+        info: What study.json holds.
+
+    Raises:
+        RunError: If the folder holds no study, or no finished trial.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).expanduser()
+        record = self.folder / "study.json"
+        if not record.is_file():
+            raise RunError(
+                f"{self.folder} holds no study (there is no study.json).",
+                "A study is the folder that `sertk study` wrote.",
+                "Check the path, or run one first.",
+            )
+        self.info: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        known = {name: self.info[name] for name in Study.__dataclass_fields__}
+        known |= {name: tuple(self.info[name]) for name in _TUPLES}
+        self.study = Study(**known)
+        self.runs = {trial: run for trial in self.study.trials() if (run := self._run(trial))}
+        if not self.runs:
+            raise RunError(
+                f"No trial of {self.folder} is finished.",
+                "A study needs one at least.",
+                "Give the same command again.",
+            )
+
+    def __repr__(self) -> str:
+        return f"StudyResult({self.study.question!r}, {len(self.runs)} runs): {self.answer}"
+
+    def _run(self, trial: Trial) -> Run | None:
+        folder = self.folder / "trials" / trial.name
+        run = Run(folder) if (folder / "run.json").is_file() else None
+        return run if run is not None and run.finished else None
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Trials without a run -> why; nothing if they were not reached."""
+        path = self.folder / "failed.json"
+        reasons = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        there = {trial.name for trial in self.runs}
+        return {t.name: reasons.get(t.name, "") for t in self.study.trials() if t.name not in there}
+
+    def frame(self) -> pd.DataFrame:
+        """One row per run: its levels and seed, scores as fractions, and what it cost."""
+        rows = []
+        for trial, run in self.runs.items():
+            result = evaluate(run)
+            interval = result.interval()
+            genders = result.by_gender().frame()["uar"]
+            rows.append(
+                {
+                    **{factor: getattr(trial, factor) for factor in (*FACTORS, "seed")},
+                    "uar": interval.value, "low": interval.low, "high": interval.high,
+                    "wa": result.wa, "macro_f1": result.macro_f1, "chance": result.chance,
+                    "uar_female": genders.get("female", np.nan),
+                    "uar_male": genders.get("male", np.nan),
+                    "speakers": result.num_speakers, "utterances": result.num_utterances,
+                    "leaky": bool(run.info["protocol"]["leaky"]),
+                    "parameters": run.info["model"]["parameters"],
+                    "seconds": run.info["wall_seconds"],
+                    "run": trial.name,
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def _contexts(self, compared: str) -> dict[tuple[str, ...], dict[str, list[Trial]]]:
+        """Sort trials: levels of all other factors -> level of the compared one -> seeds."""
+        found: dict[tuple[str, ...], dict[str, list[Trial]]] = {}
+        for trial in self.runs:
+            levels = found.setdefault(trial.without(compared), {})
+            levels.setdefault(getattr(trial, compared), []).append(trial)
+        return found
+
+    def _name_of(self, context: tuple[str, ...], compared: str) -> str:
+        """Name a context by those of its levels that vary in the study."""
+        others = [factor for factor in FACTORS if factor != compared]
+        pairs = zip(others, context, strict=True)
+        varied = [level for factor, level in pairs if len(getattr(self.study, factor)) > 1]
+        return ", ".join(varied) or EVERYWHERE
+
+    @cached_property
+    def _evaluations(self) -> dict[tuple[tuple[str, ...], str], Evaluation]:
+        return {
+            (context, level): _together([self.runs[trial] for trial in trials], trials[0].gender)
+            for context, levels in self._contexts(self.study.compare).items()
+            for level, trials in levels.items()
+        }
+
+    def scores(self) -> ScoreDisplay:
+        """Show UAR of every combination, as the mean over seeds with its sd and interval."""
+        rows = []
+        for (context, level), result in self._evaluations.items():
+            found = result.summary().frame().loc["uar"]
+            interval = result.interval()
+            rows.append(
+                {
+                    "context": self._name_of(context, self.study.compare),
+                    self.study.compare: level,
+                    "uar": interval.value, "low": interval.low, "high": interval.high,
+                    "sd": found["sd"], "seeds": len(result.seeds),
+                    "speakers": result.num_speakers, "utterances": result.num_utterances,
+                    "chance": result.chance,
+                }
+            )  # fmt: skip
+        table = pd.DataFrame(rows).set_index(["context", self.study.compare])
+        return ScoreDisplay(table, "UAR of each combination, %")
+
+    def differences(self) -> DifferenceDisplay:
+        """Show how each level differs from the baseline, on the test speakers that both have.
+
+        Where there are several contexts, the mean over them comes first. Levels that test nobody
+        in common with the baseline, or other classes, are left out.
+        """
+        base = getattr(self.study, self.study.compare)[0]
+        rows = []
+        for level in getattr(self.study, self.study.compare)[1:]:
+            pairs = dict(self._pairs(level, base))
+            groups = {name: [pair] for name, pair in pairs.items()}
+            if len(groups) > 1:
+                groups = {EVERYWHERE: list(pairs.values()), **groups}
+            for name, members in groups.items():
+                found = difference(*members)
+                rows.append((name, level, found.value, found.low, found.high, found.speakers))
+        columns = ["context", self.study.compare, "difference", "low", "high", "speakers"]
+        table = pd.DataFrame(rows, columns=columns)
+        order = {name: k for k, name in enumerate(dict.fromkeys(table["context"]))}
+        table = table.sort_values("context", key=lambda names: names.map(order), kind="stable")
+        return DifferenceDisplay(
+            table.set_index(["context", self.study.compare]), f"UAR minus that of {base}, points"
+        )
+
+    def _pairs(self, level: str, base: str) -> Iterator[tuple[str, tuple[Evaluation, Evaluation]]]:
+        """Pair a level with the baseline wherever both scored the same utterances and classes."""
+        for context in self._contexts(self.study.compare):
+            sides = [self._evaluations.get((context, name)) for name in (level, base)]
+            if sides[0] is None or sides[1] is None:
+                continue
+            same = set(sides[0].classes) == set(sides[1].classes)
+            if same and set(sides[0].rows["utterance_id"]) & set(sides[1].rows["utterance_id"]):
+                yield self._name_of(context, self.study.compare), (sides[0], sides[1])
+
+    def regrouped(self) -> RegroupedDisplay | None:
+        """Show training in fewer classes beside regrouping the answers of a finer training.
+
+        `None` where the study has one grouping, or none can be made from another.
+        """
+        rows = []
+        for context, groups in self._contexts("grouping").items():
+            for coarse, fine in _makeable(self.study.grouping, groups):
+                trained, finer = (
+                    _together([self.runs[t] for t in groups[name]], groups[name][0].gender)
+                    for name in (coarse, fine)
+                )
+                made = finer.regroup(coarse)
+                gap = difference((trained, made))
+                rows.append(
+                    {
+                        "context": self._name_of(context, "grouping"),
+                        "grouping": coarse, "regrouped from": fine,
+                        "retrained": trained.uar, "regrouped": made.uar,
+                        "difference": gap.value, "low": gap.low, "high": gap.high,
+                        "speakers": gap.speakers,
+                    }
+                )  # fmt: skip
+        if not rows:
+            return None
+        table = pd.DataFrame(rows).set_index(["context", "grouping", "regrouped from"])
+        return RegroupedDisplay(table, "Trained in fewer classes, minus regrouped, points of UAR")
+
+    @property
+    def answer(self) -> str:
+        """The answer to the question, in one or two sentences."""
+        if self.study.compare == "grouping" and (regrouped := self.regrouped()):
+            table, against = regrouped.frame().reset_index(), "regrouping a finer training"
+        else:
+            table = self.differences().frame().reset_index()
+            against = getattr(self.study, self.study.compare)[0]
+        if table.empty:
+            return "There is nothing to compare: no two combinations tested the same speakers."
+        first = table[table["context"] == table["context"].iloc[0]]
+        contexts = table["context"].nunique() - 1
+        over = f" over {contexts} settings" * (contexts > 0)
+        sure = first[(first["low"] > 0) | (first["high"] < 0)]
+        if len(sure):
+            ranked = sure.sort_values("difference", ascending=False)
+            told = [f"{row[self.study.compare]} {_points(row)}" for _, row in ranked.iterrows()]
+            lead = f"Against {against}{over}, these differ by more than chance: {'; '.join(told)}."
+        else:
+            best = first.loc[first["difference"].idxmax()]
+            lead = (
+                f"Against {against}{over}, no choice moves UAR by more than these speakers' "
+                f"chance; the best is {best[self.study.compare]}, {_points(best)}."
+            )
+        warning = f" With {len(first)} comparisons, one in twenty would look sure by luck."
+        return lead + warning * (len(first) > 1)
+
+
+@cache
+def _grouping_classes(name: str) -> frozenset[str]:
+    return frozenset(labels.GROUPINGS[name].classes)
+
+
+def _makeable(order: tuple[str, ...], there: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Pair each coarse grouping with the finest other one that it can be made from."""
+    for coarse in order:
+        for fine in sorted(there, key=lambda name: -len(_grouping_classes(name))):
+            mapping = labels.GROUPINGS[coarse].mapping
+            made = {mapping[c] for c in _grouping_classes(fine) if c in mapping}
+            finer = len(_grouping_classes(fine)) > len(_grouping_classes(coarse))
+            if coarse in there and finer and made == _grouping_classes(coarse):
+                yield coarse, fine
+                break
+
+
+def _together(members: list[Run], gender: str) -> Evaluation:
+    """Evaluate runs that differ in nothing but their seeds as one."""
+    tables = [run.predictions for run in members]
+    result = evaluate(pd.concat(tables, ignore_index=True), "test", classes=members[0].classes)
+    if gender != "classes":
+        return result
+    # emotions times gender are scored by emotion, so that they can be compared
+    return result.regroup({name: name.partition("_")[2] for name in result.classes})
+
+
+def _points(row: pd.Series) -> str:
+    ends = f" ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
+    return f"{100 * row['difference']:+.1f} points" + ends * bool(np.isfinite(row["low"]))

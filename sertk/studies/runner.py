@@ -1,0 +1,184 @@
+"""Train the trials of a study, side by side, and go on where it was stopped.
+
+In: a `Study` and a folder. Out: a run folder per trial below `trials/`, `study.json` with every
+choice, and a `StudyResult`. A trial that cannot be trained is told, and the others go on.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import joblib
+import pandas as pd
+from tqdm import tqdm
+
+from sertk import _output, _provenance, corpora, features, labels, manifest, splits
+from sertk import run as runs
+from sertk.errors import RunError, SertkError, listing
+from sertk.preprocessing import Preprocessing
+from sertk.recipes import RECIPES
+from sertk.run import Run
+from sertk.studies.results import StudyResult
+from sertk.studies.study import Study, Trial
+
+_SEVERAL = {"speaker_folds": ("folds", "val"), "random": ("folds",), "loso": ("val",)}
+
+
+def run_study(
+    study: Study,
+    folder: str | Path,
+    *,
+    roots: Mapping[str, str | Path] = MappingProxyType({}),
+    jobs: int = 1,
+) -> StudyResult:
+    """Train every trial of a study that is not there yet.
+
+    Args:
+        study: What to train.
+        folder: Of the study; the same study goes on in it, and so does one with more levels.
+        roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
+        jobs: Trials at a time, each in a process of its own, with its share of the cores.
+
+    Returns:
+        The finished study.
+
+    Raises:
+        RunError: If the folder holds another study, or no trial could be trained.
+        CorpusError: If a corpus is not there.
+
+    Example:
+        `run_study(STUDIES["gender"], "runs/gender", jobs=2)`
+    """
+    home = _output.folder(Path(folder).expanduser())
+    for corpus in study.corpus:
+        corpora.scan(corpus, roots.get(corpus))  # refused before anything is trained
+    _write_down(study, home)
+    waiting = [t for t in study.trials() if not _finished(home / "trials" / t.name)]
+    failed = {}
+    with _shared_cores(jobs), tqdm(total=len(study.trials()), unit="run", desc="study") as bar:
+        bar.update(len(study.trials()) - len(waiting))
+        work = (joblib.delayed(_attempt)(study, t, home, dict(roots)) for t in waiting)
+        for name, refusal in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work):
+            if refusal:
+                failed[name] = refusal
+            bar.update()
+    if len(failed) == len(study.trials()):
+        raise RunError(
+            f"None of the {len(failed)} trials could be trained, the first because: "
+            f"{next(iter(failed.values()))}"
+        )
+    runs.write_json(home / "failed.json", failed)
+    result = StudyResult(home)
+    runs.write_csv(home / "study.csv", result.frame())
+    return result
+
+
+def _write_down(study: Study, home: Path) -> None:
+    """Keep the study's record; refuse a folder whose trials were trained otherwise."""
+    path = home / "study.json"
+    record = {
+        **dataclasses.asdict(study),
+        "settings": dict(study.settings),
+        "command": _provenance.command(),
+        "environment": _provenance.environment(),
+        "git_commit": _provenance.git_commit(),
+    }
+    if path.is_file():
+        there = json.loads(path.read_text(encoding="utf-8"))
+        same = ("folds", "val", "copies", "standardize", "settings")
+        found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
+        if found:
+            raise RunError(
+                f"{home} holds another study (it differs in: {listing(found, 6)}).",
+                "All trials of a study are trained alike.",
+                "Choose another folder (-o), or delete this one.",
+            )
+    runs.write_json(path, record)
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "run.json").is_file() and Run(folder).finished
+
+
+@contextmanager
+def _shared_cores(jobs: int) -> Iterator[None]:
+    """Give each process its share of the cores, and let the bars of single fits be silent."""
+    if jobs == 1:
+        yield
+        return
+    count = os.cpu_count() or 1
+    share = str(max(1, count // (count if jobs < 0 else jobs)))
+    given = {
+        "OMP_NUM_THREADS": share,
+        "TF_NUM_INTRAOP_THREADS": share,
+        "TF_NUM_INTEROP_THREADS": share,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TQDM_DISABLE": "1",
+    }
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def _attempt(study: Study, trial: Trial, home: Path, roots: dict[str, Any]) -> tuple[str, str]:
+    """Train a trial; hand out its name, and why it was refused if it was."""
+    from sertk import training  # which loads Keras
+
+    try:
+        training.cross_validate(
+            trial.model, utterances(study, trial, roots), preprocessing(trial),
+            folder=home / "trials" / trial.name, seeds=(trial.seed,),
+            augment=None if trial.augment == "none" else trial.augment, copies=study.copies,
+            standardize=study.standardize, **study.settings,
+        )  # fmt: skip
+    except SertkError as error:
+        return trial.name, str(error)
+    return trial.name, ""
+
+
+def preprocessing(trial: Trial) -> Preprocessing:
+    """Build what a trial's recordings go through."""
+    if trial.feature != "usual":
+        return Preprocessing(features.get(trial.feature))
+    published = (recipe.prep for recipe in RECIPES.values() if recipe.model == trial.model)
+    return next(published, Preprocessing())
+
+
+def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
+    """Scan, select, label and divide what a trial is trained on."""
+    rows = corpora.scan(trial.corpus, roots.get(trial.corpus))
+    if trial.gender in ("male", "female"):
+        rows = manifest.select(rows, gender=trial.gender)
+    labelled = labels.apply(rows, trial.grouping, gender=trial.gender == "classes")
+    if ">" in trial.gender:
+        return _across_genders(labelled, *trial.gender.split(">"), val=study.val)
+    options = {name: getattr(study, name) for name in _SEVERAL.get(trial.protocol, ())}
+    return splits.make(labelled, trial.protocol, **options)
+
+
+def _across_genders(rows: pd.DataFrame, heard: str, tested: str, *, val: int) -> pd.DataFrame:
+    """Train and select on speakers of one gender, test all of the other."""
+    known = rows[rows["gender"].isin([heard, tested])]
+    known.attrs = dict(rows.attrs)
+    voices = known.drop_duplicates("speaker").set_index("speaker")["gender"]
+    selecting = sorted(voices.index[voices == heard])[-val:]
+    divided = splits.by_speaker(known, val=selecting, test=sorted(voices.index[voices == tested]))
+    divided.attrs["protocol"] = {
+        "name": "custom",
+        "leaky": False,
+        "sentence": f"trained on {heard} voices, {len(selecting)} of which validate; all "
+        f"{(voices == tested).sum()} {tested} speakers are tested",
+    }
+    return divided

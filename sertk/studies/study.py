@@ -1,0 +1,164 @@
+"""What a study is: a question, a grid of choices, and everything that stays the same.
+
+In: nothing. Out: frozen records; `sertk.studies.runner` trains them. Every factor is a tuple of
+levels; a trial is one level of each. Seeds are repetitions, not a factor to compare.
+"""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sertk import augment, corpora, features, labels, models, splits
+from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.settings import Settings
+
+GENDERS = ("all", "male", "female", "male>female", "female>male", "classes")
+FACTORS = ("corpus", "gender", "grouping", "feature", "model", "augment", "protocol")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One level of each factor, and a seed."""
+
+    corpus: str
+    gender: str
+    grouping: str
+    feature: str
+    model: str
+    augment: str
+    protocol: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """A folder name that no other trial has.
+
+        Example:
+            >>> Trial("ravdess", "male>female", "valence2", "usual", "mlp", "r5:pitch",
+            ...       "speaker_folds", 0).name
+            'ravdess-male_female-valence2-usual-mlp-r5_pitch-speaker_folds-0'
+        """
+        words = (getattr(self, factor) for factor in FACTORS)
+        return "-".join([*(re.sub(r"[^\w+]", "_", word) for word in words), str(self.seed)])
+
+    def without(self, *factors: str) -> tuple[str, ...]:
+        """Name the levels of all factors but these, seeds aside: a context to compare in."""
+        return tuple(getattr(self, factor) for factor in FACTORS if factor not in factors)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, and the grid of runs that answers it.
+
+    Args:
+        question: The title of its page.
+        compare: The factor whose levels are compared; the first of them is the baseline.
+        corpus: Names of corpora.
+        gender: `"all"`, `"male"` or `"female"` speakers only; `"male>female"` trains on men and
+            tests women, `"female>male"` the reverse; `"classes"` multiplies emotions by gender.
+        grouping: Of labels; the same utterances may be grouped in several ways.
+        feature: Names of features, with their defaults; `"usual"` is what a model was published
+            with (`sertk.recipes`), or log-mel.
+        model: Names of models.
+        augment: Recipes of copies, or `"none"`.
+        protocol: Of divisions; protocols are never ranked against each other.
+        seed: One run for each.
+        folds: Of `speaker_folds` and `random`.
+        val: Validation speakers of a fold.
+        copies: Augmented copies of each training utterance.
+        standardize: As in `sertk.training.cross_validate`.
+        settings: Changes to `sertk.settings.Settings`, the same for all.
+
+    Raises:
+        UnknownNameError: If a level, the factor or a setting has no such name.
+        ConfigurationError: If a factor has no levels, or one twice.
+
+    Example:
+        >>> study = Study("Does noise help?", augment=("none", "noise"), model=("mlp",), seed=(0,))
+        >>> [trial.augment for trial in study.trials()]
+        ['none', 'noise']
+    """
+
+    question: str
+    compare: str = "augment"
+    corpus: tuple[str, ...] = ("ravdess",)
+    gender: tuple[str, ...] = ("all",)
+    grouping: tuple[str, ...] = ("emotion8",)
+    feature: tuple[str, ...] = ("usual",)
+    model: tuple[str, ...] = ("compact",)
+    augment: tuple[str, ...] = ("none",)
+    protocol: tuple[str, ...] = ("speaker_folds",)
+    seed: tuple[int, ...] = (0, 1, 2)
+    folds: int = 5
+    val: int = 2
+    copies: int = 1
+    standardize: str = "training"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = {
+            "corpus": corpora.names(), "gender": GENDERS, "grouping": labels.GROUPINGS,
+            "feature": ["usual", *features.names()], "model": models.names(),
+            "protocol": [*splits.PROTOCOLS, *splits.PUBLISHED],
+        }  # fmt: skip
+        if self.compare not in FACTORS:
+            raise UnknownNameError("factor", self.compare, FACTORS)
+        for factor in (*FACTORS, "seed"):
+            levels = getattr(self, factor)
+            if not levels or len(set(levels)) < len(levels):
+                raise ConfigurationError(
+                    f"The factor {factor} has the levels {', '.join(map(str, levels)) or 'none'}.",
+                    "Each factor has one level at least, and none twice.",
+                    "Name different ones.",
+                )
+            for level in levels:
+                if factor in known and level not in known[factor]:
+                    raise UnknownNameError(factor, level, known[factor])
+        for recipe in self.augment:
+            if recipe != "none":
+                augment.recipe(recipe)  # which refuses what it does not know
+        Settings().changed(dict(self.settings))
+
+    def trials(self) -> list[Trial]:
+        """List every run, the baseline of the compared factor first."""
+        grid = itertools.product(*(getattr(self, factor) for factor in FACTORS), self.seed)
+        return [Trial(*levels) for levels in grid]
+
+    def changed(self, **changes: Any) -> "Study":
+        """Replace fields by name, such as `seed=(0,)`."""
+        return dataclasses.replace(self, **changes)
+
+    def varied(self) -> list[str]:
+        """Name the factors that have several levels, the compared one last."""
+        several = [f for f in FACTORS if len(getattr(self, f)) > 1 and f != self.compare]
+        return [*several, self.compare]
+
+
+STUDIES: dict[str, Study] = {
+    "r3-augmentation": Study(
+        "Which augmentation helps male voices, in two and in five classes?",
+        gender=("male",),
+        grouping=("valence2", "basic5"),
+        model=("conv1d", "compact"),
+        augment=(
+            "none", "r3_noise", "r3_pitch", "r3_shift", "r3_dynamic", "r3_stretch",
+            "r3_noise+r3_shift", "r3_pitch+r3_noise",
+        ),
+        settings={"optimizer": "adamw", "epochs": 40, "patience": 10},
+    ),
+    "gender": Study(
+        "Does it matter whose voices a model has heard?",
+        compare="gender",
+        gender=("all", "male", "female", "male>female", "female>male", "classes"),
+        settings={"epochs": 40, "patience": 10},
+    ),
+    "grouping": Study(
+        "Is it better to train in fewer classes, or to regroup?",
+        compare="grouping",
+        grouping=("emotion8", "merged_negative", "basic5", "valence3", "valence2"),
+        settings={"epochs": 40, "patience": 10},
+    ),
+}  # fmt: skip
