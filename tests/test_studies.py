@@ -212,6 +212,27 @@ def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, 
     assert "1 runs are missing" in page
 
 
+def test_a_leaderboard_ranks_within_each_protocol(studied, capsys, tmp_path):
+    board = studies.Leaderboard(studied.folder)
+    table = board.frame().reset_index()
+    assert table["protocol"].nunique() == 2  # two groupings
+    for _, rows in table.groupby("protocol"):
+        assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
+        assert rows["uar"].is_monotonic_decreasing
+        assert rows["behind"].iloc[0] == 0
+        assert rows["behind"].to_numpy() == pytest.approx(rows["uar"] - rows["uar"].max())
+    assert set(board.published["corpus"]) == {"ravdess"}
+    page = tmp_path / "board.html"
+    assert main(["leaderboard", str(studied.folder), "-o", str(page)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("1. UAR") == 2
+    assert "files at random" in page.read_text(encoding="utf-8")  # of published figures
+
+
+def test_an_empty_leaderboard(refused, tmp_path):
+    assert "There is no finished run" in refused("leaderboard", str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [

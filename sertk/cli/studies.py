@@ -1,4 +1,4 @@
-"""Commands that take several runs: study, leak-gap."""
+"""Commands that take several runs: study, leak-gap, leaderboard."""
 
 import argparse
 import json
@@ -67,6 +67,30 @@ def leak_gap(args: argparse.Namespace) -> None:
     from sertk import studies
 
     tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args)
+
+
+def leaderboard(args: argparse.Namespace) -> None:
+    """Rank runs, each protocol by itself."""
+    from sertk.studies import Leaderboard
+
+    board = Leaderboard(args.folder)
+    for name, reason in board.unread.items():
+        tell(f"not ranked: {name}: {reason}")
+    table = board.frame()
+    if args.json:
+        give(table.reset_index().to_json(orient="records"))
+    else:
+        for protocol, rows in table.reset_index("rank").groupby(level=0, sort=False):
+            give(f"{protocol}.")
+            for row in rows.to_dict("records"):
+                known = row["low"] == row["low"]
+                ends = f" ({row['low']:.1%} to {row['high']:.1%})" if known else ""
+                leaks = "" if row["holds"] else "  LEAKY"
+                give(
+                    f"  {row['rank']}. UAR {row['uar']:.1%}{ends}  {row['run']}  {row['model']}{leaks}"
+                )
+    if args.output:
+        give(f"Page: {board.write_html(args.output)}")
 
 
 def tell_gap(found: "LeakGap", args: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ In: a recipe, or utterances and what to vary. Out: runs in one folder, a table w
 differences on the same test speakers with intervals, and one page that answers the question first.
 """
 
+from sertk.studies.leaderboard import Leaderboard
 from sertk.studies.leak import LeakGap, leak_gap, leak_gap_of_recipe
 from sertk.studies.page import write_html
 from sertk.studies.paired import difference
@@ -13,6 +14,7 @@ from sertk.studies.study import STUDIES, Study, Trial
 
 __all__ = [
     "STUDIES",
+    "Leaderboard",
     "LeakGap",
     "Study",
     "StudyResult",

@@ -1,0 +1,140 @@
+"""A leaderboard over any folder of runs, which ranks only what was measured alike.
+
+In: a folder. Out: tables, one for each protocol: the same corpora, classes and tested utterances,
+kept apart in the same way. What was published stands beside, with its protocol, and is not ranked.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sertk import pages
+from sertk.errors import RunError, SertkError
+from sertk.evaluation import Evaluation, evaluate
+from sertk.evaluation.displays import Display, percent
+from sertk.recipes import RECIPES
+from sertk.run import Run
+from sertk.studies.displays import ScoreDisplay
+from sertk.studies.paired import difference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_HERE = Path(__file__).parent
+
+
+class Leaderboard(Display):
+    """Runs in the order of their UAR, within each protocol.
+
+    Args:
+        folder: Searched to any depth for finished runs.
+
+    Attributes:
+        corpora: That runs were tested on.
+        unread: Folder of a run -> why it has no place.
+
+    Raises:
+        RunError: If there is no finished run.
+
+    Example:
+        `Leaderboard("runs").frame()`
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).expanduser()
+        self.unread: dict[str, str] = {}
+        found: dict[tuple[str, ...], list[tuple[Run, Evaluation]]] = {}
+        for path in sorted(self.folder.rglob("run.json")):
+            try:
+                run = Run(path.parent)
+                result = evaluate(run)
+            except SertkError as error:
+                self.unread[str(path.parent.relative_to(self.folder))] = str(error)
+                continue
+            found.setdefault(_protocol(run, result), []).append((run, result))
+        if not found:
+            raise RunError(
+                f"There is no finished run with test scores below {self.folder}.",
+                "A leaderboard ranks what `sertk train` and `sertk cv` wrote.",
+                "Check the path, or train first.",
+            )
+        members = [run for group in found.values() for run, _ in group]
+        self.corpora = sorted({name for run in members for name in run.info["corpora"]})
+        rows = [row for group in found.values() for row in self._ranked(group)]
+        super().__init__(
+            pd.DataFrame(rows).set_index(["protocol", "rank"]),
+            "Runs by UAR, %, within each protocol",
+            "Runs of different protocols are not comparable, and are not ranked together.",
+        )
+
+    def _ranked(self, group: list[tuple[Run, Evaluation]]) -> list[dict[str, Any]]:
+        ordered = sorted(group, key=lambda pair: -pair[1].uar)
+        best = ordered[0][1]
+        rows = []
+        for rank, (run, result) in enumerate(ordered, 1):
+            interval, behind = result.interval(), difference((result, best))
+            rows.append(
+                {
+                    "protocol": describe(run),
+                    "rank": rank,
+                    "run": str(run.folder.relative_to(self.folder)),
+                    "model": run.info["model"]["name"],
+                    "parameters": run.info["model"]["parameters"],
+                    "augmentation": (run.info.get("augmentation") or {}).get("name", "none"),
+                    "standardize": run.info.get("standardize", "training"),
+                    "uar": interval.value, "low": interval.low, "high": interval.high,
+                    "wa": result.wa, "chance": result.chance,
+                    "behind": behind.value, "behind_low": behind.low, "behind_high": behind.high,
+                    "seeds": len(result.seeds),
+                    "speakers": result.num_speakers, "utterances": result.num_utterances,
+                    "holds": not run.info["protocol"]["leaky"],
+                }
+            )  # fmt: skip
+        return rows
+
+    @property
+    def published(self) -> pd.DataFrame:
+        """Published figures on the corpora that are there: `corpus, system, score, protocol`."""
+        rows = [
+            (corpus, recipe.title, figure.score, figure.protocol)
+            for recipe in RECIPES.values()
+            for corpus in recipe.corpora
+            for figure in recipe.published
+            if corpus in self.corpora
+        ]
+        return pd.DataFrame(rows, columns=["corpus", "system", "score", "protocol"])
+
+    def write_html(self, path: str | Path) -> Path:
+        """Write the page: a table for each protocol, and what was published."""
+        groups = {
+            name: rows.reset_index().to_dict("records")
+            for name, rows in self._table.groupby(level=0, sort=False)
+        }
+        text = pages.render(
+            _HERE, "leaderboard.html", title="Leaderboard", groups=groups, unread=self.unread,
+            published=self.published.to_dict("records"), pct=percent,
+            known=lambda value: value == value,
+        )  # fmt: skip
+        return pages.write(text, path)
+
+    def _draw(self, ax: "Axes") -> None:
+        table = self._table.reset_index().set_index(["protocol", "run"])
+        ScoreDisplay(table, self.title)._draw(ax)
+
+
+def describe(run: Run) -> str:
+    """Say in one line what a run was measured on."""
+    info = run.info
+    return (
+        f"{', '.join(info['corpora'])}: {len(info['classes'])} classes ({info['grouping']}); "
+        f"{info['protocol']['sentence']}"
+    )
+
+
+def _protocol(run: Run, result: Evaluation) -> tuple[str, ...]:
+    """Name what makes scores comparable: words, classes, and the utterances of each fold."""
+    tested = sorted(set(zip(result.rows["fold"], result.rows["utterance_id"], strict=True)))
+    digest = hashlib.sha256(repr(tested).encode()).hexdigest()
+    return describe(run), *sorted(run.classes), digest
