@@ -187,7 +187,7 @@ def test_the_gap_of_a_recipe_is_validation_against_isolated_speakers(ravdess, tm
     gap = studies.LeakGap(Run(tmp_path / "leaky"), Run(tmp_path / "clean"))
     assert gap.frame()["holds"].tolist() == [False, True, True, True]
     assert gap.gap.value == pytest.approx(
-        evaluation.evaluate(gap.leaky, "val").uar - evaluation.evaluate(gap.clean).uar
+        evaluation.evaluate(gap.leaky, "val").uar - evaluation.evaluate(gap.leaky).uar
     )
     page = (tmp_path / "leak_gap.html").read_text(encoding="utf-8")
     assert "accuracy 93.96" in page

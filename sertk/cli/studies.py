@@ -85,10 +85,8 @@ def leaderboard(args: argparse.Namespace) -> None:
             for row in rows.to_dict("records"):
                 known = row["low"] == row["low"]
                 ends = f" ({row['low']:.1%} to {row['high']:.1%})" if known else ""
-                leaks = "" if row["holds"] else "  LEAKY"
-                give(
-                    f"  {row['rank']}. UAR {row['uar']:.1%}{ends}  {row['run']}  {row['model']}{leaks}"
-                )
+                name = f"{row['run']}  {row['model']}" + "  LEAKY" * (not row["holds"])
+                give(f"  {row['rank']}. UAR {row['uar']:.1%}{ends}  {name}")
     if args.output:
         give(f"Page: {board.write_html(args.output)}")
 

@@ -97,7 +97,8 @@ class LeakGap(Display):
 
     Attributes:
         promised: The score that does not hold: UAR of the leaky run on speakers it has heard.
-        kept: UAR on speakers that nobody had heard, of the clean run.
+        kept: UAR on speakers that nobody had heard: of the clean run, or of the leaky one where
+            the leak is in validation only.
         gap: Promised minus kept; with an interval where both are of the same utterances.
     """
 
@@ -117,9 +118,9 @@ class LeakGap(Display):
         ).set_index(["division", "scored on"])
         super().__init__(table, "Scores of the same training on two divisions, UAR in %")
         promise = parts["leaky", "test" if shared else "val"]
-        self.promised = promise.interval()
-        self.kept = parts["clean", "test"].interval()
-        self.gap = self._gap(promise, parts["clean", "test"])
+        held_by = parts["clean" if shared else "leaky", "test"]
+        self.promised, self.kept = promise.interval(), held_by.interval()
+        self.gap = self._gap(promise, held_by)
         self.note = self.sentence
 
     @staticmethod

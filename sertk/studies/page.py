@@ -3,7 +3,6 @@
 In: a `StudyResult`. Out: one HTML file that needs no other.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +79,13 @@ def _protocols(result: StudyResult) -> list[str]:
 def _facts(result: StudyResult) -> list[tuple[str, str]]:
     study, info = result.study, result.info
     first = next(iter(result.runs.values()))
-    hours = sum(run.info["wall_seconds"] for run in result.runs.values()) / 3600
+    seconds = sum(run.info["wall_seconds"] for run in result.runs.values())
     facts = [(factor, ", ".join(map(str, getattr(study, factor)))) for factor in (*FACTORS, "seed")]
     facts += [
-        ("Training", json.dumps(first.info["training"])),
+        ("Training", ", ".join(f"{k} {v}" for k, v in first.info["training"].items() if v)),
         ("Copies", f"{study.copies} of each training utterance"),
         ("Clips are scaled by", study.standardize),
-        ("Runs", f"{len(result.runs)}, {hours:.1f} hours of training in all"),
+        ("Runs", f"{len(result.runs)}, {seconds / 60:.0f} minutes of training in all"),
         ("Backend", str(info["environment"].get("backend"))),
     ]
     if info["git_commit"]:
