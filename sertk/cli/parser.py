@@ -126,6 +126,10 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f"--{number}", type=int, help=words)
     parser.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE",
+        help="keep these rows only, such as style=speech",
+    )  # fmt: skip
+    parser.add_argument(
         "--setting", action="append", default=[], metavar="NAME=VALUE", help="of training, for all"
     )
     parser.add_argument(

@@ -32,6 +32,8 @@ def study(args: argparse.Namespace) -> None:
         for name in ("question", "compare", "folds", "val", "copies")
         if getattr(args, name) is not None
     }
+    if args.where:
+        given["where"] = dict(inputs.pair(word, "--where") for word in args.where)
     if args.seeds:
         given["seed"] = tuple(inputs.seeds(args.seeds))
     start = studies.STUDIES.get(args.name, studies.Study("What differs?"))

@@ -83,14 +83,13 @@ def _write_down(study: Study, home: Path) -> None:
     path = home / "study.json"
     record = {
         **dataclasses.asdict(study),
-        "settings": dict(study.settings),
         "command": _provenance.command(),
         "environment": _provenance.environment(),
         "git_commit": _provenance.git_commit(),
     }
     if path.is_file():
         there = json.loads(path.read_text(encoding="utf-8"))
-        same = ("folds", "val", "copies", "standardize", "settings")
+        same = ("folds", "val", "copies", "standardize", "where", "settings")
         found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
         if found:
             raise RunError(
@@ -158,9 +157,9 @@ def preprocessing(trial: Trial) -> Preprocessing:
 
 def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
     """Scan, select, label and divide what a trial is trained on."""
-    rows = corpora.scan(trial.corpus, roots.get(trial.corpus))
-    if trial.gender in ("male", "female"):
-        rows = manifest.select(rows, gender=trial.gender)
+    one = {"gender": trial.gender} if trial.gender in ("male", "female") else {}
+    scanned = corpora.scan(trial.corpus, roots.get(trial.corpus))
+    rows = manifest.select(scanned, **study.where, **one)
     labelled = labels.apply(rows, trial.grouping, gender=trial.gender == "classes")
     if ">" in trial.gender:
         return _across_genders(labelled, *trial.gender.split(">"), val=study.val)

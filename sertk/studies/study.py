@@ -70,6 +70,7 @@ class Study:
         val: Validation speakers of a fold.
         copies: Augmented copies of each training utterance.
         standardize: As in `sertk.training.cross_validate`.
+        where: Rows of the manifest to keep, column -> value, such as `{"style": "speech"}`.
         settings: Changes to `sertk.settings.Settings`, the same for all.
 
     Raises:
@@ -96,6 +97,7 @@ class Study:
     val: int = 2
     copies: int = 1
     standardize: str = "training"
+    where: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
