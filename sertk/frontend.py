@@ -246,6 +246,14 @@ class ClipReference(ClipFloor):
 
 
 @keras.saving.register_keras_serializable("sertk")
+class LoudPadding(ClipReference):
+    """Do the same, but let padding be 0 dB, the loudest value there is: a defect of R1's."""
+
+    def call(self, spectra):
+        return ops.where(spectra <= _spectrum.PADDING_DB, 0.0, super().call(spectra))
+
+
+@keras.saving.register_keras_serializable("sertk")
 class Cepstrum(keras.layers.Layer):
     """Transform mel bands in dB to cepstral coefficients by an orthonormal DCT-II.
 

@@ -17,11 +17,11 @@ import numpy as np
 from sertk import _arguments, audio, features
 from sertk.audio import LOWEST_RATE
 from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.features._spectrum import PADDING_DB
 from sertk.features.log_mel import LogMel
 
 _HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
-REFERENCES = ("clip", "full_scale")
-PADDING_DB = -1000.0  # absolute dB; far below any sound, so that it becomes the floor
+REFERENCES = ("clip", "full_scale", "clip_loud_padding")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Preprocessing:
         trim_db: Cut the ends that are so many dB below the loudest frame; `None` keeps them.
         floor_db: Decibels below the clip's maximum at which everything is floored.
         reference: `"clip"` expresses decibels below the clip's own maximum, so that another
-            distance from the microphone changes nothing; `"full_scale"` keeps the level.
+            distance from the microphone changes nothing; `"full_scale"` keeps the level;
+            `"clip_loud_padding"` repeats a defect of reference system R1, whose padding is 0, the
+            loudest value there is.
         level_db: Scale each recording to this root mean square first, in dB re full scale;
             `None` leaves it. It matters for waveforms and encoders.
 
@@ -140,7 +142,10 @@ class Preprocessing:
             return self.feature.finish(clip)
         loudest = clip.max(axis=(0, 1), keepdims=True)
         level = loudest if self.reference == "full_scale" else np.float32(0)
-        return self.feature.finish(np.maximum(clip - loudest, np.float32(-self.floor_db)) + level)
+        referenced = np.maximum(clip - loudest, np.float32(-self.floor_db)) + level
+        if self.reference == "clip_loud_padding":
+            referenced[clip <= PADDING_DB] = 0
+        return self.feature.finish(referenced)
 
     def layers(self) -> list[Any]:
         """Build the Keras layers that do what `finish` does, on (batch, *clip_shape)."""
@@ -148,8 +153,12 @@ class Preprocessing:
 
         if not self.feature.source.in_decibels:
             return self.feature.finish_layers()
-        floor = {"clip": frontend.ClipReference, "full_scale": frontend.ClipFloor}[self.reference]
-        return [floor(self.floor_db), *self.feature.finish_layers()]
+        floors = {
+            "clip": frontend.ClipReference,
+            "full_scale": frontend.ClipFloor,
+            "clip_loud_padding": frontend.LoudPadding,
+        }
+        return [floors[self.reference](self.floor_db), *self.feature.finish_layers()]
 
     def to_dict(self) -> dict[str, Any]:
         """Record every setting, for run.json."""

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertk import features, segments
+from sertk import features, preprocessing, segments
 from sertk.errors import ConfigurationError, UnknownNameError
-from sertk.preprocessing import PADDING_DB, Preprocessing
+from sertk.features._spectrum import PADDING_DB
+from sertk.preprocessing import Preprocessing
 from tests.test_features import COMPUTED, voice
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("gain", [1.0, 1e-3])
-@pytest.mark.parametrize("reference", ["clip", "full_scale"])
+@pytest.mark.parametrize("reference", preprocessing.REFERENCES)
 def test_the_graph_finishes_a_clip_as_numpy_does(name, gain, reference):
     prep = Preprocessing(features.get(name), clip_seconds=2.0, reference=reference)
     clip = np.empty(prep.clip_shape, np.float32)

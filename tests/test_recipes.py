@@ -193,6 +193,21 @@ def test_the_gap_of_a_recipe_is_validation_against_isolated_speakers(ravdess, tm
     assert "accuracy 93.96" in page
     with pytest.raises(ConfigurationError, match="rest on no defect"):
         studies.leak_gap_of_recipe("r2-acrnn", folder=tmp_path / "no")
+    with pytest.raises(ConfigurationError, match="r1-alexnet was divided by speakers"):
+        studies.leak_gap_of_recipe("r1-alexnet", folder=tmp_path / "no")
+
+
+def test_r1_can_be_padded_as_it_was():
+    """0 dB is the loudest value of a clip that is expressed below its own maximum."""
+    whole = np.full((200, 200), -30.0, "float32")
+    ends = {}
+    for as_published in (False, True):
+        prep = recipes.get("r1-fcn-gap", as_published=as_published).prep
+        clip = np.empty(prep.clip_shape, "float32")
+        prep.cut(whole, 0, clip)
+        ends[as_published] = prep.finish(clip)[-1]
+    assert (ends[False] == -80).all()
+    assert (ends[True] == 0).all()
 
 
 @pytest.mark.parametrize(

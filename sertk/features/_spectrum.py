@@ -13,6 +13,7 @@ import scipy.sparse
 
 from sertk.errors import AudioError, ConfigurationError, UnknownNameError
 
+PADDING_DB = -1000.0  # absolute dB; far below any sound, so that it becomes the floor
 AMIN = 1e-10  # power below which there is silence; librosa's value
 WINDOWS = ("hann", "hamming")
 REGRESSION = 5  # frames of the derivatives that become channels

@@ -4,6 +4,7 @@ In: nothing. Out: `RECIPES`. What stands here was read from published papers and
 otherwise, and why, stands beside it.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -23,8 +24,9 @@ _SAID_SLOWLY = Difference(
 )  # fmt: skip
 _SILENCE = Difference(
     "padding", "0 dB, the loudest value there is", "the floor, 80 dB below the peak",
-    "defect: a padded end sounded like noise at full level",
+    "defect: a padded end sounded like noise at full level", restored=True,
 )  # fmt: skip
+_LOUD_STAMP = ("the padding of short segments is the loudest value there is",)
 _ANEW = Difference(
     "starting weights", "ImageNet", "random, unless weights are passed (arguments: weights=FILE)",
     "weights are not shipped",
@@ -39,7 +41,9 @@ _R1 = {
     "oversample": "minority_twice",
 }  # fmt: skip
 _R1_PREP = Preprocessing(LogSpectrogram(), clip_seconds=2.99, trim_db=None)
+_R1_LOUD = {"prep": dataclasses.replace(_R1_PREP, reference="clip_loud_padding")}
 _R1_PROTOCOL = "IEMOCAP improvised, 4 classes, 10 speakers apart, 5 repetitions"
+_R2_PREP = Preprocessing(NoiseReverbSpectrogram(), clip_seconds=2.99, trim_db=None)
 _R3 = {
     **_CONSTANT, "optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "learning_rate": 1e-4,
     "schedule": "plateau", "plateau_factor": 0.9, "plateau_patience": 20, "epochs": 700,
@@ -102,6 +106,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
             ),
             Difference("repetitions", "5 seeds", "1 seed", "time; pass seeds=(0, 1, 2, 3, 4)"),
         ),
+        as_published=_R1_LOUD,
+        stamps=_LOUD_STAMP,
     ),
     "r1-fcn-gap": Recipe(
         "AlexNet's convolutions with global average pooling and mixup (R1)",
@@ -110,11 +116,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         arguments={"image_size": 256}, standardize="minmax", where=_IMPROVISED,
         published=(Published("WA 73.2, UAR 62.6", _R1_PROTOCOL),),
         differences=(_ANEW, _SILENCE, _SAID_SLOWLY),
+        as_published=_R1_LOUD,
+        stamps=_LOUD_STAMP,
     ),
     "r2-fcn-attention": Recipe(
         "Fully convolutional network with attention (R2)",
         ("iemocap", "emodb", "ravdess"),
-        Preprocessing(NoiseReverbSpectrogram(), clip_seconds=2.99, trim_db=None),
+        _R2_PREP,
         "fcn_attention",
         {**_R1, "oversample": "none", "batch_size": 32, "epochs": 200, "mixup": 0.2,
          "hide_time": 0.25},
@@ -133,6 +141,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
                 "reverberation", "SoX", "a room of noise that dies away", "no SoX is needed"
             ),
         ),
+        as_published={"prep": dataclasses.replace(_R2_PREP, reference="clip_loud_padding")},
+        stamps=_LOUD_STAMP,
     ),
     "r2-acrnn": Recipe(
         "3-D convolutional recurrent network with attention (R2b, 3D-ACRNN)",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sertk import pages, recipes, splits
+from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation, Interval, drawing, evaluate
 from sertk.evaluation.displays import Display, percent
 from sertk.preprocessing import Preprocessing
@@ -75,9 +76,14 @@ def leak_gap_of_recipe(
         **changes: What `sertk.recipes.reproduce` takes besides, such as `epochs=60`.
 
     Raises:
-        ConfigurationError: If nothing published rests on a defect.
+        ConfigurationError: If nothing published rests on a leak.
     """
-    recipes.get(name, as_published=True)  # refused before anything is trained
+    if recipes.get(name, as_published=True).division == recipes.get(name).division:
+        raise ConfigurationError(
+            f"{name} was divided by speakers in the original too.",
+            "A gap is told between a division that leaks and one that does not.",
+            "Repeat it with --as-published and without, and compare the two runs.",
+        )
     runs = {
         part: recipes.reproduce(
             name, folder=Path(folder) / part, names=names, roots=dict(roots or {}),
