@@ -100,9 +100,9 @@ def test_every_public_module_has_a_page():
 def test_every_command_and_option_is_described():
     page = reference.commands()
     usage = make_parser().format_help()
-    commands = re.findall(r"^ {4}(\w+) ", usage, flags=re.MULTILINE)
+    commands = re.findall(r"^ {4}([\w-]+) ", usage, flags=re.MULTILINE)
     assert {"train", "cv", "scan"} <= set(commands)
-    assert set(re.findall(r"^## (\w+)$", page, flags=re.MULTILINE)) == set(commands)
+    assert set(re.findall(r"^## ([\w-]+)$", page, flags=re.MULTILINE)) == set(commands)
     for words in ("`--grouping` `NAME`", "`-o`, `--output` `DIR`", "at most so many"):
         assert words in page
 
@@ -204,6 +204,7 @@ SMALLER = (
     ('"loso", val=2', '"speaker_folds", folds=2, val=1'),
     ("folds=4, val=2)\n\n\ndef train", "folds=2, val=1)\n\n\ndef train"),
     ('augment="light",', ""),
+    ('roots={"toy": "toy"}', "roots={}"),  # a study scans the whole toy corpus
 )
 
 

@@ -59,6 +59,6 @@ def test_commands_in_the_readme_exist():
     from sertk.cli.parser import make_parser
 
     usage = make_parser().format_help()
-    commands = set(re.findall(r"^ {4}sertk (\w+)", README, flags=re.MULTILINE))
+    commands = set(re.findall(r"^ {4}sertk ([\w-]+)", README, flags=re.MULTILINE))
     assert {"scan", "cv", "report", "download"} <= commands
     assert all(re.search(rf"^ +{command} ", usage, flags=re.MULTILINE) for command in commands)
