@@ -24,6 +24,7 @@ _MODULES = (
     "features",
     "labels",
     "layers",
+    "live",
     "manifest",
     "models",
     "notebooks",

@@ -240,7 +240,9 @@ def test_a_class_that_no_validation_speaker_has_is_noted(divided):
     assert (note.severity, "no validation speaker has sad" in note.message) == ("note", True)
     alone = divided[(divided["split"] != "val") | (divided["label"] == "sad")]
     alone.attrs = divided.attrs
-    with pytest.raises(ConfigurationError, match="'val' is labelled sad. Selection needs several"):
+    with pytest.raises(
+        ConfigurationError, match=r"'val' is labelled sad\. Selection needs several"
+    ):
         datasets.make(alone, PREP)
 
 

@@ -11,6 +11,7 @@ from sertk.errors import ConfigurationError, UnknownNameError, listing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sertk.augment import Augmentation
     from sertk.preprocessing import Preprocessing
 
 
@@ -135,6 +136,23 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
     if args.trim_db is not None:
         chosen["trim_db"] = None if args.trim_db == "none" else _value(args.trim_db)
     return Preprocessing(feature, **chosen)
+
+
+def augmentation(args: argparse.Namespace) -> "Augmentation | None":
+    """Read what copies the words ask for."""
+    from sertk.augment import Augmentation
+
+    if args.augment is None:
+        for flag, given in (("only", args.augment_only), ("live", args.augment_live)):
+            if given:
+                raise ConfigurationError(
+                    f"Got --augment-{flag} without --augment.",
+                    "It says which copies are made, or when, and --augment says how.",
+                    "Add such as --augment noise+pitch, or leave it out.",
+                )
+        return None
+    only = args.augment_only and tuple(name.strip() for name in args.augment_only.split(","))
+    return Augmentation(args.augment, only or None, args.augment_live)
 
 
 def options(words: Sequence[str], flag: str) -> dict[str, Any]:

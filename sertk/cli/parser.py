@@ -227,7 +227,13 @@ def _training_arguments(parser: argparse.ArgumentParser, protocol: str) -> None:
         help="argument of the model, such as variant=original",
     )  # fmt: skip
     fit.add_argument(
-        "--augment", metavar="NAME", help="copies: noise, pitch, shift, noise+pitch ..."
+        "--augment", metavar="NAME",
+        help="copies: noise, pitch, noise+pitch, light, strong, background@FOLDER ... (sertk "
+        "names augmentations)",
+    )  # fmt: skip
+    fit.add_argument("--augment-only", metavar="A,B", help="copies of these labels only")
+    fit.add_argument(
+        "--augment-live", action="store_true", help="draw copies anew in every epoch, keep none"
     )
     fit.add_argument(
         "--copies", type=int, default=2, help="of each training utterance (%(default)s)"

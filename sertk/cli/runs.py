@@ -81,7 +81,7 @@ def _train(args: argparse.Namespace) -> None:
         prep,
         folder=args.output,
         seeds=seeds,
-        augment=args.augment,
+        augment=inputs.augmentation(args),
         copies=args.copies,
         standardize=args.standardize,
         arguments=arguments,
