@@ -31,7 +31,9 @@ _MODULES = (
     "preprocessing",
     "rates",
     "recipes",
+    "replay",
     "report",
+    "robustness",
     "run",
     "sampling",
     "segments",
@@ -49,7 +51,7 @@ __all__ = ["__version__", *_MODULES, *_OBJECTS]
 
 
 # loading these loads Keras, whose TensorFlow greets at length
-_KERAS = ("datasets", "layers", "rates", "training")
+_KERAS = ("datasets", "layers", "rates", "replay", "robustness", "training")
 
 
 def __getattr__(name: str) -> Any:
