@@ -17,7 +17,9 @@ _MODULES = (
     "augment",
     "cache",
     "corpora",
+    "cross_corpus",
     "datasets",
+    "embeddings",
     "errors",
     "evaluation",
     "explore",
@@ -35,6 +37,7 @@ _MODULES = (
     "report",
     "robustness",
     "run",
+    "saliency",
     "sampling",
     "segments",
     "settings",
@@ -51,7 +54,17 @@ __all__ = ["__version__", *_MODULES, *_OBJECTS]
 
 
 # loading these loads Keras, whose TensorFlow greets at length
-_KERAS = ("datasets", "layers", "rates", "replay", "robustness", "training")
+_KERAS = (
+    "cross_corpus",
+    "datasets",
+    "embeddings",
+    "layers",
+    "rates",
+    "replay",
+    "robustness",
+    "saliency",
+    "training",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,10 +4,12 @@ In: a run folder and spectra by utterance_id. Out: predictions like the run's ow
 preprocessing, standardisation and decision. Robustness, saliency and other corpora build on it.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -69,14 +71,34 @@ class Replay:
         rows.attrs = dict(self.manifest.attrs)
         return rows
 
+    def fold_of(self, utterance_id: str) -> int:
+        """Say in which fold an utterance was tested; the first, if in several.
+
+        Raises:
+            ConfigurationError: If it never was.
+        """
+        folds = self._tested.loc[self._tested["utterance_id"] == utterance_id, "fold"]
+        if folds.empty:
+            known = self._tested["utterance_id"].tolist()
+            near = difflib.get_close_matches(utterance_id, known, n=1, cutoff=0.5)
+            raise ConfigurationError(
+                f"The run {self.run.folder} has tested no utterance {utterance_id!r}.",
+                "A model is asked about speakers that it never heard.",
+                f"Did you mean {near[0]!r}?" if near else f"Name one such as {known[0]}.",
+            )
+        return int(folds.iloc[0])
+
+    def model(self, fold: int, seed: int | None = None) -> Any:
+        """Load the model of a fold and seed; the first seed by default."""
+        return saving.load_model(self.run.model_path(fold, seed))
+
     def models(self, fold: int) -> dict[int, Any]:
         """Load the models of a fold by seed."""
-        return {
-            int(seed): saving.load_model(self.run.model_path(fold, seed))
-            for seed in self.run.info["seeds"]
-        }
+        return {int(seed): self.model(fold, seed) for seed in self.run.info["seeds"]}
 
-    def dataset(self, rows: pd.DataFrame, spectra: Mapping[str, np.ndarray]) -> ClipDataset:
+    def dataset(
+        self, rows: pd.DataFrame, spectra: cache.Features | Mapping[str, np.ndarray]
+    ) -> ClipDataset:
         """Cut some utterances into clips as this run's models take them.
 
         Args:
@@ -89,10 +111,42 @@ class Replay:
             standardize=standardize, speakers=self._speakers(rows, standardize),
         )  # fmt: skip
 
+    def network(self, model: Any, *, until: Callable[[Any], Any] | None = None) -> Any:
+        """Take what follows the front end of a model: from finished clips to probabilities.
+
+        Args:
+            model: Of this run.
+            until: Network -> one of its tensors, at which to end instead.
+
+        Returns:
+            A `keras.Model` on (batch, *prep.input_shape).
+        """
+        layers = model.layers[1:]
+        if self.run.info["standardize"] != "speaker":  # else clips come finished from the dataset
+            layers = layers[len(self.prep.layers()) :]
+        *before, net = layers
+        inputs = keras.Input(self.prep.input_shape, name="finished")
+        x = inputs
+        for layer in before:
+            x = layer(x)
+        last = net if until is None else keras.Model(net.input, until(net))
+        return keras.Model(inputs, last(x))
+
+    def finished(self, dataset: ClipDataset) -> np.ndarray:
+        """Finish every clip of a dataset in numpy, shape (clips, *prep.input_shape)."""
+        clips = np.concatenate([dataset[k][0] for k in range(len(dataset))])
+        if dataset.speakers is not None:
+            return clips
+        return np.stack([self.prep.finish(clip) for clip in clips])
+
     def _speakers(self, rows: pd.DataFrame, standardize: str) -> dict[str, Any] | None:
-        """Compute the statistics of speakers from their undisturbed utterances."""
+        """Compute the statistics of speakers from all of their undisturbed utterances."""
         if standardize != "speaker":
             return None
+        own = self.manifest[self.manifest["speaker"].isin(rows["speaker"])]
+        if len(own):  # else they are of another corpus
+            own.attrs = dict(self.manifest.attrs)
+            rows = own
         return scaling.speaker_statistics(rows, cache.compute(rows, self.prep), self.prep)
 
     def sounds(self, rows: pd.DataFrame) -> list[dict[str, Any]]:
