@@ -26,7 +26,7 @@ class _InOneColumn(argparse.HelpFormatter):
 
     def __init__(self, prog: str):
         super().__init__(prog)
-        self._action_max_length = 13  # of "    reproduce"
+        self._action_max_length = 14  # of "    robustness"
 
 
 def make_parser() -> Parser:
