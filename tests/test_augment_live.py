@@ -1,6 +1,7 @@
 """Copies drawn anew in every epoch, and lists of transforms through datasets and training."""
 
 import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import audiomentations
@@ -43,6 +44,9 @@ def test_live_copies_depend_on_seed_epoch_and_utterance_alone(divided):
     with ThreadPoolExecutor(4) as pool:  # batches in another order, on several workers
         shuffled = dict(pool.map(lambda k: (k, twin[k][0]), reversed(range(len(twin)))))
     np.testing.assert_array_equal(first, np.concatenate([shuffled[k] for k in sorted(shuffled)]))
+    travelled = pickle.loads(pickle.dumps(train.live))  # to a worker process
+    name = train.live.name(train.manifest["utterance_id"][0], 5, always=True)
+    np.testing.assert_array_equal(travelled[name], train.live[name])
     assert not np.array_equal(first, batches(train, 1))
     np.testing.assert_array_equal(first, batches(train, 0))
 

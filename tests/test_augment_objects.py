@@ -25,6 +25,10 @@ def halve(waveform, sample_rate, generator):
     return waveform / 2
 
 
+def by_set(waveform, sample_rate, generator):
+    return waveform if sample_rate in {8000, 16_000, "any", "other", "none"} else -waveform
+
+
 def scale(factor):
     return lambda waveform, sample_rate, generator: waveform * factor
 
@@ -163,8 +167,8 @@ def test_lists_that_act_alike_are_one_and_others_are_not():
         name("noise"), name(halve, "noise"),
         name(audiomentations.Gain(min_gain_db=3.0, max_gain_db=7.0, p=1.0)),
         name(partial(halve)),
-        name(audiomentations.Compose([louder()])), name(augment.noise_between(0, 5)),
-        name(augment.noise_between(0, 6)),
+        name(audiomentations.Compose([louder()])), name(audiomentations.OneOf([louder()])),
+        name(augment.noise_between(0, 5)), name(augment.noise_between(0, 6)),
     ]  # fmt: skip
     assert len(set(different)) == len(different)
     assert name(used) == name(louder())
@@ -172,11 +176,27 @@ def test_lists_that_act_alike_are_one_and_others_are_not():
 
 def test_a_list_has_the_same_name_in_another_process():
     code = (
-        "import audiomentations; from sertk import augment; from tests import "
-        "test_augment_objects as t; print(augment.plan([t.halve, t.scale(2), t.louder()]).recipe)"
+        "from sertk import augment; from tests import test_augment_objects as t; "
+        "print(augment.plan([t.halve, t.scale(2), t.louder(), t.by_set]).recipe)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == augment.plan([halve, scale(2), louder()]).recipe.name
+    own = augment.plan([halve, scale(2), louder(), by_set]).recipe.name
+    assert done.stdout.split()[-1] == own
+
+
+def test_objects_that_read_files_and_what_nobody_can_know(tmp_path):
+    soundfile.write(tmp_path / "hum.wav", tone(300, 4.0), RATE)
+    noise, room = (
+        kind(str(tmp_path), p=1.0)
+        for kind in (audiomentations.AddBackgroundNoise, audiomentations.ApplyImpulseResponse)
+    )
+    names = [augment.plan([item]).recipe.name for item in (noise, room)]
+    assert rms(augment.apply([noise], tone(), RATE, 0) - tone()) > 0.001
+    augment.apply([room, audiomentations.OneOf([louder(), louder()])], tone(), RATE, 0)
+    assert [augment.plan([item]).recipe.name for item in (noise, room)] == names
+    drawing = partial(halve, generator=np.random.default_rng(0))
+    with pytest.raises(ConfigurationError, match=r"of the kind .* nobody can tell what it does"):
+        augment.plan([drawing])
 
 
 @pytest.mark.parametrize(

@@ -145,13 +145,13 @@ def test_the_command_writes_a_page_that_needs_nothing(run, roots, tmp_path, caps
     assert text.count("<tbody>") == 2
     assert "Recorded noise" in text
     assert text.count("<svg") == 2
-    assert "Did you mean 'white'" in refused(*words[:-1], "whit")
+    assert "Did you mean 'white'" in refused(*words[:-1], "whitee")
     assert "holds no recording" in refused(*words, "--noises", run.folder)
 
 
 def test_what_cannot_be_measured(tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean 'babble'"):
-        conditions.chosen(["bable"], [], None)
+        conditions.chosen(["babbl"], [], None)
     with pytest.raises(ConfigurationError, match="No condition was asked for"):
         conditions.chosen([], [], None)
     with pytest.raises(ConfigurationError, match=r"knows 1 speaker\..*Leave babble out"):

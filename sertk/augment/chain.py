@@ -1,7 +1,9 @@
 """A list of transforms in place of a name: functions, objects of audiomentations, words.
 
 In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
-chains are equal, in any process, when they would make the same copies.
+chains are equal, in any process, when they would make the same copies. Of a function that is its
+code, defaults and closure, of an object its attributes; what a function calls or reads elsewhere is
+known by name only, so that a change there is not noticed.
 """
 
 import functools
@@ -20,7 +22,10 @@ from sertk.augment.words import Step
 from sertk.errors import ConfigurationError
 
 # what audiomentations changes in its own objects while they work
-_STATE = ("parameters", "are_parameters_frozen")
+_STATE = (
+    "parameters", "are_parameters_frozen", "should_apply", "time_info_arr", "transform_index",
+    "transform_indexes", "post_gain_factor", "room",
+)  # fmt: skip
 
 
 class Chain:
@@ -77,19 +82,15 @@ def _step(transform: Any) -> Step:
             "It holds functions, transforms of audiomentations, or words.",
             "Write a function (waveform, sample_rate, generator) -> waveform.",
         )
-    required = [
-        p
-        for p in inspect.signature(transform).parameters.values()
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
-    ]
-    if len(required) not in (2, 3):
+    taken = 2 if _of_library(transform) else _num_arguments(transform)
+    if taken not in (2, 3):
         raise ConfigurationError(
-            f"The transform {transform!r} takes {len(required)} arguments.",
+            f"The transform {transform!r} takes {taken} arguments.",
             "A transform takes (waveform, sample_rate, generator), or (samples, sample_rate) as "
             "those of audiomentations do.",
             "Wrap it in a function that does.",
         )
-    drawing = len(required) == 3
+    drawing = taken == 3
 
     def step(waveform: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
         if drawing:
@@ -110,12 +111,25 @@ def _step(transform: Any) -> Step:
     return step
 
 
+def _of_library(transform: Any) -> bool:
+    return any(kind.__module__.startswith("audiomentations") for kind in type(transform).__mro__)
+
+
+def _num_arguments(transform: Any) -> int:
+    """Count the arguments that must be given by place."""
+    parameters = inspect.signature(transform).parameters.values()
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return sum(p.default is p.empty for p in by_place)
+
+
 def _described(value: Any) -> Any:
     """Say in plain values what something is, so that what would act otherwise reads otherwise."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, (Path, np.generic)):
         return str(value)
+    if isinstance(value, (set, frozenset)):
+        return _in_order(value)
     if isinstance(value, np.ndarray):
         return {
             "array": list(value.shape),
@@ -140,7 +154,8 @@ def _described(value: Any) -> Any:
             "Copies are cached under what made them, so that it must be known.",
             "Use a function, or an object whose attributes are plain values.",
         )
-    own = {k: v for k, v in vars(value).items() if k not in _STATE and not k.startswith("__")}
+    state = _STATE if _of_library(value) else ()
+    own = {k: v for k, v in vars(value).items() if k not in state and not k.startswith("__")}
     return {"name": _qualified(type(value)), **{k: _described(v) for k, v in sorted(own.items())}}
 
 
@@ -160,9 +175,15 @@ def _qualified(thing: Any) -> str:
 def _code(code: types.CodeType) -> bytes:
     """Write down what a function does; what it calls is known by name."""
     constants = [
-        _code(c) if isinstance(c, types.CodeType) else repr(c).encode() for c in code.co_consts
+        _code(c) if isinstance(c, types.CodeType) else repr(_in_order(c)).encode()
+        for c in code.co_consts
     ]
     return b"\0".join([code.co_code, repr(code.co_names).encode(), *constants])
+
+
+def _in_order(value: Any) -> Any:
+    """Sort a set, whose order differs from process to process."""
+    return sorted(map(repr, value)) if isinstance(value, (set, frozenset)) else value
 
 
 def _hash(content: bytes) -> str:
