@@ -81,8 +81,13 @@ def test_other_recordings_are_other_copies(small, tmp_path):
     name = f"pitch+background@{tmp_path}"
     first = augment.copies(divided, name, count=1)["utterance_id"].iloc[0]
     assert str(tmp_path) not in first
+    lists = ([name], [augment.background(tmp_path)])
+    before = [augment.plan(given).recipe for given in lists]
+    assert all(str(tmp_path) not in str(chain.record) for chain in before)
     soundfile.write(tmp_path / "a.wav", tone(500), RATE)
     assert augment.copies(divided, name, count=1)["utterance_id"].iloc[0] != first
+    after = [augment.plan(given).recipe for given in lists]
+    assert all(one != other for one, other in zip(before, after, strict=True))
 
 
 def test_masks_hide_a_tenth_at_most():
@@ -204,6 +209,7 @@ def test_objects_that_read_files_and_what_nobody_can_know(tmp_path):
     [
         ([], "list of transforms is empty"),
         ([3], "list of transforms holds 3"),
+        ([("noise", 2)], r"list of transforms holds .'noise', 2"),
         ([lambda waveform: waveform], "takes 1 arguments"),
         (["r5"], r"holds 'r5', a set.*such as r5:noise"),
         (["nois"], "Did you mean 'noise'"),

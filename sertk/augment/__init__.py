@@ -158,7 +158,7 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
 
 
 def _chain(transforms: Sequence[Any]) -> Chain:
-    def steps_of(word: str) -> tuple[Step, ...]:
+    def named(word: str) -> tuple[str, tuple[Step, ...]]:
         entries = recipe(word)
         if len(entries) > 1:
             raise ConfigurationError(
@@ -166,9 +166,9 @@ def _chain(transforms: Sequence[Any]) -> Chain:
                 "A set makes each copy in another way; a list makes all of them alike.",
                 f"Name one of its entries, such as {sets.entry_name(word, next(iter(entries)))}.",
             )
-        return next(iter(entries.values()))
+        return _label(word), next(iter(entries.values()))
 
-    return Chain(transforms, steps_of)
+    return Chain(transforms, named)
 
 
 def plan(

@@ -2,8 +2,8 @@
 
 In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
 chains are equal, in any process, when they would make the same copies. Of a function that is its
-code, defaults and closure, of an object its attributes; what a function calls or reads elsewhere is
-known by name only, so that a change there is not noticed.
+code, defaults and closure, of an object its attributes, of a file its content; what a function
+calls is known by name only, so that a change there is not noticed.
 """
 
 import functools
@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from sertk import _seeding
+from sertk import _seeding, audio
+from sertk.augment import folders
 from sertk.augment.words import Step
 from sertk.errors import ConfigurationError
 
@@ -36,7 +37,7 @@ class Chain:
             `generator` alone; callables `(samples, sample_rate) -> samples` such as transforms of
             audiomentations, which may draw from the global generators of `random` and numpy; or
             words of a recipe.
-        steps_of: Builds the steps of a word.
+        word: Names a word, wherever its folder of recordings is, and builds its steps.
 
     Attributes:
         steps: What is done.
@@ -48,7 +49,9 @@ class Chain:
             be told apart from something else.
     """
 
-    def __init__(self, transforms: Iterable[Any], steps_of: Callable[[str], tuple[Step, ...]]):
+    def __init__(
+        self, transforms: Iterable[Any], word: Callable[[str], tuple[str, tuple[Step, ...]]]
+    ):
         given = list(transforms)
         if not given:
             raise ConfigurationError(
@@ -56,12 +59,12 @@ class Chain:
                 "It holds functions, transforms of audiomentations, or words.",
                 "Leave it out (augment=None) to train on the originals alone.",
             )
-        self.steps: tuple[Step, ...] = tuple(
-            step
+        parts = [
+            word(item) if isinstance(item, str) else (_described(item), (_step(item),))
             for item in given
-            for step in (steps_of(item) if isinstance(item, str) else (_step(item),))
-        )
-        self.record = [_described(item) for item in given]
+        ]
+        self.steps: tuple[Step, ...] = tuple(step for _, steps in parts for step in steps)
+        self.record = [described for described, _ in parts]
         text = json.dumps(self.record, sort_keys=True)
         self.name = f"list-{hashlib.blake2b(text.encode(), digest_size=5).hexdigest()}"
 
@@ -126,6 +129,10 @@ def _described(value: Any) -> Any:
     """Say in plain values what something is, so that what would act otherwise reads otherwise."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
+    if isinstance(value, Path) and value.is_file():
+        of_sound = value.suffix.lower() in audio.SUFFIXES
+        content = folders.content(value) if of_sound else _hash(value.read_bytes())
+        return {"file": value.name, "content": content}
     if isinstance(value, (Path, np.generic)):
         return str(value)
     if isinstance(value, (set, frozenset)):

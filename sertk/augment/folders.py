@@ -86,15 +86,22 @@ def fingerprint(home: Path, files: Iterable[tuple[str, Path]]) -> str:
     """
     digest = hashlib.blake2b(digest_size=4)
     for name, file in files:
-        status = file.stat()
-        content = _content(file, status.st_size, status.st_mtime_ns)
-        digest.update(f"{name} {file.relative_to(home).as_posix()} {content}\n".encode())
+        digest.update(f"{name} {file.relative_to(home).as_posix()} {content(file)}\n".encode())
     return digest.hexdigest()
+
+
+def content(path: Path) -> str:
+    """Hash the content of a recording, once for each size and time of change.
+
+    Raises:
+        ConfigurationError: If it is no sound.
+    """
+    status = path.stat()
+    return _content(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=1024)
 def _content(path: Path, size: int, changed: int) -> str:
-    """Hash one file, once for each size and time of change."""
     try:
         audio.info(path)
     except AudioError as error:
