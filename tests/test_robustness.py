@@ -137,6 +137,11 @@ def test_the_command_writes_a_page_that_needs_nothing(run, roots, tmp_path, caps
     soundfile.write(noises / "hum.wav", tone(100), RATE)
     page = tmp_path / "page.html"
     words = ["robustness", run.folder, "--root", roots["small"], "--conditions", "telephone"]
+    assert main([str(w) for w in [*words, "-o", page]]) == 0
+    out = capsys.readouterr().out
+    own = evaluation.evaluate(run)
+    assert f"{100 * own.uar:.1f}" in out.splitlines()[1]
+    assert out.splitlines()[-1] == f"Page: {page}"
     assert main([str(w) for w in [*words, "--noises", noises, "--json", "-o", page]]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["condition"] for row in rows] == ["clean", "telephone", *["noises"] * 5]

@@ -237,4 +237,4 @@ def robustness(args: argparse.Namespace) -> None:
     if args.json:
         give(shown.frame().to_json(orient="records"))
     else:
-        give(f"{shown}\nPage: {page}")
+        give(f"{shown.written().to_string(index=False)}\n{shown.note}\nPage: {page}")

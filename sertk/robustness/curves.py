@@ -51,6 +51,10 @@ class RobustnessDisplay(Display):
         disturbed = self._table[self._table["condition"] != "clean"].sort_values("change")
         return disturbed.drop_duplicates("condition")
 
+    def written(self) -> pd.DataFrame:
+        """Hand out the table as text, in percent and points."""
+        return self._shown()
+
     def _draw(self, ax: "Axes") -> None:
         ax.set_axis_off()
         wide = ax.get_window_extent().width > 500
