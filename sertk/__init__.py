@@ -17,21 +17,27 @@ _MODULES = (
     "augment",
     "cache",
     "corpora",
+    "cross_corpus",
     "datasets",
+    "embeddings",
     "errors",
     "evaluation",
     "explore",
     "features",
     "labels",
     "layers",
+    "live",
     "manifest",
     "models",
     "notebooks",
     "preprocessing",
     "rates",
     "recipes",
+    "replay",
     "report",
+    "robustness",
     "run",
+    "saliency",
     "sampling",
     "segments",
     "settings",
@@ -49,7 +55,17 @@ __all__ = ["__version__", *_MODULES, *_OBJECTS]
 
 
 # loading these loads Keras, whose TensorFlow greets at length
-_KERAS = ("datasets", "layers", "rates", "training")
+_KERAS = (
+    "cross_corpus",
+    "datasets",
+    "embeddings",
+    "layers",
+    "rates",
+    "replay",
+    "robustness",
+    "saliency",
+    "training",
+)
 
 
 def __getattr__(name: str) -> Any:

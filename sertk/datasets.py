@@ -10,9 +10,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from sertk import _seeding, augment, cache, labels, sampling, saving, scaling, segments, splits
+from sertk import _seeding, cache, labels, sampling, saving, scaling, segments, splits
+from sertk import augment as augmenting
+from sertk.augment import Augmentation
 from sertk.cache import Features
 from sertk.errors import ConfigurationError, UnknownNameError, listing
+from sertk.live import LiveCopies
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
 from sertk.settings import Settings
@@ -52,6 +55,7 @@ class ClipDataset(keras.utils.PyDataset):
         input_shape: Of a finished clip: what a network is built for.
         versions: Utterance -> the names of itself and its copies.
         augmentation: Recipe of the copies, or `None`.
+        live: What draws copies anew in every epoch, or `None`.
         item_shape: Of a clip in a batch: what the assembled model takes.
         epoch: Set by training; decides order, copies and cuts.
     """
@@ -84,6 +88,7 @@ class ClipDataset(keras.utils.PyDataset):
                 self.versions[original].append(copy)
         recipes = there.get("augmentation", parent).dropna().unique()
         self.augmentation = recipes[0] if len(recipes) else None
+        self.live: LiveCopies | None = None
         self._ids = self.manifest["utterance_id"].tolist()
         self._speaker = self.manifest["speaker"].tolist()
         position = {label: k for k, label in enumerate(self.classes)}
@@ -105,7 +110,7 @@ class ClipDataset(keras.utils.PyDataset):
                 for clip in range(self.clips_per_utterance[row])
             ]
             return
-        if settings.stability and self.augmentation is None:
+        if settings.stability and self.augmentation is None and self.live is None:
             raise ConfigurationError(
                 f"Training got stability={settings.stability} and no augmentation.",
                 "Stability training compares each utterance with a disturbed copy of it.",
@@ -116,6 +121,12 @@ class ClipDataset(keras.utils.PyDataset):
             _seeding.derive(self.seed, "oversample"),
         )  # fmt: skip
         visits = [_Visit(row) for row in rows]
+        if settings.versions == "every" and self.live is not None:
+            raise ConfigurationError(
+                "Training got versions=every and copies that are drawn live.",
+                "There is no end of live copies, so that not every one can be visited.",
+                "Leave versions at draw, or keep the copies (live=False).",
+            )
         if settings.versions == "every":
             visits = [_Visit(row, name) for row in rows for name in self.versions[self._ids[row]]]
         if settings.crops == "every":
@@ -125,6 +136,13 @@ class ClipDataset(keras.utils.PyDataset):
                 for clip in range(self.clips_per_utterance[visit.row])
             ]
         self._visits = visits
+
+    def draw_live(self, augment: Any, copies: int) -> None:
+        """Draw copies anew in every epoch, if that is what is asked for; see `make`."""
+        if isinstance(augment, Augmentation) and augment.live:
+            wanted = augmenting.plan(augment, self.classes)
+            self.live = LiveCopies(self.manifest, self.prep, wanted, copies)
+            self.configure(self.settings)
 
     @property
     def num_classes(self) -> int:
@@ -170,24 +188,29 @@ class ClipDataset(keras.utils.PyDataset):
             self._labels[[row for row, _, _ in clips]]
         ]
 
+    def _spectrum(self, name: str) -> np.ndarray:
+        live = self.live is not None and name in self.live
+        return self.live[name] if live else self.features[name]
+
     def _starts(self, name: str) -> list[int]:
-        return segments.starts(len(self.features[name]), self.prep.clip_frames)
+        return segments.starts(len(self._spectrum(name)), self.prep.clip_frames)
 
     def _draw(self, number: int) -> tuple[int, str, int]:
         """Choose this epoch's version of a visited utterance, and where it is cut."""
         row, name, clip = self._visits[number]
         original = self._ids[row]
         repeated = (number,) if len(self._visits) > len(self._ids) else ()
-        generator = np.random.default_rng(
-            _seeding.derive(self.seed, self.epoch, original, *repeated)
-        )
-        if name is None:
+        seed = _seeding.derive(self.seed, self.epoch, original, *repeated)
+        generator = np.random.default_rng(seed)
+        if name is None and self.live is not None:
+            name = self.live.name(original, seed, always=bool(self.settings.stability))
+        elif name is None:
             versions = self.versions[original][1 if self.settings.stability else 0 :]
             name = versions[generator.integers(len(versions))]
         if clip is not None:
             starts = self._starts(name)
             return row, name, starts[min(clip, len(starts) - 1)]
-        room = len(self.features[name]) - self.prep.clip_frames
+        room = len(self._spectrum(name)) - self.prep.clip_frames
         return row, name, int(generator.integers(min(room, 0), max(room, 0) + 1))
 
     def _undisturbed(self, clip: tuple[int, str, int]) -> tuple[int, str, int]:
@@ -197,7 +220,7 @@ class ClipDataset(keras.utils.PyDataset):
         return row, self._ids[row], min(max(start, min(room, 0)), max(room, 0))
 
     def _fill(self, out: np.ndarray, row: int, name: str, start: int) -> None:
-        spectrum = self.features[name]
+        spectrum = self._spectrum(name)
         if self.speakers is None:
             self.prep.cut(spectrum, start, out)
             return
@@ -270,7 +293,7 @@ def make(
     prep: Preprocessing,
     *,
     batch_size: int = 32,
-    augment: str | None = None,
+    augment: str | list[Any] | Augmentation | None = None,
     copies: int = 2,
     seed: int = 0,
     standardize: str = "training",
@@ -282,8 +305,9 @@ def make(
         manifest: Rows with `label` and `split`.
         prep: How a recording becomes a clip.
         batch_size: Clips in a batch.
-        augment: Recipe of the copies of training utterances, such as `"noise+pitch"`; see
-            `sertk.augment.recipe`.
+        augment: Recipe of the copies of training utterances, such as `"noise+pitch"`, or a list
+            of transforms; see `sertk.augment.recipe`. An `sertk.augment.Augmentation` restricts
+            it to some labels, or draws copies anew in every epoch.
         copies: Augmented copies of each training utterance.
         seed: Of copies, order and cuts.
         standardize: `"training"` (mean and deviation per bin of the training split, inside the
@@ -301,20 +325,12 @@ def make(
         ConfigurationError: If a class has no training example, or none in validation.
     """
     splits.check(manifest, allow_shared_speakers=allow_shared_speakers)
-    rows = with_copies(manifest, augment, copies, seed)
+    rows = augmenting.with_copies(manifest, augment, copies, seed)
     features = cache.compute(rows, prep)
     settings = Settings(batch_size=batch_size)
-    return divide(rows, prep, features, settings=settings, seed=seed, standardize=standardize)
-
-
-def with_copies(manifest: pd.DataFrame, recipe: str | None, count: int, seed: int) -> pd.DataFrame:
-    """Put the augmented copies of the training rows under the originals; `None` adds nothing."""
-    if recipe is None:
-        return manifest
-    made = augment.copies(manifest, recipe, count=count, seed=seed)
-    rows = pd.concat([manifest, made], ignore_index=True)
-    rows.attrs = dict(manifest.attrs)
-    return rows
+    parts = divide(rows, prep, features, settings=settings, seed=seed, standardize=standardize)
+    parts.train.draw_live(augment, copies)
+    return parts
 
 
 def divide(

@@ -84,8 +84,12 @@ class AttentionPooling(keras.layers.Layer):
         self.hidden.build(input_shape)
         self.score.build((*input_shape[:-1], self.units))
 
+    def attention(self, inputs):
+        """Say how much each frame matters, (batch, frames, 1); the sum over frames is 1."""
+        return ops.softmax(self.score(self.hidden(inputs)), axis=1)
+
     def call(self, inputs):
-        weights = ops.softmax(self.score(self.hidden(inputs)), axis=1)  # (batch, frames, 1)
+        weights = self.attention(inputs)
         mean = ops.sum(weights * inputs, axis=1)
         variance = ops.sum(weights * ops.square(inputs), axis=1) - ops.square(mean)
         deviation = ops.sqrt(ops.maximum(variance, 1e-6))
@@ -126,12 +130,15 @@ class MapAttention(keras.layers.Layer):
         self.hidden.build(input_shape)
         self.score.build((*input_shape[:-1], self.units))
 
-    def call(self, inputs):
-        places = ops.reshape(inputs, (ops.shape(inputs)[0], -1, inputs.shape[-1]))
-        scores = self.scale * self.score(self.hidden(places))  # (batch, frames * bins, 1)
+    def attention(self, inputs):
+        """Say how much each place matters, (batch, frames, bins, 1); the sum over places is 1."""
+        scores = self.scale * self.score(self.hidden(inputs))
         # a softmax by hand, since Keras warns of one over a single place, which short clips leave
-        weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
-        return ops.sum(weights * places, axis=1) / ops.sum(weights, axis=1)
+        weights = ops.exp(scores - ops.max(scores, axis=(1, 2), keepdims=True))
+        return weights / ops.sum(weights, axis=(1, 2), keepdims=True)
+
+    def call(self, inputs):
+        return ops.sum(self.attention(inputs) * inputs, axis=(1, 2))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])
@@ -165,9 +172,12 @@ class SigmoidAttention(keras.layers.Layer):
             shape=(1,), initializer=keras.initializers.RandomNormal(stddev=0.1), name="scale"
         )
 
+    def attention(self, inputs):
+        """Say how much each frame matters, (batch, frames, 1); the sum over frames is 1."""
+        return ops.softmax(self.score(inputs) * self.scale, axis=1)
+
     def call(self, inputs):
-        weights = ops.softmax(self.score(inputs) * self.scale, axis=1)  # (batch, frames, 1)
-        return ops.sum(weights * inputs, axis=1)
+        return ops.sum(self.attention(inputs) * inputs, axis=1)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])

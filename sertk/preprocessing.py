@@ -92,6 +92,10 @@ class Preprocessing:
             AudioError: If the file cannot be read.
         """
         waveform, _ = audio.read(path, sample_rate=self.sample_rate, start=start, end=end)
+        return self.prepare(waveform)
+
+    def prepare(self, waveform: np.ndarray) -> np.ndarray:
+        """Level and trim a waveform at this sample rate, shape (samples,)."""
         if self.level_db is not None:
             waveform = audio.normalise_rms(waveform, self.level_db)
         return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)

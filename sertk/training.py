@@ -33,6 +33,7 @@ from sertk import (
 )
 from sertk import manifest as manifests
 from sertk import run as runs
+from sertk.augment import Augmentation, plan, with_copies
 from sertk.datasets import ClipDataset, Datasets
 from sertk.errors import ConfigurationError, RunError, listing
 from sertk.preprocessing import Preprocessing
@@ -85,12 +86,10 @@ def fit(
     rows = [part.manifest.assign(split=name) for name, part in parts.items()]
     manifest = pd.concat(rows, ignore_index=True)
     manifest.attrs = dict(train.manifest.attrs)
-    copies = sum(len(versions) - 1 for versions in train.versions.values())
     record = _record(
         manifest, train.prep, chosen, seeds=[train.seed], init_from=init_from,
         model={"name": model.name, "arguments": {}, "parameters": model.count_params()},
-        standardize=train.standardize,
-        augmentation=_augmentation(train, copies),
+        standardize=train.standardize, augmentation=_augmentation(train),
     )  # fmt: skip
     with _writing(folder, record, manifest) as home:
         _fit_once(lambda: model, Datasets(train, val, test), chosen, home, 0, init_from)
@@ -104,7 +103,7 @@ def cross_validate(
     *,
     folder: str | Path,
     seeds: Sequence[int] = (0,),
-    augment: str | None = None,
+    augment: str | list[Any] | Augmentation | None = None,
     copies: int = 2,
     standardize: str = "training",
     arguments: Mapping[str, Any] | None = None,
@@ -120,7 +119,7 @@ def cross_validate(
         prep: How a recording becomes a clip.
         folder: Of the run.
         seeds: Of weights, order, cuts and dropout; each gives a model per fold.
-        augment: Recipe of the copies of training utterances; see `sertk.augment.recipe`.
+        augment: Recipe of the copies of training utterances; see `sertk.datasets.make`.
         copies: Augmented copies of each training utterance.
         standardize: `"training"`, `"minmax"`, `"none"` or `"speaker"`; see `sertk.datasets.make`.
         arguments: What the model takes besides, such as `{"width": 0.5}`.
@@ -149,21 +148,22 @@ def cross_validate(
         manifest, prep, chosen, seeds=list(seeds), init_from=init_from,
         model={"name": name, "arguments": arguments, "parameters": trial.count_params()},
         standardize=standardize,
-        augmentation=None if augment is None else {"name": augment, "copies": copies},
+        augmentation=augment and plan(augment, labels.classes(manifest)).record(copies),
     )  # fmt: skip
     with _writing(folder, record, manifest) as home:
         everything = pd.concat(
-            [datasets.with_copies(view, augment, copies, 0) for view in views.values()]
+            [with_copies(view, augment, copies, 0) for view in views.values()]
         ).drop_duplicates("utterance_id")
         everything.attrs = dict(manifest.attrs)
         features = cache.compute(everything.sort_values("utterance_id"), prep)
         for fold, view in views.items():
-            rows = datasets.with_copies(view, augment, copies, 0)
+            rows = with_copies(view, augment, copies, 0)
             for seed in seeds:
                 parts = datasets.divide(
                     rows, prep, features,
                     settings=chosen, seed=seed, standardize=standardize,
                 )  # fmt: skip
+                parts.train.draw_live(augment, copies)
 
                 def build(shape: tuple = parts.train.input_shape, seed: int = seed) -> keras.Model:
                     weights = _seeding.derive(seed, fold)  # noqa: B023 - called before the next
@@ -188,10 +188,15 @@ def _view(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
     return splits.in_fold(manifest, fold) if "fold" in manifest else manifest
 
 
-def _augmentation(train: ClipDataset, copies: int) -> dict[str, Any] | None:
-    if not copies:
+def _augmentation(train: ClipDataset) -> dict[str, Any] | None:
+    if train.live is not None:
+        return train.live.augmentation.record(train.live.copies)
+    if train.augmentation is None:
         return None
-    return {"name": train.augmentation, "copies": copies // len(train.manifest)}
+    copies = {u: len(versions) - 1 for u, versions in train.versions.items()}
+    copied = set(train.manifest["label"][train.manifest["utterance_id"].map(copies) > 0])
+    only = None if copied >= set(train.classes) else tuple(sorted(copied))
+    return Augmentation(train.augmentation, only).record(max(copies.values()))
 
 
 def _record(

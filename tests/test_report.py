@@ -114,7 +114,7 @@ def test_references_inside_figures_lead_somewhere(written):
 def test_every_figure_says_what_it_shows(written):
     _, found = written
     pictures = found.all("svg")
-    assert len(pictures) == 6  # three figures, each for wide and for narrow pages
+    assert len(pictures) == 8  # four figures, each for wide and for narrow pages
     for attrs in pictures:
         assert attrs["role"] == "img"
         assert len(attrs["aria-label"]) > 30

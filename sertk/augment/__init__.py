@@ -5,28 +5,56 @@ changed waveform. A copy's sound depends on nothing but its utterance_id, which 
 recipe, the seed and a number: it is the same whatever the order and the number of workers.
 """
 
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from sertk import _seeding
-from sertk.augment import noises, sets
-from sertk.augment.words import FUNCTIONS, NAMED, TRANSFORMS, Step, pipeline
+from sertk.augment import folders, noises, sets
+from sertk.augment.chain import Chain
+from sertk.augment.changes import CHANGES, FROM_FOLDER, background, noise_between, room
+from sertk.augment.plan import Augmentation
+from sertk.augment.words import FUNCTIONS as _WORDS
+from sertk.augment.words import TRANSFORMS, Step, pipeline
 from sertk.errors import ConfigurationError, UnknownNameError
 
-__all__ = ["apply", "copies", "names", "number", "recipe", "size"]
+__all__ = [
+    "Augmentation",
+    "apply",
+    "background",
+    "copies",
+    "names",
+    "noise_between",
+    "number",
+    "plan",
+    "recipe",
+    "room",
+    "size",
+    "with_copies",
+]
 
+FUNCTIONS = {**_WORDS, **CHANGES}  # words that are made here
+# recipes with a name of their own: their words, each applied with this chance
+NAMED = {
+    "light": (("pitch", "shift", "noise"), 0.5),
+    "strong": (("stretch", "pitch", "dynamic", "reverb", "strong_noise", "time_mask"), 0.5),
+}
 _USUAL_COUNT = 2  # copies of each utterance, where the recipe is no set
 
 
 def names() -> list[str]:
     """List recipes: words, which are joined by `+` such as `pitch+noise`, and whole recipes.
 
-    Each entry of a set is a recipe too: `r5:pitch`, `mixnoise:park`.
+    Each entry of a set is a recipe too: `r5:pitch`, `mixnoise:park`. Words that take a folder of
+    recordings are not among them: `background@FOLDER`, `room@FOLDER`.
     """
     return sorted([*TRANSFORMS, *FUNCTIONS, *NAMED, *sets.SETS])
 
 
-def recipe(name: str) -> dict[str, tuple[Step, ...]]:
+def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
     """Build what a recipe does: the steps of its one kind of copy, or of each kind of a set.
 
     Args:
@@ -34,14 +62,23 @@ def recipe(name: str) -> dict[str, tuple[Step, ...]]:
 
             - `noise` (white, 10 to 30 dB SNR), `pitch` (up to two semitones either way), `shift`
               (up to 0.1 s either way, silence moves in), `reverb` (a room that rings 0.2 to
-              0.8 s, the level kept);
+              0.8 s, the level kept), `strong_noise` (0 to 10 dB), `stretch` (0.8 to 1.25 times
+              the tempo, the pitch kept), `speed_pitch` (0.9 to 1.1 times as fast, pitch and all),
+              `dynamic` (the level wanders by up to 6 dB either way), `gain` (by up to 12 dB either
+              way), `trim_shift` (up to 0.1 s cut off either end), `time_mask` and `band_mask` (up
+              to a tenth of the time, or of the mel scale, silent; what hides parts of the
+              spectrogram itself are the settings `hide_time` and `hide_bins`);
+            - with recordings, in any format that is read: `background@FOLDER` (noise at 0 to 20 dB
+              SNR), `room@FOLDER` (an impulse response, the level kept); joined, such as
+              `pitch+background@FOLDER`, the folder stands last;
             - of reference system R3: `r3_noise` (0.005 U(0, 1) of the maximum, white), `r3_shift`
               (rolled up to 57 ms either way), `r3_stretch` (to 1.25 times the length),
               `r3_pitch` (0 to 4 semitones up), `r3_dynamic` (1.5 to 3 times as loud),
               `r3_speed_pitch` (played up to 1.25 times as fast, the end silent).
 
-            Or a whole recipe: `light` (pitch, shift and noise, each to half of the copies), or a
-            set, of which copy number n gets the n-th entry:
+            Or a whole recipe: `light` (pitch, shift and noise, each to half of the copies),
+            `strong` (stretch, pitch, dynamic, reverb, strong_noise and time_mask, each to half of
+            the copies), or a set, of which copy number n gets the n-th entry:
 
             - `r3`, of reference system R3: `noise` and `pitch`, which are `r3_noise` and
               `r3_pitch`;
@@ -58,6 +95,9 @@ def recipe(name: str) -> dict[str, tuple[Step, ...]]:
 
             `SET:ENTRY` is one entry, for every copy: `r5:pitch`, `mixnoise:park@FOLDER`.
 
+            Or a list of transforms: functions `(waveform, sample_rate, generator) -> waveform`,
+            objects of audiomentations, or words, applied in that order.
+
     Returns:
         Entry -> its steps; one entry, named as the recipe, unless it is a set.
 
@@ -70,45 +110,105 @@ def recipe(name: str) -> dict[str, tuple[Step, ...]]:
         >>> list(recipe("noise+pitch")), list(recipe("r5"))[:3]
         (['noise+pitch'], ['noise', 'pitch', 'shift'])
     """
+    if not isinstance(name, str):
+        chain = name if isinstance(name, Chain) else _chain(name)
+        return {chain.name: chain.steps}
     plain, at, folder = name.partition("@")
     whole, colon, entry = plain.partition(":")
-    if at and (whole != "mixnoise" or not folder):
+    with_folder = [word for word in plain.split("+") if word in FROM_FOLDER]
+    if at and (not folder or (whole != "mixnoise" and len(with_folder) != 1)):
         raise ConfigurationError(
             f"The recipe {name!r} names {'a' if folder else 'no'} folder behind @.",
-            "Only mixnoise takes one, of recordings of noise.",
-            "Such as mixnoise@corpora/demand.",
+            f"Only mixnoise takes one, of recordings of noise, or one word of "
+            f"{', '.join(FROM_FOLDER)}.",
+            "Such as mixnoise@corpora/demand, or pitch+background@corpora/demand.",
+        )
+    if with_folder and not at:
+        raise ConfigurationError(
+            f"The recipe {name!r} names no folder.",
+            f"{with_folder[0]} takes recordings from one.",
+            f"Write {plain}@FOLDER.",
         )
     if whole not in sets.SETS:
-        return {name: _words(name)}
+        return {name: _words(plain, folder)}
     functions = noises.mixed_from(folder) if at else sets.SETS[whole]
     if colon and entry not in functions:
         raise UnknownNameError("augmentation", plain, [f"{whole}:{e}" for e in functions])
     return {e: pipeline((f,)) for e, f in functions.items() if entry in ("", e)}
 
 
-def _words(name: str) -> tuple[Step, ...]:
+def _words(name: str, folder: str) -> tuple[Step, ...]:
     words, chance = NAMED.get(name, (tuple(name.split("+")), 1.0))
-    unknown = [word for word in words if word not in TRANSFORMS and word not in FUNCTIONS]
+    joined = [*TRANSFORMS, *FUNCTIONS, *FROM_FOLDER]
+    unknown = [word for word in words if word not in joined]
     if not unknown:
-        return pipeline(words, chance)
+        made = {
+            w: FROM_FOLDER[w](folder) if w in FROM_FOLDER else FUNCTIONS.get(w, w) for w in words
+        }
+        return pipeline([made[word] for word in words], chance)
     whole = unknown[0].partition(":")[0]
     if len(words) > 1 and (whole in NAMED or whole in sets.SETS):
         parts = f", or {'+'.join(NAMED[whole][0])}" if whole in NAMED else ""
         raise ConfigurationError(
             f"The recipe {name!r} joins {unknown[0]!r} to something else.",
-            f"{whole} is a whole recipe; joined by + are {', '.join([*TRANSFORMS, *FUNCTIONS])}.",
+            f"{whole} is a whole recipe; joined by + are {', '.join(joined)}.",
             f"Use {unknown[0]} alone{parts}.",
         )
     raise UnknownNameError("augmentation", unknown[0], names())
 
 
+def _chain(transforms: Sequence[Any]) -> Chain:
+    def named(word: str) -> tuple[str, tuple[Step, ...]]:
+        entries = recipe(word)
+        if len(entries) > 1:
+            raise ConfigurationError(
+                f"The list of transforms holds {word!r}, a set.",
+                "A set makes each copy in another way; a list makes all of them alike.",
+                f"Name one of its entries, such as {sets.entry_name(word, next(iter(entries)))}.",
+            )
+        return _label(word), next(iter(entries.values()))
+
+    return Chain(transforms, named)
+
+
+def plan(
+    augment: str | Sequence[Any] | Augmentation, classes: Collection[str] = ()
+) -> Augmentation:
+    """Make an `Augmentation` of what is accepted wherever copies can be asked for.
+
+    Args:
+        augment: Name of a recipe, a list of transforms, or an `Augmentation`.
+        classes: The labels there are, of which an `Augmentation` may choose.
+
+    Raises:
+        UnknownNameError: If there is no such recipe, or no such label.
+        ConfigurationError: As for `recipe`.
+
+    Example:
+        >>> plan("noise").recipe
+        'noise'
+    """
+    wanted = augment if isinstance(augment, Augmentation) else Augmentation(augment)
+    for label in wanted.only or ():
+        if label not in classes:
+            raise UnknownNameError("label", label, classes)
+    if not isinstance(wanted.recipe, (str, Chain)):
+        return Augmentation(_chain(wanted.recipe), wanted.only, wanted.live)
+    recipe(wanted.recipe)
+    return wanted
+
+
 def apply(
-    name: str, waveform: np.ndarray, sample_rate: int, seed: int, number: int | None = None
+    name: str | Sequence[Any] | Chain,
+    waveform: np.ndarray,
+    sample_rate: int,
+    seed: int,
+    number: int | None = None,
 ) -> np.ndarray:
     """Augment a waveform.
 
     Args:
-        name: Of a recipe.
+        name: Of a recipe, or a list of transforms.
         waveform: shape (samples,), float32.
         sample_rate: In Hz.
         seed: The same seed gives the same samples, in any process and thread.
@@ -133,7 +233,7 @@ def apply(
     kinds = list(entries)
     if len(kinds) > 1:
         chosen = _seeding.derive(seed, "entry") % len(kinds) if number is None else number
-        _check_count(name, kinds, chosen + 1)
+        _check_count(str(name), kinds, chosen + 1)
     else:
         chosen = 0
     for place, step in enumerate(entries[kinds[chosen]]):
@@ -141,7 +241,7 @@ def apply(
     return waveform
 
 
-def size(name: str) -> int:
+def size(name: str | Sequence[Any] | Chain) -> int:
     """Say how many copies of each utterance a recipe makes by itself: a set one of each entry.
 
     Example:
@@ -165,23 +265,30 @@ def number(utterance_id: str) -> int | None:
 
 
 def copies(
-    manifest: pd.DataFrame, name: str, *, count: int | None = None, seed: int = 0
+    manifest: pd.DataFrame,
+    augment: str | Sequence[Any] | Augmentation,
+    *,
+    count: int | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """List the augmented copies of the training rows; no sound is made yet.
 
     Args:
         manifest: Originals with `split`; only rows of `train` are copied.
-        name: Of a recipe.
+        augment: Name of a recipe, a list of transforms, or an `Augmentation`, which may be for
+            some labels only.
         count: Copies of each row; `None` is one of each entry of a set, and 2 of another recipe.
             A set takes its first so many entries.
         seed: Of the copies.
 
     Returns:
         Rows of the copies alone, with `parent` and `augmentation`. The utterance_id of a copy
-        with recorded noise carries a fingerprint of the recordings in place of their folder, so
-        that other recordings are other copies, also to the cache.
+        with recordings carries a fingerprint of these in place of their folder, and that of a
+        list of transforms a fingerprint of what they do, so that other recordings or transforms
+        are other copies, also to the cache.
 
     Raises:
+        UnknownNameError: If there is no such recipe, or no such label.
         ConfigurationError: If the manifest is not divided, `count` is not positive or larger
             than the set, or a folder of noises lacks some or holds unreadable ones.
 
@@ -192,6 +299,8 @@ def copies(
         >>> len(copies(frame, "r5"))
         7
     """
+    wanted = plan(augment, manifest["label"].unique() if "label" in manifest else ())
+    name: Any = wanted.recipe
     kinds = list(recipe(name))
     count = size(name) if count is None else count
     if count < 1:
@@ -201,16 +310,17 @@ def copies(
             "Leave it out (augment=None, no --augment) to train on the originals alone.",
         )
     if len(kinds) > 1:
-        _check_count(name, kinds, count)
+        _check_count(str(name), kinds, count)
     if "split" not in manifest:
         raise ConfigurationError(
             "Copies of a manifest without splits were asked for.",
             "Copies are made of training rows only, so a manifest is divided first.",
             "Call sertk.splits.by_speaker(manifest) first.",
         )
-    plain, _, folder = name.partition("@")
-    label = f"{plain}@{noises.fingerprint(folder)}" if folder else name
     originals = manifest[manifest["split"] == "train"]
+    if wanted.only is not None:
+        originals = originals[originals["label"].isin(wanted.only)]
+    label = _label(name)
     made = [
         originals.assign(
             utterance_id=originals["utterance_id"] + f"~{label}.{seed}.{n}",
@@ -222,6 +332,29 @@ def copies(
     rows = pd.concat(made, ignore_index=True)
     rows.attrs = dict(manifest.attrs)
     return rows
+
+
+def with_copies(
+    manifest: pd.DataFrame, augment: str | list[Any] | Augmentation | None, count: int, seed: int
+) -> pd.DataFrame:
+    """Put the copies of the training rows under the originals; none where they are drawn live."""
+    if augment is None or (isinstance(augment, Augmentation) and augment.live):
+        return manifest
+    made = copies(manifest, augment, count=count, seed=seed)
+    rows = pd.concat([manifest, made], ignore_index=True)
+    rows.attrs = dict(manifest.attrs)
+    return rows
+
+
+def _label(name: str | Chain) -> str:
+    """Name a recipe inside an utterance_id, wherever its folder of recordings is."""
+    plain, _, folder = str(name).partition("@")
+    if not folder:
+        return plain
+    if plain.partition(":")[0] == "mixnoise":
+        return f"{plain}@{noises.fingerprint(folder)}"
+    files = [("", file) for file in folders.sounds(folder)]
+    return f"{plain}@{folders.fingerprint(Path(folder).expanduser(), files)}"
 
 
 def _check_count(name: str, kinds: list[str], count: int) -> None:

@@ -8,19 +8,17 @@ disturb in the right band; to reproduce a published number, take recordings such
 (https://zenodo.org/records/1227121), unpacked into one folder.
 """
 
-import hashlib
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from sertk import audio
+from sertk.augment import folders
 from sertk.augment.words import Function, reverberate
-from sertk.errors import AudioError, ConfigurationError, listing
-
-_BLOCK = 1 << 20  # bytes
+from sertk.errors import ConfigurationError, listing
 
 
 class Place(NamedTuple):
@@ -107,34 +105,6 @@ def _clatter(
     return clinks[:samples]
 
 
-def recorded(
-    files: list[Path], samples: int, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
-    """Read noise from a random place in one of some recordings, shape (samples,).
-
-    A recording that is too short is repeated.
-
-    Raises:
-        ConfigurationError: If it cannot be read. It is no `AudioError`, which would say that the
-            utterance is unreadable, and leave it out.
-    """
-    path = files[generator.integers(len(files))]
-    needed = samples / sample_rate
-    try:
-        seconds, _ = audio.info(path)
-        start = generator.uniform() * max(seconds - needed, 0.0)
-        part, _ = audio.read(path, sample_rate=sample_rate, start=start, end=start + needed)
-    except AudioError as error:
-        raise _unreadable(error) from error
-    if seconds < needed:
-        part = np.roll(part, generator.integers(len(part)))
-    return np.resize(part, samples)
-
-
-def _unreadable(error: AudioError) -> ConfigurationError:
-    return ConfigurationError(f"A recording of noise: {error}")
-
-
 def _mix(
     place: Place,
     noise: Callable[[int, int, np.random.Generator], np.ndarray],
@@ -161,7 +131,10 @@ def mixed_from(folder: str | Path) -> dict[str, Function]:
     """
     found = find(folder)
     return {
-        **{n: partial(_mix, PLACES[n], partial(recorded, files)) for n, files in found.items()},
+        **{
+            n: partial(_mix, PLACES[n], partial(folders.recorded, files))
+            for n, files in found.items()
+        },
         "reverb": reverberate,
     }
 
@@ -221,25 +194,5 @@ def fingerprint(folder: str | Path) -> str:
     Raises:
         ConfigurationError: As for `find`, or if a recording is no sound.
     """
-    home = Path(folder).expanduser()
-    digest = hashlib.blake2b(digest_size=4)
-    for name, files in find(home).items():
-        for file in files:
-            status = file.stat()
-            content = _content(file, status.st_size, status.st_mtime_ns)
-            digest.update(f"{name} {file.relative_to(home).as_posix()} {content}\n".encode())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=1024)
-def _content(path: Path, size: int, changed: int) -> str:
-    """Hash one file, once for each size and time of change."""
-    try:
-        audio.info(path)
-    except AudioError as error:
-        raise _unreadable(error) from error
-    digest = hashlib.blake2b(digest_size=8)
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    files = [(name, file) for name, of_place in find(folder).items() for file in of_place]
+    return folders.fingerprint(Path(folder).expanduser(), files)

@@ -7,7 +7,7 @@ In: a waveform, its rate and a source of random numbers. Out: the changed wavefo
 import itertools
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -132,18 +132,21 @@ FUNCTIONS: dict[str, Function] = {
     "r3_dynamic": change_gain,
     "r3_speed_pitch": speed_up,
 }
-# recipes with a name of their own: their transforms, each applied with this chance
-NAMED = {"light": (("pitch", "shift", "noise"), 0.5)}
 
 
-def pipeline(words: tuple[str | Function, ...], chance: float = 1.0) -> tuple[Step, ...]:
-    """Build the steps of words; neighbours of audiomentations become one."""
+def pipeline(words: Sequence[str | Function], chance: float = 1.0) -> tuple[Step, ...]:
+    """Build the steps of words of the library and of functions; neighbours of the library join.
+
+    Args:
+        words: Of `TRANSFORMS`, or functions.
+        chance: With which each is applied.
+    """
     steps: list[Step] = []
-    for of_library, group in itertools.groupby(words, key=lambda word: word in TRANSFORMS):
+    for of_library, group in itertools.groupby(words, key=lambda word: isinstance(word, str)):
         if of_library:
             steps.append(_library(tuple(map(str, group)), chance))
         else:
-            steps += [_own(FUNCTIONS[word] if isinstance(word, str) else word) for word in group]
+            steps += [_own(function, chance) for function in group if not isinstance(function, str)]
     return tuple(steps)
 
 
@@ -166,9 +169,11 @@ def _library(words: tuple[str, ...], chance: float) -> Step:
     return step
 
 
-def _own(function: Function) -> Step:
+def _own(function: Function, chance: float) -> Step:
     def step(waveform: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
-        changed = function(waveform, sample_rate, np.random.default_rng(seed))
-        return np.asarray(changed, np.float32)
+        generator = np.random.default_rng(seed)
+        if chance < 1 and generator.uniform() >= chance:
+            return waveform
+        return np.asarray(function(waveform, sample_rate, generator), np.float32)
 
     return step

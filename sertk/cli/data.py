@@ -21,7 +21,7 @@ def names(args: argparse.Namespace) -> None:
         "models": models.names(),
         "groupings": list(labels.GROUPINGS),
         "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
-        "augmentations": augment.names(),
+        "augmentations": [*augment.names(), "background@FOLDER", "mixnoise@FOLDER", "room@FOLDER"],
         "recipes": list(RECIPES),
         "studies": list(STUDIES),
         "settings": list(Settings.__dataclass_fields__),

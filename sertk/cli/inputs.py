@@ -11,6 +11,7 @@ from sertk.errors import ConfigurationError, UnknownNameError, listing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sertk.augment import Augmentation
     from sertk.preprocessing import Preprocessing
 
 
@@ -152,7 +153,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         "model": args.model,
         "prep": preprocessing(args),
         "seeds": seeds(args.seeds),
-        "augment": args.augment,
+        "augment": augmentation(args),
         "copies": args.copies,
         "standardize": args.standardize,
         "arguments": options(args.model_option, "--model-option"),
@@ -171,6 +172,23 @@ def seeds(text: str) -> list[int]:
             "Seeds are whole numbers with commas between them.",
             "Such as 0,1,2.",
         ) from error
+
+
+def augmentation(args: argparse.Namespace) -> "Augmentation | None":
+    """Read what copies the words ask for."""
+    from sertk.augment import Augmentation
+
+    if args.augment is None:
+        for flag, given in (("only", args.augment_only), ("live", args.augment_live)):
+            if given:
+                raise ConfigurationError(
+                    f"Got --augment-{flag} without --augment.",
+                    "It says which copies are made, or when, and --augment says how.",
+                    "Add such as --augment noise+pitch, or leave it out.",
+                )
+        return None
+    only = args.augment_only and tuple(name.strip() for name in args.augment_only.split(","))
+    return Augmentation(args.augment, only or None, args.augment_live)
 
 
 def options(words: Sequence[str], flag: str) -> dict[str, Any]:

@@ -84,6 +84,9 @@ def make_parser() -> Parser:
     report.add_argument("--audio", action="store_true", help="embed the worst mistakes as sound")
     report.add_argument("--root", help="folder of the corpus, for --audio")
     report.add_argument("-o", "--output", help="file to write (default: RUN/report.html)")
+    _robustness_arguments(
+        command("runs", "robustness", "disturb the test speech, and write how much a run loses")
+    )
     _run_arguments(command("pages", "run", "execute a notebook, and write it as a page"))
     return parser
 
@@ -211,6 +214,22 @@ def _explore_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="HTML file to write")
 
 
+def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="folder of a run, with its models")
+    parser.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA/NAME)")
+    parser.add_argument(
+        "--conditions", metavar="A,B",
+        help="white, babble, reverberation, gain, band, telephone, length (default: all)",
+    )  # fmt: skip
+    parser.add_argument("--noises", metavar="FOLDER", help="add a curve with recorded noise")
+    parser.add_argument("--jobs", type=int, metavar="N", help="workers, -1 for every core (1)")
+    parser.add_argument("--json", action="store_true", help="the table for machines")
+    parser.add_argument(
+        "-o", "--output", metavar="PAGE", help="HTML file (default: RUN/robustness.html)"
+    )
+    _device_arguments(parser)
+
+
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", help="file such as notebooks/03_train.ipynb")
     parser.add_argument(
@@ -283,7 +302,13 @@ def _training_arguments(parser: argparse.ArgumentParser, protocol: str) -> None:
         help="argument of the model, such as variant=original",
     )  # fmt: skip
     fit.add_argument(
-        "--augment", metavar="NAME", help="copies: noise, pitch, shift, noise+pitch ..."
+        "--augment", metavar="NAME",
+        help="copies: noise, pitch, noise+pitch, light, strong, background@FOLDER ... (sertk "
+        "names augmentations)",
+    )  # fmt: skip
+    fit.add_argument("--augment-only", metavar="A,B", help="copies of these labels only")
+    fit.add_argument(
+        "--augment-live", action="store_true", help="draw copies anew in every epoch, keep none"
     )
     fit.add_argument(
         "--copies", type=int, default=2, help="of each training utterance (%(default)s)"

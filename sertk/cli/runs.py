@@ -1,4 +1,4 @@
-"""Commands that train, score and report: demo, train, cv, evaluate, report."""
+"""Commands that train, score and report: demo, train, cv, evaluate, report, robustness."""
 
 import argparse
 import importlib
@@ -189,3 +189,24 @@ def report(args: argparse.Namespace) -> None:
     run = Run(args.run)
     roots = {corpus: args.root for corpus in run.info["corpora"]} if args.root else None
     give(f"Report: {report.write_html(run, args.output, audio=args.audio, roots=roots)}")
+
+
+def robustness(args: argparse.Namespace) -> None:
+    """Measure what disturbed speech costs, and write the page."""
+    from sertk.run import Run
+
+    run = Run(args.run)
+    start_backend(args)
+    from sertk import robustness
+
+    shown = robustness.measure(
+        run,
+        args.conditions and [name.strip() for name in args.conditions.split(",")],
+        noises=args.noises,
+        roots={corpus: args.root for corpus in run.info["corpora"]} if args.root else None,
+    )
+    page = robustness.write_html(shown, run, args.output or run.folder / "robustness.html")
+    if args.json:
+        give(shown.frame().to_json(orient="records"))
+    else:
+        give(f"{shown.written().to_string(index=False)}\n{shown.note}\nPage: {page}")

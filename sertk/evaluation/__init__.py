@@ -14,10 +14,24 @@ from sertk.errors import ConfigurationError, RunError, listing
 from sertk.evaluation.displays import Display
 from sertk.evaluation.intervals import Interval
 from sertk.evaluation.learning import curves as learning_curves
+from sertk.evaluation.paired import compare
 from sertk.evaluation.results import Evaluation
+from sertk.evaluation.selection import selective
+from sertk.evaluation.speakers import difficulty
+from sertk.evaluation.temperatures import temperature
 from sertk.run import Run
 
-__all__ = ["Display", "Evaluation", "Interval", "evaluate", "learning_curves"]
+__all__ = [
+    "Display",
+    "Evaluation",
+    "Interval",
+    "compare",
+    "difficulty",
+    "evaluate",
+    "learning_curves",
+    "selective",
+    "temperature",
+]
 
 
 class Predictable(Protocol):

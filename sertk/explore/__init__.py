@@ -8,7 +8,13 @@ without Jupyter. Keras is not needed.
 from sertk.explore.counts import classes, genders
 from sertk.explore.inputs import clip, mfcc
 from sertk.explore.page import write_html
-from sertk.explore.sounds import across_emotions, across_genders, augmentations, utterance
+from sertk.explore.sounds import (
+    across_emotions,
+    across_genders,
+    augmentations,
+    preview,
+    utterance,
+)
 from sertk.explore.spreads import durations, levels
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "genders",
     "levels",
     "mfcc",
+    "preview",
     "utterance",
     "write_html",
 ]

@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -239,7 +239,7 @@ def augmentations(
     utterances: pd.DataFrame,
     utterance_id: str | None = None,
     *,
-    recipes: Sequence[str] = ("noise", "pitch", "shift"),
+    recipes: Sequence[Any] = ("noise", "pitch", "shift"),
     seed: int = 0,
 ) -> SoundDisplay:
     """Hear an utterance before and after augmentation.
@@ -247,7 +247,7 @@ def augmentations(
     Args:
         utterances: A manifest whose files are there.
         utterance_id: Which; the first by default.
-        recipes: Names as `sertk.augment.recipe` takes them, such as `"pitch+noise"`.
+        recipes: Each as `sertk.augment.recipe` takes it, such as `"pitch+noise"`.
         seed: Of the copies; another seed gives another noise, another pitch.
 
     Raises:
@@ -268,9 +268,72 @@ def augmentations(
     waveform = pick.listen(utterances, row, TRIM_DB)
     sounds = {"before": (row, waveform)}
     for recipe in recipes:
-        drawn = _seeding.derive(seed, row["utterance_id"], recipe)
-        sounds[recipe] = (row, augment.apply(recipe, waveform, RATE, drawn))
+        name = str(augment.plan(recipe).recipe)
+        drawn = _seeding.derive(seed, row["utterance_id"], name)
+        sounds[name] = (row, augment.apply(recipe, waveform, RATE, drawn))
     return SoundDisplay(sounds, f"{row['utterance_id']}, before and after augmentation")
+
+
+class PreviewDisplay(SoundDisplay):
+    """An utterance before and after: waveforms of one scale above spectrograms of one length."""
+
+    size = (8.0, 4.2)
+
+    def _draw(self, ax: "Axes") -> None:
+        ax.set_axis_off()
+        top = 1.05 * max(float(np.abs(w).max()) for w in self.waveforms.values())
+        seconds = max(len(w) for w in self.waveforms.values()) / RATE
+        for column, (name, waveform) in enumerate(self.waveforms.items()):
+            left = 0.52 * column
+            above = ax.inset_axes((left, 0.7, 0.48, 0.3))
+            below = ax.inset_axes((left, 0, 0.48, 0.62))
+            draw_waveform(above, waveform, RATE)
+            above.set_ylim(-max(top, 1e-3), max(top, 1e-3))
+            above.set_xlim(0, seconds)
+            above.set_title(self._heading(name), loc="left", fontsize=9, pad=3)
+            above.tick_params(labelbottom=False)
+            draw_spectrogram(below, waveform, RATE, self.top, seconds=seconds)
+            below.set_xlabel("time, s")
+            if column:
+                above.set_ylabel("")
+                above.tick_params(labelleft=False)
+                below.tick_params(labelleft=False)
+            else:
+                below.set_ylabel("frequency, kHz")
+        ax.set_title(ax.get_title("left"), loc="left", pad=20)
+
+
+def preview(
+    utterances: pd.DataFrame,
+    recipe: Any,
+    utterance_id: str | None = None,
+    *,
+    number: int | None = None,
+    seed: int = 0,
+) -> PreviewDisplay:
+    """Hear and see what an augmentation does: waveform and spectrogram, before and after.
+
+    Args:
+        utterances: A manifest whose files are there.
+        recipe: Name of a recipe or list of transforms; see `sertk.augment.recipe`.
+        utterance_id: Which utterance; the first by default.
+        number: Which entry of a set; `None` lets the seed draw one.
+        seed: Of the copy; another seed gives another noise, another pitch.
+
+    Raises:
+        UnknownNameError: If there is no such recipe.
+        AudioError: If the file cannot be read.
+
+    Example:
+        `sertk.explore.preview(utterances, "pitch+noise").plot()`
+    """
+    row = pick.one(utterances, utterance_id)
+    waveform = pick.listen(utterances, row, TRIM_DB)
+    name = str(augment.plan(recipe).recipe)
+    drawn = _seeding.derive(seed, row["utterance_id"], name)
+    changed = augment.apply(recipe, waveform, RATE, drawn, number)
+    sounds = {"before": (row, waveform), "after": (row, changed)}
+    return PreviewDisplay(sounds, f"{row['utterance_id']}, {name}", top=8000.0)
 
 
 def _known(row: pd.Series, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import labels
+from sertk import evaluation, labels
 from sertk.evaluation import Evaluation, Interval
 from sertk.run import Run
 
@@ -135,7 +135,11 @@ def _conditions(result: Evaluation) -> dict[str, list[dict[str, Any]]]:
 
 def _calibration(result: Evaluation) -> dict[str, Any]:
     shown = result.calibration()
-    return {"ece": shown.ece, "bins": _rows(shown.frame())}
+    return {
+        "ece": shown.ece,
+        "bins": _rows(shown.frame()),
+        "aurc": evaluation.selective(result).aurc,
+    }
 
 
 def _interval(found: Interval | None) -> dict[str, Any] | None:

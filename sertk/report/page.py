@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from sertk import pages, players
+from sertk import evaluation, pages, players
+from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation
 from sertk.evaluation.displays import DASH, percent
+from sertk.evaluation.temperatures import TemperatureDisplay
 from sertk.report import figures, matrix, sentences
 from sertk.report.numbers import sentence
 from sertk.run import Run
@@ -60,6 +62,7 @@ def render(
         roots: Corpus -> folder, to find that sound.
     """
     info = _DEFAULTS | run.info
+    scaled, answered = _temperature(run), evaluation.selective(result)
     sounds = _sounds(run, result, roots) if audio else {}
     there = {"coarser": numbers["regroupings"], "original": info["recipe"]}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
@@ -80,14 +83,20 @@ def render(
         basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers),
         gap_sentence=sentences.gap(numbers),
-        calibration_sentences=sentences.calibration(numbers, _validation_ece(run)),
+        calibration_sentences=sentences.calibration(numbers, scaled),
+        selective_note=answered.note,
         views=matrix.views(numbers),
         group_tables=_group_tables(numbers),
         mistakes=_clips(run, result.mistakes(NUM_MISTAKES).frame(), sounds),
         hits=_clips(run, result.hits(NUM_HITS).frame(), sounds),
         facts=sentences.facts(info),
         settings=_settings(info),
-        **_figures(run, result, numbers),
+        selective=pages.pair(
+            "selective",
+            lambda wide: figures.of(answered, 4.6 if wide else 3.9, 3.9),
+            answered.note,
+        ),
+        **_figures(run, result, numbers, scaled),
     )
 
 
@@ -127,7 +136,9 @@ def _group_tables(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"column": column, "rows": rows} for column, rows in tables]
 
 
-def _figures(run: Run, result: Evaluation, numbers: dict[str, Any]) -> dict[str, Any]:
+def _figures(
+    run: Run, result: Evaluation, numbers: dict[str, Any], scaled: TemperatureDisplay | None
+) -> dict[str, Any]:
     """Draw each figure twice, for wide and for narrow pages, with its description."""
     rows = 1 + (len({row["gender"] for row in numbers["by_speaker"]}) > 1)
     speakers = sentences.speakers(numbers)
@@ -142,7 +153,7 @@ def _figures(run: Run, result: Evaluation, numbers: dict[str, Any]) -> dict[str,
         "strip_caption": f"Each mark is one speaker, an upright bar their mean. {speakers}",
         "calibration": pages.pair(
             "reliability",
-            lambda wide: figures.of(result.calibration(), 4.6 if wide else 3.9, 3.9),
+            lambda wide: figures.of(scaled or result.calibration(), 4.6 if wide else 3.9, 3.9),
             f"Reliability diagram; expected calibration error "
             f"{percent(numbers['calibration']['ece'])} %.",
         ),
@@ -161,13 +172,12 @@ def _figures(run: Run, result: Evaluation, numbers: dict[str, Any]) -> dict[str,
     return drawn
 
 
-def _validation_ece(run: Run) -> float | None:
-    from sertk.evaluation import evaluate
-
-    predictions = run.predictions
-    if "val" not in set(predictions["split"]):
+def _temperature(run: Run) -> TemperatureDisplay | None:
+    """Fit temperatures where every model has validation speakers to fit them on."""
+    try:
+        return evaluation.temperature(run)
+    except ConfigurationError:
         return None
-    return evaluate(predictions, "val", classes=run.classes).calibration().ece
 
 
 def _clips(run: Run, table: Any, sounds: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sertk.evaluation.displays import percent
 from sertk.evaluation.intervals import FEW_SPEAKERS, MIN_SPEAKERS
+from sertk.evaluation.temperatures import TemperatureDisplay
 
 
 def plural(number: int, word: str) -> str:
@@ -107,8 +108,8 @@ def learning(fits: list[dict[str, Any]], monitor: str) -> str:
     return f"{said} The weights of {at} were kept, chosen by {monitor} on validation speakers."
 
 
-def calibration(numbers: dict[str, Any], validation: float | None) -> list[str]:
-    """Say how large the calibration error is, and in which direction."""
+def calibration(numbers: dict[str, Any], scaled: TemperatureDisplay | None) -> list[str]:
+    """Say how large the calibration error is, in which direction, and what corrects it."""
     bins = [row for row in numbers["calibration"]["bins"] if row["predictions"]]
     total = sum(row["predictions"] for row in bins)
     sure = sum(row["predictions"] * row["confidence"] for row in bins) / total
@@ -122,10 +123,13 @@ def calibration(numbers: dict[str, Any], validation: float | None) -> list[str]:
         f"The expected calibration error is {percent(ece)} % (n = {total:,} predictions on test "
         "speakers).",
     ]  # fmt: skip
-    if validation is not None:
+    if scaled is not None:
+        found = scaled.temperatures["temperature"]
         said.append(
-            f"On validation speakers it is {percent(validation)} %. Nothing was fitted to "
-            "correct it."
+            f"Dividing log-probabilities by a temperature of {found.median():.2f}"
+            + (f" (median of {len(found)} models)" if len(found) > 1 else "")
+            + f", fitted on validation speakers, makes it {percent(scaled.ece['after'])} %. No "
+            "prediction changes by it; the probabilities elsewhere in this report are without."
         )
     return said
 

@@ -7,7 +7,6 @@ differences on the same test speakers with intervals, and one page that answers 
 from sertk.studies.leaderboard import Leaderboard
 from sertk.studies.leak import LeakGap, leak_gap, leak_gap_of_recipe
 from sertk.studies.page import write_html
-from sertk.studies.paired import difference
 from sertk.studies.results import StudyResult
 from sertk.studies.runner import run_study as run
 from sertk.studies.study import STUDIES, Study, Trial
@@ -19,7 +18,6 @@ __all__ = [
     "Study",
     "StudyResult",
     "Trial",
-    "difference",
     "leak_gap",
     "leak_gap_of_recipe",
     "run",

@@ -14,10 +14,10 @@ from sertk import pages
 from sertk.errors import RunError, SertkError
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.displays import Display, percent
+from sertk.evaluation.paired import difference
 from sertk.recipes import RECIPES
 from sertk.run import Run
 from sertk.studies.displays import ScoreDisplay
-from sertk.studies.paired import difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,9 +15,9 @@ from sertk import pages, recipes, splits
 from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation, Interval, drawing, evaluate
 from sertk.evaluation.displays import Display, percent
+from sertk.evaluation.paired import difference
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-from sertk.studies.paired import difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,9 +16,9 @@ import pandas as pd
 from sertk import labels
 from sertk.errors import RunError
 from sertk.evaluation import Evaluation, evaluate
+from sertk.evaluation.paired import difference
 from sertk.run import Run
 from sertk.studies.displays import DifferenceDisplay, RegroupedDisplay, ScoreDisplay
-from sertk.studies.paired import difference
 from sertk.studies.study import FACTORS, Study, Trial
 
 _TUPLES = (*FACTORS, "seed")

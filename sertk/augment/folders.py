@@ -1,0 +1,117 @@
+"""Recordings of noise and of rooms in a folder of the user's.
+
+In: a folder. Out: its files, noise or an impulse response from them, and a fingerprint.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from sertk import audio
+from sertk.errors import AudioError, ConfigurationError
+
+_BLOCK = 1 << 20  # bytes
+
+
+def sounds(folder: str | Path) -> list[Path]:
+    """List the recordings in a folder and below it, in order.
+
+    Raises:
+        ConfigurationError: If there is no such folder, or no recording in it.
+    """
+    home = Path(folder).expanduser()
+    found = sorted(p for p in home.rglob("*") if p.suffix.lower() in audio.SUFFIXES)
+    if not found:
+        raise ConfigurationError(
+            f"{home} holds no recording." if home.is_dir() else f"There is no folder {home}.",
+            f"Noises and rooms are read from files of a folder ({', '.join(audio.SUFFIXES)}).",
+            "Name the folder that holds them.",
+        )
+    return found
+
+
+def recorded(
+    files: list[Path], samples: int, sample_rate: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Read noise from a random place in one of some recordings, shape (samples,).
+
+    A recording that is too short is repeated.
+
+    Raises:
+        ConfigurationError: If it cannot be read. It is no `AudioError`, which would say that the
+            utterance is unreadable, and leave it out.
+    """
+    path = files[generator.integers(len(files))]
+    needed = samples / sample_rate
+    try:
+        seconds, _ = audio.info(path)
+        start = generator.uniform() * max(seconds - needed, 0.0)
+        part, _ = audio.read(path, sample_rate=sample_rate, start=start, end=start + needed)
+    except AudioError as error:
+        raise _unreadable(error) from error
+    if seconds < needed:
+        part = np.roll(part, generator.integers(len(part)))
+    return np.resize(part, samples)
+
+
+@lru_cache(maxsize=64)
+def response(path: Path, sample_rate: int) -> np.ndarray:
+    """Read an impulse response from its direct sound on, which is its loudest sample.
+
+    Raises:
+        ConfigurationError: If it cannot be read.
+    """
+    try:
+        measured, _ = audio.read(path, sample_rate=sample_rate)
+    except AudioError as error:
+        raise _unreadable(error) from error
+    return measured[int(np.abs(measured).argmax()) :]
+
+
+def fingerprint(home: Path, files: Iterable[tuple[str, Path]]) -> str:
+    """Hash recordings by name and content, wherever the folder is.
+
+    Args:
+        home: The folder.
+        files: What each recording is for, and the recording.
+
+    Returns:
+        Eight hexadecimal digits.
+
+    Raises:
+        ConfigurationError: If a recording is no sound.
+    """
+    digest = hashlib.blake2b(digest_size=4)
+    for name, file in files:
+        digest.update(f"{name} {file.relative_to(home).as_posix()} {content(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def content(path: Path) -> str:
+    """Hash the content of a recording, once for each size and time of change.
+
+    Raises:
+        ConfigurationError: If it is no sound.
+    """
+    status = path.stat()
+    return _content(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _content(path: Path, size: int, changed: int) -> str:
+    try:
+        audio.info(path)
+    except AudioError as error:
+        raise _unreadable(error) from error
+    digest = hashlib.blake2b(digest_size=8)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _unreadable(error: AudioError) -> ConfigurationError:
+    return ConfigurationError(f"A recording of noise: {error}")

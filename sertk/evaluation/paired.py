@@ -1,0 +1,239 @@
+"""Is one run better than another? The same utterances in both, and speakers that stay whole.
+
+In: two evaluations of the same utterances. Out: the difference of their scores, with an interval
+from drawing speakers, the same in both, and the p-value of a permutation test over speakers.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sertk.errors import ConfigurationError, listing
+from sertk.evaluation import drawing, intervals, metrics
+from sertk.evaluation.displays import Display, percent
+from sertk.evaluation.results import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_METRICS = ("uar", "wa")
+_ALL_SWAPS = 12  # up to so many speakers, every way to swap them is tried
+_SWAPS = 10_000
+_NAMED = 24  # speakers whose names fit beside a figure
+
+
+class PairedDisplay(Display):
+    """The difference between two runs, and where it comes from.
+
+    Attributes:
+        speakers: UAR of each speaker in both runs: `first, second, difference`.
+        names: Of the two runs.
+    """
+
+    def __init__(
+        self, table: pd.DataFrame, speakers: pd.DataFrame, names: Sequence[str], note: str
+    ):
+        super().__init__(table, f"{names[0]} minus {names[1]}, points", note)
+        self.speakers = speakers
+        self.names = tuple(names)
+        self.size = (8.0, 1.4 + 0.18 * min(len(speakers), _NAMED))
+
+    def _draw(self, ax: "Axes") -> None:
+        points = 100 * self.speakers["difference"].sort_values()
+        places = np.arange(len(points))
+        ax.axvline(0, color=drawing.MUTED, lw=1)
+        ax.hlines(places, 0, points, drawing.SOFT, lw=1.5)
+        ax.plot(points, places, "o", color=drawing.ACCENT, markersize=5, label="one speaker")
+        top = len(points) + 0.8
+        row = 100 * self._table.loc["uar"]
+        ax.hlines(top, row["low"], row["high"], drawing.SECOND, lw=3)
+        ax.plot(row["difference"], top, "D", color=drawing.SECOND, markersize=8)
+        if len(points) > _NAMED:
+            ax.set_yticks([top], ["UAR, all"])
+        else:
+            ax.set_yticks([*places, top], [*map(str, points.index), "UAR, all"])
+        ax.set_ylim(-1, top + 1)
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel(f"points of UAR; right of zero, {self.names[0]} is better")
+
+    def _shown(self) -> pd.DataFrame:
+        shown = self._table.astype(object)
+        for column in ("first", "second", "difference", "low", "high"):
+            shown[column] = [percent(value) for value in self._table[column]]
+        shown["p"] = [f"{value:.3g}" for value in self._table["p"]]
+        return shown.rename(columns=dict(zip(("first", "second"), self.names, strict=True)))
+
+
+def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) -> PairedDisplay:
+    """Compare two runs on the utterances that both were tested on.
+
+    The interval draws speakers with replacement, the same in both runs. The test swaps the two
+    runs' predictions of whole speakers, which changes nothing if the runs are alike: p is the
+    share of swaps whose difference is at least as large. Neither knows of the seeds: differences
+    between trainings are averaged, not counted as evidence.
+
+    Args:
+        first: Of `sertk.evaluation.evaluate`.
+        second: Of the same utterances, classes and labels; folds and seeds may differ.
+        names: What to call them; `("first", "second")` by default.
+
+    Returns:
+        `first, second, difference, low, high, p, speakers, utterances` by metric (`uar`, `wa`),
+        fractions.
+
+    Raises:
+        ConfigurationError: If classes or labels differ, or no utterance is common.
+
+    References:
+        Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3.
+
+    Example:
+        >>> from sertk.evaluation import evaluate
+        >>> speakers = [s for s in "abcdef" for _ in range(4)]
+        >>> table = pd.DataFrame({"utterance_id": range(24), "speaker": speakers,
+        ...                       "label": ["x", "y"] * 12, "predicted": ["x", "y"] * 12})
+        >>> guess = table.assign(predicted="x")
+        >>> shown = compare(*(evaluate(t, classes=["x", "y"]) for t in (table, guess)))
+        >>> shown.frame().loc["uar", ["difference", "p"]].tolist()  # 2 of 64 ways to swap
+        [0.5, 0.03125]
+    """
+    names = tuple(names) or ("first", "second")
+    utterances, speakers, one, other = _aligned(first, second)
+    rows = {}
+    for metric in _METRICS:
+        score = metrics.METRICS[metric]
+        values = [float(score(matrix.sum(0))) for matrix in (one, other)]
+        found = _interval([(speakers, one, other)], metric)
+        rows[metric] = {
+            "first": values[0],
+            "second": values[1],
+            "difference": found.value,
+            "low": found.low,
+            "high": found.high,
+            "p": _permutation(one, other, metric),
+            "speakers": len(speakers),
+            "utterances": utterances,
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
+    scores = [metrics.uar_present(matrix) for matrix in (one, other)]
+    of_speakers = pd.DataFrame(
+        {"first": scores[0], "second": scores[1], "difference": scores[0] - scores[1]},
+        index=pd.Index(speakers, name="speaker"),
+    )
+    note = (
+        f"{utterances} utterances of {len(speakers)} speakers; 95 % interval from drawing speakers"
+        + (f" (none: {found.note})" if not found.known else "")
+        + ", p from swapping them."
+    )
+    return PairedDisplay(table, of_speakers, names, note)
+
+
+def difference(*pairs: tuple[Evaluation, Evaluation]) -> intervals.Interval:
+    """Subtract the UAR of each second from that of its first, and take the mean over pairs.
+
+    Speakers are drawn once for all pairs, each with all of its results.
+
+    Args:
+        *pairs: Both of one pair have the same classes and labels; several may differ in them.
+
+    Raises:
+        ConfigurationError: As `compare` does.
+    """
+    aligned = [_aligned(first, second)[1:] for first, second in pairs]
+    return _interval(aligned, "uar")
+
+
+def _aligned(
+    first: Evaluation, second: Evaluation
+) -> tuple[int, list[str], np.ndarray, np.ndarray]:
+    """Count the confusions of common utterances by speaker, a mean over seeds."""
+    if set(first.classes) != set(second.classes):
+        raise ConfigurationError(
+            f"One run knows the classes {', '.join(first.classes)}, the other "
+            f"{', '.join(second.classes)}.",
+            "A difference is between scores over the same classes.",
+            "Bring both to the same ones with .regroup(...) first.",
+        )
+    labels = [
+        e.rows.drop_duplicates("utterance_id").set_index("utterance_id") for e in (first, second)
+    ]
+    common = labels[0].index.intersection(labels[1].index).sort_values()
+    if not len(common):
+        raise ConfigurationError(
+            "The two runs were tested on different utterances.",
+            "A paired difference needs the same ones in both.",
+            "Run both on the same corpus and protocol.",
+        )
+    one, other = (part.loc[common] for part in labels)
+    differing = common[(one["label"] != other["label"]) | (one["speaker"] != other["speaker"])]
+    if len(differing):
+        raise ConfigurationError(
+            f"{len(differing)} utterances have another label or speaker in the second run "
+            f"({listing(list(differing), 3)}).",
+            "Both must agree on what is true.",
+            "Train both from the same manifest and grouping.",
+        )
+    speakers = sorted(one["speaker"].unique())
+    one_counts, other_counts = (
+        _by_speaker(e, common, speakers, list(first.classes)) for e in (first, second)
+    )
+    return len(common), speakers, one_counts, other_counts
+
+
+def _by_speaker(
+    result: Evaluation, common: pd.Index, speakers: list[str], classes: list[str]
+) -> np.ndarray:
+    rows = result.rows[result.rows["utterance_id"].isin(common)]
+    truth, predicted, speaker = (
+        pd.Index(names).get_indexer(pd.Index(rows[column]))
+        for column, names in (("label", classes), ("predicted", classes), ("speaker", speakers))
+    )
+    counts = metrics.count(truth, predicted, len(classes), [speaker], [len(speakers)])
+    return counts / len(result.seeds)
+
+
+def _interval(
+    aligned: Sequence[tuple[list[str], np.ndarray, np.ndarray]], metric: str
+) -> intervals.Interval:
+    """Draw speakers, each with its confusions of both sides of every pair."""
+    score = metrics.METRICS[metric]
+    everybody = sorted({name for speakers, _, _ in aligned for name in speakers})
+    seat = {name: place for place, name in enumerate(everybody)}
+    blocks = []
+    for speakers, one, other in aligned:
+        block = np.zeros((len(everybody), 2, *one.shape[1:]))
+        block[[seat[name] for name in speakers]] = np.stack([one, other], axis=1)
+        blocks.append(block.reshape(len(everybody), -1))
+    shapes = [(2, *one.shape[1:]) for _, one, _ in aligned]
+    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
+
+    def mean_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, cells of all pairs)
+        parts = np.split(cells, ends, axis=1)
+        scores = [score(p.reshape(-1, *s)) for p, s in zip(parts, shapes, strict=True)]
+        return np.mean([pair[:, 0] - pair[:, 1] for pair in scores], axis=0)
+
+    together = np.concatenate(blocks, axis=1)
+    return intervals.interval(
+        float(mean_gap(together.sum(0, keepdims=True))[0]), mean_gap, together
+    )
+
+
+def _permutation(one: np.ndarray, other: np.ndarray, metric: str) -> float:
+    """Compute the two-sided p-value of swapping whole speakers; exact for few speakers."""
+    score = metrics.METRICS[metric]
+    middle, half = (one + other).sum(0) / 2, (one - other) / 2
+    count = len(one)
+    exact = count <= _ALL_SWAPS
+    signs = (
+        np.array(list(product((1.0, -1.0), repeat=count)))
+        if exact
+        else np.random.default_rng(0).choice([1.0, -1.0], (_SWAPS, count))
+    )
+    moved = np.tensordot(signs, half, axes=1)  # (swaps, classes, classes)
+    differences = np.abs(score(middle + moved) - score(middle - moved))
+    observed = abs(float(score(one.sum(0)) - score(other.sum(0))))
+    extreme = int((differences >= observed - 1e-12).sum())
+    return extreme / len(signs) if exact else (extreme + 1) / (len(signs) + 1)

@@ -1,0 +1,84 @@
+"""Spectra of copies that nobody keeps: each is drawn when training asks for it.
+
+In: utterances, a `Preprocessing` and a recipe. Out: spectra by a name that carries the seed of the
+draw, so that the same name is the same spectrum in any thread and process.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from sertk import augment
+from sertk import manifest as manifests
+from sertk.augment.plan import Augmentation
+from sertk.preprocessing import Preprocessing
+
+_MARK = "~live."
+_KEPT = 64  # spectra; a batch asks for each twice
+
+
+class LiveCopies:
+    """Draw augmented copies of utterances, and compute their spectra.
+
+    Args:
+        utterances: Originals with `utterance_id`, whose files are there.
+        prep: How a recording becomes a spectrum.
+        augmentation: What is done to them.
+        copies: An utterance is visited as a copy `copies` times as often as itself.
+    """
+
+    def __init__(
+        self, utterances: pd.DataFrame, prep: Preprocessing, augmentation: Augmentation, copies: int
+    ):
+        self.augmentation, self.copies = augmentation, copies
+        self.prep = prep
+        rows = utterances.reindex(columns=["utterance_id", "start", "end"]).astype(object)
+        paths = manifests.paths(utterances)
+        self._where = {
+            name: (path, None if pd.isna(start) else start, None if pd.isna(end) else end)
+            for (name, start, end), path in zip(
+                rows.itertuples(index=False, name=None), paths, strict=True
+            )
+        }
+        only = augmentation.only
+        self._chosen = set(
+            utterances["utterance_id"]
+            if only is None
+            else utterances.loc[utterances["label"].isin(only), "utterance_id"]
+        )
+        self._read = lru_cache(maxsize=_KEPT)(self._spectrum)
+
+    def name(self, utterance_id: str, seed: int, *, always: bool = False) -> str:
+        """Draw whether an utterance is visited as itself or as a copy, and name it.
+
+        Args:
+            utterance_id: Of an original.
+            seed: Of the draw.
+            always: As a copy in any case, where the utterance gets copies.
+        """
+        drawn = np.random.default_rng(seed).integers(self.copies + 1)
+        copied = utterance_id in self._chosen and (always or drawn > 0)
+        return f"{utterance_id}{_MARK}{seed}" if copied else utterance_id
+
+    def __contains__(self, name: str) -> bool:
+        return _MARK in name
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Compute one spectrum, shape (frames, bins), float32."""
+        return self._read(name)
+
+    def _spectrum(self, name: str) -> np.ndarray:
+        original, _, seed = name.rpartition(_MARK)
+        waveform = self.prep.load(*self._where[original])
+        changed = augment.apply(
+            self.augmentation.recipe, waveform, self.prep.sample_rate, int(seed)
+        )
+        return np.ascontiguousarray(self.prep.extract(changed), dtype=np.float32)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_read": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._read = lru_cache(maxsize=_KEPT)(self._spectrum)

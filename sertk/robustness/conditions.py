@@ -1,0 +1,212 @@
+"""What may happen to speech on its way to a model: noise, voices, rooms, telephones, loudness.
+
+In: an utterance as it was recorded, and how badly it is disturbed. Out: the disturbed waveform.
+What is drawn depends on the condition and the utterance alone, so that every level of a curve has
+the same noise, and every model hears the same.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sertk import audio
+from sertk.augment import folders
+from sertk.errors import AudioError, ConfigurationError, UnknownNameError
+
+_TRIM_DB = 40.0  # what is so far below the loudest frame is no speech
+_VOICES = 5  # in babble
+_TELEPHONE = (300.0, 3400.0)  # Hz
+_MU = 255.0
+
+
+class Heard(NamedTuple):
+    """An utterance on its way: the waveform, its rate in Hz, who speaks, and what draws."""
+
+    waveform: np.ndarray
+    sample_rate: int
+    speaker: str
+    generator: np.random.Generator
+
+
+Disturb = Callable[[Heard, float], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way to disturb speech, at several levels.
+
+    Args:
+        name: Public name, also in the table.
+        title: In words.
+        unit: What stands behind a level, such as `"dB SNR"`.
+        levels: From mild to severe; or rising, where both directions disturb.
+        disturb: `(Heard, level) -> waveform`; draws from `Heard.generator` alone.
+        harmless: A level between others that changes nothing, where there is one.
+    """
+
+    name: str
+    title: str
+    unit: str
+    levels: tuple[float, ...]
+    disturb: Disturb
+    harmless: float | None = None
+
+
+def add_at_snr(heard: Heard, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """Add noise at a ratio to the speech itself: silent ends do not count as its level."""
+    speech = audio.trim(heard.waveform, _TRIM_DB)
+    silence_db = 10 * np.log10(len(heard.waveform) / max(len(speech), 1))
+    return audio.noise_at_snr(heard.waveform, noise, snr_db - silence_db)
+
+
+def white(heard: Heard, level: float) -> np.ndarray:
+    """Add white Gaussian noise; the level is the SNR in dB."""
+    return add_at_snr(heard, heard.generator.normal(size=len(heard.waveform)), level)
+
+
+def babble(voices: dict[str, list[dict[str, Any]]], heard: Heard, level: float) -> np.ndarray:
+    """Add five voices of other speakers, equally loud; the level is the SNR in dB.
+
+    Args:
+        voices: Speaker -> where the utterances are: `path, start, end`.
+        heard: The utterance, whose own speaker is never among the voices.
+        level: SNR in dB.
+    """
+    others = sorted(speaker for speaker in voices if speaker != heard.speaker)
+    mixed = np.zeros(len(heard.waveform))
+    speakers = heard.generator.choice(others, min(_VOICES, len(others)), replace=False)
+    for speaker in speakers:
+        spoken = voices[str(speaker)]
+        at = spoken[heard.generator.integers(len(spoken))]
+        try:
+            voice, _ = audio.read(
+                at["path"], sample_rate=heard.sample_rate, start=at["start"], end=at["end"]
+            )
+        except AudioError:
+            continue  # the run left it out, too
+        loud = audio.normalise_rms(audio.trim(voice, _TRIM_DB), -20.0)
+        turned = np.roll(loud, heard.generator.integers(len(loud)))
+        mixed += np.resize(turned, len(mixed))
+    return add_at_snr(heard, mixed, level)
+
+
+def recorded(files: list[Path], heard: Heard, level: float) -> np.ndarray:
+    """Add noise from one of some recordings; the level is the SNR in dB."""
+    noise = folders.recorded(files, len(heard.waveform), heard.sample_rate, heard.generator)
+    return add_at_snr(heard, noise, level)
+
+
+def reverberation(heard: Heard, level: float) -> np.ndarray:
+    """Put into a room; the level is its reverberation time in seconds."""
+    room = int(heard.generator.integers(8))  # a few rooms, so that they are made once
+    response = audio.room_response(level, heard.sample_rate, room)
+    tail = np.zeros(len(response) - 1, np.float32)
+    return audio.reverberate(np.concatenate([heard.waveform, tail]), response)
+
+
+def gain(heard: Heard, level: float) -> np.ndarray:
+    """Change the level so many dB; what leaves full scale is clipped, as in a sound card."""
+    return np.clip(heard.waveform * np.float32(10 ** (level / 20)), -1, 1)
+
+
+def band(heard: Heard, level: float) -> np.ndarray:
+    """Keep what lies below so many Hz."""
+    low = audio.resample(heard.waveform, heard.sample_rate, round(2 * level))
+    return audio.resample(low, round(2 * level), heard.sample_rate)
+
+
+def telephone(heard: Heard, level: float) -> np.ndarray:
+    """Send through a telephone of so many Hz: 300 to 3,400 Hz, in 8 bits by the mu law."""
+    from scipy.signal import butter, sosfiltfilt
+
+    low = audio.resample(heard.waveform, heard.sample_rate, round(level))
+    edges = butter(4, _TELEPHONE, "bandpass", fs=level, output="sos")
+    passed = sosfiltfilt(edges, low) if len(low) > 30 else low
+    peak = max(float(np.abs(passed).max()), 1e-9)
+    squeezed = np.sign(passed) * np.log1p(_MU * np.abs(passed) / peak) / np.log1p(_MU)
+    steps = np.round(squeezed * 127) / 127
+    opened = np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(_MU)) / _MU * peak
+    return audio.resample(opened.astype(np.float32), round(level), heard.sample_rate)
+
+
+def length(heard: Heard, level: float) -> np.ndarray:
+    """Keep so many seconds from the middle of the speech, or all of what is shorter."""
+    speech = audio.trim(heard.waveform, _TRIM_DB)
+    kept = round(level * heard.sample_rate)
+    first = max(len(speech) - kept, 0) // 2
+    return speech[first : first + kept]
+
+
+_SNRS = (20.0, 10.0, 5.0, 0.0, -5.0)
+USUAL = {
+    condition.name: condition
+    for condition in (
+        Condition("white", "White noise", "dB SNR", _SNRS, white),
+        Condition("babble", "Voices of others", "dB SNR", _SNRS, partial(babble, {})),
+        Condition(
+            "reverberation", "Reverberation", "s to fall by 60 dB",
+            (0.2, 0.4, 0.8, 1.6), reverberation,
+        ),
+        Condition("gain", "Loudness", "dB", (-40.0, -20.0, 20.0, 30.0), gain, 0.0),
+        Condition("band", "Band limit", "Hz", (4000.0, 2000.0, 1000.0), band),
+        Condition("telephone", "Telephone", "Hz sample rate", (8000.0,), telephone),
+        Condition("length", "Clip length", "s", (2.0, 1.0, 0.5), length),
+    )
+}  # fmt: skip
+
+
+def chosen(
+    wanted: Iterable[str | Condition],
+    sounds: list[dict[str, Any]],
+    noises: str | Path | None,
+) -> list[Condition]:
+    """Make the conditions that are asked for, with the voices and noises that they take.
+
+    Args:
+        wanted: Names, or `Condition`s of your own.
+        sounds: Where the utterances of all speakers are, of whom the others babble.
+        noises: A folder of recorded noise, which adds the condition `noises`.
+
+    Raises:
+        UnknownNameError: If there is no such condition.
+        ConfigurationError: If there is nobody else to babble, or nothing in the folder.
+    """
+    made = []
+    for item in wanted:
+        if isinstance(item, Condition):
+            made.append(item)
+        elif item == "babble":
+            made.append(replace(USUAL[item], disturb=partial(babble, _voices(sounds))))
+        elif item in USUAL:
+            made.append(USUAL[item])
+        else:
+            raise UnknownNameError("condition", item, USUAL)
+    if noises is not None:
+        files = folders.sounds(noises)
+        made.append(
+            Condition("noises", "Recorded noise", "dB SNR", _SNRS, partial(recorded, files))
+        )
+    if not made:
+        raise ConfigurationError(
+            "No condition was asked for.",
+            "A curve needs something to disturb.",
+            f"Name some of {', '.join(USUAL)}.",
+        )
+    return made
+
+
+def _voices(sounds: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    voices: dict[str, list[dict[str, Any]]] = {}
+    for sound in sounds:
+        voices.setdefault(str(sound["speaker"]), []).append(sound)
+    if len(voices) < 2:
+        raise ConfigurationError(
+            f"The run knows {len(voices)} speaker{'s' * (len(voices) != 1)}.",
+            "Babble is made from voices of others than the one who is tested.",
+            "Leave babble out, or give recordings of voices as noises=FOLDER.",
+        )
+    return voices

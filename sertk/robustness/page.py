@@ -1,0 +1,105 @@
+"""The page of a robustness test: the answer in a sentence, the curves, every number.
+
+In: a `RobustnessDisplay` and its run. Out: one HTML document that needs nothing else.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sertk import pages
+from sertk.evaluation import drawing
+from sertk.evaluation.displays import ends, percent
+from sertk.robustness.curves import RobustnessDisplay, points, written
+from sertk.run import Run
+
+_HERE = Path(__file__).parent
+
+
+def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path) -> Path:
+    """Write the page of a robustness test.
+
+    Args:
+        shown: Of `sertk.robustness.measure`.
+        run: The run that was measured, or its folder.
+        path: File to write.
+
+    Returns:
+        The file written.
+
+    Example:
+        `sertk.robustness.write_html(shown, "runs/ravdess_compact", "robustness.html")`
+    """
+    info = (run if isinstance(run, Run) else Run(run)).info
+    rows = -(-len(shown.conditions) // 2)
+
+    def draw(wide: bool) -> str:
+        (axes,) = drawing.new_axes(11.2 if wide else 3.9, 5.4 if wide else 0.4 + 2.1 * rows)
+        shown.plot(axes)
+        axes.set_title("", loc="left")
+        return drawing.svg(axes, themed=True)
+
+    caption = (
+        "The clean point is the large one; away from it, it gets harder. Dashed: clean; dotted: "
+        "chance; band: 95 % interval over speakers."
+    )
+    text = pages.render(
+        _HERE,
+        "page.html",
+        title=f"{shown.run}: how much it loses when speech is disturbed",
+        parts=[", ".join(info["corpora"]), str(info.get("grouping", "")), info["model"]["name"]],
+        lead=_answer(shown),
+        synthetic=bool(info.get("synthetic")),
+        leaky=bool(info["protocol"].get("leaky")),
+        protocol=info["protocol"]["sentence"],
+        figure_drawn=pages.pair("curves", draw, _answer(shown)),
+        caption=caption,
+        tables=_tables(shown),
+        note=shown.note,
+        version=info.get("sertk_version", ""),
+    )
+    return pages.write(text, path)
+
+
+def _answer(shown: RobustnessDisplay) -> str:
+    """Say what costs most, and what costs least."""
+    worst = shown.worst()
+    titles = {condition.name: condition for condition in shown.conditions}
+
+    def told(row: dict[Any, Any]) -> str:
+        condition = titles[row["condition"]]
+        return f"{condition.title.lower()} ({written(row['level'])} {condition.unit})"
+
+    found: list[dict[Any, Any]] = worst.to_dict("records")
+    hardest, mildest = found[0], found[-1]
+    said = (
+        f"UAR is {percent(shown.clean.uar)} % on clean speech and "
+        f"{percent(hardest['uar'])} % under what hurts most, {told(hardest)}"
+    )
+    if hardest["change"] >= 0:
+        said = f"Nothing that was tried lowers the UAR of {percent(shown.clean.uar)} %"
+    elif mildest is not hardest:
+        said += f"; {told(mildest)} changes it by {points(mildest['change'])} points"
+    return f"{said}. Chance is {percent(shown.clean.chance)} %."
+
+
+def _tables(shown: RobustnessDisplay) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": condition.title,
+            "unit": condition.unit,
+            "rows": [_row(row) for row in shown.of(condition.name).to_dict("records")],
+        }
+        for condition in shown.conditions
+    ]
+
+
+def _row(row: dict[Any, Any]) -> dict[str, Any]:
+    low, high = row["change_low"], row["change_high"]
+    return {
+        "level": written(row["level"]),
+        "uar": percent(row["uar"]),
+        "ends": ends(row["low"], row["high"]),
+        "change": points(row["change"]),
+        "change_ends": "no interval" if low != low else f"{points(low)} to {points(high)}",
+        "n": row["n"],
+    }

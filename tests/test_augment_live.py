@@ -1,0 +1,147 @@
+"""Copies drawn anew in every epoch, and lists of transforms through datasets and training."""
+
+import json
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import audiomentations
+import numpy as np
+import pytest
+
+from sertk import _seeding, augment, datasets, models, splits, training
+from sertk import manifest as manifests
+from sertk.augment import Augmentation
+from sertk.cli import main
+from sertk.errors import ConfigurationError, RunError, UnknownNameError
+from sertk.preprocessing import Preprocessing
+
+PREP = Preprocessing("log_mel", clip_seconds=1.0)
+QUICK = {"epochs": 2, "batch_size": 16, "patience": None}
+
+
+def halve(waveform, sample_rate, generator):
+    return waveform / 2
+
+
+@pytest.fixture
+def divided(small):
+    return splits.by_speaker(small, val=1, test=1)
+
+
+def batches(train, epoch):
+    train.epoch = epoch
+    return np.concatenate([train[k][0] for k in range(len(train))])
+
+
+def test_live_copies_depend_on_seed_epoch_and_utterance_alone(divided):
+    parts = [
+        datasets.make(divided, PREP, augment=Augmentation("noise", live=True), batch_size=size)
+        for size in (10, 10)
+    ]
+    train, twin = (made.train for made in parts)
+    assert all(len(versions) == 1 for versions in train.versions.values())  # nothing is kept
+    first = batches(train, 0)
+    with ThreadPoolExecutor(4) as pool:  # batches in another order, on several workers
+        shuffled = dict(pool.map(lambda k: (k, twin[k][0]), reversed(range(len(twin)))))
+    np.testing.assert_array_equal(first, np.concatenate([shuffled[k] for k in sorted(shuffled)]))
+    travelled = pickle.loads(pickle.dumps(train.live))  # to a worker process
+    name = train.live.name(train.manifest["utterance_id"][0], 5, always=True)
+    np.testing.assert_array_equal(travelled[name], train.live[name])
+    assert not np.array_equal(first, batches(train, 1))
+    np.testing.assert_array_equal(first, batches(train, 0))
+
+
+def test_a_live_copy_is_what_the_recipe_makes_of_the_file(divided):
+    wanted = Augmentation("pitch+noise", live=True)
+    train = datasets.make(divided, PREP, augment=wanted, copies=3).train
+    drawn = {}
+    for epoch in range(8):
+        train.epoch = epoch
+        drawn |= {train._draw(row)[1]: epoch for row in range(12)}
+    copies = [name for name in drawn if "~live." in name]
+    assert 0.6 < len(copies) / (12 * 8) < 0.9  # three in four, each of another sound
+    name = copies[0]
+    original, _, seed = name.rpartition("~live.")
+    row = train.manifest[train.manifest["utterance_id"] == original]
+    row.attrs = divided.attrs
+    waveform = PREP.load(manifests.paths(row)[0])
+    changed = augment.apply("pitch+noise", waveform, PREP.sample_rate, int(seed))
+    np.testing.assert_allclose(train._spectrum(name), PREP.extract(changed), atol=1e-4)
+    assert int(seed) == _seeding.derive(train.seed, drawn[name], original)
+
+
+def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
+    wanted = Augmentation("noise", only=("sad",), live=True)
+    train = datasets.make(divided, PREP, augment=wanted, copies=20).train
+    names = [train._draw(row)[1] for row in range(len(train._visits))]
+    sad = set(train.manifest.query("label == 'sad'")["utterance_id"])
+    assert {name.rpartition("~live.")[0] or name for name in names if "~" in name} <= sad
+    assert sum("~" in name for name in names) > 10
+    with pytest.raises(ConfigurationError, match="no end of live copies"):
+        train.configure(train.settings.changed({"versions": "every"}))
+    with pytest.raises(UnknownNameError, match="Did you mean 'sad'"):
+        datasets.make(divided, PREP, augment=Augmentation("noise", only=("sat",), live=True))
+
+
+def test_stability_training_takes_live_copies(divided):
+    train = datasets.make(divided, PREP, augment=Augmentation("noise", live=True)).train
+    train.configure(train.settings.changed({"stability": 1.0, "batch_size": 8}))
+    clean, disturbed = np.split(train[0][0], 2)
+    assert (np.abs(clean - disturbed).max(axis=(1, 2)) > 1).all()
+
+
+@pytest.mark.backend
+def test_a_list_is_recorded_resumed_and_refused_for_another(small, tmp_path):
+    rows = splits.speaker_folds(small, folds=2, val=1)
+    gain = audiomentations.Gain(min_gain_db=-6.0, max_gain_db=6.0, p=0.5)
+
+    def train(transforms, **more):
+        return training.cross_validate(
+            "mlp", rows, PREP, folder=tmp_path / "run", copies=1,
+            augment=Augmentation(transforms, only=("sad",), **more), **QUICK,
+        )  # fmt: skip
+
+    run = train([halve, gain])
+    record = run.info["augmentation"]
+    assert record["copies"] == 1
+    assert record["only"] == ["sad"]
+    assert record["transforms"][0]["name"] == "tests.test_augment_live.halve"
+    assert record["transforms"][1]["max_gain_db"] == 6.0
+    assert run.info["audit"] == []
+    assert train([halve, gain]).predictions.equals(run.predictions)
+    with pytest.raises(RunError, match=r"another run \(it differs in: augmentation"):
+        train([halve])
+    with pytest.raises(RunError, match=r"augmentation\.live"):
+        train([halve, gain], live=True)
+
+
+@pytest.mark.backend
+def test_fit_records_what_the_dataset_was_made_with(divided, tmp_path):
+    for name, wanted, expected in (
+        ("kept", Augmentation("noise", only=("sad",)), {"only": ["sad"]}),
+        ("live", Augmentation("noise", live=True), {"live": True}),
+    ):
+        train, val, _ = datasets.make(divided, PREP, augment=wanted, copies=1)
+        model = models.build("mlp", train.input_shape, train.num_classes)
+        run = training.fit(model, train, val, folder=tmp_path / name, **QUICK)
+        assert run.info["augmentation"] == {"name": "noise", "copies": 1, **expected}
+
+
+@pytest.mark.backend
+def test_the_command_line_restricts_and_draws(tmp_path, capsys, refused):
+    words = [
+        "train", "--corpus", "toy", "--root", tmp_path / "toy", "--option", "speakers=4",
+        "--option", "takes=1", "--grouping", "valence2", "--val", 1, "--test", 1,
+        "--model", "mlp", "--clip-seconds", 1, "--epochs", 1, "-o", tmp_path / "run",
+    ]  # fmt: skip
+    live = ["--augment", "noise", "--augment-only", "negative", "--augment-live"]
+    assert main([str(word) for word in [*words, *live]]) == 0
+    info = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert info["augmentation"] == {
+        "name": "noise", "copies": 2, "only": ["negative"], "live": True
+    }  # fmt: skip
+    capsys.readouterr()
+    assert "without --augment" in refused(*words, "--augment-only", "negative")
+    assert "Did you mean 'negative'" in refused(
+        *words, "--augment", "noise", "--augment-only", "negativee"
+    )

@@ -1,0 +1,161 @@
+"""Two runs compared: intervals against a loop, p-values against scipy, and honest refusals."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn import metrics as oracle
+
+from sertk import evaluation
+from sertk.errors import ConfigurationError
+from sertk.evaluation import paired
+
+
+def table(skill, speakers=9, seed=0, seeds=1):
+    """Predictions of equally many utterances of each speaker, right with some chance."""
+    rng = np.random.default_rng(seed)
+    truth = pd.DataFrame(
+        [(s, k, k % 3) for s in range(speakers) for k in range(30)], columns=["s", "k", "c"]
+    )
+    rows = []
+    for number in range(seeds):
+        right = rng.uniform(size=len(truth)) < skill + 0.15 * np.sin(truth["s"])
+        predicted = np.where(right, truth["c"], (truth["c"] + rng.integers(1, 3, len(truth))) % 3)
+        rows.append(
+            pd.DataFrame(
+                {
+                    "utterance_id": truth["s"].astype(str) + "_" + truth["k"].astype(str),
+                    "speaker": "s" + truth["s"].astype(str),
+                    "label": np.array(list("abc"))[truth["c"]],
+                    "predicted": np.array(list("abc"))[predicted],
+                    "seed": number,
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def scored(rows):
+    return evaluation.evaluate(rows, classes=list("abc"))
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return table(0.7, seed=1), table(0.6, seed=2)
+
+
+def test_differences_equal_scikit_learn(pair):
+    shown = evaluation.compare(*map(scored, pair), names=("better", "worse"))
+    found = shown.frame()
+    for metric, score in (("uar", oracle.balanced_accuracy_score), ("wa", oracle.accuracy_score)):
+        expected = [score(rows["label"], rows["predicted"]) for rows in pair]
+        assert found.loc[metric, ["first", "second"]].tolist() == pytest.approx(expected)
+        assert found.loc[metric, "difference"] == pytest.approx(expected[0] - expected[1])
+    assert (found["speakers"] == 9).all()
+    assert (found["utterances"] == 270).all()
+    assert shown.speakers["difference"].mean() == pytest.approx(found.loc["uar", "difference"])
+    assert "better" in shown._repr_html_()
+    assert shown.plot().get_xlabel().endswith("better is better")
+
+
+def test_the_permutation_test_is_that_of_scipy(pair):
+    found = evaluation.compare(*map(scored, pair)).frame().loc["wa", "p"]
+    right = [(rows["label"] == rows["predicted"]).groupby(rows["speaker"]).mean() for rows in pair]
+    expected = stats.permutation_test(
+        [right[0].to_numpy(), right[1].to_numpy()], lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples", n_resamples=np.inf, vectorized=True,
+    )  # fmt: skip
+    assert found == pytest.approx(expected.pvalue)
+
+
+def test_the_permutation_test_of_uar_is_that_of_a_loop_over_swaps():
+    pair = table(0.7, speakers=5, seed=3), table(0.6, speakers=5, seed=4)
+    one, other = (rows.set_index(["speaker", "utterance_id"]) for rows in pair)
+
+    def difference(swapped):
+        mixed = []
+        for a, b in ((one, other), (other, one)):
+            parts = [(b if f"s{k}" in swapped else a).loc[f"s{k}"] for k in range(5)]
+            rows = pd.concat(parts)
+            mixed.append(oracle.balanced_accuracy_score(rows["label"], rows["predicted"]))
+        return abs(mixed[0] - mixed[1])
+
+    ways = [
+        difference({f"s{k}" for k in range(5) if flags[k]})
+        for flags in product((False, True), repeat=5)
+    ]
+    expected = np.mean(np.array(ways) >= ways[0] - 1e-12)
+    assert evaluation.compare(*map(scored, pair)).frame().loc["uar", "p"] == pytest.approx(expected)
+
+
+def test_many_speakers_are_swapped_at_random(monkeypatch):
+    pair = table(0.62, speakers=10, seed=5), table(0.6, speakers=10, seed=6)
+    exact = evaluation.compare(*map(scored, pair)).frame()["p"]
+    monkeypatch.setattr(paired, "_ALL_SWAPS", 5)
+    drawn = evaluation.compare(*map(scored, pair)).frame()["p"]
+    np.testing.assert_allclose(drawn, exact, atol=0.03)
+    assert (drawn != exact).any()
+
+
+def test_the_interval_draws_the_same_speakers_in_both(pair):
+    rng = np.random.default_rng(0)
+    parts = [[part for _, part in rows.groupby("speaker")] for rows in pair]
+    drawn = []
+    for _ in range(600):
+        chosen = rng.integers(0, 9, 9)
+        scores = [
+            oracle.balanced_accuracy_score(rows["label"], rows["predicted"])
+            for rows in (pd.concat([part[k] for k in chosen]) for part in parts)
+        ]
+        drawn.append(scores[0] - scores[1])
+    row = evaluation.compare(*map(scored, pair)).frame().loc["uar"]
+    assert row[["low", "high"]].tolist() == pytest.approx(
+        np.quantile(drawn, [0.025, 0.975]), abs=0.02
+    )
+    back = paired.difference(tuple(map(scored, pair[::-1])))
+    assert back.value == pytest.approx(-row["difference"])
+    assert (back.low, back.high) == pytest.approx((-row["high"], -row["low"]), abs=0.005)
+
+
+def test_several_pairs_share_the_draw_of_speakers():
+    """Equal and opposite differences cancel for every draw, whoever is drawn."""
+    one, other = scored(table(0.9, seed=1)), scored(table(0.5, seed=2))
+    both = paired.difference((one, other), (other, one))
+    assert (both.value, both.low, both.high) == pytest.approx((0, 0, 0), abs=1e-12)
+    alone = paired.difference((one, other))
+    assert alone.low > 0
+    assert paired.difference((one, other), (one, one)).value == pytest.approx(alone.value / 2)
+
+
+def test_seeds_are_averaged_and_are_no_evidence():
+    rows = table(0.7, seed=1)
+    twice = pd.concat([rows, rows.assign(seed=1)], ignore_index=True)
+    other = scored(table(0.6, seed=2))
+    pd.testing.assert_frame_equal(
+        evaluation.compare(scored(twice), other).frame(),
+        evaluation.compare(scored(rows), other).frame(),
+    )
+
+
+def test_a_run_is_no_better_than_itself_and_common_utterances_count(pair):
+    same = evaluation.compare(scored(pair[0]), scored(pair[0])).frame()
+    assert same[["difference", "low", "high"]].to_numpy().tolist() == [[0, 0, 0]] * 2
+    assert same["p"].tolist() == [1.0, 1.0]
+    half = pair[1][pair[1]["speaker"] < "s5"]
+    assert evaluation.compare(scored(pair[0]), scored(half)).frame().loc["uar", "utterances"] == 150
+
+
+def test_what_cannot_be_compared(pair):
+    one = scored(pair[0])
+    rows = pair[1][~pair[1][["label", "predicted"]].isin(["c"]).any(axis=1)]
+    binary = evaluation.evaluate(rows, classes=["a", "b"])
+    with pytest.raises(ConfigurationError, match=r"knows the classes a, b, c, the other a, b\."):
+        evaluation.compare(one, binary)
+    renamed = pair[1].assign(utterance_id="x" + pair[1]["utterance_id"])
+    with pytest.raises(ConfigurationError, match="tested on different utterances"):
+        evaluation.compare(one, scored(renamed))
+    relabelled = pair[1].assign(label=np.where(pair[1].index < 2, "b", pair[1]["label"]))
+    with pytest.raises(ConfigurationError, match=r"\d utterances have another label.*s?0_"):
+        evaluation.compare(one, scored(relabelled))
