@@ -37,8 +37,8 @@ class Preprocessing:
         floor_db: Decibels below the clip's maximum at which everything is floored.
         reference: `"clip"` expresses decibels below the clip's own maximum, so that another
             distance from the microphone changes nothing; `"full_scale"` keeps the level.
-        level_db: Scale each recording to this root mean square first, in dB re full scale;
-            `None` leaves it. It matters for waveforms and encoders.
+        level_db: Scale each recording to this root mean square once it is trimmed, in dB re full
+            scale; `None` leaves it. It matters for waveforms and encoders.
 
     Raises:
         ConfigurationError: If a value is out of range.
@@ -81,7 +81,10 @@ class Preprocessing:
     def load(
         self, path: str | Path, start: float | None = None, end: float | None = None
     ) -> np.ndarray:
-        """Read a file, mix it down, resample, level and trim it.
+        """Read a file, mix it down, resample, trim and level it.
+
+        The level is that of what is left after trimming, so that an exported graph, which takes
+        trimmed waveforms, can set it itself.
 
         Returns:
             The waveform, shape (samples,), float32.
@@ -90,9 +93,13 @@ class Preprocessing:
             AudioError: If the file cannot be read.
         """
         waveform, _ = audio.read(path, sample_rate=self.sample_rate, start=start, end=end)
-        if self.level_db is not None:
-            waveform = audio.normalise_rms(waveform, self.level_db)
-        return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)
+        if self.trim_db is not None:
+            waveform = audio.trim(waveform, self.trim_db)
+        return self.level(waveform)
+
+    def level(self, waveform: np.ndarray) -> np.ndarray:
+        """Scale a waveform to `level_db`, if there is one."""
+        return waveform if self.level_db is None else audio.normalise_rms(waveform, self.level_db)
 
     def extract(self, waveform: np.ndarray) -> np.ndarray:
         """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
@@ -170,6 +177,7 @@ class Preprocessing:
             "sample_rate": self.sample_rate,
             "trim_db": self.trim_db,
             "level_db": self.level_db,
+            **({"levelled": "after trimming"} if self.level_db is not None else {}),
             "identity": getattr(self.feature.source, "identity", None),
         }
         text = json.dumps(record, sort_keys=True)
