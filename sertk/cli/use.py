@@ -30,6 +30,7 @@ def predict(args: argparse.Namespace) -> int:
     predictor = predict.load(
         _source(args), fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence
     )
+    _tell_which(args, predictor)
     if args.timeline:
         return _timelines(predictor, paths, args)
     if args.window is not None or args.hop is not None:
@@ -47,6 +48,19 @@ def predict(args: argparse.Namespace) -> int:
     sound = float(found.frame()["seconds"].sum())
     _tell_speed(len(found.frame()), sound, found.seconds)
     return int(bool(found.unreadable))
+
+
+def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
+    """Say which of the models of a run answers, where nobody named one."""
+    if args.run is None or (args.fold is not None and args.seed is not None):
+        return
+    count = len(list(Path(args.run).expanduser().glob("fold_*/seed_*/model.keras")))
+    if count > 1:
+        spec = predictor.spec
+        tell(
+            f"The run holds {count} models; fold {spec.fold}, seed {spec.seed} answers "
+            "(--fold and --seed name another)."
+        )
 
 
 def _source(args: argparse.Namespace) -> str:

@@ -13,12 +13,14 @@ from sertk.predict import spec as specs
 from sertk.predict.spec import Spec
 from sertk.run import Run
 
+_SCORES = {"uar": "UAR", "wa": "WA", "macro_f1": "macro-F1"}
 _NOT_FOR = """\
 It must not be used to decide about people: not in hiring, schools, policing, border control,
 insurance, health or care; not to watch employees, and not to find out whether somebody lies or is
-ill. In the European Union, inferring emotions at work and in education is forbidden (Regulation
-2024/1689, article 5). What it hears is how a voice sounds, not what a person feels: actors play
-what listeners expect, and other people, languages and cultures sound otherwise."""
+ill. In the European Union, inferring emotions at work and in education is forbidden but for medical
+and safety reasons (Regulation 2024/1689, article 5). What it hears is how a voice sounds, not what
+a person feels: actors play what listeners expect, and other people, languages and cultures sound
+otherwise."""
 _FAILS = """\
 - Voices, languages, accents, ages and microphones that the corpus does not have.
 - Spontaneous speech, where the corpus is acted: emotions there are weaker and mixed.
@@ -113,11 +115,11 @@ def _numbers(result: Evaluation | None, info: dict[str, Any]) -> list[str]:
     if several:
         basis += " The numbers are those of all models of the run; this is one of them."
     summary = [
-        [str(name), percent(row["value"]), ends(row["low"], row["high"])]
+        [_SCORES.get(str(name), str(name)), percent(row["value"]), ends(row["low"], row["high"])]
         for name, row in result.summary().frame().iterrows()
     ]
     genders = [
-        [str(name), str(row["speakers"]), percent(row["uar"]), ends(row["low"], row["high"])]
+        [str(name), str(int(row["speakers"])), percent(row["uar"]), ends(row["low"], row["high"])]
         for name, row in result.by_gender().frame().iterrows()
     ]
     speakers = [

@@ -11,6 +11,7 @@ from typing import Any
 
 from sertk.errors import ConfigurationError
 from sertk.export.clips import Clips
+from sertk.predict.engines import require_openvino
 
 MOST = 128  # utterances that the ranges are measured on
 # names of the layers before the network, of which a scope is made
@@ -27,6 +28,7 @@ def quantise(model: Any, sounds: Clips) -> Any:
         ConfigurationError: If NNCF is not installed, or no utterance of the training split is
             there.
     """
+    require_openvino()
     try:
         import nncf
     except ImportError as error:

@@ -4,7 +4,7 @@ In: waveforms at the model's rate, trimmed. Out: probabilities (waveforms, class
 engine that is asked for is imported: prediction from ONNX needs neither Keras nor a backend.
 """
 
-import os
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -150,8 +150,9 @@ class OpenVinoEngine:
 
 
 def require_openvino() -> Any:
-    """Import OpenVINO, or say how to get it."""
-    os.environ.setdefault("OPENVINO_TELEMETRY_DISABLE", "1")
+    """Import OpenVINO, or say how to get it; it shall report to nobody what is done here."""
+    # OpenVINO and NNCF send a note on import, unless the package that sends it is not there
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError as error:
