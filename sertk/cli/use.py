@@ -24,7 +24,10 @@ def predict(args: argparse.Namespace) -> int:
     if args.format not in _FORMATS:
         raise UnknownNameError("format", args.format, _FORMATS)
     from sertk import predict
+    from sertk.predict.displays import require_picture
 
+    if args.plot:
+        require_picture(args.plot)
     paths = predict.find(args.paths)
     silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
     predictor = predict.load(

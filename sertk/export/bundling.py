@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sertk
 from sertk import _output
-from sertk.export import writing
+from sertk.export import converting, writing
 from sertk.export.card import model_card
 from sertk.export.result import Exported
 from sertk.predict import bundle
@@ -56,6 +56,7 @@ def to_bundle(
     Example:
         `sertk.export.to_bundle("runs/ravdess_compact").path`
     """
+    converting.require_variant(variant)
     run = run if isinstance(run, Run) else Run(run)
     spec, _ = specs.of_run(run, fold, seed)
     card = model_card(run, spec)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import sertk
-from sertk.errors import ConfigurationError, ModelError
+from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.export import stft
 from sertk.predict.spec import KEY, Spec
 
@@ -134,12 +134,15 @@ def require_onnx() -> Any:
     return onnx
 
 
+def require_variant(name: str) -> None:
+    """Refuse a way to compute spectra that there is not."""
+    if name not in VARIANTS:
+        raise UnknownNameError("variant", name, VARIANTS)
+
+
 def _refuse_feature(spec: Spec) -> None:
     name = spec.preprocessing["feature"]["name"]
-    if spec.variant not in VARIANTS:
-        from sertk.errors import UnknownNameError
-
-        raise UnknownNameError("variant", spec.variant, VARIANTS)
+    require_variant(spec.variant)
     if name == "embedding":
         raise ConfigurationError(
             "The run's feature is 'embedding'.",

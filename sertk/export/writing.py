@@ -44,7 +44,7 @@ def to_onnx(
         run: A finished run, or its folder.
         path: Where to write; `model.onnx` in the run folder by default.
         variant: `"conv"` computes the spectrum by matrix products, which everything runs fast;
-            `"stft"` by ONNX's operator, which makes the file smaller by a megabyte.
+            `"stft"` by ONNX's operator, which makes the file half a megabyte smaller.
         fold: Of a cross-validation; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison on validation speakers; `SERTK_CORPORA` is
@@ -177,6 +177,7 @@ def to_litert(
 def _chosen(
     run: Run | str | Path, fold: int | None, seed: int | None, variant: str
 ) -> tuple[Run, Spec, Path]:
+    converting.require_variant(variant)
     run = run if isinstance(run, Run) else Run(run)
     spec, model = specs.of_run(run, fold, seed)
     return run, dataclasses.replace(spec, variant=variant), model

@@ -52,13 +52,7 @@ class _Answers(Display):
             ConfigurationError: If the name ends in neither.
             OutputError: If the place cannot be written.
         """
-        path = Path(path).expanduser()
-        if path.suffix not in (".svg", ".png"):
-            raise ConfigurationError(
-                f"A picture was asked for as {path.name}.",
-                "Pictures are .svg or .png.",
-                f"Call it {path.stem or 'timeline'}.svg.",
-            )
+        path = require_picture(path)
         axes = self.plot()
         with _output.whole(path) as temporary:
             if path.suffix == ".svg":
@@ -66,6 +60,18 @@ class _Answers(Display):
             else:
                 axes.get_figure(root=True).savefig(temporary, dpi=150)  # type: ignore[union-attr]
         return path
+
+
+def require_picture(path: str | Path) -> Path:
+    """Refuse a picture of a kind that is not written, before anything is computed for it."""
+    path = Path(path).expanduser()
+    if path.suffix not in (".svg", ".png"):
+        raise ConfigurationError(
+            f"A picture was asked for as {path.name}.",
+            "Pictures are .svg or .png.",
+            f"Call it {path.stem or 'timeline'}.svg.",
+        )
+    return path
 
 
 class Predictions(_Answers):
