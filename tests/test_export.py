@@ -1,6 +1,7 @@
 """Out of the lab: files answer as the model does, or are not written; the record travels along."""
 
 import dataclasses
+import importlib.util
 import json
 import os
 import subprocess
@@ -9,16 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from sertk import Preprocessing, run, segments, splits
+from sertk import Preprocessing, models, run, segments, splits
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.predict import spec as specs
 from tests import small_corpus
-
-NETS = {  # recurrent both ways, recurrent to a last step, and a head that knows one length
-    "compact": {"width": 0.2},
-    "lstm": {"width": 0.1},
-    "mlp": {"width": 0.1},
-}
+from tests.test_features import COMPUTED
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +45,7 @@ def run_of(net, folder, feature="log_mel", **prep):
     """A run folder of an untrained network: enough to convert it."""
     import keras
 
-    from sertk import models, saving
+    from sertk import saving
 
     settings = Preprocessing(feature, **{"clip_seconds": 0.6, **prep})
     inputs = keras.Input(settings.clip_shape)
@@ -57,7 +53,8 @@ def run_of(net, folder, feature="log_mel", **prep):
     for layer in settings.layers():
         x = layer(x)
     name = net if isinstance(net, str) else "own"
-    made = models.build(net, settings.input_shape, 3, **NETS.get(name, {}))
+    arguments = {"width": 0.1} if isinstance(net, str) else {}
+    made = models.build(net, settings.input_shape, 3, **arguments)
     home = folder / "fold_0" / "seed_0"
     home.mkdir(parents=True)
     saving.save_model(keras.Model(inputs, made(x)), home / "model.keras")
@@ -176,14 +173,31 @@ def test_any_length_and_any_batch(onnx_file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", ["lstm", any_shape])
-def test_other_nets_and_features(net, tmp_path):
+@pytest.mark.parametrize("name", models.names())
+def test_every_network_converts(name, tmp_path):
     pytest.importorskip("tf2onnx")
     from sertk import export
 
-    feature = "mfcc" if net == "lstm" else "noise_reverb_spectrogram"
-    made = export.to_onnx(run_of(net, tmp_path / "run", feature, level_db=-20.0))
+    made = export.to_onnx(run_of(name, tmp_path / "run", clip_seconds=1.2))
     assert made.parity["max_difference"].iloc[0] < 1e-4
+    if importlib.util.find_spec("openvino"):
+        converted = export.to_openvino(run_of(name, tmp_path / "two", clip_seconds=1.2))
+        assert converted.parity["max_difference"].iloc[0] < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("feature", COMPUTED)
+def test_every_feature_converts(feature, tmp_path):
+    pytest.importorskip("tf2onnx")
+    from sertk import export
+    from sertk.export import stft
+
+    made = run_of(any_shape, tmp_path / "run", feature, level_db=-20.0)
+    assert export.to_onnx(made).parity["max_difference"].iloc[0] < 1e-4
+    prep = Preprocessing.from_dict(made.info["preprocessing"])
+    if stft.fits(prep):
+        found = export.to_onnx(made, variant="stft")
+        assert found.parity["max_difference"].iloc[0] < 1e-4
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(trained, small_root, tmp_path, monkeypatch):

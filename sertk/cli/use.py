@@ -79,7 +79,7 @@ def _source(args: argparse.Namespace) -> str:
 
 
 def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespace) -> int:
-    """Print the timeline of each file; rows of CSV come while a file is still read."""
+    """Print the timeline of each file, one after the other."""
     if args.plot and len(paths) > 1:
         raise ConfigurationError(
             f"--plot {args.plot} for {len(paths)} timelines.",

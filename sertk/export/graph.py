@@ -58,9 +58,9 @@ class CutClips(keras.layers.Layer):
 
     def call(self, spectra):
         length, frames = self.clip_frames, ops.shape(spectra)[1]
-        count = ops.maximum((frames + length - 1) // length, 1)
-        steps = ops.maximum(count - 1, 1)
-        room, lack = ops.maximum(frames - length, 0), ops.maximum(length - frames, 0)
+        count = _larger((frames + length - 1) // length, 1)
+        steps = _larger(count - 1, 1)
+        room, lack = _larger(frames - length, 0), _larger(length - frames, 0)
         number = ops.arange(count, dtype="int32")
         # number * room / steps rounded half to even, without a product that leaves 32 bits
         share = number * (room % steps)
@@ -81,6 +81,11 @@ class CutClips(keras.layers.Layer):
     def get_config(self):
         own = {"clip_frames": self.clip_frames, "padding": self.padding}
         return {**super().get_config(), **own}
+
+
+def _larger(size: Any, other: int) -> Any:
+    """Take the larger of two sizes, known when a graph is made (always, on JAX) or when it runs."""
+    return max(size, other) if isinstance(size, int) else ops.maximum(size, other)
 
 
 @keras.saving.register_keras_serializable("sertk")

@@ -16,7 +16,8 @@ from sertk import segments
 from sertk.errors import ConfigurationError, ModelError
 from sertk.predict.spec import KEY, Spec
 
-BATCH = 32  # clips or windows computed at once
+BATCH = 8  # waveforms computed at once; more take memory and, on a CPU, no less time
+_SIZES = (1, 8, 32)  # of batches of clips: JAX compiles anew for every other one
 
 
 class Engine(Protocol):
@@ -54,13 +55,13 @@ class KerasEngine:
         spectra = [self.prep.extract(self.prep.level(waveform)) for waveform in waveforms]
         starts = [segments.starts(len(s), self.prep.clip_frames) for s in spectra]
         places = [(s, start) for s, firsts in zip(spectra, starts, strict=True) for start in firsts]
-        parts = [self._clips(places[k : k + BATCH]) for k in range(0, len(places), BATCH)]
+        most = _SIZES[-1]
+        parts = [self._clips(places[k : k + most]) for k in range(0, len(places), most)]
         counts = [len(firsts) for firsts in starts]
         return segments.combine(np.concatenate(parts).astype(float), counts, self.spec.decision)
 
     def _clips(self, places: list[tuple[np.ndarray, int]]) -> np.ndarray:
-        # few sizes of batches: JAX compiles anew for every other one
-        size = next(s for s in (1, 8, BATCH) if len(places) <= s)
+        size = next(s for s in _SIZES if len(places) <= s)
         clips = np.zeros((size, *self.prep.clip_shape), np.float32)
         for out, (spectrum, start) in zip(clips, places, strict=False):
             self.prep.cut(spectrum, start, out)

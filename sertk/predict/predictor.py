@@ -20,7 +20,7 @@ from sertk.predict.engines import BATCH, Engine
 from sertk.predict.sound import SILENCE_DB, Window, loudest_db, windows
 
 NO_SPEECH = "no speech"
-LONGEST = 600.0  # seconds of a recording that may get a single answer
+LONGEST = 120.0  # seconds of a recording that may get a single answer
 SHORT = 1.0  # seconds of sound, below which an answer is marked
 
 
@@ -185,7 +185,9 @@ class Predictor:
         """Give the rows of a timeline one after the other, while the file is read."""
         window, hop = self._spans(window, hop)
         pieces = windows(path, self.sample_rate, window, hop)
-        while batch := list(islice(pieces, BATCH)):
+        # a long window is many clips, which are computed together
+        size = max(1, round(BATCH * min(1.0, self.prep.clip_seconds / window)))
+        while batch := list(islice(pieces, size)):
             yield from self._along(batch)
 
     def _along(self, batch: list[Window]) -> Iterator[dict[str, Any]]:
