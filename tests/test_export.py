@@ -156,6 +156,8 @@ def test_the_file_says_what_it_is(onnx_file, trained):
     trim = next(step for step in record["before_the_graph"] if step["step"] == "trim")
     assert trim["top_db"] == 40.0
     assert any("join the clips" in step for step in record["inside_the_graph"])
+    assert record["after_the_graph"]["no_speech"]["below_db"] == -60
+    assert record["after_the_graph"]["valence"] == [-1, 0, -1]
 
 
 def test_any_length_and_any_batch(onnx_file):
@@ -280,6 +282,32 @@ def test_what_cannot_be_exported(tmp_path, trained):
         converting._refuse_feature(stft)
     with pytest.raises(UnknownNameError, match="Did you mean 'stft'"):
         converting._refuse_feature(dataclasses.replace(spec, variant="stf"))
+
+
+def test_what_litert_cannot_do(tmp_path):
+    pytest.importorskip("tensorflow")
+    pytest.importorskip("onnx")
+    from sertk.export import child
+
+    class Odd:
+        def export(self, path, **_):
+            raise ValueError("no operator")
+
+    with pytest.raises(ModelError, match=r"cannot become LiteRT \(no operator\).*as ONNX"):
+        child._to_litert(Odd(), str(tmp_path / "m.tflite"), "")
+
+
+def test_other_models_are_written_beside_their_weights(tmp_path):
+    import shutil
+
+    from sertk.export import writing
+
+    made = run_of("mlp", tmp_path / "run")
+    shutil.copytree(tmp_path / "run" / "fold_0", tmp_path / "run" / "fold_1")
+    made.info["folds"] = [{"fold": 0}, {"fold": 1}]
+    for fold, home in ((0, made.folder), (1, made.folder / "fold_1" / "seed_0")):
+        spec, _ = specs.of_run(made, fold)
+        assert writing.target_of(made, spec, None, "m.onnx") == home / "m.onnx"
 
 
 @pytest.mark.slow

@@ -226,6 +226,7 @@ def test_what_cannot_be_read_is_left_out_and_named(model, recordings, capsys, re
         (["{}/a.wav", "--timeline", "--window", "9999"], "A window lasts 0.1 to 120 s"),
         (["{}/a.wav", "{}/b.flac", "--timeline", "--plot", "x.svg"], "A picture shows one"),
         (["{}/a.wav", "--silence-db", "low"], "It takes a number, or none"),
+        (["{}/a.wav", "--threads", "-1"], "or 0 for every core"),
         (["{}/a.wav", "--fold", "1"], "That file is one model"),
         (["{}/a.wav", "--run", "x"], "Got 2 of --run, --model and --bundle"),
         (["{}/a.wav", "--plot", "x.gif"], "Pictures are .svg or .png"),

@@ -60,8 +60,7 @@ def to_bundle(
     run = run if isinstance(run, Run) else Run(run)
     spec, _ = specs.of_run(run, fold, seed)
     card = model_card(run, spec)
-    target = run.folder / "bundle.zip" if path is None else Path(path).expanduser()
-    _output.folder(target.parent)
+    target = writing.target_of(run, spec, path, "bundle.zip")
     with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
         model = Path(folder) / "model.onnx"
         made = writing.to_onnx(

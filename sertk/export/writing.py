@@ -59,7 +59,9 @@ def to_onnx(
         `sertk.export.to_onnx("runs/ravdess_compact").parity`
     """
     run, spec, model = _chosen(run, fold, seed, variant)
-    target = _target(run, path, "model.onnx" if variant == "conv" else f"model_{variant}.onnx")
+    target = target_of(
+        run, spec, path, "model.onnx" if variant == "conv" else f"model_{variant}.onnx"
+    )
     sounds = clips.of_run(run, spec, "val", roots)
     with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
         made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
@@ -103,7 +105,7 @@ def to_openvino(
     openvino = require_openvino()
     run, spec, model = _chosen(run, fold, seed, "conv")
     name = "model.xml" if precision == "fp32" else f"model_{precision}.xml"
-    target = _target(run, path, name)
+    target = target_of(run, spec, path, name)
     _require_suffix(target, ".xml")
     sounds = clips.of_run(run, spec, "val", roots)
     learnt = clips.of_run(run, spec, "train", roots) if precision == "int8" else None
@@ -152,7 +154,7 @@ def to_litert(
     """
     run, spec, model = _chosen(run, fold, seed, "conv")
     spec = dataclasses.replace(spec, clip_only=True)
-    target = _target(run, path, "model.tflite")
+    target = target_of(run, spec, path, "model.tflite")
     _require_suffix(target, ".tflite")
     sounds = clips.of_run(run, spec, "val", roots)
     converting.require_onnx()
@@ -183,8 +185,12 @@ def _chosen(
     return run, dataclasses.replace(spec, variant=variant), model
 
 
-def _target(run: Run, path: str | Path | None, name: str) -> Path:
-    target = run.folder / name if path is None else Path(path).expanduser()
+def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:
+    """Say where to write: in the run folder; a later fold or seed, beside its .keras file."""
+    home = run.folder
+    if (spec.fold, spec.seed) != (specs.folds(run)[0], run.info["seeds"][0]):
+        home = home / f"fold_{spec.fold}" / f"seed_{spec.seed}"
+    target = home / name if path is None else Path(path).expanduser()
     _output.folder(target.parent)
     return target
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.paths import find
-from sertk.predict.predictor import LONGEST, NO_SPEECH, SHORT, Predictor
-from sertk.predict.sound import SILENCE_DB
+from sertk.predict.predictor import LONGEST, Predictor
+from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB
 from sertk.predict.sources import open_engine
 from sertk.run import Run
 

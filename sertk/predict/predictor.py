@@ -17,11 +17,9 @@ from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
-from sertk.predict.sound import SILENCE_DB, Window, loudest_db, windows
+from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB, Window, loudest_db, windows
 
-NO_SPEECH = "no speech"
 LONGEST = 120.0  # seconds of a recording that may get a single answer
-SHORT = 1.0  # seconds of sound, below which an answer is marked
 
 
 class Predictor:

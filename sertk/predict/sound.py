@@ -12,7 +12,9 @@ import numpy as np
 
 from sertk import audio
 
-_FRAME_SECONDS = 0.05
+FRAME_SECONDS = 0.05
+NO_SPEECH = "no speech"  # the answer to silence
+SHORT = 1.0  # seconds of sound, below which an answer is marked
 SILENCE_DB = -60.0  # below every utterance of RAVDESS and EmoDB, above an empty room's recording
 
 
@@ -27,7 +29,7 @@ def loudest_db(waveform: np.ndarray, sample_rate: int) -> float:
         >>> round(loudest_db(np.full(16_000, 0.1, "float32"), 16_000), 1)
         -20.0
     """
-    frame = min(max(round(_FRAME_SECONDS * sample_rate), 1), len(waveform))
+    frame = min(max(round(FRAME_SECONDS * sample_rate), 1), len(waveform))
     count = len(waveform) // frame
     power = np.square(waveform[: count * frame], dtype=float).reshape(count, frame).mean(axis=1)
     return float(10 * np.log10(max(power.max(), 1e-20)))

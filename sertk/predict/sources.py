@@ -30,6 +30,12 @@ def open_engine(
         RunError: If a folder holds no run, or a .keras file lies outside one.
         ModelError: If the file is damaged, or not of sertk.
     """
+    if threads < 0:
+        raise ConfigurationError(
+            f"threads={threads}.",
+            "It is a number of threads, or 0 for every core.",
+            "Leave it out.",
+        )
     if isinstance(source, Run) or Path(source).expanduser().is_dir():
         run = source if isinstance(source, Run) else Run(source)
         spec, path = specs.of_run(run, fold, seed)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sertk import __version__, corpora
+from sertk import __version__, corpora, labels
 from sertk.errors import ConfigurationError, ModelError
+from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
 
@@ -71,6 +72,7 @@ class Spec:
             "clip_seconds": self.preprocessing["clip_seconds"],
             "before_the_graph": _before(self.preprocessing),
             "inside_the_graph": _inside(self),
+            "after_the_graph": _after(self.classes),
         }
         return json.dumps(record, ensure_ascii=False, allow_nan=False)
 
@@ -118,10 +120,9 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
         RunError: If that fit has not ended.
     """
     info = run.info
-    folds = [part["fold"] for part in info.get("folds", [])] or [0]
-    fold = folds[0] if fold is None else fold
+    fold = folds(run)[0] if fold is None else fold
     seed = info["seeds"][0] if seed is None else seed
-    for word, value, known in (("fold", fold, folds), ("seed", seed, info["seeds"])):
+    for word, value, known in (("fold", fold, folds(run)), ("seed", seed, info["seeds"])):
         if value not in known:
             raise ConfigurationError(
                 f"{word}={value} of the run {run.folder}.",
@@ -149,6 +150,11 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
         seed=seed,
     )
     return spec, path
+
+
+def folds(run: Run) -> list[int]:
+    """Number the folds of a run; one division is fold 0."""
+    return [int(part["fold"]) for part in run.info.get("folds", [])] or [0]
 
 
 def licences(names: list[str]) -> str:
@@ -195,6 +201,22 @@ def _before(prep: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return steps
+
+
+def _after(classes: list[str]) -> dict[str, Any]:
+    """Say what prediction makes of probabilities, and when it asks for none."""
+    sides = labels.valence(classes)
+    return {
+        "no_speech": {
+            "below_db": sound.SILENCE_DB,
+            "frame_seconds": sound.FRAME_SECONDS,
+            "how": "root mean square of the loudest whole frame, frames beside each other, dB re "
+            "full scale; what stays below gets the answer and is not given to the graph",
+            "answer": sound.NO_SPEECH,
+        },
+        "short_below_seconds": sound.SHORT,
+        "valence": None if sides is None else sides.tolist(),
+    }
 
 
 def _inside(spec: Spec) -> list[str]:
