@@ -197,6 +197,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         help="what stays below it is no speech (%(default)s dB re full scale; none: answer always)",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="of ONNX and OpenVINO (every core)")
+    _device_arguments(parser.add_argument_group("where a run folder is computed"))
 
 
 def _fold_arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,6 +29,10 @@ def predict(args: argparse.Namespace) -> int:
     if args.plot:
         require_picture(args.plot)
     paths = predict.find(args.paths)
+    if args.run is not None or str(args.model).endswith(".keras"):
+        from sertk import use_backend
+
+        use_backend(args.backend, args.device)
     silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
     predictor = predict.load(
         _source(args), fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence

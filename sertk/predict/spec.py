@@ -210,8 +210,9 @@ def _after(classes: list[str]) -> dict[str, Any]:
         "no_speech": {
             "below_db": sound.SILENCE_DB,
             "frame_seconds": sound.FRAME_SECONDS,
-            "how": "root mean square of the loudest whole frame, frames beside each other, dB re "
-            "full scale; what stays below gets the answer and is not given to the graph",
+            "how": "of the trimmed waveform, or of a window: root mean square of the loudest whole "
+            "frame, frames beside each other, dB re full scale; what stays below gets the answer "
+            "and is not given to the graph",
             "answer": sound.NO_SPEECH,
         },
         "short_below_seconds": sound.SHORT,
