@@ -5,6 +5,7 @@ WAV, FLAC, OGG and MP3 are read at any rate, depth and channel count.
 """
 
 import hashlib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def read(
     _check_rate(path, rate)
     if len(samples) < _MP3_TOLERANCE * (last - first):
         raise _cut_short(path, f"{len(samples)} of {last - first} samples")
-    waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    waveform = _mixed_down(samples)
     if len(waveform) == 0:
         raise AudioError(
             f"{path} holds no samples"
@@ -69,6 +70,61 @@ def read(
             "An utterance needs sound.",
             "Remove its row, or fetch the file again.",
         )
+    _refuse_what_is_no_number(path, waveform)
+    if sample_rate is not None and sample_rate != rate:
+        waveform, rate = resample(waveform, rate, sample_rate), sample_rate
+    return np.ascontiguousarray(waveform, dtype=np.float32), rate
+
+
+def blocks(path: str | Path, *, sample_rate: int, seconds: float = 10.0) -> Iterator[np.ndarray]:
+    """Read a file of any length in pieces, in the same memory: mono, resampled.
+
+    Joined, they are what `read` gives.
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        sample_rate: Rate to resample to, in Hz.
+        seconds: Length of a piece.
+
+    Yields:
+        Waveforms, shape (samples,), float32; some may be empty.
+
+    Raises:
+        AudioError: As for `read`, once the piece is reached in which something is wrong.
+    """
+    path = Path(path)
+    _refuse_what_is_no_sound(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            _check_rate(path, file.samplerate)
+            same = file.samplerate == sample_rate
+            stream = soxr.ResampleStream(
+                file.samplerate, sample_rate, 1, dtype="float32", quality="HQ"
+            )
+            there = 0
+            while len(samples := _samples(file, round(seconds * file.samplerate))):
+                there += len(samples)
+                waveform = _mixed_down(samples)
+                _refuse_what_is_no_number(path, waveform)
+                yield waveform if same else stream.resample_chunk(waveform)
+            promised = file.frames
+            if not same and there:
+                yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    except soundfile.LibsndfileError as error:
+        raise _no_sound(path, error) from error
+    if there < _MP3_TOLERANCE * promised:
+        raise _cut_short(path, f"{there} of {promised} samples")
+    if there == 0:
+        raise AudioError(
+            f"{path} holds no samples.", "A recording needs sound.", "Fetch the file again."
+        )
+
+
+def _mixed_down(samples: np.ndarray) -> np.ndarray:
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+
+
+def _refuse_what_is_no_number(path: Path, waveform: np.ndarray) -> None:
     lowest, highest = waveform.min(), waveform.max()  # no numbers if there is one that is none
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise AudioError(
@@ -82,9 +138,6 @@ def read(
             "Full scale is 1.",
             "Write the file again from its source.",
         )
-    if sample_rate is not None and sample_rate != rate:
-        waveform, rate = resample(waveform, rate, sample_rate), sample_rate
-    return np.ascontiguousarray(waveform, dtype=np.float32), rate
 
 
 def _samples(file: soundfile.SoundFile, count: int) -> np.ndarray:

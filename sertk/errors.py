@@ -62,7 +62,7 @@ class NotebookError(SertkError):
 
 
 class ModelError(SertkError):
-    """A .keras file is damaged, or holds code."""
+    """A model file is damaged, holds code, was changed, or answers otherwise than it should."""
 
 
 class UnknownNameError(ConfigurationError):

@@ -6,9 +6,10 @@ leaves out are dropped, counted in `manifest.attrs["dropped"]`, and the class li
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
@@ -101,6 +102,40 @@ GROUPINGS: dict[str, Grouping] = {
         )
     ),
 }
+
+
+# what `valence2` leaves out has a side as well; neutral and surprised have none
+VALENCE = {
+    **{emotion: 1 for emotion in ("positive", "excited")},
+    **{emotion: -1 for emotion in ("negative", "disgust", "frustrated", "anxious", "bored")},
+    **{
+        emotion: 1 if label == "positive" else -1
+        for emotion, label in GROUPINGS["valence2"].mapping.items()
+    },
+}
+
+
+def valence(classes: Sequence[str]) -> np.ndarray | None:
+    """Say on which side of pleasant and unpleasant classes stand: 1, -1, or 0 for neither.
+
+    Probabilities times these is the positive mass minus the negative one. The sides are those of
+    the grouping `valence2`, and of the words that it leaves out.
+
+    Args:
+        classes: Labels; `male_happy` counts as `happy`.
+
+    Returns:
+        shape (classes,), or `None` if no class has a side.
+
+    Example:
+        >>> valence(["neutral", "happy", "sad"]).tolist()
+        [0.0, 1.0, -1.0]
+        >>> valence(["up", "down"]) is None
+        True
+    """
+    words = [name.removeprefix("male_").removeprefix("female_") for name in classes]
+    sides = np.array([VALENCE.get(word, 0) for word in words], float)
+    return sides if sides.any() else None
 
 
 def grouping(choice: str | Mapping[str, str] | Grouping) -> Grouping:

@@ -39,8 +39,8 @@ class Preprocessing:
             distance from the microphone changes nothing; `"full_scale"` keeps the level;
             `"clip_loud_padding"` repeats a defect of reference system R1, whose padding is 0, the
             loudest value there is.
-        level_db: Scale each recording to this root mean square first, in dB re full scale;
-            `None` leaves it. It matters for waveforms and encoders.
+        level_db: Scale each recording to this root mean square once it is trimmed, in dB re full
+            scale; `None` leaves it. It matters for waveforms and encoders.
 
     Raises:
         ConfigurationError: If a value is out of range.
@@ -83,7 +83,10 @@ class Preprocessing:
     def load(
         self, path: str | Path, start: float | None = None, end: float | None = None
     ) -> np.ndarray:
-        """Read a file, mix it down, resample, level and trim it.
+        """Read a file, mix it down, resample, trim and level it.
+
+        The level is that of what is left after trimming, so that an exported graph, which takes
+        trimmed waveforms, can set it itself.
 
         Returns:
             The waveform, shape (samples,), float32.
@@ -95,10 +98,14 @@ class Preprocessing:
         return self.prepare(waveform)
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
-        """Level and trim a waveform at this sample rate, shape (samples,)."""
-        if self.level_db is not None:
-            waveform = audio.normalise_rms(waveform, self.level_db)
-        return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)
+        """Trim and level a waveform at this sample rate, shape (samples,)."""
+        if self.trim_db is not None:
+            waveform = audio.trim(waveform, self.trim_db)
+        return self.level(waveform)
+
+    def level(self, waveform: np.ndarray) -> np.ndarray:
+        """Scale a waveform to `level_db`, if there is one."""
+        return waveform if self.level_db is None else audio.normalise_rms(waveform, self.level_db)
 
     def extract(self, waveform: np.ndarray) -> np.ndarray:
         """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
@@ -183,6 +190,7 @@ class Preprocessing:
             "sample_rate": self.sample_rate,
             "trim_db": self.trim_db,
             "level_db": self.level_db,
+            **({"levelled": "after trimming"} if self.level_db is not None else {}),
             "identity": getattr(self.feature.source, "identity", None),
         }
         text = json.dumps(record, sort_keys=True)

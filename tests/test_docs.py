@@ -31,7 +31,7 @@ from docs._make import (
 )
 from sertk import corpora, report
 from sertk.cli.parser import make_parser
-from tests import fake_run, test_bad_input, test_bad_runs
+from tests import fake_run, test_bad_input, test_bad_runs, test_predict
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -161,6 +161,7 @@ TESTED = {
     "manifests": [test_bad_input.test_manifests],
     "selections": [test_bad_input.test_selections],
     "runs": [test_bad_runs.test_damaged_runs],
+    "models": [test_predict.test_mistakes, test_predict.test_bundles_that_were_tampered_with],
 }
 
 

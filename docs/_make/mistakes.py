@@ -19,7 +19,15 @@ from docs._make.said import Listener, Said
 from sertk import Preprocessing, audio, cache, corpora, labels, manifest, notebooks, run
 from sertk._backend import without_native_messages
 from sertk.cli import main
-from tests import fake_run, small_corpus, test_bad_input, test_bad_runs
+from tests import (
+    fake_model,
+    fake_run,
+    small_corpus,
+    test_bad_input,
+    test_bad_runs,
+    test_export,
+    test_predict,
+)
 from tests.corpora import trees
 
 
@@ -115,6 +123,28 @@ def _unreadable(at: Listener) -> Iterator[Said]:
     names = [f"bad/{name}" for name in (*test_bad_input.WRONG, "gone.wav", "phone.m4a")]
     for name in names:
         yield at.call(lambda name=name: audio.read(at.folder / name), name)  # type: ignore[misc]
+
+
+def models(at: Listener) -> Iterator[Said]:
+    """Ask for what a model cannot answer, and give files that are no models."""
+    fake_model.write_model(at.folder / "model.onnx")
+    sounds = fake_model.write_recordings(at.folder / "sounds")
+    (sounds / "empty").mkdir()
+    for given, _ in cases(test_predict.test_mistakes):
+        words = [word.format("sounds") for word in given]
+        yield at.run(["predict", "--model", "model.onnx", *words])
+    for given in ([], ["--model", "no.onnx"], ["--model", "sounds/a.wav"], ["--run", "sounds"]):
+        yield at.run(["predict", *given, "sounds/a.wav"])
+    (at.folder / "half.onnx").write_bytes(b"half")
+    yield at.run("predict --model half.onnx sounds/a.wav")
+    fake_model.write_model(at.folder / "other.onnx", record=False)
+    yield at.run("predict --model other.onnx sounds/a.wav")
+    for number, (change, _) in enumerate(cases(test_predict.test_bundles_that_were_tampered_with)):
+        fake_model.write_bundle(at.folder / f"bundle{number}.zip", change)
+        yield at.run(f"predict --bundle bundle{number}.zip sounds/a.wav")
+    _fake(at.folder / "run")
+    for given, _ in cases(test_export.test_mistakes_in_words):
+        yield at.run(["export", "run", *given])
 
 
 def disks(at: Listener) -> Iterator[Said]:
@@ -230,6 +260,7 @@ SECTIONS: dict[str, Callable[[Listener], Iterator[Said]]] = {
     "protocols": protocols,
     "trainings": trainings,
     "runs": runs,
+    "models": models,
     "disks": disks,
     "pages": pages,
 }

@@ -62,6 +62,12 @@ HEADINGS = {
         "made the run goes on where it stopped, and writes a damaged table anew without "
         "training again. See [resume a training](how-to/resume.md).",
     ),
+    "models": (
+        "Prediction and export",
+        "A model file is damaged, was changed, or is not sertk's; or a command asks for what a "
+        "model or a format does not have. Nothing in a model file is ever run. See "
+        "[predict](how-to/predict.md) and [export](how-to/export.md).",
+    ),
     "disks": (
         "Disks and the cache",
         "Files are written whole or not at all, so that a full disk leaves what was there before. "

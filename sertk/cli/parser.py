@@ -87,6 +87,8 @@ def make_parser() -> Parser:
     _robustness_arguments(
         command("runs", "robustness", "disturb the test speech, and write how much a run loses")
     )
+    _predict_arguments(command("use", "predict", "say which emotion is in recordings"))
+    _export_arguments(command("use", "export", "write a run as one file for use outside"))
     _run_arguments(command("pages", "run", "execute a notebook, and write it as a page"))
     return parser
 
@@ -240,6 +242,53 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="DIR",
         help="folder of the results (default: the notebook's own run folder, or runs/notebooks)",
     )  # fmt: skip
+
+
+def _predict_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="files, folders, patterns; - for a list on stdin"
+    )
+    model = parser.add_argument_group("model, one of")
+    model.add_argument("--run", metavar="DIR", help="folder of a run")
+    model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
+    model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
+    _fold_arguments(parser)
+    parser.add_argument("--format", default="table", help="table, json or csv (%(default)s)")
+    parser.add_argument(
+        "--timeline", action="store_true", help="answers along each recording, however long"
+    )
+    parser.add_argument("--window", type=float, metavar="S", help="of a timeline (a clip's length)")
+    parser.add_argument("--hop", type=float, metavar="S", help="of a timeline (half a window)")
+    parser.add_argument("--plot", metavar="FILE", help="write a picture, .svg or .png")
+    parser.add_argument(
+        "--silence-db", default="-60", metavar="DB",
+        help="what stays below it is no speech (%(default)s dB re full scale; none: answer always)",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, default=0, help="of ONNX and OpenVINO (every core)")
+    _device_arguments(parser.add_argument_group("where a run folder is computed"))
+
+
+def _fold_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fold", type=int, metavar="N", help="model of this fold (the first)")
+    parser.add_argument("--seed", type=int, metavar="N", help="model of this seed (the first)")
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="folder of a run")
+    parser.add_argument(
+        "--to", default="onnx", metavar="FORMAT",
+        help="onnx, openvino, litert or bundle (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--variant", default="conv", metavar="NAME",
+        help="of ONNX: conv (fast everywhere) or stft (smaller) (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--int8", action="store_true", help="of OpenVINO: quantised after training")
+    parser.add_argument("--fp16", action="store_true", help="of OpenVINO: half the size")
+    _fold_arguments(parser)
+    parser.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (in the run folder)")
+    parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def _protocol_arguments(parser: argparse.ArgumentParser, default: str | None) -> None:

@@ -1,0 +1,139 @@
+"""The process that turns Keras into ONNX or LiteRT: on TensorFlow, whatever the caller runs on.
+
+In: the path of a job, JSON. Out: the files that it asks for. Only TensorFlow's export is right for
+every network here: JAX's breaks on recurrence and pooling, and PyTorch's is silently wrong for
+dynamic lengths. What goes wrong stands in `error.json` beside the job.
+"""
+
+import json
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+
+from sertk import saving
+from sertk._timing import seconds_of
+from sertk.errors import ModelError, SertkError
+from sertk.export import graph, recurrence
+from sertk.predict.engines import KerasEngine
+from sertk.predict.spec import Spec
+
+OPSET = 17  # the first with an operator STFT
+
+
+def work(job: dict[str, Any]) -> dict[str, Any]:
+    """Write what a job asks for.
+
+    Args:
+        job: `model` (.keras), `spec`, and where to write: `onnx`, `from_spectrum`, `litert`
+            (each may be missing); `waveforms` (.npz, in) and `reference` (.npy, out); `times`.
+
+    Returns:
+        Seconds of a call of the model, by how it is called.
+    """
+    path, spec = Path(job["model"]), Spec.from_json(job["spec"], job["model"])
+    prep = spec.prep
+    if "from_spectrum" in job:
+        shape = (None, None, *prep.clip_shape[1:])
+        _to_onnx(path, graph.from_spectrum, spec, shape, job["from_spectrum"])
+    if "onnx" in job:
+        _to_onnx(path, graph.from_waveform, spec, (None, None), job["onnx"])
+    if "litert" in job:
+        one_clip = graph.from_one_clip(saving.load_model(path), prep)
+        _to_litert(one_clip, job["litert"], job["waveforms"])
+    with np.load(job["waveforms"]) as archive:
+        waveforms = [archive[name] for name in archive.files]
+    np.save(job["reference"], KerasEngine(path, spec)(waveforms))
+    if not job.get("times"):
+        return {}
+    whole = graph.from_waveform(saving.load_model(path), prep, spec.decision)
+    clip = np.zeros((1, round(prep.clip_seconds * prep.sample_rate)), np.float32)
+    return {
+        "predict": seconds_of(lambda: whole.predict(clip, verbose=0)),
+        "compiled": seconds_of(lambda: whole.predict_on_batch(clip)),
+    }
+
+
+def _to_onnx(
+    path: Path,
+    build: Callable[..., keras.Model],
+    spec: Spec,
+    shape: tuple[int | None, ...],
+    target: str,
+) -> None:
+    """Export a graph that `build` makes of a fresh model, recurrences as operators."""
+    inside = saving.load_model(path)
+    marks = recurrence.mark(inside)
+    model = build(inside, spec.prep, spec.decision)
+    model(np.zeros([1 if size is None else size for size in shape], np.float32))
+    name = "waveform" if len(shape) == 2 else "spectrum"
+    signature = [keras.InputSpec(shape=shape, dtype="float32", name=name)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tf2onnx about numpy's old names
+        model.export(
+            target, format="onnx", opset_version=OPSET, input_signature=signature, verbose=False
+        )
+    if marks:
+        converted = onnx.load(target)
+        recurrence.put_in(converted, marks)
+        onnx.save(converted, target)
+
+
+def _to_litert(model: keras.Model, path: str, waveforms: str) -> None:
+    """Export, and compute what the file answers to the first clip of each waveform."""
+    import tensorflow as tf  # noqa: TID251 - the interpreter of what is written here
+
+    try:
+        model.export(path, format="litert", verbose=False)
+        interpreter = tf.lite.Interpreter(model_path=path)
+        interpreter.allocate_tensors()
+    except Exception as error:
+        raise ModelError(
+            f"This network cannot become LiteRT ({_first_line(error)}).",
+            "LiteRT has no operator for some layers, recurrent ones above all.",
+            "Export it as ONNX or OpenVINO, or train one of convolutions alone (fcn_attention).",
+        ) from error
+    given, answered = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    samples, found, wanted = given["shape"][1], [], []
+    with np.load(waveforms) as archive:
+        for name in archive.files:
+            clip = np.zeros((1, samples), np.float32)
+            clip[0, : len(archive[name])] = archive[name][:samples]
+            interpreter.set_tensor(given["index"], clip)
+            interpreter.invoke()
+            found.append(interpreter.get_tensor(answered["index"])[0])
+            wanted.append(np.asarray(model.predict_on_batch(clip))[0])
+    seconds = seconds_of(interpreter.invoke)
+    np.savez(f"{path}.npz", found=found, wanted=wanted, seconds=seconds)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:300] or type(error).__name__
+
+
+def main(job_file: str) -> int:
+    """Do the job in a file; 0 when it is done."""
+    home = Path(job_file).parent
+    try:
+        seconds = work(json.loads(Path(job_file).read_text(encoding="utf-8")))
+    except SertkError as error:
+        (home / "error.json").write_text(json.dumps({"told": str(error)}), encoding="utf-8")
+        return 2
+    except Exception as error:
+        traceback.print_exc()
+        record = {"why": f"{type(error).__name__}: {_first_line(error)}"}
+        (home / "error.json").write_text(json.dumps(record), encoding="utf-8")
+        return 1
+    (home / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

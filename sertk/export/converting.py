@@ -1,0 +1,195 @@
+"""Ask the child process for files, and make them what they shall be: names, dimensions, metadata.
+
+In: one model of a run, and waveforms to compare by. Out: an ONNX file in a folder of the caller's,
+and what Keras answers to the waveforms.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import sertk
+from sertk.errors import ConfigurationError, ModelError, UnknownNameError
+from sertk.export import stft
+from sertk.predict.spec import KEY, Spec
+
+VARIANTS = ("conv", "stft")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a child process left behind.
+
+    Args:
+        path: The file.
+        reference: What Keras answers to the waveforms, (waveforms, classes).
+        seconds: Time of a call of Keras, by how it is called.
+    """
+
+    path: Path
+    reference: np.ndarray
+    seconds: dict[str, float]
+
+
+def to_onnx(model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path) -> Made:
+    """Convert a .keras file to ONNX in a child process.
+
+    Args:
+        model: The .keras file.
+        spec: What belongs to it; its `variant` says how the spectrum is computed.
+        waveforms: To compare by.
+        home: An empty folder to work in.
+
+    Raises:
+        ConfigurationError: If what converts is not installed, or cannot convert this feature.
+        ModelError: If the conversion fails.
+    """
+    onnx = require_onnx()
+    _refuse_feature(spec)
+    target = home / "model.onnx"
+    wanted = "onnx" if spec.variant == "conv" else "from_spectrum"
+    made = ask({wanted: str(target)}, model, spec, waveforms, home, times=True)
+    converted = onnx.load(str(target))
+    _name_ends(converted, "waveform" if spec.variant == "conv" else "spectrum", len(spec.classes))
+    if spec.variant == "stft":
+        converted = stft.compose(spec.prep, converted)
+    converted.producer_name, converted.producer_version = "sertk", sertk.__version__
+    converted.doc_string = "Speech emotion recognition: a waveform to probabilities."
+    onnx.helper.set_model_props(converted, metadata(spec))
+    try:
+        onnx.checker.check_model(converted, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(
+            f"This network cannot become ONNX ({str(error).strip().splitlines()[0]}).",
+            "Some layers have no operator there.",
+            "Nothing was written. Write the layer in simpler operations, or take another network.",
+        ) from error
+    onnx.save(converted, str(target))
+    return Made(target, *made)
+
+
+def ask(
+    files: dict[str, str], model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path,
+    *, times: bool = False,
+) -> tuple[np.ndarray, dict[str, float]]:  # fmt: skip
+    """Run the child process for some files, and give what Keras answers, and how fast.
+
+    Raises:
+        ModelError: If it fails.
+    """
+    named: dict[str, Any] = {f"w{k:05d}": wave for k, wave in enumerate(waveforms)}
+    np.savez(home / "waveforms.npz", **named)
+    job = {
+        **files,
+        "model": str(model),
+        "spec": spec.to_json(),
+        "waveforms": str(home / "waveforms.npz"),
+        "reference": str(home / "reference.npy"),
+        "times": times,
+    }
+    (home / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    package = str(Path(sertk.__file__).resolve().parents[1])
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "tensorflow",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]).rstrip(":"),
+    }
+    command = [sys.executable, "-m", "sertk.export.child", str(home / "job.json")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _failed(model, home / "error.json", done)
+    seconds: dict[str, float] = json.loads((home / "seconds.json").read_text(encoding="utf-8"))
+    return np.load(home / "reference.npy"), seconds
+
+
+def _failed(model: Path, record: Path, done: "subprocess.CompletedProcess[str]") -> ModelError:
+    said: dict[str, Any] = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    if "told" in said:
+        return ModelError(said["told"])
+    last = (done.stderr.strip().splitlines() or ["no word"])[-1][:200]
+    return ModelError(
+        f"{model} cannot be converted ({said.get('why') or f'exit {done.returncode}: {last}'}).",
+        "The conversion runs in a process of its own, on TensorFlow.",
+        "Nothing was written. See that this works there: KERAS_BACKEND=tensorflow sertk predict.",
+    )
+
+
+def require_onnx() -> Any:
+    """Import onnx, and see that what converts is there."""
+    import importlib.util
+
+    missing = [
+        name for name in ("onnx", "tf2onnx", "tensorflow") if not importlib.util.find_spec(name)
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed.",
+            "Conversion needs onnx, tf2onnx and TensorFlow, whatever a run was trained with.",
+            "Install them from the repository: pip install -c constraints.txt "
+            "-e '.[tensorflow,export]'.",
+        )
+    import onnx
+
+    return onnx
+
+
+def require_variant(name: str) -> None:
+    """Refuse a way to compute spectra that there is not."""
+    if name not in VARIANTS:
+        raise UnknownNameError("variant", name, VARIANTS)
+
+
+def _refuse_feature(spec: Spec) -> None:
+    name = spec.preprocessing["feature"]["name"]
+    require_variant(spec.variant)
+    if name == "embedding":
+        raise ConfigurationError(
+            "The run's feature is 'embedding'.",
+            "Its encoder is a file of its own, which is no part of the graph.",
+            "Predict from the run folder, or train on a feature such as log_mel.",
+        )
+    if spec.variant == "stft" and not stft.fits(spec.prep):
+        raise ConfigurationError(
+            f"variant='stft' for the feature {name!r}.",
+            "It is one short-time Fourier transform, as of log_mel, mfcc and log_spectrogram.",
+            "Use variant='conv'.",
+        )
+
+
+def _name_ends(model: Any, inputs: str, num_classes: int) -> None:
+    """Give the input, the output and their dimensions names that somebody can read."""
+    graph = model.graph
+    given, answered = graph.input[0], graph.output[0]
+    renamed = {given.name: inputs, answered.name: "probabilities"}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                names[place] = renamed.get(name, name)
+    given.name, answered.name = inputs, "probabilities"
+    middle = "samples" if inputs == "waveform" else "frames"
+    for size, name in zip(given.type.tensor_type.shape.dim, ("batch", middle), strict=False):
+        size.dim_param = name
+    shape = answered.type.tensor_type.shape
+    shape.dim[0].dim_param = "batch"
+    shape.dim[1].dim_value = num_classes
+    del graph.value_info[:]  # shapes inside bear the converter's names
+
+
+def metadata(spec: Spec) -> dict[str, str]:
+    """Write the metadata of a file: the whole record, and what others look for by itself."""
+    return {
+        KEY: spec.to_json(),
+        "classes": json.dumps(spec.classes),
+        "sample_rate": str(spec.preprocessing["sample_rate"]),
+        "preprocessing": json.dumps(spec.preprocessing),
+        "licence": spec.licence,
+        "weights_sha256": spec.weights_sha256,
+    }

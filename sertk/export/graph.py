@@ -1,0 +1,156 @@
+"""One Keras graph from a waveform to probabilities: what evaluation does, as layers.
+
+In: an assembled model of a run (clips in), its `Preprocessing`, how its clips vote. Out: a model
+that takes whole utterances of any length, (batch, samples). It cuts them where
+`sertk.segments.starts` cuts, pads with silence as `Preprocessing.cut` does, and joins the clips.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from sertk.preprocessing import PADDING_DB, Preprocessing
+
+
+@keras.saving.register_keras_serializable("sertk")
+class Level(keras.layers.Layer):
+    """Scale each waveform to a root mean square, as `sertk.audio.normalise_rms` does.
+
+    Input shape:
+        (batch, samples), float32. A silent waveform stays silent.
+    """
+
+    def __init__(self, level_db: float, **kwargs):
+        super().__init__(**kwargs)
+        self.level_db = level_db
+
+    def call(self, waveforms):
+        rms = ops.sqrt(ops.mean(ops.square(waveforms), axis=1, keepdims=True))
+        gain = 10 ** (self.level_db / 20) / ops.maximum(rms, 1e-7)
+        return ops.where(rms < 1e-7, waveforms, waveforms * gain)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "level_db": self.level_db}
+
+
+@keras.saving.register_keras_serializable("sertk")
+class CutClips(keras.layers.Layer):
+    """Cut spectra into clips: the fewest that cover them, evenly spread; short ones are padded.
+
+    Args:
+        clip_frames: Frames in a clip.
+        padding: What stands where there is no sound.
+
+    Input shape:
+        (batch, frames, bins[, channels]), any number of frames.
+
+    Output shape:
+        (batch * clips, clip_frames, bins[, channels]), clips of one utterance behind each other.
+    """
+
+    def __init__(self, clip_frames: int, padding: float, **kwargs):
+        super().__init__(**kwargs)
+        self.clip_frames, self.padding = clip_frames, padding
+
+    def call(self, spectra):
+        length, frames = self.clip_frames, ops.shape(spectra)[1]
+        count = _larger((frames + length - 1) // length, 1)
+        steps = _larger(count - 1, 1)
+        room, lack = _larger(frames - length, 0), _larger(length - frames, 0)
+        number = ops.arange(count, dtype="int32")
+        # number * room / steps rounded half to even, without a product that leaves 32 bits
+        share = number * (room % steps)
+        whole, rest = number * (room // steps) + share // steps, share % steps
+        odd = ops.equal(whole % 2, 1)
+        up = ops.logical_or(2 * rest > steps, ops.logical_and(ops.equal(2 * rest, steps), odd))
+        starts = whole + ops.cast(up, "int32") - lack // 2
+        index = starts[:, None] + ops.arange(length, dtype="int32")[None, :]  # (clips, frames)
+        inside = ops.logical_and(index >= 0, index < frames)
+        taken = ops.take(spectra, ops.minimum(ops.maximum(index, 0), frames - 1), axis=1)
+        shape = (1, -1, length, *[1] * (len(spectra.shape) - 2))
+        clips = ops.where(ops.reshape(inside, shape), taken, self.padding)
+        return ops.reshape(clips, (-1, length, *spectra.shape[2:]))
+
+    def compute_output_shape(self, input_shape):
+        return (None, self.clip_frames, *input_shape[2:])
+
+    def get_config(self):
+        own = {"clip_frames": self.clip_frames, "padding": self.padding}
+        return {**super().get_config(), **own}
+
+
+def _larger(size: Any, other: int) -> Any:
+    """Take the larger of two sizes, known when a graph is made (always, on JAX) or when it runs."""
+    return max(size, other) if isinstance(size, int) else ops.maximum(size, other)
+
+
+@keras.saving.register_keras_serializable("sertk")
+class JoinClips(keras.layers.Layer):
+    """Join the probabilities of the clips of each utterance, as `sertk.segments.combine` does.
+
+    Call arguments:
+        inputs: Probabilities (batch * clips, classes), and any tensor (batch, ...).
+
+    Output shape:
+        (batch, classes).
+    """
+
+    def __init__(self, how: str, **kwargs):
+        super().__init__(**kwargs)
+        self.how = how
+
+    def call(self, inputs):
+        shares, of_the_batch = inputs
+        clips = ops.reshape(shares, (ops.shape(of_the_batch)[0], -1, shares.shape[-1]))
+        if self.how == "max":
+            joined = ops.max(clips, axis=1)
+        elif self.how == "mean":
+            joined = ops.mean(clips, axis=1)
+        else:
+            joined = ops.exp(ops.mean(ops.log(ops.maximum(clips, 1e-12)), axis=1))
+        return joined / ops.sum(joined, axis=1, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[1][0], input_shape[0][-1])
+
+    def get_config(self):
+        return {**super().get_config(), "how": self.how}
+
+
+def from_spectrum(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
+    """Build the part behind the front end: (batch, frames, bins[, channels]) to probabilities."""
+    inputs = keras.Input((None, *prep.clip_shape[1:]), name="spectrum")
+    outputs = _vote(model, prep, decision, inputs)
+    return keras.Model(inputs, outputs, name="after_the_front_end")
+
+
+def from_waveform(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
+    """Build the whole: (batch, samples) to probabilities (batch, classes)."""
+    inputs = keras.Input((None,), name="sound")  # "waveform" is a layer, too
+    x = inputs if prep.level_db is None else Level(prep.level_db, name="level")(inputs)
+    front = prep.feature.source.layer()
+    return keras.Model(inputs, _vote(model, prep, decision, front(x)), name="sertk")
+
+
+def from_one_clip(model: Any, prep: Preprocessing) -> keras.Model:
+    """Build the whole for a waveform of exactly one clip: (1, samples), every shape known."""
+    samples = round(prep.clip_seconds * prep.sample_rate)
+    inputs = keras.Input((samples,), batch_size=1, name="sound")
+    x = inputs if prep.level_db is None else Level(prep.level_db, name="level")(inputs)
+    spectrum = ops.reshape(prep.feature.source.layer()(x), (1, *prep.clip_shape))
+    return keras.Model(inputs, _only(model(spectrum)), name="sertk")
+
+
+def _vote(model: Any, prep: Preprocessing, decision: str, spectrum: Any) -> Any:
+    padding = PADDING_DB if prep.feature.source.in_decibels else 0.0
+    clips = CutClips(prep.clip_frames, padding, name="cut")(spectrum)
+    return JoinClips(decision, name="probabilities")([_only(model(clips)), spectrum])
+
+
+def _only(outputs: Any) -> Any:
+    """Take the one output of a model, which may come in a list."""
+    return outputs[0] if isinstance(outputs, list) else outputs

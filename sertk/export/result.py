@@ -1,0 +1,48 @@
+"""What an export hands back: where the file is, and what it was compared with."""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class Exported:
+    """A file that was written, because it answers as the trained model does.
+
+    Args:
+        path: The file.
+        parity: One row: the largest difference between probabilities, the agreement of labels,
+            the UAR of both.
+        latency: Time for one clip and size, by engine and number of threads.
+        note: What it was compared on.
+    """
+
+    path: Path
+    parity: pd.DataFrame
+    latency: pd.DataFrame
+    note: str
+
+    def __repr__(self) -> str:
+        return f"{self.path}, compared {self.note}\n\n{self._parity()}\n\n{self._latency()}"
+
+    def _parity(self) -> str:
+        return self.parity.to_string(na_rep="-", float_format=lambda value: f"{value:.3g}")
+
+    def _latency(self) -> str:
+        return self.latency.to_string(float_format=lambda value: f"{value:.3g}")
+
+    def _repr_html_(self) -> str:
+        tables = (self.parity, self.latency)
+        shown = "".join(table.to_html(float_format="{:.3g}".format, na_rep="-") for table in tables)
+        return f"<p><b>{html.escape(str(self.path))}</b>, {html.escape(self.note)}</p>{shown}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Hand out everything as plain values; what is not known is `None`."""
+        tables = {"parity": self.parity, "latency": self.latency}
+        plain = {
+            name: table.astype(object).where(table.notna(), None).reset_index().to_dict("records")
+            for name, table in tables.items()
+        }
+        return {"path": str(self.path), "note": self.note, **plain}

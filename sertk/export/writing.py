@@ -1,0 +1,214 @@
+"""Write ONNX, OpenVINO and LiteRT files: convert, compare, measure, and only then keep.
+
+In: a run. Out: `Exported`. A file appears under its name when it is whole and answers as the
+trained model does, or not at all.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sertk import _output
+from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.export import clips, converting, parity, quantising
+from sertk.export.result import Exported
+from sertk.predict import spec as specs
+from sertk.predict.engines import OnnxEngine, OpenVinoEngine, require_openvino
+from sertk.predict.spec import KEY, Spec
+from sertk.run import Run
+
+Roots = Mapping[str, str | Path] | None
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+def to_onnx(
+    run: Run | str | Path,
+    path: str | Path | None = None,
+    *,
+    variant: str = "conv",
+    fold: int | None = None,
+    seed: int | None = None,
+    roots: Roots = None,
+) -> Exported:
+    """Export one model of a run as ONNX: raw waveform in, probabilities out.
+
+    The input `waveform` is (batch, samples), at the model's rate, mono, trimmed as the metadata
+    says; any length, and any number of waveforms of one length. Level, spectrum, cutting into
+    clips, reference, standardisation, network, softmax and the vote of the clips are inside.
+
+    Args:
+        run: A finished run, or its folder.
+        path: Where to write; `model.onnx` in the run folder by default.
+        variant: `"conv"` computes the spectrum by matrix products, which everything runs fast;
+            `"stft"` by ONNX's operator, which makes the file half a megabyte smaller.
+        fold: Of a cross-validation; the first by default.
+        seed: The first by default.
+        roots: Corpus -> folder, for the comparison on validation speakers; `SERTK_CORPORA` is
+            looked at otherwise.
+
+    Raises:
+        RunError: If the run has no such model.
+        ConfigurationError: If something is not installed, or the feature cannot be exported.
+        ModelError: If the file would answer otherwise than the model.
+
+    Example:
+        `sertk.export.to_onnx("runs/ravdess_compact").parity`
+    """
+    run, spec, model = _chosen(run, fold, seed, variant)
+    target = target_of(
+        run, spec, path, "model.onnx" if variant == "conv" else f"model_{variant}.onnx"
+    )
+    sounds = clips.of_run(run, spec, "val", roots)
+    with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
+        made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
+        engines = [(OnnxEngine(made.path, target.name, n), n, made.path) for n in (1, 0)]
+        table = _compared(f"ONNX {variant}", made.reference, engines[0][0], sounds, spec, "fp32")
+        times = parity.latency(made.seconds, engines, model)
+        temporary.write_bytes(made.path.read_bytes())
+    return Exported(target, table, times, sounds.note)
+
+
+def to_openvino(
+    run: Run | str | Path,
+    path: str | Path | None = None,
+    *,
+    precision: str = "fp32",
+    fold: int | None = None,
+    seed: int | None = None,
+    roots: Roots = None,
+) -> Exported:
+    """Export one model of a run as OpenVINO IR, an .xml with a .bin beside it.
+
+    Args:
+        run: A finished run, or its folder.
+        path: Where to write; `model.xml` in the run folder by default.
+        precision: `"fp32"`; `"fp16"`, which halves the file; or `"int8"`, quantised after training
+            on utterances of the training split, all but the front end.
+        fold: Of a cross-validation; the first by default.
+        seed: The first by default.
+        roots: Corpus -> folder; `SERTK_CORPORA` is looked at otherwise.
+
+    Raises:
+        RunError: If the run has no such model.
+        ConfigurationError: If something is not installed, or cannot be quantised.
+        ModelError: If the file would answer otherwise than the model.
+
+    Example:
+        `sertk.export.to_openvino("runs/ravdess_compact", precision="int8").latency`
+    """
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    openvino = require_openvino()
+    run, spec, model = _chosen(run, fold, seed, "conv")
+    name = "model.xml" if precision == "fp32" else f"model_{precision}.xml"
+    target = target_of(run, spec, path, name)
+    _require_suffix(target, ".xml")
+    sounds = clips.of_run(run, spec, "val", roots)
+    learnt = clips.of_run(run, spec, "train", roots) if precision == "int8" else None
+    with tempfile.TemporaryDirectory() as folder:
+        made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
+        converted = openvino.convert_model(str(made.path))
+        if learnt is not None:
+            converted = quantising.quantise(converted, learnt)
+        converted.set_rt_info(spec.to_json(), [KEY])
+        ready = Path(folder) / target.name
+        openvino.save_model(converted, str(ready), compress_to_fp16=precision == "fp16")
+        engines: list[Any] = [(OpenVinoEngine(ready, n), n, ready) for n in (1, 0)]
+        table = _compared(
+            f"OpenVINO {precision}", made.reference, engines[0][0], sounds, spec, precision
+        )
+        engines += [(OnnxEngine(made.path, made.path.name, n), n, made.path) for n in (1, 0)]
+        times = parity.latency(made.seconds, engines, model)
+        # the weights first: a description without them would be half a file
+        for suffix in (".bin", ".xml"):
+            with _output.whole(target.with_suffix(suffix)) as temporary:
+                temporary.write_bytes(ready.with_suffix(suffix).read_bytes())
+    return Exported(target, table, times, sounds.note)
+
+
+def to_litert(
+    run: Run | str | Path,
+    path: str | Path | None = None,
+    *,
+    fold: int | None = None,
+    seed: int | None = None,
+    roots: Roots = None,
+) -> Exported:
+    """Export one model of a run as LiteRT, for a waveform of exactly one clip.
+
+    Args:
+        run: A finished run, or its folder.
+        path: Where to write; `model.tflite` in the run folder by default. A record of the same
+            name with `.json` stands beside it.
+        fold: Of a cross-validation; the first by default.
+        seed: The first by default.
+        roots: Corpus -> folder; `SERTK_CORPORA` is looked at otherwise.
+
+    Raises:
+        RunError: If the run has no such model.
+        ModelError: If LiteRT has no operator for the network, or the file answers otherwise.
+    """
+    run, spec, model = _chosen(run, fold, seed, "conv")
+    spec = dataclasses.replace(spec, clip_only=True)
+    target = target_of(run, spec, path, "model.tflite")
+    _require_suffix(target, ".tflite")
+    sounds = clips.of_run(run, spec, "val", roots)
+    converting.require_onnx()
+    with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
+        ready = Path(folder) / "model.tflite"
+        _, seconds = converting.ask(
+            {"litert": str(ready)}, model, spec, sounds.waveforms, Path(folder), times=True
+        )
+        with np.load(f"{ready}.npz") as answers:
+            found, wanted, per_clip = (answers[name] for name in ("found", "wanted", "seconds"))
+        table = parity.compare("LiteRT", wanted, found, sounds.labels, spec.classes)
+        parity.require(table, "fp32")
+        times = parity.table(
+            [("LiteRT", "1", float(per_clip), ready.stat().st_size)], seconds, model, spec
+        )
+        temporary.write_bytes(ready.read_bytes())
+        with _output.whole(target.with_suffix(".json")) as record:
+            record.write_text(spec.to_json() + "\n", encoding="utf-8")
+    return Exported(target, table, times, f"{sounds.note}, the first clip of each")
+
+
+def _chosen(
+    run: Run | str | Path, fold: int | None, seed: int | None, variant: str
+) -> tuple[Run, Spec, Path]:
+    converting.require_variant(variant)
+    run = run if isinstance(run, Run) else Run(run)
+    spec, model = specs.of_run(run, fold, seed)
+    return run, dataclasses.replace(spec, variant=variant), model
+
+
+def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:
+    """Say where to write: in the run folder; a later fold or seed, beside its .keras file."""
+    home = run.folder
+    if (spec.fold, spec.seed) != (specs.folds(run)[0], run.info["seeds"][0]):
+        home = home / f"fold_{spec.fold}" / f"seed_{spec.seed}"
+    target = home / name if path is None else Path(path).expanduser()
+    _output.folder(target.parent)
+    return target
+
+
+def _require_suffix(target: Path, suffix: str) -> None:
+    if target.suffix != suffix:
+        raise ConfigurationError(
+            f"{target} was given as the file to write.",
+            f"Files of this format end in {suffix}.",
+            f"Call it {target.with_suffix(suffix).name}.",
+        )
+
+
+def _compared(
+    name: str, reference: np.ndarray, engine: Any, sounds: clips.Clips, spec: Spec, precision: str
+) -> Any:
+    table = parity.compare(
+        name, reference, engine(sounds.waveforms), sounds.labels, spec.classes
+    )  # fmt: skip
+    parity.require(table, precision)
+    return table

@@ -1,0 +1,48 @@
+"""Emotions in recordings: one answer per file, or a timeline over hours.
+
+In: files of sound and a model: a run folder, an ONNX or OpenVINO file, a bundle. Out: tables that
+draw themselves. Keras is imported for a run folder alone; with ONNX, onnxruntime is enough.
+"""
+
+from pathlib import Path
+
+from sertk.predict.displays import Predictions, Timeline
+from sertk.predict.paths import find
+from sertk.predict.predictor import LONGEST, Predictor
+from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB
+from sertk.predict.sources import open_engine
+from sertk.run import Run
+
+__all__ = ["LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Timeline", "find", "load"]
+
+
+def load(
+    source: str | Path | Run,
+    *,
+    fold: int | None = None,
+    seed: int | None = None,
+    threads: int = 0,
+    silence_db: float | None = SILENCE_DB,
+    short_seconds: float = SHORT,
+) -> Predictor:
+    """Open a model for prediction.
+
+    Args:
+        source: A run or its folder, a model.keras in it, an .onnx, an .xml of OpenVINO, or a
+            bundle (.zip).
+        fold: Of a run of several; the first by default.
+        seed: Of a run of several; the first by default.
+        threads: Of onnxruntime and OpenVINO; 0 is every core.
+        silence_db: What stays below it in its loudest 50 ms is no speech; `None` always answers.
+        short_seconds: Recordings with less sound are marked as short.
+
+    Raises:
+        ConfigurationError: If the source is none of these.
+        RunError: If a folder holds no run.
+        ModelError: If a file is damaged, was changed, or is not of sertk.
+
+    Example:
+        `sertk.predict.load("bundle.zip").files(sertk.predict.find(["recordings"])).plot()`
+    """
+    engine = open_engine(source, fold, seed, threads)
+    return Predictor(engine, silence_db=silence_db, short_seconds=short_seconds)

@@ -1,0 +1,82 @@
+"""Read a bundle: into memory, checked, and never unpacked.
+
+In: a zip that `sertk export --to bundle` wrote, or that somebody says it did. Out: its files. Names
+that lead anywhere, files that are larger than a model, and contents that are not as they were
+written are refused; nothing in it is run.
+"""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+from sertk.errors import ModelError
+
+SCHEMA_VERSION = 1
+INDEX = "bundle.json"
+NEEDED = ("model.onnx", "spec.json", "MODEL_CARD.md", "LICENSE.txt")
+_LARGEST = 2**30  # bytes, of a file; what unfolds to more is no model of this toolkit
+
+
+def read(path: str | Path) -> dict[str, bytes]:
+    """Read every file of a bundle.
+
+    Returns:
+        Name -> content.
+
+    Raises:
+        ModelError: If it is no bundle, lacks a file, was changed, or was written by a newer sertk.
+    """
+    path = Path(path).expanduser()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            files = {entry.filename: _content(archive, entry, path) for entry in archive.infolist()}
+            count = len(archive.infolist())
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        raise _refused(path, str(error).rstrip(".") or type(error).__name__) from error
+    except zipfile.zlib.error as error:  # type: ignore[attr-defined]
+        raise _refused(path, str(error)) from error
+    if len(files) < count:
+        raise _refused(path, "two of its files have one name")
+    sums = _index(files, path)
+    missing = [name for name in NEEDED if name not in files]
+    strange = sorted(set(files) - set(sums) - {INDEX})
+    if missing or strange:
+        what = f"it lacks {', '.join(missing)}" if missing else f"nobody listed {strange[0]}"
+        raise _refused(path, what)
+    for name, expected in sums.items():
+        if name not in files or hashlib.sha256(files[name]).hexdigest() != expected:
+            raise _refused(path, f"{name} is not as it was written")
+    return files
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:
+    name = entry.filename
+    if "/" in name or "\\" in name or name.startswith(".") or ":" in name:
+        raise _refused(path, f"it holds the name {name!r}, which leads out of it")
+    if entry.file_size > _LARGEST:
+        raise _refused(path, f"{name} unfolds to {entry.file_size / 1e9:.1f} GB")
+    return archive.read(entry)
+
+
+def _index(files: dict[str, bytes], path: Path) -> dict[str, str]:
+    try:
+        index = json.loads(files[INDEX])
+        version, sums = index["schema_version"], dict(index["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _refused(path, f"its {INDEX} is missing or damaged") from error
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ModelError(
+            f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
+            f"This version reads schemas up to {SCHEMA_VERSION}.",
+            "Upgrade sertk.",
+        )
+    return sums
+
+
+def _refused(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"{path} is no bundle that can be used ({why}).",
+        "A bundle is a zip as `sertk export RUN --to bundle` wrote it, unchanged.",
+        "Copy it again from where it came, or export the run again.",
+    )

@@ -1,0 +1,188 @@
+"""What computes probabilities: onnxruntime, OpenVINO, or Keras, all asked in the same way.
+
+In: waveforms at the model's rate, trimmed. Out: probabilities (waveforms, classes). Only the
+engine that is asked for is imported: prediction from ONNX needs neither Keras nor a backend.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sertk import segments
+from sertk.errors import ConfigurationError, ModelError
+from sertk.predict.spec import KEY, Spec
+
+BATCH = 8  # waveforms computed at once; more take memory and, on a CPU, no less time
+_SIZES = (1, 8, 32)  # of batches of clips: JAX compiles anew for every other one
+
+
+class Engine(Protocol):
+    """What a `Predictor` asks of whatever computes for it."""
+
+    name: str
+    spec: Spec
+
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        """Compute probabilities, shape (waveforms, classes), float64."""
+
+
+class KerasEngine:
+    """Compute with a .keras file, through the same steps as evaluation.
+
+    Args:
+        path: The file.
+        spec: What belongs to it.
+    """
+
+    name = "keras"
+
+    def __init__(self, path: Path, spec: Spec):
+        from sertk import _backend
+
+        _backend.use_backend("auto")
+        with _backend.without_native_messages():
+            from sertk import saving
+
+            self.model = saving.load_model(path)
+        self.spec, self.prep = spec, spec.prep
+
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        """Compute probabilities, shape (waveforms, classes), float64."""
+        spectra = [self.prep.extract(self.prep.level(waveform)) for waveform in waveforms]
+        starts = [segments.starts(len(s), self.prep.clip_frames) for s in spectra]
+        places = [(s, start) for s, firsts in zip(spectra, starts, strict=True) for start in firsts]
+        most = _SIZES[-1]
+        parts = [self._clips(places[k : k + most]) for k in range(0, len(places), most)]
+        counts = [len(firsts) for firsts in starts]
+        return segments.combine(np.concatenate(parts).astype(float), counts, self.spec.decision)
+
+    def _clips(self, places: list[tuple[np.ndarray, int]]) -> np.ndarray:
+        size = next(s for s in _SIZES if len(places) <= s)
+        clips = np.zeros((size, *self.prep.clip_shape), np.float32)
+        for out, (spectrum, start) in zip(clips, places, strict=False):
+            self.prep.cut(spectrum, start, out)
+        return np.asarray(self.model.predict_on_batch(clips))[: len(places)]
+
+
+class OnnxEngine:
+    """Compute with onnxruntime.
+
+    Args:
+        content: The file, or its bytes.
+        source: What to call it in messages.
+        threads: Of onnxruntime; 0 is every core.
+
+    Raises:
+        ModelError: If it is no ONNX file, or none that sertk exported.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, content: Path | bytes, source: str, threads: int = 0):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        given = content if isinstance(content, bytes) else str(content)
+        try:
+            self.session = onnxruntime.InferenceSession(
+                given, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise unusable(source, "ONNX", error) from error
+        record = self.session.get_modelmeta().custom_metadata_map.get(KEY)
+        if record is None:
+            raise ModelError(
+                f"{source} is an ONNX file without a description of sertk in its metadata.",
+                "Prediction needs to know classes, sample rate and preprocessing.",
+                "Use one that `sertk export RUN --to onnx` wrote.",
+            )
+        self.spec = Spec.from_json(record, source)
+
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        """Compute probabilities, shape (waveforms, classes), float64."""
+        found = [self.session.run(None, {"waveform": b})[0] for b in batches(waveforms)]
+        return np.concatenate(found).astype(float)
+
+
+class OpenVinoEngine:
+    """Compute with OpenVINO.
+
+    Args:
+        path: The .xml file; the .bin lies beside it.
+        threads: Of OpenVINO; 0 is every core.
+
+    Raises:
+        ConfigurationError: If OpenVINO is not installed.
+        ModelError: If it is no such file, or none that sertk exported.
+    """
+
+    name = "openvino"
+
+    def __init__(self, path: Path, threads: int = 0):
+        openvino = require_openvino()
+        core = openvino.Core()
+        try:
+            model = core.read_model(path)
+        except Exception as error:
+            raise unusable(str(path), "OpenVINO", error) from error
+        if not model.has_rt_info([KEY]):
+            raise ModelError(
+                f"{path} is an OpenVINO file without a description of sertk.",
+                "Prediction needs to know classes, sample rate and preprocessing.",
+                "Use one that `sertk export RUN --to openvino` wrote.",
+            )
+        self.spec = Spec.from_json(str(model.get_rt_info([KEY]).astype(str)), str(path))
+        # some processors would compute in bfloat16 otherwise, with errors up to 0.02
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            settings["INFERENCE_NUM_THREADS"] = str(threads)
+        self.model = core.compile_model(model, "CPU", settings)
+
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        """Compute probabilities, shape (waveforms, classes), float64."""
+        found = [self.model([batch])[0].copy() for batch in batches(waveforms)]
+        return np.concatenate(found).astype(float)
+
+
+def require_openvino() -> Any:
+    """Import OpenVINO, or say how to get it; it shall report to nobody what is done here."""
+    # OpenVINO and NNCF send a note on import, unless the package that sends it is not there
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except ImportError as error:
+        raise ConfigurationError(
+            "OpenVINO is not installed.",
+            "Its files are written and read by the package openvino.",
+            "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
+        ) from error
+    return openvino
+
+
+def batches(waveforms: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Stack neighbours of the same length: a graph takes waveforms of one length at a time.
+
+    Example:
+        >>> [b.shape for b in batches([np.zeros(4), np.zeros(4), np.zeros(5)])]
+        [(2, 4), (1, 5)]
+    """
+    for _, group in groupby(waveforms, len):
+        alike = list(group)
+        for start in range(0, len(alike), BATCH):
+            yield np.stack(alike[start : start + BATCH]).astype(np.float32, copy=False)
+
+
+def unusable(source: str, kind: str, error: Exception) -> ModelError:
+    """Say that a file cannot be opened as what its name says."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ModelError(
+        f"{source} cannot be opened as {kind} ({first[:200]}).",
+        "It must be a whole file, as `sertk export` wrote it.",
+        "Export the run again, or copy the file again.",
+    )

@@ -1,0 +1,233 @@
+"""From recordings to emotions: one answer for a file, or one after the other along it.
+
+In: files of sound and a model of any kind. Out: `Predictions` and `Timeline`, which are tables and
+pictures. What is done to a recording is the `Preprocessing` of the run, the same as in training.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sertk import audio, labels
+from sertk.errors import AudioError, ConfigurationError
+from sertk.predict.displays import Predictions, Timeline
+from sertk.predict.engines import BATCH, Engine
+from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB, Window, loudest_db, windows
+
+LONGEST = 120.0  # seconds of a recording that may get a single answer
+
+
+class Predictor:
+    """Say which emotion is in recordings.
+
+    Args:
+        engine: What computes; `sertk.predict.load` opens one.
+        silence_db: A recording, or window, whose loudest 50 ms stay below this (root mean square,
+            dB re full scale) gets `"no speech"` and no probabilities; `None` answers always.
+        short_seconds: A recording with less sound than this is marked `short`.
+
+    Attributes:
+        classes: In the order of the probabilities.
+        sample_rate: That everything is resampled to, in Hz.
+
+    Example:
+        `sertk.predict.load("model.onnx").file("hello.wav")["label"]`
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        silence_db: float | None = SILENCE_DB,
+        short_seconds: float = SHORT,
+    ):
+        self.engine = engine
+        self.spec = engine.spec
+        self.prep = engine.spec.prep
+        self.classes = list(engine.spec.classes)
+        self.sample_rate = self.prep.sample_rate
+        self.silence_db, self.short_seconds = silence_db, short_seconds
+        self._valence = labels.valence(self.classes)
+
+    def __repr__(self) -> str:
+        return (
+            f"Predictor({self.spec.model or 'model'} on {self.engine.name}, "
+            f"{len(self.classes)} classes: {', '.join(self.classes)})"
+        )
+
+    def probabilities(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the probabilities of a waveform of your own.
+
+        Args:
+            waveform: shape (samples,), mono, at `sample_rate`; it is trimmed as files are.
+
+        Returns:
+            shape (classes,), summing to 1.
+        """
+        wave = np.ascontiguousarray(waveform, np.float32)
+        if self.prep.trim_db is not None:
+            wave = audio.trim(wave, self.prep.trim_db)
+        return self.engine([wave])[0]
+
+    def file(self, path: str | Path) -> dict[str, Any]:
+        """Predict one recording.
+
+        Returns:
+            `path, label, probability, valence, seconds, short, loudest_db` and `p_<class>`.
+
+        Raises:
+            AudioError: If the file cannot be read, or is too long for one answer.
+        """
+        return next(self._rows([Path(path)], stop=True))
+
+    def files(self, paths: Iterable[str | Path]) -> Predictions:
+        """Predict many recordings; what cannot be read is named, and left out.
+
+        Args:
+            paths: Files; `sertk.predict.find` turns folders and patterns into them.
+
+        Returns:
+            A table with a row per file; its `unreadable` says which have none and why, and its
+            `real_time_factor` how long it took by second of sound.
+
+        Raises:
+            AudioError: If none can be read.
+        """
+        begun = time.perf_counter()
+        unreadable: list[tuple[Path, AudioError]] = []
+        rows = list(self._rows([Path(path) for path in paths], unreadable))
+        if not rows and unreadable:
+            raise unreadable[0][1]
+        table = pd.DataFrame(rows, columns=self.columns)
+        seconds = time.perf_counter() - begun
+        return Predictions(table, self.classes, unreadable, seconds)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of a table of files."""
+        first = ["path", "label", "probability", "valence", "seconds", "short", "loudest_db"]
+        return [*first, *(f"p_{name}" for name in self.classes)]
+
+    def _rows(
+        self,
+        paths: list[Path],
+        unreadable: list[tuple[Path, AudioError]] | None = None,
+        stop: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Read and predict a few files at a time, so that memory does not grow with them."""
+        for start in range(0, len(paths), BATCH):
+            read = []
+            for path in paths[start : start + BATCH]:
+                try:
+                    read.append((path, *self._load(path)))
+                except AudioError as error:
+                    if stop or unreadable is None:
+                        raise
+                    unreadable.append((path, error))
+            waveforms = [waveform for _, _, waveform in read]
+            levels = [loudest_db(waveform, self.sample_rate) for waveform in waveforms]
+            for (path, seconds, waveform), level, shares in zip(
+                read, levels, self._gated(waveforms, levels), strict=True
+            ):
+                short = len(waveform) / self.sample_rate < self.short_seconds
+                about = {"seconds": seconds, "short": short, "loudest_db": level}
+                yield {"path": str(path), **self._answer(shares), **about, **self._shares(shares)}
+
+    def _load(self, path: Path) -> tuple[float, np.ndarray]:
+        seconds, _ = audio.info(path)
+        if seconds > LONGEST:
+            raise AudioError(
+                f"{path} lasts {seconds / 60:.0f} minutes.",
+                f"One answer is for a recording of up to {LONGEST / 60:.0f} minutes.",
+                "Ask for answers along it: --timeline (Predictor.timeline in Python).",
+            )
+        return seconds, self.prep.load(path)
+
+    def timeline(
+        self, path: str | Path, *, window: float | None = None, hop: float | None = None
+    ) -> Timeline:
+        """Predict along a recording of any length, in the same memory.
+
+        Windows are taken as they are: neither trimmed nor moved. The last one is filled up with
+        silence.
+
+        Args:
+            path: WAV, FLAC, OGG or MP3.
+            window: Length in seconds; that of a training clip by default.
+            hop: Seconds from window to window; half a window by default.
+
+        Returns:
+            A row per window: `start, end, label, probability, valence, loudest_db` and
+            `p_<class>`.
+
+        Raises:
+            AudioError: If the file cannot be read.
+            ConfigurationError: If window or hop is out of range.
+        """
+        begun = time.perf_counter()
+        window, hop = self._spans(window, hop)
+        rows = list(self.rows_along(path, window=window, hop=hop))
+        first = ["start", "end", "label", "probability", "valence", "loudest_db"]
+        table = pd.DataFrame(rows, columns=[*first, *(f"p_{name}" for name in self.classes)])
+        taken = time.perf_counter() - begun
+        return Timeline(table, self.classes, Path(path), window, hop, taken)
+
+    def rows_along(
+        self, path: str | Path, *, window: float | None = None, hop: float | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Give the rows of a timeline one after the other, while the file is read."""
+        window, hop = self._spans(window, hop)
+        pieces = windows(path, self.sample_rate, window, hop)
+        # a long window is many clips, which are computed together
+        size = max(1, round(BATCH * min(1.0, self.prep.clip_seconds / window)))
+        while batch := list(islice(pieces, size)):
+            yield from self._along(batch)
+
+    def _along(self, batch: list[Window]) -> Iterator[dict[str, Any]]:
+        waveforms = [piece.waveform for piece in batch]
+        levels = [loudest_db(waveform, self.sample_rate) for waveform in waveforms]
+        shares = self._gated(waveforms, levels)
+        for piece, level, row in zip(batch, levels, shares, strict=True):
+            place = {"start": piece.start, "end": piece.end}
+            yield {**place, **self._answer(row), "loudest_db": level, **self._shares(row)}
+
+    def _spans(self, window: float | None, hop: float | None) -> tuple[float, float]:
+        clip = self.prep.clip_seconds
+        window = clip if window is None else window
+        hop = window / 2 if hop is None else hop
+        if not 0.1 <= window <= LONGEST or not 0.01 <= hop <= LONGEST:
+            raise ConfigurationError(
+                f"A window of {window} s and a hop of {hop} s.",
+                f"A window lasts 0.1 to {LONGEST:.0f} s, a hop 0.01 to {LONGEST:.0f} s.",
+                f"The defaults are {clip} and half of it.",
+            )
+        if self.spec.clip_only and window != clip:
+            raise ConfigurationError(
+                f"A window of {window} s.", f"This model takes exactly {clip} s.", "Leave it out."
+            )
+        return window, hop
+
+    def _gated(self, waveforms: list[np.ndarray], levels: list[float]) -> np.ndarray:
+        """Compute the probabilities of what holds sound; the rest stays without numbers."""
+        shares = np.full((len(waveforms), len(self.classes)), np.nan)
+        heard = [
+            k for k, db in enumerate(levels) if self.silence_db is None or db > self.silence_db
+        ]
+        if heard:
+            shares[heard] = self.engine([waveforms[k] for k in heard])
+        return shares
+
+    def _answer(self, shares: np.ndarray) -> dict[str, Any]:
+        if np.isnan(shares).any():
+            return {"label": NO_SPEECH, "probability": np.nan, "valence": np.nan}
+        best = int(shares.argmax())
+        valence = np.nan if self._valence is None else float(shares @ self._valence)
+        return {"label": self.classes[best], "probability": shares[best], "valence": valence}
+
+    def _shares(self, shares: np.ndarray) -> dict[str, float]:
+        return {f"p_{name}": float(p) for name, p in zip(self.classes, shares, strict=True)}

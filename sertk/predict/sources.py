@@ -1,0 +1,82 @@
+"""From a name to what computes: a run folder, a .keras file in it, ONNX, OpenVINO, or a bundle.
+
+In: a path. Out: an engine, and with it the record of what belongs to it.
+"""
+
+from pathlib import Path
+
+from sertk.errors import ConfigurationError, RunError
+from sertk.predict import bundle
+from sertk.predict import spec as specs
+from sertk.predict.engines import Engine, KerasEngine, OnnxEngine, OpenVinoEngine
+from sertk.run import Run
+
+KINDS = "a run folder, its model.keras, an .onnx, an .xml of OpenVINO, or a bundle (.zip)"
+
+
+def open_engine(
+    source: str | Path | Run, fold: int | None = None, seed: int | None = None, threads: int = 0
+) -> Engine:
+    """Open whatever a source is.
+
+    Args:
+        source: A run or its folder, model.keras in it, .onnx, .xml or .zip.
+        fold: Of a run of several; the first by default.
+        seed: Of a run of several; the first by default.
+        threads: Of onnxruntime and OpenVINO; 0 is every core.
+
+    Raises:
+        ConfigurationError: If it is none of these, or a fold was asked of a single model.
+        RunError: If a folder holds no run, or a .keras file lies outside one.
+        ModelError: If the file is damaged, or not of sertk.
+    """
+    if threads < 0:
+        raise ConfigurationError(
+            f"threads={threads}.",
+            "It is a number of threads, or 0 for every core.",
+            "Leave it out.",
+        )
+    if isinstance(source, Run) or Path(source).expanduser().is_dir():
+        run = source if isinstance(source, Run) else Run(source)
+        spec, path = specs.of_run(run, fold, seed)
+        return KerasEngine(path, spec)
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise ConfigurationError(
+            f"There is no model {path}.", f"A model is {KINDS}.", "Check the path."
+        )
+    if path.suffix == ".keras":
+        return _of_keras(path)
+    if fold is not None or seed is not None:
+        raise ConfigurationError(
+            f"A fold or seed was asked of {path}.",
+            "That file is one model; a run folder may hold many.",
+            "Leave it out, or name the run folder (--run).",
+        )
+    if path.suffix == ".onnx":
+        return OnnxEngine(path, str(path), threads)
+    if path.suffix == ".xml":
+        return OpenVinoEngine(path, threads)
+    if path.suffix == ".zip":
+        return OnnxEngine(bundle.read(path)["model.onnx"], str(path), threads)
+    raise ConfigurationError(
+        f"{path} is of no kind that is known here ({path.suffix or 'no suffix'}).",
+        f"A model is {KINDS}.",
+        "Name one of these.",
+    )
+
+
+def _of_keras(path: Path) -> KerasEngine:
+    """Open fold_K/seed_S/model.keras with the record of the run it lies in."""
+    home = path.resolve().parent
+    names = home.parent.name, home.name
+    if names[0].startswith("fold_") and names[1].startswith("seed_"):
+        fold, seed = (int(name.partition("_")[2]) for name in names)
+        spec, found = specs.of_run(Run(home.parents[1]), fold, seed)
+        if found.resolve() == path.resolve():
+            return KerasEngine(path, spec)
+    raise RunError(
+        f"{path} lies in no run.",
+        "A .keras file does not say how a recording becomes a clip; run.json does.",
+        "Name the run folder (--run), or an exported .onnx, which says it.",
+    )

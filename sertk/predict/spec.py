@@ -1,0 +1,235 @@
+"""What must be known beside the numbers of a network to use it: one record, written as JSON.
+
+In: a run. Out: a `Spec`, which travels in the metadata of an ONNX file, in an OpenVINO file, in a
+bundle. It says in words that a page in another language can follow what is done before the graph
+and what the graph does itself.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sertk import __version__, corpora, labels
+from sertk.errors import ConfigurationError, ModelError
+from sertk.predict import sound
+from sertk.preprocessing import Preprocessing
+from sertk.run import Run
+
+SCHEMA_VERSION = 1
+KEY = "sertk"  # under which the record stands in metadata
+TRIM_FRAME, TRIM_HOP = 2048, 512  # samples, of `sertk.audio.trim`
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Say what a model takes, what it answers, and where it comes from.
+
+    Args:
+        classes: In the order of the probabilities.
+        preprocessing: `Preprocessing.to_dict()`.
+        decision: How the clips of an utterance vote: `mean`, `mean_log` or `max`.
+        model: Name of the network.
+        corpora: What it was trained on.
+        synthetic: Whether that is synthetic speech.
+        licence: Of the data, in words; a model is no freer than what it was trained on.
+        weights_sha256: Of the .keras file that it was made from.
+        run: Name of the run's folder.
+        fold: Of the run.
+        seed: Of the run.
+        variant: How the graph computes the spectrum; empty for a .keras file.
+        clip_only: The graph takes waveforms of exactly one clip.
+    """
+
+    classes: list[str]
+    preprocessing: dict[str, Any]
+    decision: str
+    model: str = ""
+    corpora: list[str] = field(default_factory=list)
+    synthetic: bool = False
+    licence: str = ""
+    weights_sha256: str = ""
+    run: str = ""
+    fold: int = 0
+    seed: int = 0
+    variant: str = ""
+    clip_only: bool = False
+
+    @property
+    def prep(self) -> Preprocessing:
+        """The preprocessing itself."""
+        return Preprocessing.from_dict(self.preprocessing)
+
+    def to_json(self) -> str:
+        """Write the record, with the steps around the graph in words and numbers."""
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            "sertk_version": __version__,
+            **dataclasses.asdict(self),
+            "sample_rate": self.preprocessing["sample_rate"],
+            "clip_seconds": self.preprocessing["clip_seconds"],
+            "before_the_graph": _before(self.preprocessing),
+            "inside_the_graph": _inside(self),
+            "after_the_graph": _after(self.classes),
+        }
+        return json.dumps(record, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "Spec":
+        """Read a record.
+
+        Raises:
+            ModelError: If it is none, or a newer sertk wrote it.
+        """
+        try:
+            record = json.loads(text)
+            version = record["schema_version"]
+            names = [f.name for f in dataclasses.fields(cls)]
+            spec = cls(**{name: record[name] for name in names if name in record})
+            classes = spec.classes
+            if not isinstance(version, int) or not all(isinstance(c, str) for c in classes):
+                raise TypeError("values of another kind")
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{source} holds a damaged description of itself ({error!r}).",
+                "It must be as `sertk export` wrote it.",
+                "Export the run again.",
+            ) from error
+        if version > SCHEMA_VERSION:
+            raise ModelError(
+                f"{source} was written by sertk {record.get('sertk_version')} (schema {version}).",
+                f"This version reads schemas up to {SCHEMA_VERSION}.",
+                "Upgrade sertk.",
+            )
+        return spec
+
+
+def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[Spec, Path]:
+    """Describe one model of a run, and name its .keras file.
+
+    Args:
+        run: A run folder.
+        fold: The first by default.
+        seed: The first by default.
+
+    Raises:
+        ConfigurationError: If the run has no such fold or seed, or its clips are scaled by
+            statistics of their speaker, whom nobody knows in use.
+        RunError: If that fit has not ended.
+    """
+    info = run.info
+    fold = folds(run)[0] if fold is None else fold
+    seed = info["seeds"][0] if seed is None else seed
+    for word, value, known in (("fold", fold, folds(run)), ("seed", seed, info["seeds"])):
+        if value not in known:
+            raise ConfigurationError(
+                f"{word}={value} of the run {run.folder}.",
+                f"It has the {word}s {', '.join(map(str, known))}.",
+                f"Name one of them (--{word}).",
+            )
+    if info.get("standardize") == "speaker":
+        raise ConfigurationError(
+            f"The run {run.folder} was trained with standardize='speaker'.",
+            "It scales each voice by all of its own recordings, which nobody has of a new voice.",
+            "Train with standardize='training' (the default) for use outside.",
+        )
+    path = run.model_path(fold, seed)
+    spec = Spec(
+        classes=run.classes,
+        preprocessing=info["preprocessing"],
+        decision=info.get("training", {}).get("decision", "mean"),
+        model=info["model"]["name"],
+        corpora=list(info["corpora"]),
+        synthetic=bool(info.get("synthetic")),
+        licence=licences(info["corpora"]),
+        weights_sha256=sha256(path),
+        run=run.folder.resolve().name,
+        fold=fold,
+        seed=seed,
+    )
+    return spec, path
+
+
+def folds(run: Run) -> list[int]:
+    """Number the folds of a run; one division is fold 0."""
+    return [int(part["fold"]) for part in run.info.get("folds", [])] or [0]
+
+
+def licences(names: list[str]) -> str:
+    """Name the licences of corpora, those known here.
+
+    Example:
+        >>> licences(["ravdess", "mine"])
+        'RAVDESS: CC BY-NC-SA 4.0; mine: licence not known to sertk'
+    """
+    known = corpora.names()
+    told = []
+    for name in names:
+        module = corpora.load(name) if name in known else None
+        licence = getattr(module, "LICENCE", "") or "licence not known to sertk"
+        told.append(f"{getattr(module, 'TITLE', name)}: {licence}")
+    return "; ".join(told)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _before(prep: dict[str, Any]) -> list[dict[str, Any]]:
+    """List what is done to a recording before the graph, so that anybody can do the same."""
+    steps: list[dict[str, Any]] = [
+        {"step": "decode", "to": "float, full scale +-1"},
+        {"step": "mix_down", "how": "mean of the channels"},
+        {"step": "resample", "to_hz": prep["sample_rate"], "how": "soxr HQ or as good"},
+    ]
+    if prep.get("trim_db") is not None:
+        steps.append(
+            {
+                "step": "trim",
+                "top_db": prep["trim_db"],
+                "frame_samples": TRIM_FRAME,
+                "hop_samples": TRIM_HOP,
+                "silent_below_power": 1e-10,
+                "how": "frames centred with zero padding; mean square of each; keep from hop * "
+                "first to min(hop * (last + 1), samples) of the frames louder than top_db below "
+                "the loudest; a waveform whose loudest frame is silent is kept whole",
+                "not_for": "windows of a timeline, which are taken as they are",
+            }
+        )
+    return steps
+
+
+def _after(classes: list[str]) -> dict[str, Any]:
+    """Say what prediction makes of probabilities, and when it asks for none."""
+    sides = labels.valence(classes)
+    return {
+        "no_speech": {
+            "below_db": sound.SILENCE_DB,
+            "frame_seconds": sound.FRAME_SECONDS,
+            "how": "of the trimmed waveform, or of a window: root mean square of the loudest whole "
+            "frame, frames beside each other, dB re full scale; what stays below gets the answer "
+            "and is not given to the graph",
+            "answer": sound.NO_SPEECH,
+        },
+        "short_below_seconds": sound.SHORT,
+        "valence": None if sides is None else sides.tolist(),
+    }
+
+
+def _inside(spec: Spec) -> list[str]:
+    prep = spec.preprocessing
+    level = prep.get("level_db")
+    scaled = [f"scale to a root mean square of {level} dB re full scale"]
+    return [
+        *(scaled if level is not None else []),
+        "spectrum of the whole waveform, frames centred with zero padding",
+        "cut into clips of clip_seconds, evenly spread; a shorter one is centred in silence",
+        "decibels below the maximum of the clip" if prep.get("reference", "clip") == "clip"
+        else "floor below the maximum of the clip",
+        "rest of the feature, standardisation, network, softmax",
+        f"join the clips of an utterance: {spec.decision}",
+    ]  # fmt: skip

@@ -1,0 +1,327 @@
+"""Prediction: the run's own numbers, any file, hours in the same memory, and mistakes."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from sertk import audio, labels, manifest, predict
+from sertk.cli import main
+from sertk.errors import AudioError, ConfigurationError, ModelError, OutputError, RunError
+from sertk.export import bundling
+from sertk.predict import bundle, engines, sound
+from sertk.predict.spec import Spec
+from sertk.preprocessing import Preprocessing
+from tests import fake_model
+from tests.fake_model import CLASSES, spec, tone, write_model
+
+pytest.importorskip("onnx")
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "model.onnx")
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    return fake_model.write_recordings(tmp_path / "sounds")
+
+
+def test_any_format_any_rate_any_channels(model, recordings):
+    found = predict.load(model).files(predict.find([recordings])).frame()
+    found.index = [Path(p).name for p in found["path"]]
+    assert list(found.index) == [
+        "a.wav", "b.flac", "d.mp3", "c.ogg", "quiet.wav", "short.wav", "silent.wav"
+    ]  # fmt: skip
+    assert (found.loc[["a.wav", "b.flac", "c.ogg", "d.mp3", "short.wav"], "label"] == "happy").all()
+    assert found.loc["quiet.wav", "label"] == "sad"
+    assert found.loc["a.wav", "seconds"] == 2.0
+    assert found.loc["a.wav", "loudest_db"] == pytest.approx(-9.03, abs=0.05)
+    assert found["short"].to_dict() == {
+        **dict.fromkeys(found.index, False), "short.wav": True, "silent.wav": False
+    }  # fmt: skip
+    shares = found.loc["a.wav", [f"p_{c}" for c in CLASSES]].astype(float)
+    assert shares.sum() == pytest.approx(1)
+    assert found.loc["a.wav", "valence"] == pytest.approx(shares["p_happy"] - shares["p_sad"])
+
+
+def test_silence_gets_no_emotion(model, recordings):
+    row = predict.load(model).file(recordings / "silent.wav")
+    assert row["label"] == predict.NO_SPEECH == "no speech"
+    assert all(np.isnan(row[f"p_{c}"]) for c in CLASSES)
+    assert np.isnan(row["valence"])
+    assert predict.load(model, silence_db=None).file(recordings / "silent.wav")["label"] == "sad"
+    assert (
+        predict.load(model, silence_db=-20).file(recordings / "quiet.wav")["label"] == "no speech"
+    )
+
+
+def test_valence_is_that_of_the_grouping():
+    for emotion, label in labels.GROUPINGS["valence2"].mapping.items():
+        (side,) = labels.valence([emotion])
+        assert side == {"positive": 1, "negative": -1}[label]
+    assert labels.valence(["male_happy", "surprised"]).tolist() == [1, 0]
+
+
+def test_pieces_joined_are_the_whole(tmp_path):
+    path = tmp_path / "x.flac"
+    generator = np.random.default_rng(0)
+    soundfile.write(path, generator.normal(0, 0.1, (44_100 * 5 + 123, 2)), 44_100)
+    for rate in (16_000, 44_100):
+        whole, _ = audio.read(path, sample_rate=rate)
+        joined = np.concatenate(list(audio.blocks(path, sample_rate=rate, seconds=0.7)))
+        np.testing.assert_allclose(joined, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize(("window", "hop"), [(0.5, 0.25), (0.5, 0.5), (0.3, 0.7), (9.0, 1.0)])
+def test_windows_are_where_they_say(window, hop, tmp_path):
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 50_001), 16_000)
+    wave, _ = audio.read(path)
+    found = list(sound.windows(path, 16_000, window, hop))
+    for number, piece in enumerate(found):
+        first, end = round(piece.start * 16_000), round(piece.end * 16_000)
+        assert piece.start == pytest.approx(number * hop)
+        assert len(piece.waveform) == round(window * 16_000)
+        np.testing.assert_array_equal(piece.waveform[: end - first], wave[first:end])
+        assert not piece.waveform[end - first :].any()
+    assert found[-1].end == len(wave) / 16_000 or hop > window
+
+
+def test_a_timeline(model, tmp_path):
+    path = tmp_path / "talk.wav"
+    parts = [tone(2.0), np.zeros((32_000, 1)), tone(2.0, 0.02)]
+    soundfile.write(path, np.concatenate(parts), 16_000)
+    found = predict.load(model).timeline(path, window=0.5, hop=0.25)
+    table = found.frame()
+    assert table["start"].tolist() == [0.25 * k for k in range(23)]
+    assert table["end"].iloc[-1] == 6.0
+    assert set(table.loc[table["end"] <= 2.0, "label"]) == {"happy"}
+    silent = (table["start"] >= 2.0) & (table["end"] <= 4.0)
+    assert set(table.loc[silent, "label"]) == {"no speech"}
+    assert set(table.loc[table["start"] >= 4.0, "label"]) == {"sad"}
+    axes = found.plot()
+    assert [t.get_text() for t in axes.get_yticklabels()] == CLASSES
+    assert found.save(tmp_path / "t.svg").read_text().count("<svg") == 1
+    assert found.save(tmp_path / "t.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ConfigurationError, match=r"Call it t\.svg"):
+        found.save(tmp_path / "t.gif")
+    with pytest.raises(OutputError, match="cannot be written"):
+        found.save(tmp_path / "nowhere" / "t.svg")
+    assert "\N{EN DASH}" in found.text()
+
+
+MEMORY = """
+import resource, sys
+import numpy as np
+from sertk import predict
+from sertk.predict import sound
+first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for _ in sound.windows(sys.argv[1], 16000, 3.0, 1.5): pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - first) / 1024)
+"""
+
+
+def test_long_recordings_are_read_in_the_same_memory(tmp_path):
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 8000, 1) as file:
+        for _ in range(30):
+            file.write(np.zeros(8000 * 60, np.int16))
+    words = [sys.executable, "-c", MEMORY, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 30  # MB; half an hour at 16 kHz would be 115
+
+
+def test_onnx_needs_no_keras(model, recordings):
+    code = (
+        "import sys; from sertk import predict; found = predict.load(sys.argv[1]); "
+        "found.files(predict.find([sys.argv[2]])); found.timeline(sys.argv[2] + '/a.wav'); "
+        "print([m for m in ('keras', 'tensorflow', 'jax', 'torch', 'onnx') if m in sys.modules])"
+    )
+    words = [sys.executable, "-c", code, str(model), str(recordings)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("seconds", [0.6, 1.5])  # several clips an utterance, and padding
+def test_a_run_predicts_what_its_training_wrote(seconds, small, tmp_path):
+    from sertk import splits, training
+
+    rows = splits.by_speaker(small, val=1, test=1)
+    made = training.cross_validate(
+        "mlp", rows, Preprocessing("log_mel", clip_seconds=seconds), folder=tmp_path / "run",
+        epochs=1, batch_size=16, arguments={"width": 0.2}, decision="mean_log",
+    )  # fmt: skip
+    table = made.predictions.set_index("utterance_id")
+    chosen = rows.set_index("utterance_id").loc[table.index].reset_index()
+    chosen.attrs = rows.attrs
+    shares = [f"p_{name}" for name in made.classes]
+    keras_file = tmp_path / "run" / "fold_0" / "seed_0" / "model.keras"
+    for source in (made, tmp_path / "run", keras_file):
+        found = predict.load(source).files(manifest.paths(chosen)).frame()
+        np.testing.assert_allclose(found[shares], table[shares], atol=2e-6)
+        assert found["label"].tolist() == table["predicted"].tolist()
+
+
+def test_words_on_the_command_line(model, recordings, capsys, monkeypatch):
+    words = ["predict", "--model", str(model)]
+    assert main([*words, str(recordings / "*.wav"), "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    rows = json.loads(captured.out)
+    assert [row["label"] for row in rows] == ["happy", "sad", "happy", "no speech"]
+    assert rows[-1]["p_sad"] is None
+    assert "4 files" in captured.err
+    assert "real-time factor" in captured.err
+    names = f"{recordings}/a.wav\n\n{recordings}/b.flac\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(names))
+    assert main([*words, "-", "--format", "csv"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert table["label"].tolist() == ["happy", "happy"]
+    assert main([*words, str(recordings), "--plot", str(recordings / "p.svg")]) == 0
+    assert "silent.wav" in capsys.readouterr().out
+    assert (recordings / "p.svg").is_file()
+
+
+def test_timelines_on_the_command_line(model, recordings, capsys):
+    words = ["predict", "--model", str(model), "--timeline", str(recordings / "a.wav")]
+    assert main([*words, "--hop", "0.5"]) == 0
+    assert "start" in capsys.readouterr().out
+    assert main([*words, str(recordings / "quiet.wav"), "--format", "csv"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert table.groupby("path").size().tolist() == [7, 7]
+    assert main([*words, "--format", "json", "--plot", str(recordings / "a.png")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert json.loads(lines[0])["start"] == 0.0
+
+
+def test_what_cannot_be_read_is_left_out_and_named(model, recordings, capsys, refused):
+    (recordings / "bad.wav").write_bytes(b"RIFF")
+    assert main(["predict", "--model", str(model), str(recordings)]) == 1
+    captured = capsys.readouterr()
+    assert "bad.wav" in captured.err
+    assert "a.wav" in captured.out
+    assert main(["predict", "--model", str(model), "--timeline", str(recordings)]) == 1
+    assert "unreadable" in capsys.readouterr().err
+    assert "bad.wav" in refused("predict", "--model", model, recordings / "bad.wav")
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["nowhere.wav"], "There is no file"),
+        (["{}/*.aiff"], "matches no sound file"),
+        (["{}/empty"], "holds no sound file"),
+        (["{}/a.wav", "--format", "jsn"], "Did you mean 'json'"),
+        (["{}/a.wav", "--hop", "1"], "Add --timeline"),
+        (["{}/a.wav", "--timeline", "--hop", "0"], "a hop 0.01 to 120 s"),
+        (["{}/a.wav", "--timeline", "--window", "9999"], "A window lasts 0.1 to 120 s"),
+        (["{}/a.wav", "{}/b.flac", "--timeline", "--plot", "x.svg"], "A picture shows one"),
+        (["{}/a.wav", "--silence-db", "low"], "It takes a number, or none"),
+        (["{}/a.wav", "--threads", "-1"], "or 0 for every core"),
+        (["{}/a.wav", "--fold", "1"], "That file is one model"),
+        (["{}/a.wav", "--run", "x"], "Got 2 of --run, --model and --bundle"),
+        (["{}/a.wav", "--plot", "x.gif"], "Pictures are .svg or .png"),
+    ],
+)
+def test_mistakes(words, match, model, recordings, refused):
+    (recordings / "empty").mkdir()
+    given = [word.format(recordings) for word in words]
+    assert match in refused("predict", "--model", model, *given)
+
+
+def test_no_model_and_no_models(recordings, refused, tmp_path):
+    file = recordings / "a.wav"
+    assert "Got 0 of --run, --model and --bundle" in refused("predict", file)
+    assert "There is no model" in refused("predict", "--model", "no.onnx", file)
+    assert "holds no run" in refused("predict", "--run", tmp_path, file)
+    assert "is of no kind" in refused("predict", "--model", file, file)
+    (tmp_path / "x.onnx").write_bytes(b"no")
+    assert "cannot be opened as ONNX" in refused("predict", "--model", tmp_path / "x.onnx", file)
+    write_model(tmp_path / "x.onnx", record=False)
+    assert "without a description" in refused("predict", "--model", tmp_path / "x.onnx", file)
+    (tmp_path / "model.keras").write_bytes(b"no")
+    with pytest.raises(RunError, match=r"run\.json does"):
+        predict.load(tmp_path / "model.keras")
+
+
+def test_a_recording_too_long_for_one_answer(model, tmp_path):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.zeros(1000 * 700), 1000)
+    with pytest.raises(AudioError, match=r"lasts 12 minutes.*--timeline"):
+        predict.load(model).file(path)
+
+
+def test_records_of_other_versions(tmp_path):
+    text = spec().to_json()
+    assert Spec.from_json(text, "x") == spec()
+    newer = json.dumps({**json.loads(text), "schema_version": 99})
+    with pytest.raises(ModelError, match=r"reads schemas up to 1\. Upgrade sertk"):
+        Spec.from_json(newer, "x")
+    for damaged in ("{", "[]", '{"schema_version": 1}', '{"schema_version": 1, "classes": 3}'):
+        with pytest.raises(ModelError, match="damaged description"):
+            Spec.from_json(damaged, "x")
+
+
+@pytest.fixture
+def files(tmp_path):
+    return fake_model.files_of_a_bundle(tmp_path)
+
+
+def test_a_bundle(files, recordings, tmp_path):
+    bundling.pack(files, tmp_path / "b.zip")
+    assert bundle.read(tmp_path / "b.zip")["MODEL_CARD.md"] == b"# Card"
+    found = predict.load(tmp_path / "b.zip")
+    assert found.engine.name == "onnxruntime"
+    assert found.file(recordings / "a.wav")["label"] == "happy"
+    bundling.pack(files, tmp_path / "again.zip")
+    assert (tmp_path / "b.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"../../evil.py": b"x"}, "leads out of it"),
+        ({"/etc/evil": b"x"}, "leads out of it"),
+        ({"c:evil": b"x"}, "leads out of it"),
+        ({"model.onnx": None}, "it lacks model.onnx"),
+        ({"MODEL_CARD.md": b"# Better"}, "MODEL_CARD.md is not as it was written"),
+        ({"extra.py": b"import os"}, "nobody listed extra.py"),
+    ],
+)
+def test_bundles_that_were_tampered_with(change, match, tmp_path, refused):
+    path = fake_model.write_bundle(tmp_path / "b.zip", change)
+    assert match in refused("predict", "--bundle", path, "a.wav")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b.zip", "model.onnx"]
+
+
+def test_what_is_no_bundle(files, tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"PK no zip")
+    with pytest.raises(ModelError, match="File is not a zip file"):
+        bundle.read(tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "y.zip", "w") as archive:
+        archive.writestr("model.onnx", b"x")
+    with pytest.raises(ModelError, match=r"its bundle\.json is missing"):
+        bundle.read(tmp_path / "y.zip")
+    bundling.pack(files, tmp_path / "z.zip")
+    whole = (tmp_path / "z.zip").read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+    (tmp_path / "z.zip").write_bytes(changed)
+    with pytest.raises(ModelError, match="is no bundle that can be used"):
+        bundle.read(tmp_path / "z.zip")
+
+
+def test_openvino_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    (tmp_path / "m.xml").write_text("<net/>")
+    with pytest.raises(ConfigurationError, match=r"pip install .*\[export\]"):
+        engines.OpenVinoEngine(tmp_path / "m.xml")
