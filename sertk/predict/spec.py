@@ -20,6 +20,11 @@ from sertk.run import Run
 
 SCHEMA_VERSION = 1
 KEY = "sertk"  # under which the record stands in metadata
+_REFERENCES = {
+    "clip": "decibels below the maximum of the clip",
+    "full_scale": "floor below the maximum of the clip",
+    "clip_loud_padding": "decibels below the maximum of the clip; padding is 0",
+}
 TRIM_FRAME, TRIM_HOP = 2048, 512  # samples, of `sertk.audio.trim`
 
 
@@ -228,8 +233,7 @@ def _inside(spec: Spec) -> list[str]:
         *(scaled if level is not None else []),
         "spectrum of the whole waveform, frames centred with zero padding",
         "cut into clips of clip_seconds, evenly spread; a shorter one is centred in silence",
-        "decibels below the maximum of the clip" if prep.get("reference", "clip") == "clip"
-        else "floor below the maximum of the clip",
+        _REFERENCES[prep.get("reference", "clip")],
         "rest of the feature, standardisation, network, softmax",
         f"join the clips of an utterance: {spec.decision}",
     ]  # fmt: skip
