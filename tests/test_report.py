@@ -290,6 +290,13 @@ def test_the_json_holds_the_same_numbers(run, tmp_path):
     assert numbers["headline"]["uar"]["low"] == result.interval().low
     assert numbers["confusion"] == result.confusion_matrix().frame().to_numpy().tolist()
     assert [row["class"] for row in numbers["per_class"]] == run.classes
+    rows = evaluation.evaluate(run).rows
+    for row in numbers["per_class"]:
+        for gender in ("female", "male"):
+            mine = rows[(rows["gender"] == gender) & (rows["label"] == row["class"])]
+            assert row[f"recall_{gender}"] == pytest.approx(
+                (mine["predicted"] == row["class"]).mean()
+            )
     assert len(numbers["by_speaker"]) == 20
     assert {row["value"] for row in numbers["by_condition"]["intensity"]} == {"normal", "strong"}
     assert numbers["gender_gap"]["value"] == result.by_gender().gap.value

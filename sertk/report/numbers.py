@@ -57,7 +57,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
                 for name, row in summary.to_dict("index").items()
             },
             "spread": _rows(result.over_folds_and_seeds().frame()),
-            "per_class": _rows(result.per_class().frame()),
+            "per_class": _rows(result.per_class().frame().join(recall_by_gender(result))),
             "confusion": result.confusion_matrix().frame().to_numpy().tolist(),
             "regroupings": regroupings(result),
             "by_gender": _rows(result.by_gender().frame()),
@@ -94,6 +94,23 @@ def sentence(message: str) -> str:
         'Two rows are one file.'
     """
     return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")
+
+
+def recall_by_gender(result: Evaluation) -> pd.DataFrame:
+    """Compute the recall of each class for women and for men, pooled over seeds.
+
+    Returns:
+        `recall_female` and `recall_male` by class, NaN where a gender has no such utterance.
+    """
+    hit = result.rows["predicted"] == result.rows["label"]
+    found = {
+        f"recall_{gender}": hit[result.rows["gender"] == gender]
+        .groupby(result.rows["label"])
+        .mean()
+        .reindex(list(result.classes))
+        for gender in ("female", "male")
+    }
+    return pd.DataFrame(found, dtype=float).rename_axis("class")
 
 
 def regroupings(result: Evaluation) -> list[dict[str, Any]]:
