@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 def study(args: argparse.Namespace) -> None:
     """Train a grid of choices, and compare them."""
-    import sertk
     from sertk import studies
+    from sertk.cli.runs import start_backend
     from sertk.studies.study import FACTORS
 
-    sertk.use_backend(args.backend, args.device)
     if args.name is not None and args.name not in studies.STUDIES:
         raise UnknownNameError("study", args.name, studies.STUDIES)
     given: dict[str, Any] = {
@@ -45,6 +44,7 @@ def study(args: argparse.Namespace) -> None:
     root = Path(args.root) if args.root else None
     one = len(chosen.corpus) == 1
     roots = {name: root if one else root / name for name in chosen.corpus} if root else {}
+    start_backend(args)
     result = studies.run(chosen, args.output, roots=roots, jobs=args.processes)
     for name, reason in result.missing.items():
         tell(f"not trained: {name}: {reason}")
