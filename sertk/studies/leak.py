@@ -160,6 +160,7 @@ class LeakGap(Display):
             (axes,) = drawing.new_axes(11.2 if wide else 3.9, 2.5 if wide else 3.0)
             self.plot(axes)
             axes.set_title("", loc="left")
+            axes.set_xlabel("UAR, %")  # the caption says the rest
             return drawing.svg(axes, themed=True)
 
         info = self.clean.info
