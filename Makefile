@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
+# tests side by side, each worker with one thread of its own
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
+PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 .PHONY: bench demo test test-all test-corpus notebooks docs lint format clean
 
@@ -9,15 +12,15 @@ demo: .venv/.demo  ## run the main job on the toy corpus
 	$(BIN)/sertk demo
 
 test: .venv/.dev  ## run the whole suite, the model tests on both backends
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and not slow and not corpus" tests
+	KERAS_BACKEND=tensorflow $(PYTEST)
+	KERAS_BACKEND=jax $(PYTEST) -m "backend and not slow and not corpus" tests
 
 test-all: test  ## with what takes minutes
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "slow or corpus or network"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and slow" tests
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "slow or corpus or network"
+	KERAS_BACKEND=jax $(PYTEST) -m "backend and slow" tests
 
 test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
-	$(BIN)/python -m pytest -m corpus
+	$(PYTEST) -m corpus
 
 bench: .venv/.dev  ## measure against what a user would write; ten minutes or more
 	KERAS_BACKEND=tensorflow $(BIN)/python -m benchmarks
