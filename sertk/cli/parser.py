@@ -3,22 +3,8 @@
 import argparse
 
 from sertk import __version__
+from sertk.cli import groups
 from sertk.cli.mistakes import Parser
-from sertk.settings import Settings
-
-_SETTINGS = {
-    "epochs": "at most so many",
-    "batch_size": "clips in a batch",
-    "optimizer": "adamw, adam, nadam, sgd or rmsprop",
-    "learning_rate": "peak of the schedule",
-    "weight_decay": "of adamw and sgd",
-    "schedule": "cosine, plateau or constant",
-    "warmup": "share of all steps over which the rate rises",
-    "plateau_patience": "epochs until the rate is lowered",
-    "monitor": "what selects the epoch to keep: val_uar, val_wa or val_loss",
-    "patience": "stop after so many epochs without a better one",
-    "label_smoothing": "share of each target spread over all classes",
-}
 
 
 class _InOneColumn(argparse.HelpFormatter):
@@ -52,25 +38,25 @@ def make_parser() -> Parser:
     _download_arguments(command("data", "download", "fetch a corpus that anybody may have"))
     _scan_arguments(command("data", "scan", "write the manifest of a folder of recordings"))
     verify = command("data", "verify", "compare a folder with a manifest: missing, extra, changed")
-    _manifest_arguments(verify)
+    groups.add_manifest(verify)
     audit = command("data", "audit", "look for leaks between training and test")
-    _manifest_arguments(audit)
+    groups.add_manifest(audit)
     audit.add_argument("--listen", action="store_true", help="compare decoded samples, not names")
-    _protocol_arguments(audit, default=None)
+    groups.add_protocol(audit, default=None)
     extract = command("data", "extract", "compute and cache the features of a manifest")
-    _manifest_arguments(extract)
-    _feature_arguments(extract)
+    groups.add_manifest(extract)
+    groups.add_feature(extract)
     _explore_arguments(
         command("pages", "explore", "write a page to see and hear a corpus, with players")
     )
     train = command("runs", "train", "train on one division by speakers, and report")
-    _training_arguments(train, "by_speaker")
+    groups.add_training(train, "by_speaker")
     cv = command("runs", "cv", "cross-validate over speakers, and report")
-    _training_arguments(cv, "loso")
+    groups.add_training(cv, "loso")
     _reproduce_arguments(command("runs", "reproduce", "train and test a published system again"))
     _study_arguments(command("studies", "study", "train a grid of choices, and compare them"))
     gap = command("studies", "leak-gap", "train with a leak and without, and tell the difference")
-    _training_arguments(gap, "speaker_folds")
+    groups.add_training(gap, "speaker_folds")
     board = command("studies", "leaderboard", "rank runs, each protocol by itself")
     board.add_argument("folder", help="folder of runs, to any depth")
     board.add_argument("--json", action="store_true", help="for machines")
@@ -99,7 +85,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--root", help="where to make the toy corpus (default: the cache folder)")
     parser.add_argument("--epochs", type=int, default=12, help="default: %(default)s")
-    _device_arguments(parser)
+    groups.add_device(parser)
 
 
 def _study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,7 +129,7 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--processes", type=int, default=1, help="runs at a time (%(default)s)")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the study")
-    _device_arguments(parser)
+    groups.add_device(parser)
 
 
 def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
@@ -175,7 +161,7 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("-o", "--output", metavar="DIR", help="run folder (runs/RECIPE)")
     parser.add_argument("--json", action="store_true", help="scores for machines")
-    _device_arguments(parser)
+    groups.add_device(parser)
 
 
 def _download_arguments(parser: argparse.ArgumentParser) -> None:
@@ -186,22 +172,9 @@ def _download_arguments(parser: argparse.ArgumentParser) -> None:
 def _scan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("corpus", help="name of a corpus, or table, or folders")
     parser.add_argument("--root", help="its folder (default: SERTK_CORPORA/CORPUS)")
-    _option_arguments(parser)
+    groups.add_option(parser)
     parser.add_argument("--hash", action="store_true", help="fill sha256, to find what changes")
     parser.add_argument("-o", "--output", help="CSV file (default: standard output)")
-
-
-def _option_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE",
-        help="option of the corpus, such as style=speech or layout={emotion}/{speaker}_*.wav",
-    )  # fmt: skip
-
-
-def _manifest_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", help="CSV file that `sertk scan` wrote")
-    parser.add_argument("--root", help="folder of the corpus (default: SERTK_CORPORA/<corpus>)")
-    parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def _explore_arguments(parser: argparse.ArgumentParser) -> None:
@@ -229,7 +202,7 @@ def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="PAGE", help="HTML file (default: RUN/robustness.html)"
     )
-    _device_arguments(parser)
+    groups.add_device(parser)
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -252,7 +225,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--run", metavar="DIR", help="folder of a run")
     model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
     model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
-    _fold_arguments(parser)
+    groups.add_fold(parser)
     parser.add_argument("--format", default="table", help="table, json or csv (%(default)s)")
     parser.add_argument(
         "--timeline", action="store_true", help="answers along each recording, however long"
@@ -265,12 +238,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         help="what stays below it is no speech (%(default)s dB re full scale; none: answer always)",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="of ONNX and OpenVINO (every core)")
-    _device_arguments(parser.add_argument_group("where a run folder is computed"))
-
-
-def _fold_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fold", type=int, metavar="N", help="model of this fold (the first)")
-    parser.add_argument("--seed", type=int, metavar="N", help="model of this seed (the first)")
+    groups.add_device(parser.add_argument_group("where a run folder is computed"))
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -285,99 +253,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--int8", action="store_true", help="of OpenVINO: quantised after training")
     parser.add_argument("--fp16", action="store_true", help="of OpenVINO: half the size")
-    _fold_arguments(parser)
+    groups.add_fold(parser)
     parser.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA)")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write (in the run folder)")
     parser.add_argument("--json", action="store_true", help="for machines")
-
-
-def _protocol_arguments(parser: argparse.ArgumentParser, default: str | None) -> None:
-    group = parser.add_argument_group("protocol")
-    group.add_argument(
-        "--protocol", "--split", default=default, metavar="NAME",
-        help="by_speaker, loso, speaker_folds, by_session, ravdess5, emobox6, dev4; manifest, "
-        "to take its own columns split or fold; or random, which leaks and says so"
-        + (f" (default: {default})" if default else ""),
-    )  # fmt: skip
-    group.add_argument(
-        "--val", metavar="N|SPEAKERS", help="validation speakers: how many, or a,b,c"
-    )
-    group.add_argument("--test", metavar="N|SPEAKERS", help="test speakers: how many, or a,b,c")
-    group.add_argument("--folds", type=int, help="folds of speaker_folds and random")
-    group.add_argument("--split-seed", type=int, help="seed of drawn divisions (default: 0)")
-
-
-def _feature_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("sound to clips")
-    group.add_argument("--feature", default="log_mel", metavar="NAME", help="default: %(default)s")
-    group.add_argument(
-        "--feature-option", action="append", default=[], metavar="NAME=VALUE",
-        help="parameter of the feature, such as n_mels=40",
-    )  # fmt: skip
-    group.add_argument("--sample-rate", type=int, help="Hz everything is resampled to (16000)")
-    group.add_argument("--clip-seconds", type=float, help="length of a clip (3.0)")
-    group.add_argument("--trim-db", help="cut ends so far below the loudest frame (40; none: keep)")
-    group.add_argument("--cache", metavar="DIR", help="where features are kept (SERTK_CACHE)")
-    group.add_argument("--jobs", type=int, metavar="N", help="workers, -1 for every core (1)")
-
-
-def _device_arguments(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--backend", default="auto", help="auto, jax, tensorflow or torch")
-    parser.add_argument("--device", default="auto", help="auto, cpu or gpu")
-
-
-def _training_arguments(parser: argparse.ArgumentParser, protocol: str) -> None:
-    data = parser.add_argument_group("utterances")
-    data.add_argument("--corpus", metavar="NAME", help="scan this corpus")
-    data.add_argument("--manifest", metavar="FILE", help="or read this manifest")
-    data.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA/NAME)")
-    _option_arguments(parser)
-    data.add_argument("--grouping", default="emotion8", metavar="NAME", help="default: %(default)s")
-    data.add_argument("--gender", default="all", help="all, male or female")
-    data.add_argument("--style", metavar="NAME", help="speech, song, improvised or scripted")
-    data.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="keep these rows only; again for another value",
-    )
-    _protocol_arguments(parser, protocol)
-    _feature_arguments(parser)
-    fit = parser.add_argument_group("training")
-    fit.add_argument("--model", default="compact", metavar="NAME", help="default: %(default)s")
-    fit.add_argument(
-        "--model-option", action="append", default=[], metavar="NAME=VALUE",
-        help="argument of the model, such as variant=original",
-    )  # fmt: skip
-    fit.add_argument(
-        "--augment", metavar="NAME",
-        help="copies: noise, pitch, noise+pitch, light, strong, background@FOLDER ... (sertk "
-        "names augmentations)",
-    )  # fmt: skip
-    fit.add_argument("--augment-only", metavar="A,B", help="copies of these labels only")
-    fit.add_argument(
-        "--augment-live", action="store_true", help="draw copies anew in every epoch, keep none"
-    )
-    fit.add_argument(
-        "--copies", type=int, default=2, help="of each training utterance (%(default)s)"
-    )
-    fit.add_argument(
-        "--standardize",
-        default="training",
-        help="training, minmax, none, or speaker (transductive)",
-    )
-    fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
-    fit.add_argument("--init-from", metavar="RUN", help="start from another run's weights")
-    for name, words in _SETTINGS.items():
-        default = getattr(Settings, name)
-        flag = f"--{name.replace('_', '-')}"
-        fit.add_argument(flag, type=type(default), help=f"{words} ({default})")
-    fit.add_argument(
-        "--setting", action="append", default=[], metavar="NAME=VALUE",
-        help="any other of training, such as mixup=0.3 or class_weight=inverse (sertk names "
-        "settings)",
-    )  # fmt: skip
-    _device_arguments(fit)
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")
-    parser.add_argument("--json", action="store_true", help="scores for machines")

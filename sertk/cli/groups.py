@@ -1,0 +1,139 @@
+"""Groups of words that several commands share: corpus, protocol, feature, device, training.
+
+In: a command's parser. Out: nothing; each function adds its words. `sertk.cli.inputs` reads them.
+"""
+
+import argparse
+
+from sertk.settings import Settings
+
+_SETTINGS = {
+    "epochs": "at most so many",
+    "batch_size": "clips in a batch",
+    "optimizer": "adamw, adam, nadam, sgd or rmsprop",
+    "learning_rate": "peak of the schedule",
+    "weight_decay": "of adamw and sgd",
+    "schedule": "cosine, plateau or constant",
+    "warmup": "share of all steps over which the rate rises",
+    "plateau_patience": "epochs until the rate is lowered",
+    "monitor": "what selects the epoch to keep: val_uar, val_wa or val_loss",
+    "patience": "stop after so many epochs without a better one",
+    "label_smoothing": "share of each target spread over all classes",
+}
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Add options of a corpus."""
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE",
+        help="option of the corpus, such as style=speech or layout={emotion}/{speaker}_*.wav",
+    )  # fmt: skip
+
+
+def add_manifest(parser: argparse.ArgumentParser) -> None:
+    """Add a manifest and the folder of its files."""
+    parser.add_argument("manifest", help="CSV file that `sertk scan` wrote")
+    parser.add_argument("--root", help="folder of the corpus (default: SERTK_CORPORA/<corpus>)")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def add_fold(parser: argparse.ArgumentParser) -> None:
+    """Add which model of a run."""
+    parser.add_argument("--fold", type=int, metavar="N", help="model of this fold (the first)")
+    parser.add_argument("--seed", type=int, metavar="N", help="model of this seed (the first)")
+
+
+def add_protocol(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Add how speakers are divided."""
+    group = parser.add_argument_group("protocol")
+    group.add_argument(
+        "--protocol", "--split", default=default, metavar="NAME",
+        help="by_speaker, loso, speaker_folds, by_session, ravdess5, emobox6, dev4; manifest, "
+        "to take its own columns split or fold; or random, which leaks and says so"
+        + (f" (default: {default})" if default else ""),
+    )  # fmt: skip
+    group.add_argument(
+        "--val", metavar="N|SPEAKERS", help="validation speakers: how many, or a,b,c"
+    )
+    group.add_argument("--test", metavar="N|SPEAKERS", help="test speakers: how many, or a,b,c")
+    group.add_argument("--folds", type=int, help="folds of speaker_folds and random")
+    group.add_argument("--split-seed", type=int, help="seed of drawn divisions (default: 0)")
+
+
+def add_feature(parser: argparse.ArgumentParser) -> None:
+    """Add what recordings become."""
+    group = parser.add_argument_group("sound to clips")
+    group.add_argument("--feature", default="log_mel", metavar="NAME", help="default: %(default)s")
+    group.add_argument(
+        "--feature-option", action="append", default=[], metavar="NAME=VALUE",
+        help="parameter of the feature, such as n_mels=40",
+    )  # fmt: skip
+    group.add_argument("--sample-rate", type=int, help="Hz everything is resampled to (16000)")
+    group.add_argument("--clip-seconds", type=float, help="length of a clip (3.0)")
+    group.add_argument("--trim-db", help="cut ends so far below the loudest frame (40; none: keep)")
+    group.add_argument("--cache", metavar="DIR", help="where features are kept (SERTK_CACHE)")
+    group.add_argument("--jobs", type=int, metavar="N", help="workers, -1 for every core (1)")
+
+
+def add_device(parser: argparse._ActionsContainer) -> None:
+    """Add where Keras computes."""
+    parser.add_argument("--backend", default="auto", help="auto, jax, tensorflow or torch")
+    parser.add_argument("--device", default="auto", help="auto, cpu or gpu")
+
+
+def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
+    """Add everything that a training is told."""
+    data = parser.add_argument_group("utterances")
+    data.add_argument("--corpus", metavar="NAME", help="scan this corpus")
+    data.add_argument("--manifest", metavar="FILE", help="or read this manifest")
+    data.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA/NAME)")
+    add_option(parser)
+    data.add_argument("--grouping", default="emotion8", metavar="NAME", help="default: %(default)s")
+    data.add_argument("--gender", default="all", help="all, male or female")
+    data.add_argument("--style", metavar="NAME", help="speech, song, improvised or scripted")
+    data.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="keep these rows only; again for another value",
+    )
+    add_protocol(parser, protocol)
+    add_feature(parser)
+    fit = parser.add_argument_group("training")
+    fit.add_argument("--model", default="compact", metavar="NAME", help="default: %(default)s")
+    fit.add_argument(
+        "--model-option", action="append", default=[], metavar="NAME=VALUE",
+        help="argument of the model, such as variant=original",
+    )  # fmt: skip
+    fit.add_argument(
+        "--augment", metavar="NAME",
+        help="copies: noise, pitch, noise+pitch, light, strong, background@FOLDER ... (sertk "
+        "names augmentations)",
+    )  # fmt: skip
+    fit.add_argument("--augment-only", metavar="A,B", help="copies of these labels only")
+    fit.add_argument(
+        "--augment-live", action="store_true", help="draw copies anew in every epoch, keep none"
+    )
+    fit.add_argument(
+        "--copies", type=int, default=2, help="of each training utterance (%(default)s)"
+    )
+    fit.add_argument(
+        "--standardize",
+        default="training",
+        help="training, minmax, none, or speaker (transductive)",
+    )
+    fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
+    fit.add_argument("--init-from", metavar="RUN", help="start from another run's weights")
+    for name, words in _SETTINGS.items():
+        default = getattr(Settings, name)
+        flag = f"--{name.replace('_', '-')}"
+        fit.add_argument(flag, type=type(default), help=f"{words} ({default})")
+    fit.add_argument(
+        "--setting", action="append", default=[], metavar="NAME=VALUE",
+        help="any other of training, such as mixup=0.3 or class_weight=inverse (sertk names "
+        "settings)",
+    )  # fmt: skip
+    add_device(fit)
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")
+    parser.add_argument("--json", action="store_true", help="scores for machines")
