@@ -200,6 +200,8 @@ def train(small_root, tmp_path, monkeypatch):
         (["--model-option", "width=abc"], "width is a number"),
         (["--model-option", "width=1e9"], "width lies above 0, up to 32"),
         (["--model-option", "dropout=1.5"], "dropout in [0, 1)"),
+        (["--reference", "full"], "Did you mean 'full_scale'"),
+        (["--floor-db", "-3"], "floor_db=-3.0"),
         (["--model", "compact", "--clip-seconds", "0.01"], "with at least 4 frames"),
         (["--clip-seconds", "0.05", "--feature", "mfcc"], "Deltas of width 9 need at least 9"),
         (["--model", "compact", "--feature-option", "n_mels=8"], "and 16 bins"),

@@ -131,7 +131,8 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
             f"Use --sample-rate {parameters['sample_rate']}.",
         )
     feature = features.get(args.feature, **parameters)
-    given = {"sample_rate": args.sample_rate, "clip_seconds": args.clip_seconds}
+    names = ("sample_rate", "clip_seconds", "floor_db", "level_db", "reference")
+    given = {name: getattr(args, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.trim_db is not None:
         chosen["trim_db"] = None if args.trim_db == "none" else _value(args.trim_db)
