@@ -194,6 +194,9 @@ def test_a_study_that_cannot_be(changes, match):
 def test_a_folder_without_a_study(tmp_path):
     with pytest.raises(RunError, match=r"there is no study.json"):
         studies.StudyResult(tmp_path)
+    (tmp_path / "study.json").write_text('{"question": ')
+    with pytest.raises(RunError, match=r"study.json is damaged .* trials are kept"):
+        studies.StudyResult(tmp_path)
 
 
 @pytest.mark.parametrize("name", studies.STUDIES)

@@ -14,15 +14,35 @@ import numpy as np
 import pandas as pd
 
 from sertk import labels
-from sertk.errors import RunError
+from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.paired import difference
 from sertk.run import Run
 from sertk.studies.displays import DifferenceDisplay, RegroupedDisplay, ScoreDisplay
 from sertk.studies.study import FACTORS, Study, Trial
 
-_TUPLES = (*FACTORS, "seed")
+_LEVELS = (*FACTORS, "seed")
 EVERYWHERE = "everywhere"
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read study.json.
+
+    Raises:
+        RunError: If it is not as it was written.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in Study.__dataclass_fields__ if name not in record]
+        if missing:
+            raise ValueError(f"it lacks {listing(missing)}")
+    except (UnicodeDecodeError, ValueError, TypeError) as error:
+        raise RunError(
+            f"{path} is damaged ({error}).",
+            "It must be as `sertk study` wrote it.",
+            "Delete it and give the command of the study again: trials are kept.",
+        ) from error
+    return dict(record)
 
 
 class StudyResult:
@@ -49,9 +69,9 @@ class StudyResult:
                 "A study is the folder that `sertk study` wrote.",
                 "Check the path, or run one first.",
             )
-        self.info: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        self.info = read_record(record)
         known = {name: self.info[name] for name in Study.__dataclass_fields__}
-        known |= {name: tuple(self.info[name]) for name in _TUPLES}
+        known |= {name: tuple(self.info[name]) for name in _LEVELS}
         self.study = Study(**known)
         self.runs = {trial: run for trial in self.study.trials() if (run := self._run(trial))}
         if not self.runs:
@@ -86,7 +106,7 @@ class StudyResult:
             genders = result.by_gender().frame()["uar"]
             rows.append(
                 {
-                    **{factor: getattr(trial, factor) for factor in (*FACTORS, "seed")},
+                    **{factor: getattr(trial, factor) for factor in _LEVELS},
                     "uar": interval.value, "low": interval.low, "high": interval.high,
                     "wa": result.wa, "macro_f1": result.macro_f1, "chance": result.chance,
                     "uar_female": genders.get("female", np.nan),

@@ -5,7 +5,6 @@ choice, and a `StudyResult`. A trial that cannot be trained is told, and the oth
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from sertk.errors import RunError, SertkError, listing
 from sertk.preprocessing import Preprocessing
 from sertk.recipes import RECIPES
 from sertk.run import Run
-from sertk.studies.results import StudyResult
+from sertk.studies.results import StudyResult, read_record
 from sertk.studies.study import Study, Trial
 
 _SEVERAL = {"speaker_folds": ("folds", "val"), "random": ("folds",), "loso": ("val",)}
@@ -88,7 +87,7 @@ def _write_down(study: Study, home: Path) -> None:
         "git_commit": _provenance.git_commit(),
     }
     if path.is_file():
-        there = json.loads(path.read_text(encoding="utf-8"))
+        there = read_record(path)
         same = ("folds", "val", "copies", "standardize", "where", "settings")
         found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
         if found:
