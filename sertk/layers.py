@@ -212,6 +212,14 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
         return {**super().get_config(), "size": self.size}
 
 
+def _resizing(length: int, size: int) -> np.ndarray:
+    """Say how much each place counts for each pixel: bilinear, smoothed where it shrinks."""
+    places = (np.arange(size) + 0.5) * length / size - 0.5
+    reach = max(length / size, 1.0)
+    shares = np.maximum(1 - np.abs(places - np.arange(length)[:, None]) / reach, 0)
+    return (shares / shares.sum(axis=0)).astype("float32")  # (length, size)
+
+
 @keras.saving.register_keras_serializable("sertk")
 class SpectrogramImage(keras.layers.Layer):
     """Turn spectrograms into pictures as image networks know them.
@@ -261,7 +269,11 @@ class SpectrogramImage(keras.layers.Layer):
             shades = ops.cast(ops.round(ops.clip(pictures[..., 0], 0, 1) * 255), "int32")
             pictures = ops.take(self.palette, shades, axis=0)
         height, width = self.compute_output_shape(inputs.shape)[1:3]
-        pictures = ops.image.resize(pictures, (height, width), antialias=True)
+        # `ops.image.resize(antialias=True)` as matrix products: it does not export
+        rows, columns = map(_resizing, pictures.shape[1:3], (height, width))
+        pictures = ops.tensordot(pictures, rows, axes=[[1], [0]])  # (batch, frames, channels, h)
+        pictures = ops.tensordot(pictures, columns, axes=[[1], [0]])  # (batch, channels, h, w)
+        pictures = ops.transpose(pictures, (0, 2, 3, 1))
         if pictures.shape[-1] == 1:
             pictures = ops.repeat(pictures, 3, axis=-1)
         return (pictures - np.float32(self.mean)) / np.float32(self.deviation)

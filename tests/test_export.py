@@ -80,6 +80,18 @@ def any_shape(input_shape, num_classes):
     return keras.Model(inputs, outputs)
 
 
+def pictures(input_shape, num_classes):
+    """A network that looks at a picture of a spectrogram."""
+    import keras
+
+    from sertk.layers import SpectrogramImage
+
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Rescaling(1 / 80, 1)(keras.layers.Reshape((*input_shape, 1))(inputs))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(SpectrogramImage(32)(x)))
+    return keras.Model(inputs, keras.layers.Dense(num_classes, activation="softmax")(x))
+
+
 def waves(prep, *seconds):
     generator = np.random.default_rng(1)
     return [generator.normal(0, 0.1, round(s * prep.sample_rate)).astype("f") for s in seconds]
@@ -175,7 +187,7 @@ def test_any_length_and_any_batch(onnx_file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", [*models.names(), pictures])
 def test_every_network_converts(name, tmp_path):
     pytest.importorskip("tf2onnx")
     from sertk import export

@@ -1,10 +1,11 @@
 """Layers against what their docstrings say."""
 
+import keras
 import numpy as np
 import pytest
 
 from sertk.frontend import ClipReference
-from sertk.layers import AttentionPooling, SpecAugment, Standardize
+from sertk.layers import AttentionPooling, SpecAugment, Standardize, _resizing
 
 pytestmark = pytest.mark.backend
 
@@ -55,3 +56,12 @@ def test_the_reference_is_the_clips_own():
     np.testing.assert_allclose(out[0], out[1])
     assert out.max() == 0
     assert out.min() == -3
+
+
+@pytest.mark.parametrize("sizes", [(40, 300, 20, 31), (64, 10, 224, 224), (7, 9, 7, 9)])
+def test_pictures_are_resized_as_keras_does(sizes):
+    height, width, rows, columns = sizes
+    picture = np.random.default_rng(0).normal(size=(1, height, width, 1)).astype("f")
+    wanted = keras.ops.image.resize(picture, (rows, columns), antialias=True)
+    found = _resizing(height, rows).T @ picture[0, :, :, 0] @ _resizing(width, columns)
+    np.testing.assert_allclose(found, np.asarray(wanted)[0, :, :, 0], atol=1e-4)

@@ -94,7 +94,7 @@ def test_a_clip_of_one_number_is_refused_or_works(name):
     try:
         model = models.build(name, (1, 1), 3)
     except ConfigurationError as error:
-        assert f"'{name}' got clips of shape (1, 1)" in str(error) 
+        assert f"'{name}' got clips of shape (1, 1)" in str(error)
     else:
         assert np.isfinite(model.predict(np.ones((2, 1, 1), "float32"), verbose=0)).all()
 

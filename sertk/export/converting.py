@@ -62,7 +62,14 @@ def to_onnx(model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path) ->
     converted.producer_name, converted.producer_version = "sertk", sertk.__version__
     converted.doc_string = "Speech emotion recognition: a waveform to probabilities."
     onnx.helper.set_model_props(converted, metadata(spec))
-    onnx.checker.check_model(converted, full_check=True)
+    try:
+        onnx.checker.check_model(converted, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(
+            f"This network cannot become ONNX ({str(error).strip().splitlines()[0]}).",
+            "Some layers have no operator there.",
+            "Nothing was written. Write the layer in simpler operations, or take another network.",
+        ) from error
     onnx.save(converted, str(target))
     return Made(target, *made)
 
