@@ -81,6 +81,7 @@ def make_parser() -> Parser:
     report.add_argument("-o", "--output", help="file to write (default: RUN/report.html)")
     _predict_arguments(command("use", "predict", "say which emotion is in recordings"))
     _export_arguments(command("use", "export", "write a run as one file for use outside"))
+    _app_arguments(command("pages", "app", "serve a page that listens, and sends nothing away"))
     _run_arguments(command("pages", "run", "execute a notebook, and write it as a page"))
     return parser
 
@@ -162,6 +163,25 @@ def _explore_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-sound", action="store_true", help="numbers only: read no file")
     parser.add_argument("--jobs", type=int, metavar="N", help="workers, -1 for every core (1)")
     parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="HTML file to write")
+
+
+def _app_arguments(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument_group("model, one of")
+    model.add_argument("--run", metavar="DIR", help="folder of a run; exported if it is not yet")
+    model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
+    _fold_arguments(parser)
+    parser.add_argument("--out", metavar="DIR", help="write a static folder, and serve nothing")
+    parser.add_argument(
+        "--port", type=int, default=8765, metavar="N", help="of 127.0.0.1; 0: any (%(default)s)"
+    )
+    parser.add_argument(
+        "--clips", nargs="+", default=[], metavar="FILE",
+        help="recordings on which a second page compares the browser with Python",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runtime", metavar="PATH",
+        help="folder or .tgz of onnxruntime-web (what `make app` fetched)",
+    )  # fmt: skip
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
