@@ -1,5 +1,6 @@
 """Drive the listening page in headless Chromium, cut off from every other host."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -25,6 +26,8 @@ def missing() -> str:
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
             return f"{program} is not installed (apt-get install chromium chromium-driver)"
+    if importlib.util.find_spec("selenium") is None:
+        return "selenium is not installed (the extra dev)"
     try:
         runtime.read()
     except ConfigurationError as error:
@@ -48,7 +51,7 @@ def chromium(sound: Path | None = None, *flags: str) -> Iterator["Page"]:
 
     options = webdriver.ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     microphone = () if sound is None else (
         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
         f"--use-file-for-fake-audio-capture={sound}",
@@ -87,6 +90,12 @@ class Page:
     def click(self, name: str) -> None:
         self.driver.find_element("id", name).click()
 
+    def press(self, key: str) -> None:
+        """Press a key where the focus is."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(key).perform()
+
     def drop(self, path: Path, name: str | None = None) -> None:
         """Drop a file on the page, as from a file manager."""
         self.driver.execute_script(_DROP, list(path.read_bytes()), name or path.name)
@@ -96,18 +105,31 @@ class Page:
         found = self.driver.execute_script(_BARS)
         return {name: float(value) for name, value in found if value}
 
-    def requests(self) -> list[str]:
-        """List the addresses asked for since the last time."""
-        sent = [json.loads(e["message"])["message"] for e in self.driver.get_log("performance")]
-        return [
-            message["params"]["request"]["url"]
-            for message in sent
-            if message["method"] == "Network.requestWillBeSent"
-        ]
+    def cdp(self, command: str, **words) -> None:
+        """Ask the browser itself for something: a width, a permission."""
+        self.driver.execute_cdp_cmd(command, words)
+
+    def size(self, width: int, height: int) -> None:
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                 deviceScaleFactor=1, mobile=False)  # fmt: skip
 
     def complaints(self) -> list[str]:
         """List what the browser wrote to its console since the last time."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+def asked(log: Path) -> set[tuple[str, str]]:
+    """Read what a browser that has ended asked for, its workers too: (who, address).
+
+    Who is the origin of the page, or `not an origin` for what the browser does by itself.
+    """
+    text = log.read_text(encoding="utf-8").rstrip()
+    try:
+        events = json.loads(text)["events"]
+    except json.JSONDecodeError:  # it was cut off while it wrote
+        events = json.loads(text.rstrip(",") + "]}")["events"]
+    about = [event["params"] for event in events if isinstance(event.get("params"), dict)]
+    return {(p["initiator"], p["url"]) for p in about if "url" in p and "initiator" in p}
 
 
 _DROP = """

@@ -3,7 +3,7 @@
 import { cividis, css } from "./colours.js";
 import { spectrumDb } from "./dsp.js";
 
-const FRAME = 512; // samples of a column of the spectrogram
+const ROWS = 256; // of the picture of a spectrogram
 
 /** Clear a canvas, at the pixels of the screen. */
 function fresh(canvas) {
@@ -51,7 +51,7 @@ export class Spectrogram {
   constructor(columns) {
     this.picture = document.createElement("canvas");
     this.picture.width = columns;
-    this.picture.height = FRAME / 2;
+    this.picture.height = ROWS;
     this.pen = this.picture.getContext("2d");
     this.clear();
   }
@@ -62,14 +62,22 @@ export class Spectrogram {
     this.pen.fillRect(0, 0, this.picture.width, this.picture.height);
   }
 
-  /** Add a column of FRAME samples. */
-  add(frame) {
-    const column = this.pen.createImageData(1, FRAME / 2);
-    spectrumDb(frame).forEach((db, bin) => {
-      // Hann's window of a full-scale tone gives 42 dB; 80 below that is black
-      const [red, green, blue] = cividis((db + 45) / 75);
-      column.data.set([red, green, blue, 255], 4 * (FRAME / 2 - 1 - bin));
-    });
+  /** How many samples a column takes: about 30 ms, a power of two. */
+  static frame(rate) {
+    return 2 ** Math.round(Math.log2(0.03 * rate));
+  }
+
+  /** Add a column of as many samples, up to a frequency. */
+  add(frame, rate, highest = rate / 2) {
+    const column = this.pen.createImageData(1, ROWS);
+    const levels = spectrumDb(frame);
+    const bins = Math.min((highest / rate) * frame.length, levels.length);
+    const full = 20 * Math.log10(frame.length / 4); // a full-scale tone, through Hann's window
+    for (let row = 0; row < ROWS; row++) {
+      const db = levels[Math.floor((row / ROWS) * bins)] - full;
+      const [red, green, blue] = cividis((db + 90) / 80);
+      column.data.set([red, green, blue, 255], 4 * (ROWS - 1 - row));
+    }
     this.pen.putImageData(column, this.next % this.picture.width, 0);
     this.next += 1;
   }
@@ -82,7 +90,7 @@ export class Spectrogram {
       if (count === 0) return;
       const scale = width / columns;
       pen.drawImage(
-        this.picture, from, 0, count, FRAME / 2, to * scale, 0, count * scale, height,
+        this.picture, from, 0, count, ROWS, to * scale, 0, count * scale, height,
       ); // prettier-ignore
     };
     part(first, columns - first, 0);
@@ -90,20 +98,19 @@ export class Spectrogram {
   }
 
   /** Draw a whole recording. */
-  drawAll(canvas, waveform) {
+  drawAll(canvas, waveform, rate) {
     this.clear();
     const columns = this.picture.width;
+    const size = Spectrogram.frame(rate);
     for (let x = 0; x < columns; x++) {
-      const first = Math.round((x * Math.max(waveform.length - FRAME, 0)) / columns);
-      const frame = new Float32Array(FRAME);
-      frame.set(waveform.subarray(first, first + FRAME));
-      this.add(frame);
+      const first = Math.round((x * Math.max(waveform.length - size, 0)) / columns);
+      const frame = new Float32Array(size);
+      frame.set(waveform.subarray(first, first + size));
+      this.add(frame, rate);
     }
     this.draw(canvas);
   }
 }
-
-Spectrogram.FRAME = FRAME;
 
 /** Choose where the time axis of a timeline begins and ends. */
 export function span(rows, least, most) {
@@ -146,7 +153,7 @@ export function drawTimeline(canvas, rows, classes, reach) {
     pen.fillStyle = colour("wash");
     pen.fillRect(gutter, n * tall, width - gutter, tall - 1);
     pen.fillStyle = colour("ink");
-    pen.fillText(name, 0, (n + 0.5) * tall);
+    pen.fillText(name.replaceAll("_", " "), 0, (n + 0.5) * tall);
   });
   pen.save();
   pen.beginPath();
@@ -165,11 +172,16 @@ export function drawTimeline(canvas, rows, classes, reach) {
       pen.fillRect(left, n * tall, right - left + 0.3, tall - 1);
     });
     const top = classes.indexOf(row.label);
-    const radius = Math.min(2.5, (right - left) / 2);
+    const radius = Math.min(3, (right - left) / 2);
     pen.fillStyle = "#b4470b";
     pen.beginPath();
     pen.arc((left + right) / 2, (top + 0.5) * tall, radius, 0, 7);
-    if (radius > 0.8) pen.fill();
+    if (radius > 0.8) {
+      pen.fill();
+      pen.strokeStyle = "#ffffff";
+      pen.lineWidth = 1;
+      pen.stroke();
+    }
   }
   pen.restore();
   axis(all, gutter, reach, null);

@@ -15,7 +15,7 @@ async function open() {
   let largest = 0;
   for (const clip of clips) largest = Math.max(largest, await compare(model, clip));
   find("status").textContent = clips.length
-    ? `${clips.length} clips. Largest difference of a probability: ${largest.toExponential(1)}.`
+    ? `${clips.length} ${clips.length === 1 ? "clip" : "clips"}. Largest difference of a probability: ${largest.toExponential(1)}.`
     : "No clips were given.";
   find("status").dataset.largest = String(largest);
 }

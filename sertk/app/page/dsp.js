@@ -22,40 +22,46 @@ export function mixDown(channels) {
 /** Resample by a Kaiser-windowed sinc, whose band is soxr HQ's: whole up to 0.91 of the lower half. */
 export function resample(waveform, from, to) {
   if (from === to) return waveform;
+  const shared = divisor(from, to);
+  const [step, phases] = [from / shared, to / shared]; // output n stands at n * step / phases
   const cutoff = 0.957 * Math.min(1, to / from); // of half the input's rate
   const reach = Math.ceil(88 / cutoff);
-  const kernel = sampledKernel(cutoff, reach);
-  const made = new Float32Array(Math.ceil((waveform.length * to) / from));
+  const kernels = new Map();
+  const made = new Float32Array(Math.round((waveform.length * to) / from));
   for (let n = 0; n < made.length; n++) {
-    const centre = (n * from) / to;
-    const first = Math.max(Math.ceil(centre - reach), 0);
-    const last = Math.min(Math.floor(centre + reach), waveform.length - 1);
+    const phase = (n * step) % phases;
+    const below = (n * step - phase) / phases;
+    if (!kernels.has(phase)) kernels.set(phase, kernelAt(phase / phases, cutoff, reach));
+    const kernel = kernels.get(phase);
+    const first = below - reach + 1;
+    const end = Math.min(first + kernel.length, waveform.length);
     let sum = 0;
-    for (let k = first; k <= last; k++) {
-      const place = Math.abs(k - centre) * STEPS;
-      const below = Math.floor(place);
-      const weight = kernel[below] + (place - below) * (kernel[below + 1] - kernel[below]);
-      sum += waveform[k] * weight;
-    }
+    for (let k = Math.max(first, 0); k < end; k++) sum += waveform[k] * kernel[k - first];
     made[n] = sum;
   }
   return made;
 }
 
-const STEPS = 512; // of the kernel between two samples; the rest is interpolated
 const BETA = 12; // of Kaiser's window: 118 dB
 
-function sampledKernel(cutoff, reach) {
-  const kernel = new Float64Array(reach * STEPS + 2);
+/** Weigh the samples around a place that is `rest` behind one of them; they sum to 1. */
+function kernelAt(rest, cutoff, reach) {
+  const kernel = new Float64Array(2 * reach);
+  let total = 0;
   for (let n = 0; n < kernel.length; n++) {
-    const time = n / STEPS;
+    const time = n - reach + 1 - rest;
     const share = time / reach;
-    if (share >= 1) break;
+    if (Math.abs(share) >= 1) continue;
     const angle = Math.PI * cutoff * time;
-    const sinc = n === 0 ? 1 : Math.sin(angle) / angle;
-    kernel[n] = (cutoff * sinc * bessel(BETA * Math.sqrt(1 - share * share))) / bessel(BETA);
+    const sinc = angle === 0 ? 1 : Math.sin(angle) / angle;
+    kernel[n] = sinc * bessel(BETA * Math.sqrt(1 - share * share));
+    total += kernel[n];
   }
-  return kernel;
+  return kernel.map((weight) => weight / total);
+}
+
+function divisor(a, b) {
+  return b === 0 ? a : divisor(b, a % b);
 }
 
 function bessel(x) {

@@ -40,7 +40,7 @@ async function loadModel(bytes, name) {
   showAnswer(null, "Nothing heard yet");
   showAbout(model, name);
   find("valence-part").hidden = !model.valence;
-  find("band").textContent = `0 to ${model.sampleRate / 2000} kHz`;
+  find("band").textContent = `0 to ${Math.round(model.sampleRate / 2000)} kHz`;
   find("start").disabled = false;
   setMode("idle");
   drawAll();
@@ -92,7 +92,7 @@ async function start() {
   try {
     await recorder.open({
       device: find("device").value,
-      sampleRate: page.model.sampleRate,
+      keep: Math.max(SHOWN, page.model.clipSeconds) + 1,
       lost: () => {
         stop();
         tell(new PageError("The microphone went away.", "", "Plug it in and start again."));
@@ -142,16 +142,15 @@ async function listen() {
   asking = true;
   const work = page.work;
   try {
-    const waveform = recorder.last(model.clipSeconds);
-    const answer = await model.answer(waveform);
+    const answer = await model.latest(recorder);
     if (page.mode !== "listening" || page.work !== work || page.model !== model) return;
     const end = page.heardBefore + heard;
-    const from = end - waveform.length / model.sampleRate;
     const before = page.rows.at(-1)?.end ?? 0;
     const wide = Math.min(end - before, 2 * EVERY);
-    keep({ source: page.source, start: from, end, at: end - wide, span: wide, ...answer });
-    const seconds = (end - from).toFixed(1);
-    showAnswer(answer, `The last ${seconds} s, computed in ${model.ms.toFixed(0)} ms`);
+    keep({ source: page.source, start: end - answer.seconds, end, at: end - wide, span: wide, ...answer });
+    const seconds = answer.seconds.toFixed(1);
+    const took = answer.probabilities ? `, computed in ${model.ms.toFixed(0)} ms` : "";
+    showAnswer(answer, `The last ${seconds} s${took}`);
     say(answer);
     drawAlong();
   } catch (error) {
@@ -214,7 +213,7 @@ function showSound(bytes, waveform) {
   sound = waveform;
   spectrogram = new Spectrogram(600);
   drawWaveform(find("waveform"), waveform);
-  spectrogram.drawAll(find("spectrogram"), waveform);
+  spectrogram.drawAll(find("spectrogram"), waveform, model.sampleRate);
   const level = loudestDb(waveform, model.sampleRate, model.gate.frame_seconds);
   showLevel(level, model.silenceDb);
   const player = find("player");
@@ -232,14 +231,15 @@ function draw(now) {
   const { rate, ring } = recorder;
   const hop = Math.round(COLUMN * rate);
   const first = Math.max(drawnColumns * hop, ring.total - Math.round(SHOWN * rate));
-  const recent = recorder.raw(ring.total - first);
+  const recent = recorder.last(ring.total - first);
   let at = 0;
-  for (; at + Spectrogram.FRAME <= recent.length; at += hop) {
-    spectrogram.add(recent.subarray(at, at + Spectrogram.FRAME));
+  const size = Spectrogram.frame(rate);
+  for (; at + size <= recent.length; at += hop) {
+    spectrogram.add(recent.subarray(at, at + size), rate, page.model.sampleRate / 2);
   }
   drawnColumns = Math.round((first + at) / hop);
   spectrogram.draw(find("spectrogram"));
-  const shown = recorder.raw(Math.round(SHOWN * rate));
+  const shown = recorder.last(Math.round(SHOWN * rate));
   drawWaveform(find("waveform"), shown, shown.length / (SHOWN * rate));
   const frame = shown.subarray(Math.max(shown.length - Math.round(0.05 * rate), 0));
   if (frame.length) showLevel(loudestDb(frame, rate, 0.05), page.model.silenceDb);

@@ -1,7 +1,7 @@
 // A model: what its record says, done in its order. before_the_graph, the graph, after_the_graph.
 // In: the bytes of a bundle; waveforms. Out: answers with the columns of sertk's timelines.
 import { readBundle, readSpec, text } from "./bundle.js";
-import { loudestDb, mixDown, trim, windows } from "./dsp.js";
+import { loudestDb, mixDown, roundHalfEven, trim, windows } from "./dsp.js";
 import { PageError, ofModel, ofRuntime, ofSound } from "./messages.js";
 import { rateOfWav } from "./wav.js";
 
@@ -97,10 +97,26 @@ export class Model {
     const mixed = mixDown(channels);
     if (mixed.length === 0) throw ofSound(name, "it holds no samples");
     if (!mixed.every(Number.isFinite)) throw ofSound(name, "it holds samples that are no numbers");
-    if (buffer.sampleRate === this.sampleRate) return mixed;
-    const { waveform, failed } = await this.#ask({ resample: [mixed, buffer.sampleRate, this.sampleRate] });
-    if (failed) throw ofSound(name, failed);
-    return waveform;
+    return this.resampled(mixed, buffer.sampleRate);
+  }
+
+  /** Bring a waveform to the model's rate. */
+  async resampled(waveform, rate) {
+    if (rate === this.sampleRate) return waveform;
+    const answer = await this.#ask({ resample: [waveform, rate, this.sampleRate] });
+    if (answer.failed) throw ofSound("What was heard", answer.failed);
+    return answer.waveform;
+  }
+
+  /** Answer for the last clip of a recorder. */
+  async latest(recorder) {
+    const wanted = Math.min(this.clipSeconds, recorder.seconds);
+    // a little more than is needed, so that the filter has no edge in the clip
+    const held = recorder.last(Math.ceil((wanted + 0.02) * recorder.rate));
+    const waveform = await this.resampled(held, recorder.rate);
+    const count = Math.min(roundHalfEven(wanted * this.sampleRate), waveform.length);
+    const answer = await this.answer(waveform.subarray(waveform.length - count));
+    return { ...answer, seconds: count / this.sampleRate };
   }
 
   /** Answer for a whole recording, its quiet ends cut off. */

@@ -1,16 +1,15 @@
-// The microphone: opened, heard, closed. In: a device and a rate. Out: mono blocks at that rate.
-import { Ring, resample } from "./dsp.js";
+// The microphone: opened, heard, closed. In: a device. Out: the last seconds, mono, at its own rate.
+// Browsers would resample it, but lose up to 10 dB of the highest octave's end; dsp.js does not.
+import { Ring } from "./dsp.js";
 import { PageError, ofMicrophone } from "./messages.js";
-
-const KEPT = 130; // seconds
 
 export class Recorder {
   #context;
   #stream;
   #worklet;
 
-  /** Open a microphone; `lost` is called when it goes away by itself. */
-  async open({ device, sampleRate, lost }) {
+  /** Open a microphone, and keep its last seconds; `lost` is called when it goes away by itself. */
+  async open({ device, keep, lost }) {
     if (!navigator.mediaDevices?.getUserMedia) throw ofMicrophone({ name: "NotFoundError" });
     const exact = device ? { deviceId: { exact: device } } : {};
     // as the microphone hears it: networks are trained on recordings without these
@@ -21,28 +20,19 @@ export class Recorder {
       throw ofMicrophone(error);
     }
     try {
-      await this.#connect(sampleRate);
+      await this.#connect(keep);
     } catch (error) {
       this.close();
       throw error instanceof PageError ? error : ofMicrophone(error);
     }
-    this.wanted = sampleRate;
     this.#stream.getAudioTracks()[0].onended = () => lost();
   }
 
-  async #connect(sampleRate) {
-    this.#context = new AudioContext({ sampleRate });
-    let source;
-    try {
-      source = this.#context.createMediaStreamSource(this.#stream);
-    } catch {
-      // there are browsers that take a microphone at its own rate only; it is resampled here
-      await this.#context.close();
-      this.#context = new AudioContext();
-      source = this.#context.createMediaStreamSource(this.#stream);
-    }
+  async #connect(keep) {
+    this.#context = new AudioContext();
+    const source = this.#context.createMediaStreamSource(this.#stream);
     this.rate = this.#context.sampleRate;
-    this.ring = new Ring(Math.round(KEPT * this.rate));
+    this.ring = new Ring(Math.ceil(keep * this.rate));
     await this.#context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url));
     this.#worklet = new AudioWorkletNode(this.#context, "tap", { numberOfOutputs: 0 });
     this.#worklet.port.onmessage = ({ data }) => this.ring.push(data);
@@ -55,14 +45,8 @@ export class Recorder {
     return this.ring.total / this.rate;
   }
 
-  /** The last seconds, at the rate that was asked for. */
-  last(seconds) {
-    if (this.rate === this.wanted) return this.ring.last(Math.round(seconds * this.rate));
-    return resample(this.ring.last(Math.round(seconds * this.rate)), this.rate, this.wanted);
-  }
-
-  /** The last samples, at the rate of the microphone, for drawing. */
-  raw(samples) {
+  /** The last samples, at the rate of the microphone. */
+  last(samples) {
     return this.ring.last(samples);
   }
 

@@ -4,15 +4,20 @@ import { clock } from "./charts.js";
 export const find = (id) => document.getElementById(id);
 
 /** Make an element with text; what comes from a file is never read as markup. */
-export function make(kind, words = "", about = {}) {
+export function make(kind, content = "", about = {}) {
   const made = document.createElement(kind);
-  made.textContent = words;
+  made.textContent = content;
   for (const [name, value] of Object.entries(about)) made.setAttribute(name, value);
   return made;
 }
 
 export function percent(share) {
   return `${(100 * share).toFixed(0)} %`;
+}
+
+/** Write a class as words. */
+export function words(name) {
+  return name.replaceAll("_", " ");
 }
 
 /** Show an error, or take it away. */
@@ -28,10 +33,12 @@ export function prepareBars(classes) {
       const bar = make("li", "", { class: "bar" });
       const track = make("i", "", { "aria-hidden": "true" });
       track.append(make("b"));
-      bar.append(make("span", name), track, make("data", "–"));
+      bar.append(make("span", words(name)), track, make("data", "–"));
       return bar;
     }),
   );
+  const longest = Math.max(...classes.map((name) => name.length));
+  document.documentElement.style.setProperty("--longest", longest);
   document.documentElement.style.setProperty("--classes", classes.length);
 }
 
@@ -40,12 +47,12 @@ export function showAnswer(answer, of) {
   const heard = answer?.probabilities ?? null;
   find("of").textContent = of;
   find("answer").classList.toggle("quietly", heard === null);
-  find("label").textContent = answer?.label ?? "–";
+  find("label").textContent = answer ? words(answer.label) : "–";
   find("probability").textContent = heard ? percent(answer.probability) : "";
   [...find("bars").children].forEach((bar, n) => {
     const share = heard?.[n];
-    const [name, track, value] = bar.children;
-    bar.classList.toggle("is-top", heard !== null && name.textContent === answer.label);
+    const [, track, value] = bar.children;
+    bar.classList.toggle("is-top", heard !== null && share === answer.probability);
     track.firstChild.style.width = `${100 * (share ?? 0)}%`;
     value.textContent = share === undefined ? "–" : percent(share);
     value.value = share === undefined ? "" : String(share);
@@ -66,13 +73,11 @@ let spoken = { at: -Infinity, label: "" };
 
 /** Speak a label to screen readers: when it changes, and at most every few seconds. */
 export function say(answer, seconds = 4) {
-  const words = answer.probabilities
-    ? `${answer.label}, ${(100 * answer.probability).toFixed(0)} percent`
-    : answer.label;
   const now = performance.now() / 1000;
   if (answer.label === spoken.label || now - spoken.at < seconds) return;
   spoken = { at: now, label: answer.label };
-  find("said").textContent = words;
+  const sure = answer.probabilities ? `, ${(100 * answer.probability).toFixed(0)} percent` : "";
+  find("said").textContent = words(answer.label) + sure;
 }
 
 /** Fill the table of the last answers, if it is open. */
@@ -87,7 +92,7 @@ export function showRows(rows) {
         const number = (value, digits, scale = 1) =>
           make("td", value === null ? "–" : (scale * value).toFixed(digits), { class: "number" });
         line.append(make("td", row.start.toFixed(2)), make("td", row.end.toFixed(2)));
-        line.append(make("td", row.label), number(row.probability, 0, 100), number(row.valence, 2));
+        line.append(make("td", words(row.label)), number(row.probability, 0, 100), number(row.valence, 2));
         return line;
       }),
   );
@@ -97,11 +102,11 @@ export function showRows(rows) {
 export function describeTimeline(rows) {
   const counts = {};
   for (const row of rows) counts[row.label] = (counts[row.label] ?? 0) + 1;
-  const told = Object.entries(counts).sort((a, b) => b[1] - a[1]);
-  const shares = told.map(([name, n]) => `${name} ${percent(n / rows.length)}`).join(", ");
+  const sorted = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  const shares = sorted.map(([name, n]) => `${name} ${percent(n / rows.length)}`).join(", ");
   const until = rows.length ? clock(rows.at(-1).end) : "";
-  const words = rows.length ? `Top labels until ${until}: ${shares} of the answers` : "Empty";
-  find("timeline").setAttribute("aria-label", `Probabilities over time. ${words}.`);
+  const told = rows.length ? `Top labels until ${until}: ${shares} of the answers` : "Empty";
+  find("timeline").setAttribute("aria-label", `Probabilities over time. ${told}.`);
 }
 
 /** Say what answers: data, licence, how well, and what it must not be used for. */
@@ -122,7 +127,7 @@ export function showAbout(model, name) {
     File: `${name}, network of ${(model.size / 1e6).toFixed(1)} MB`,
   };
   find("facts").replaceChildren(
-    ...Object.entries(facts).flatMap(([term, words]) => [make("dt", term), make("dd", words)]),
+    ...Object.entries(facts).flatMap(([term, told]) => [make("dt", term), make("dd", told)]),
   );
   find("synthetic").hidden = !spec.synthetic;
   find("leaky").hidden = !/^> \*\*.*\bleaks\b/m.test(card);
