@@ -17,7 +17,7 @@ test-all: test  ## with what takes minutes
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "backend and slow" tests
 
 test-browser: .venv/.dev app  ## the listening page in headless Chromium
-	$(BIN)/python -m pytest -m browser tests/test_browser.py
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m browser tests/test_browser.py
 
 test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
 	$(BIN)/python -m pytest -m corpus
