@@ -284,7 +284,9 @@ def test_a_phone_and_the_dark(opened):
             "return document.getElementById('start').getBoundingClientRect().top"
         ) < 100  # fmt: skip
         opened.cdp("Emulation.setEmulatedMedia", features=dark)
-        paper = opened.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+        paper = opened.driver.execute_script(
+            "return getComputedStyle(document.body).backgroundColor"
+        )
         assert sum(int(v) for v in paper.strip("rgb()").split(",")) < 150
     finally:
         opened.cdp("Emulation.clearDeviceMetricsOverride")

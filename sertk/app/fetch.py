@@ -34,7 +34,7 @@ def fetch() -> Path:
         raise ConfigurationError(
             "npm was not found.",
             f"The page's runtime is {wanted}, a package of npm.",
-            "Install Node.js, which brings npm; or fetch the package elsewhere, and pass --runtime.",
+            "Install Node.js, which brings npm; or fetch it elsewhere, and pass --runtime.",
         )
     with tempfile.TemporaryDirectory() as folder:
         words = [npm, "pack", wanted, "--silent", "--pack-destination", folder]

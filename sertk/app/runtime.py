@@ -1,8 +1,8 @@
 """The JavaScript runtime of the page: three files of the npm package onnxruntime-web, pinned.
 
 In: the package as npm fetched it, a folder or a .tgz. Out: the files, each with the sha256 that
-stands here, so that no other code ever gets onto the page. They are 14 MB and not in the repository:
-`make app` fetches them once.
+stands here, so that no other code ever gets onto the page. They are 14 MB, and not in the
+repository: `make app` fetches them once.
 """
 
 import hashlib
@@ -43,8 +43,8 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
             f"The page's runtime is not there: {', '.join(missing)} in "
             f"{'the installed package' if source is None else place}.",
             f"It is {PACKAGE} {VERSION} from npm, 14 MB, which the Python package does not bring.",
-            f"Run `make app` in the repository, or `npm pack {PACKAGE}@{VERSION}` anywhere and pass "
-            f"--runtime {PACKAGE}-{VERSION}.tgz.",
+            f"Run `make app` in the repository, or `npm pack {PACKAGE}@{VERSION}` anywhere and "
+            f"pass --runtime {PACKAGE}-{VERSION}.tgz.",
         )
     for name, expected in SHA256.items():
         if hashlib.sha256(found[name]).hexdigest() != expected:

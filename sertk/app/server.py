@@ -113,7 +113,7 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
             self._answer(False)
 
         def _answer(self, body: bool) -> None:
-            port = self.server.server_address[1]
+            port = self.connection.getsockname()[1]
             # a page of another name that resolves to this machine must not read ours
             if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
                 self._give(HTTPStatus.FORBIDDEN, b"This page is for 127.0.0.1.", ".txt", body)

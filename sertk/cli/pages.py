@@ -4,6 +4,7 @@ import argparse
 import sys
 from contextlib import suppress
 
+from sertk.cli.stopping import take_as_the_end
 from sertk.cli.streams import give, tell
 from sertk.errors import ConfigurationError, NotebookError
 
@@ -44,6 +45,7 @@ def app(args: argparse.Namespace) -> None:
         if args.clips:
             give(f"Browser and Python: {server.address}debug.html")
         sys.stdout.flush()
+        take_as_the_end()
         with suppress(KeyboardInterrupt):
             app.wait()
 
