@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 PYTEST := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: bench demo test test-all test-corpus notebooks docs lint format clean
+.PHONY: app bench demo test test-all test-browser test-corpus notebooks docs lint format clean
 
 demo: .venv/.demo  ## run the main job on the toy corpus
 	$(BIN)/sertk demo
@@ -19,8 +19,15 @@ test-all: test  ## with what takes minutes
 	KERAS_BACKEND=tensorflow $(PYTEST) -m "slow or corpus or network"
 	KERAS_BACKEND=jax $(PYTEST) -m "backend and slow" tests
 
+test-browser: .venv/.dev app  ## the listening page in headless Chromium
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m browser tests/test_browser.py
+
 test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
 	$(PYTEST) -m corpus
+
+# sertk/app/runtime.py pins the version and the sha256 of each file
+app: .venv/.demo  ## fetch the JavaScript runtime of the listening page, 14 MB, with npm
+	$(BIN)/python -m sertk.app.fetch
 
 bench: .venv/.dev  ## measure against what a user would write; ten minutes or more
 	KERAS_BACKEND=tensorflow $(BIN)/python -m benchmarks

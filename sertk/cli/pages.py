@@ -1,9 +1,12 @@
-"""Commands that write pages to look at: explore, run."""
+"""Commands that write pages to look at: explore, app, run."""
 
 import argparse
+import sys
+from contextlib import suppress
 
+from sertk.cli.stopping import take_as_the_end
 from sertk.cli.streams import give, tell
-from sertk.errors import NotebookError
+from sertk.errors import ConfigurationError, NotebookError
 
 
 def explore(args: argparse.Namespace) -> None:
@@ -16,6 +19,35 @@ def explore(args: argparse.Namespace) -> None:
     give(f"Page: {page}")
     if not args.no_sound:
         tell("It holds sound: mind the licence of the corpus before you pass it on.")
+
+
+def app(args: argparse.Namespace) -> None:
+    """Serve the listening page until Ctrl-C, or write it."""
+    from sertk import app
+
+    given = [word for word in (args.run, args.bundle) if word is not None]
+    if len(given) != 1:
+        raise ConfigurationError(
+            f"Got {len(given)} of --run and --bundle.",
+            "One of them says which model answers.",
+            "For example: --run runs/mine, or --bundle bundle.zip",
+        )
+    options = {"fold": args.fold, "seed": args.seed, "clips": args.clips, "runtime": args.runtime}
+    if args.clips:
+        tell("The page will hold these clips: mind their licence before you pass it on.")
+    if args.out is not None:
+        give(f"Page: {app.write(given[0], args.out, **options)}")
+        tell("A web server makes it a page; the microphone needs https, or 127.0.0.1.")
+        return
+    files = app.files(given[0], **options)
+    with app.Server(files, args.port) as server:
+        give(f"Listening page: {server.address} (Ctrl-C ends it)")
+        if args.clips:
+            give(f"Browser and Python: {server.address}debug.html")
+        sys.stdout.flush()
+        take_as_the_end()
+        with suppress(KeyboardInterrupt):
+            app.wait()
 
 
 def run(args: argparse.Namespace) -> int:

@@ -75,6 +75,7 @@ def make_parser() -> Parser:
     )
     _predict_arguments(command("use", "predict", "say which emotion is in recordings"))
     _export_arguments(command("use", "export", "write a run as one file for use outside"))
+    _app_arguments(command("pages", "app", "serve a page that listens, and sends nothing away"))
     _run_arguments(command("pages", "run", "execute a notebook, and write it as a page"))
     return parser
 
@@ -203,6 +204,25 @@ def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="PAGE", help="HTML file (default: RUN/robustness.html)"
     )
     groups.add_device(parser)
+
+
+def _app_arguments(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument_group("model, one of")
+    model.add_argument("--run", metavar="DIR", help="folder of a run; exported if it is not yet")
+    model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
+    groups.add_fold(parser)
+    parser.add_argument("--out", metavar="DIR", help="write a static folder, and serve nothing")
+    parser.add_argument(
+        "--port", type=int, default=8765, metavar="N", help="of 127.0.0.1; 0: any (%(default)s)"
+    )
+    parser.add_argument(
+        "--clips", nargs="+", default=[], metavar="FILE",
+        help="recordings on which a second page compares the browser with Python",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runtime", metavar="PATH",
+        help="folder or .tgz of onnxruntime-web (what `make app` fetched)",
+    )  # fmt: skip
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 _AGAIN_SECONDS = 1.0
@@ -53,6 +53,13 @@ def stoppable() -> Iterator[None]:
         if asked:
             # a backend stopped in the middle may crash when its threads are taken apart
             atexit.register(_leave)
+
+
+def take_as_the_end() -> None:
+    """Let Ctrl-C in the rest of a `stoppable` block be how it ends, and no failure."""
+    if callable(signal.getsignal(signal.SIGINT)):  # nobody said to ignore it
+        with suppress(ValueError):  # in another thread nobody can press it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _leave() -> None:

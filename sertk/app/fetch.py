@@ -1,0 +1,63 @@
+"""Fetch the page's runtime with npm, once: `make app`, or `python -m sertk.app.fetch`.
+
+In: npm. Out: the pinned files where the page looks for them. Nothing of the package is run: npm
+packs it, and three files are taken out of the archive.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sertk.app import runtime
+from sertk.errors import ConfigurationError, SertkError
+
+
+def fetch() -> Path:
+    """Fetch the runtime, unless it is there.
+
+    Returns:
+        The folder of its files.
+
+    Raises:
+        ConfigurationError: If npm is missing or fails, or brings something else.
+    """
+    try:
+        runtime.read()
+        return runtime.FOLDER
+    except ConfigurationError:
+        pass
+    npm = shutil.which("npm")
+    wanted = f"{runtime.PACKAGE}@{runtime.VERSION}"
+    if npm is None:
+        raise ConfigurationError(
+            "npm was not found.",
+            f"The page's runtime is {wanted}, a package of npm.",
+            "Install Node.js, which brings npm; or fetch it elsewhere, and pass --runtime.",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        words = [npm, "pack", wanted, "--silent", "--pack-destination", folder]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+        archives = sorted(Path(folder).glob("*.tgz"))
+        if done.returncode or not archives:
+            raise ConfigurationError(
+                f"npm pack {wanted} failed ({(done.stderr.strip() or 'no archive')[-300:]}).",
+                "It must reach a registry of npm.",
+                "Try again, or fetch the package elsewhere, and pass --runtime.",
+            )
+        return runtime.keep(archives[0])
+
+
+def main() -> int:
+    """Fetch, and say where it is."""
+    try:
+        sys.stdout.write(f"Runtime: {fetch()}\n")
+    except SertkError as error:
+        sys.stderr.write(f"sertk: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+// A model: what its record says, done in its order. before_the_graph, the graph, after_the_graph.
+// In: the bytes of a bundle; waveforms. Out: answers with the columns of sertk's timelines.
+import { readBundle, readSpec, text } from "./bundle.js";
+import { loudestDb, mixDown, roundHalfEven, trim, windows } from "./dsp.js";
+import { PageError, ofModel, ofRuntime, ofSound } from "./messages.js";
+import { rateOfWav } from "./wav.js";
+
+export const LONGEST = 120; // seconds of a recording that may get a single answer
+const MOST = 1200; // seconds that are held in memory
+const STEPS = ["decode", "mix_down", "resample", "trim"];
+
+export class Model {
+  /** Open a bundle; nothing in it is run but the graph, by the runtime. */
+  static async open(bytes, source) {
+    const files = await readBundle(bytes, source);
+    const spec = readSpec(files, source);
+    const strange = spec.before_the_graph.filter(({ step }) => !STEPS.includes(step));
+    if (strange.length) {
+      throw new PageError(
+        `The model in ${source} asks for the step '${strange[0].step}' before its graph.`,
+        `This page knows ${STEPS.join(", ")}.`,
+        "Take the page of the sertk that exported it.",
+      );
+    }
+    const model = new Model(spec, text(files.get("MODEL_CARD.md")), files.get("model.onnx").length);
+    await model.#start(files.get("model.onnx"), source);
+    return model;
+  }
+
+  #worker;
+  #waiting = new Map();
+  #asked = 0;
+
+  constructor(spec, card, size) {
+    this.spec = spec;
+    this.card = card;
+    this.size = size;
+    this.classes = spec.classes;
+    this.sampleRate = spec.sample_rate;
+    this.clipSeconds = spec.clip_seconds;
+    this.valence = spec.after_the_graph.valence;
+    this.gate = spec.after_the_graph.no_speech;
+    this.silenceDb = this.gate.below_db;
+    this.shortSeconds = spec.after_the_graph.short_below_seconds;
+    this.ms = NaN; // that the last answer took
+  }
+
+  async #start(bytes, source) {
+    this.#worker = new Worker(new URL("./engine.js", import.meta.url), { type: "module" });
+    this.#worker.onmessage = ({ data }) => {
+      this.#waiting.get(data.id)?.(data);
+      this.#waiting.delete(data.id);
+    };
+    this.#worker.onerror = (event) => {
+      for (const give of this.#waiting.values()) {
+        give({ failed: event.message || "its worker did not start", where: "runtime" });
+      }
+      this.#waiting.clear();
+    };
+    const answer = await this.#ask({ load: bytes });
+    if (answer.failed) {
+      this.close();
+      throw answer.where ? ofRuntime(answer.failed) : ofModel(source, answer.failed);
+    }
+  }
+
+  #ask(message) {
+    const id = this.#asked++;
+    return new Promise((give) => {
+      this.#waiting.set(id, give);
+      this.#worker.postMessage({ id, ...message });
+    });
+  }
+
+  close() {
+    this.#worker?.terminate();
+  }
+
+  /** Decode a file, and bring it to the model's rate: mono, not trimmed. */
+  async decode(bytes, name) {
+    const rate = rateOfWav(bytes) ?? 48000;
+    let buffer;
+    try {
+      const context = new OfflineAudioContext(1, 1, Math.min(Math.max(rate, 8000), 96000));
+      buffer = await context.decodeAudioData(bytes.slice().buffer);
+    } catch {
+      throw ofSound(name, "its content is damaged or of another kind");
+    }
+    if (buffer.duration > MOST) {
+      throw new PageError(
+        `${name} lasts ${Math.round(buffer.duration / 60)} minutes.`,
+        `This page takes ${MOST / 60} minutes at once.`,
+        "Cut it, or use `sertk predict --timeline`, which takes hours.",
+      );
+    }
+    const channels = Array.from({ length: buffer.numberOfChannels }, (_, n) => buffer.getChannelData(n));
+    const mixed = mixDown(channels);
+    if (mixed.length === 0) throw ofSound(name, "it holds no samples");
+    if (!mixed.every(Number.isFinite)) throw ofSound(name, "it holds samples that are no numbers");
+    return this.resampled(mixed, buffer.sampleRate);
+  }
+
+  /** Bring a waveform to the model's rate. */
+  async resampled(waveform, rate) {
+    if (rate === this.sampleRate) return waveform;
+    const answer = await this.#ask({ resample: [waveform, rate, this.sampleRate] });
+    if (answer.failed) throw ofSound("What was heard", answer.failed);
+    return answer.waveform;
+  }
+
+  /** Answer for the last clip of a recorder. */
+  async latest(recorder) {
+    const wanted = Math.min(this.clipSeconds, recorder.seconds);
+    // a little more than is needed, so that the filter has no edge in the clip
+    const held = recorder.last(Math.ceil((wanted + 0.02) * recorder.rate));
+    const waveform = await this.resampled(held, recorder.rate);
+    const count = Math.min(roundHalfEven(wanted * this.sampleRate), waveform.length);
+    const answer = await this.answer(waveform.subarray(waveform.length - count));
+    return { ...answer, seconds: count / this.sampleRate };
+  }
+
+  /** Answer for a whole recording, its quiet ends cut off. */
+  async whole(waveform) {
+    const step = this.spec.before_the_graph.find(({ step: name }) => name === "trim");
+    const kept = step ? trim(waveform, step) : waveform;
+    const answer = await this.answer(kept);
+    const short = kept.length / this.sampleRate < this.shortSeconds;
+    return { ...answer, seconds: waveform.length / this.sampleRate, short };
+  }
+
+  /** Answer along a recording: windows as long as a clip, every half clip, taken as they are. */
+  async *along(waveform) {
+    const window = this.clipSeconds;
+    for (const piece of windows(waveform, this.sampleRate, window, window / 2)) {
+      const answer = await this.answer(piece.waveform);
+      yield { start: piece.start, end: piece.end, ...answer };
+    }
+  }
+
+  /** Answer for a waveform as it is; silence is not given to the graph. */
+  async answer(waveform) {
+    const level = loudestDb(waveform, this.sampleRate, this.gate.frame_seconds);
+    if (!(level > this.silenceDb)) return this.#labelled(null, level);
+    const { probabilities, ms, failed } = await this.#ask({ waveform });
+    if (failed) throw ofModel("use", failed);
+    this.ms = ms;
+    return this.#labelled(probabilities, level);
+  }
+
+  #labelled(probabilities, level) {
+    if (probabilities === null) {
+      return { label: this.gate.answer, probability: null, valence: null, loudest_db: level, probabilities };
+    }
+    const probability = Math.max(...probabilities);
+    const label = this.classes[probabilities.indexOf(probability)];
+    const valence = this.valence && probabilities.reduce((sum, p, n) => sum + p * this.valence[n], 0);
+    return { label, probability, valence, loudest_db: level, probabilities };
+  }
+}

@@ -1,0 +1,136 @@
+// What stands on the page: the answer, the note on the model, the table. In: answers. Out: elements.
+import { clock } from "./charts.js";
+
+export const find = (id) => document.getElementById(id);
+
+/** Make an element with text; what comes from a file is never read as markup. */
+export function make(kind, content = "", about = {}) {
+  const made = document.createElement(kind);
+  made.textContent = content;
+  for (const [name, value] of Object.entries(about)) made.setAttribute(name, value);
+  return made;
+}
+
+export function percent(share) {
+  return `${(100 * share).toFixed(0)} %`;
+}
+
+/** Write a class as words. */
+export function words(name) {
+  return name.replaceAll("_", " ");
+}
+
+/** Show an error, or take it away. */
+export function tell(error) {
+  find("trouble").hidden = !error;
+  find("trouble").textContent = error ? (error.message ?? String(error)) : "";
+}
+
+/** Write an empty bar for every class. */
+export function prepareBars(classes) {
+  find("bars").replaceChildren(
+    ...classes.map((name) => {
+      const bar = make("li", "", { class: "bar" });
+      const track = make("i", "", { "aria-hidden": "true" });
+      track.append(make("b"));
+      bar.append(make("span", words(name)), track, make("data", "–"));
+      return bar;
+    }),
+  );
+  const longest = Math.max(...classes.map((name) => name.length));
+  document.documentElement.style.setProperty("--longest", longest);
+  document.documentElement.style.setProperty("--classes", classes.length);
+}
+
+/** Show an answer, or that there is none yet. */
+export function showAnswer(answer, of) {
+  const heard = answer?.probabilities ?? null;
+  find("of").textContent = of;
+  find("answer").classList.toggle("quietly", heard === null);
+  find("label").textContent = answer ? words(answer.label) : "–";
+  find("probability").textContent = heard ? percent(answer.probability) : "";
+  [...find("bars").children].forEach((bar, n) => {
+    const share = heard?.[n];
+    const [, track, value] = bar.children;
+    bar.classList.toggle("is-top", heard !== null && share === answer.probability);
+    track.firstChild.style.width = `${100 * (share ?? 0)}%`;
+    value.textContent = share === undefined ? "–" : percent(share);
+    value.value = share === undefined ? "" : String(share);
+  });
+}
+
+/** Show a level in dB re full scale, and whether it passes the gate. */
+export function showLevel(db, gate) {
+  const place = (value) => Math.min(Math.max((value + 90) / 90, 0), 1);
+  find("meter-fill").style.transform = `scaleX(${place(db)})`;
+  find("meter-gate").style.left = `${100 * place(gate)}%`;
+  find("meter").classList.toggle("below", !(db > gate));
+  find("meter").setAttribute("aria-valuenow", String(Math.round(Math.max(db, -90))));
+  find("level-words").textContent = db > -90 ? `${db.toFixed(0)} dB` : "";
+}
+
+let spoken = { at: -Infinity, label: "" };
+
+/** Speak a label to screen readers: when it changes, and at most every few seconds. */
+export function say(answer, seconds = 4) {
+  const now = performance.now() / 1000;
+  if (answer.label === spoken.label || now - spoken.at < seconds) return;
+  spoken = { at: now, label: answer.label };
+  const sure = answer.probabilities ? `, ${(100 * answer.probability).toFixed(0)} percent` : "";
+  find("said").textContent = words(answer.label) + sure;
+}
+
+/** Fill the table of the last answers, if it is open. */
+export function showRows(rows) {
+  if (!find("rows").open) return;
+  find("rows-body").replaceChildren(
+    ...rows
+      .slice(-20)
+      .reverse()
+      .map((row) => {
+        const line = make("tr");
+        const number = (value, digits, scale = 1) =>
+          make("td", value === null ? "–" : (scale * value).toFixed(digits), { class: "number" });
+        line.append(make("td", row.start.toFixed(2)), make("td", row.end.toFixed(2)));
+        line.append(make("td", words(row.label)), number(row.probability, 0, 100), number(row.valence, 2));
+        return line;
+      }),
+  );
+}
+
+/** Say what the timeline shows, for those who cannot see it. */
+export function describeTimeline(rows) {
+  const counts = {};
+  for (const row of rows) counts[row.label] = (counts[row.label] ?? 0) + 1;
+  const sorted = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  const shares = sorted.map(([name, n]) => `${name} ${percent(n / rows.length)}`).join(", ");
+  const until = rows.length ? clock(rows.at(-1).end) : "";
+  const told = rows.length ? `Top labels until ${until}: ${shares} of the answers` : "Empty";
+  find("timeline").setAttribute("aria-label", `Probabilities over time. ${told}.`);
+}
+
+/** Say what answers: data, licence, how well, and what it must not be used for. */
+export function showAbout(model, name) {
+  const { spec, card } = model;
+  const uar = /^\| UAR \| ([\d.]+) \| (.+?) \|$/m.exec(card);
+  const measured = /^## How it was measured\n\n(.+)$/m.exec(card);
+  const facts = {
+    "Trained on": spec.corpora.join(", ") + (spec.synthetic ? " (synthetic speech)" : ""),
+    Licence: spec.licence || "not known",
+    Measured: uar
+      ? `UAR ${uar[1]} % (95 % interval ${uar[2]}); by chance ${(100 / spec.classes.length).toFixed(1)} %`
+      : "not on new voices",
+    Protocol: measured?.[1] ?? "not known",
+    Model: `${spec.model}, run ${spec.run}, fold ${spec.fold}, seed ${spec.seed}`,
+    Classes: spec.classes.join(", "),
+    Hears: `${spec.sample_rate} Hz, the last ${spec.clip_seconds} s, a new answer every half second`,
+    File: `${name}, network of ${(model.size / 1e6).toFixed(1)} MB`,
+  };
+  find("facts").replaceChildren(
+    ...Object.entries(facts).flatMap(([term, told]) => [make("dt", term), make("dd", told)]),
+  );
+  find("synthetic").hidden = !spec.synthetic;
+  find("leaky").hidden = !/^> \*\*.*\bleaks\b/m.test(card);
+  find("card").textContent = card;
+  find("card-part").hidden = false;
+}

@@ -1,0 +1,94 @@
+"""The JavaScript runtime of the page: three files of the npm package onnxruntime-web, pinned.
+
+In: the package as npm fetched it, a folder or a .tgz. Out: the files, each with the sha256 that
+stands here, so that no other code ever gets onto the page. They are 14 MB, and not in the
+repository: `make app` fetches them once.
+"""
+
+import hashlib
+import tarfile
+from pathlib import Path
+
+from sertk import _output
+from sertk.errors import ConfigurationError
+
+PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
+FOLDER = Path(__file__).parent / "vendor"
+_WASM = "ort-wasm-simd-threaded"
+SHA256 = {
+    "ort.wasm.min.mjs": "219e6a1fc8a9938268d18efca3c91d310bd2f4a59bbd13744df5b2b7fc6cee3b",
+    f"{_WASM}.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
+    f"{_WASM}.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+}
+
+
+def read(source: str | Path | None = None) -> dict[str, bytes]:
+    """Read the runtime, and check that it is the pinned one.
+
+    Args:
+        source: A folder that holds the files (`dist` of the npm package, say), or the .tgz that
+            `npm pack` fetched; where `make app` put them by default.
+
+    Returns:
+        Name -> content.
+
+    Raises:
+        ConfigurationError: If a file is missing, or is not of the pinned version.
+    """
+    place = FOLDER if source is None else Path(source).expanduser()
+    found = _unpacked(place) if place.is_file() else _inside(place)
+    missing = [name for name in SHA256 if name not in found]
+    if missing:
+        raise ConfigurationError(
+            f"The page's runtime is not there: {', '.join(missing)} in "
+            f"{'the installed package' if source is None else place}.",
+            f"It is {PACKAGE} {VERSION} from npm, 14 MB, which the Python package does not bring.",
+            f"Run `make app` in the repository, or `npm pack {PACKAGE}@{VERSION}` anywhere and "
+            f"pass --runtime {PACKAGE}-{VERSION}.tgz.",
+        )
+    for name, expected in SHA256.items():
+        if hashlib.sha256(found[name]).hexdigest() != expected:
+            raise ConfigurationError(
+                f"{name} in {place} is not that of {PACKAGE} {VERSION}.",
+                "The page takes this version alone, as it was published: its sha256 is pinned.",
+                f"Fetch it again: `make app`, or `npm pack {PACKAGE}@{VERSION}`.",
+            )
+    return found
+
+
+def _inside(folder: Path) -> dict[str, bytes]:
+    places = (folder, folder / "dist", folder / "package" / "dist")
+    return {
+        name: (place / name).read_bytes()
+        for place in places
+        for name in SHA256
+        if (place / name).is_file()
+    }
+
+
+def _unpacked(archive: Path) -> dict[str, bytes]:
+    """Take the files out of npm's archive, into memory; nothing else of it is looked at."""
+    found = {}
+    try:
+        with tarfile.open(archive) as tar:
+            for name in SHA256:
+                file = tar.extractfile(f"package/dist/{name}")
+                if file is not None:
+                    found[name] = file.read()
+    except (tarfile.TarError, OSError, EOFError, KeyError) as error:
+        raise ConfigurationError(
+            f"{archive} holds no runtime ({str(error) or type(error).__name__}).",
+            f"It must be the archive that `npm pack {PACKAGE}@{VERSION}` fetches.",
+            "Fetch it again.",
+        ) from error
+    return found
+
+
+def keep(source: str | Path) -> Path:
+    """Put the runtime where the page looks for it; `make app` calls this."""
+    files = read(source)
+    _output.folder(FOLDER)
+    for name, content in files.items():
+        with _output.whole(FOLDER / name) as temporary:
+            temporary.write_bytes(content)
+    return FOLDER

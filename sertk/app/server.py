@@ -1,0 +1,140 @@
+"""Serve the page on this machine: known files only, to this machine only.
+
+In: address -> content. Out: a server on 127.0.0.1 that answers GET and HEAD, with headers that let
+a browser load nothing from anywhere else.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
+from typing import Any
+
+from sertk.app.site import POLICY
+from sertk.errors import ConfigurationError
+
+HOST, PORT = "127.0.0.1", 8765
+_KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".onnx": "application/octet-stream",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".wav": "audio/wav",
+    ".zip": "application/zip",
+}
+_HEADERS = {
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+class Server:
+    """Hold the page open on 127.0.0.1.
+
+    Args:
+        files: Address, relative to the page -> content.
+        port: 0 takes any that is free.
+
+    Attributes:
+        address: Where a browser finds it.
+
+    Raises:
+        ConfigurationError: If the port is taken or out of range.
+
+    Example:
+        >>> with Server({"index.html": b"hello"}, port=0) as server:
+        ...     server.address.startswith("http://127.0.0.1:")
+        True
+    """
+
+    def __init__(self, files: Mapping[str, bytes], port: int = PORT):
+        try:
+            self._server = ThreadingHTTPServer((HOST, port), _handler(files))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigurationError(
+                f"Port {port} cannot be used ({reason}).",
+                "The page needs one that is free.",
+                "Name another with --port, or --port 0 for any.",
+            ) from error
+        self._server.daemon_threads = True
+        self.address = f"http://{HOST}:{self._server.server_address[1]}/"
+
+    def __enter__(self) -> "Server":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def serve(files: Mapping[str, bytes], port: int = PORT) -> None:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        files: As `sertk.app.files` gives them.
+        port: 0 takes any that is free.
+
+    Example:
+        `sertk.app.serve(sertk.app.files("bundle.zip"))`
+    """
+    with Server(files, port):
+        wait()
+
+
+def wait() -> None:
+    """Wait for Ctrl-C, in steps, so that it is heard everywhere."""
+    while True:
+        time.sleep(0.5)
+
+
+def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        server_version = "sertk"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            self._answer(True)
+
+        def do_HEAD(self) -> None:
+            self._answer(False)
+
+        def _answer(self, body: bool) -> None:
+            port = self.connection.getsockname()[1]
+            # a page of another name that resolves to this machine must not read ours
+            if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
+                self._give(HTTPStatus.FORBIDDEN, b"This page is for 127.0.0.1.", ".txt", body)
+                return
+            name = self.path.partition("?")[0].lstrip("/") or "index.html"
+            if name not in files:
+                self._give(HTTPStatus.NOT_FOUND, b"There is no such file.", ".txt", body)
+                return
+            self._give(HTTPStatus.OK, files[name], PurePosixPath(name).suffix, body)
+
+        def _give(self, status: HTTPStatus, content: bytes, suffix: str, body: bool) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", _KINDS.get(suffix, "application/octet-stream"))
+            self.send_header("Content-Length", str(len(content)))
+            for name, value in _HEADERS.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if body:
+                self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Keep the terminal quiet: who listens when is nobody's business."""
+
+    return Handler

@@ -1,0 +1,155 @@
+"""Gather the files of the page: our own, the runtime, the bundle, and clips to compare.
+
+In: a run or a bundle. Out: address -> content, the same whether served or written.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sertk import _output, pages
+from sertk.app import runtime as runtimes
+from sertk.errors import ConfigurationError, ModelError
+from sertk.predict import bundle
+from sertk.predict import spec as specs
+from sertk.run import Run
+
+# what the page may load: its own files, WebAssembly, and nothing from anybody else
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self'; "
+    "base-uri 'none'; form-action 'none'"
+)
+_PAGE = Path(__file__).parent / "page"
+# .js and not .mjs: there are servers that do not know the latter, whose files browsers then refuse
+_RUNTIME = {
+    "ort.wasm.min.mjs": "runtime/ort.js",
+    "ort-wasm-simd-threaded.mjs": "runtime/ort-wasm.js",
+    "ort-wasm-simd-threaded.wasm": "runtime/ort-wasm.wasm",
+}
+
+
+def files(
+    source: str | Path | Run,
+    *,
+    fold: int | None = None,
+    seed: int | None = None,
+    clips: Iterable[str | Path] = (),
+    runtime: str | Path | None = None,
+) -> dict[str, bytes]:
+    """Gather everything the page is made of.
+
+    Args:
+        source: A run or its folder, which is exported as a bundle unless it holds one that is
+            its own; or a bundle (.zip).
+        fold: Of a run of several; the first by default.
+        seed: Of a run of several; the first by default.
+        clips: Recordings for the view that compares the browser with Python. They become part of
+            the page: mind their licence.
+        runtime: A folder or .tgz of onnxruntime-web; what `make app` fetched by default.
+
+    Returns:
+        Address, relative to the page -> content.
+
+    Raises:
+        ConfigurationError: If the runtime is missing, or a fold was asked of a bundle.
+        ModelError: If the bundle is damaged or was changed.
+        RunError: If the folder holds no run, or an unfinished one.
+        AudioError: If a clip cannot be read.
+
+    Example:
+        `sertk.app.files("bundle.zip")["index.html"]`
+    """
+    ready = runtimes.read(runtime)
+    packed = _bundle_of(source, fold, seed)
+    bundle.read(packed)
+    style = pages.style() + (_PAGE / "app.css").read_text(encoding="utf-8")
+    return {
+        **{path.name: path.read_bytes() for path in _PAGE.iterdir() if path.suffix != ".css"},
+        "style.css": style.encode(),
+        **{_RUNTIME[name]: content for name, content in ready.items()},
+        "bundle.zip": packed.read_bytes(),
+        **_compared(packed, [Path(clip) for clip in clips]),
+    }
+
+
+def write(source: str | Path | Run, folder: str | Path, **options: Any) -> Path:
+    """Write the page as a folder of static files.
+
+    Args:
+        source: A run or its folder, or a bundle.
+        folder: Where; files of other names in it stay.
+        **options: Of `files`.
+
+    Returns:
+        Its index.html. Browsers open it from a web server, not from the disk.
+
+    Example:
+        `sertk.app.write("runs/ravdess_compact", "site")`
+    """
+    made = files(source, **options)
+    home = Path(folder).expanduser()
+    for name, content in made.items():
+        target = home / name
+        _output.folder(target.parent)
+        with _output.whole(target) as temporary:
+            temporary.write_bytes(content)
+    return home / "index.html"
+
+
+def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> Path:
+    """Find the bundle, or make it: a run keeps one, which is made anew when it was trained anew."""
+    if not isinstance(source, Run) and not Path(source).expanduser().is_dir():
+        path = Path(source).expanduser()
+        if fold is not None or seed is not None:
+            raise ConfigurationError(
+                f"A fold or seed was asked of {path}.",
+                "A bundle is one model; a run folder may hold many.",
+                "Leave it out, or name the run folder (--run).",
+            )
+        if not path.is_file():
+            raise ConfigurationError(
+                f"There is no bundle {path}.",
+                "The page takes a run folder, or a bundle as `sertk export --to bundle` writes it.",
+                "Check the path.",
+            )
+        return path
+    from sertk.export import bundling, writing
+
+    run = source if isinstance(source, Run) else Run(source)
+    spec, _ = specs.of_run(run, fold, seed)
+    there = writing.target_of(run, spec, None, "bundle.zip")
+    if _is_of(there, spec):
+        return there
+    return bundling.to_bundle(run, fold=fold, seed=seed).path
+
+
+def _is_of(path: Path, spec: specs.Spec) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        record = bundle.read(path)["spec.json"].decode("utf-8")
+    except ModelError:
+        return False  # it is about to be written again
+    return specs.Spec.from_json(record, str(path)).weights_sha256 == spec.weights_sha256
+
+
+def _compared(packed: Path, clips: list[Path]) -> dict[str, bytes]:
+    """Put clips beside the page, with what Python says of them."""
+    made: dict[str, bytes] = {}
+    told: list[dict[str, Any]] = []
+    if clips:
+        from sertk import predict
+
+        predictor = predict.load(packed)
+        for number, path in enumerate(clips):
+            row = predictor.file(path)
+            address = f"clips/{number}{path.suffix.lower()}"
+            made[address] = path.read_bytes()
+            shares = [row[f"p_{name}"] for name in predictor.classes]
+            heard = row["label"] != predict.NO_SPEECH
+            about = {"name": path.name, "file": address, "label": row["label"]}
+            told.append({**about, "probabilities": shares if heard else None})
+    made["clips.json"] = json.dumps({"clips": told}).encode()
+    return made

@@ -1,0 +1,259 @@
+"""The listening page from Python's side: what it is made of, who may ask for it, and mistakes."""
+
+import hashlib
+import http.client
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sertk import app
+from sertk.app import fetch, runtime, site
+from sertk.cli import main
+from sertk.errors import AudioError, ConfigurationError, ModelError, RunError
+from sertk.export import bundling
+from tests import fake_model, fake_run
+
+pytest.importorskip("onnx")
+
+
+@pytest.fixture(autouse=True)
+def runtimes(tmp_path, monkeypatch):
+    """A runtime of three short files, where `make app` would put the real one."""
+    files = {name: name.encode() for name in runtime.SHA256}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setattr(runtime, "SHA256", sums)
+    monkeypatch.setattr(runtime, "FOLDER", tmp_path / "vendor")
+    (tmp_path / "vendor").mkdir()
+    for name, content in files.items():
+        (tmp_path / "vendor" / name).write_bytes(content)
+    return files
+
+
+@pytest.fixture
+def packed(tmp_path):
+    bundling.pack(fake_model.files_of_a_bundle(tmp_path), tmp_path / "bundle.zip")
+    return tmp_path / "bundle.zip"
+
+
+def asked(address, path="/", method="GET", **headers):
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer, content
+
+
+def test_the_page_is_whole(packed):
+    files = app.files(packed)
+    assert {"index.html", "debug.html", "style.css", "main.js", "worklet.js"} <= set(files)
+    assert files["bundle.zip"] == packed.read_bytes()
+    assert files["runtime/ort.js"] == b"ort.wasm.min.mjs"
+    assert json.loads(files["clips.json"]) == {"clips": []}
+    style = files["style.css"].decode()
+    assert "prefers-color-scheme: dark" in style
+    assert "prefers-reduced-motion" in style
+    for name in ("index.html", "debug.html"):
+        html = files[name].decode()
+        for named in ("style.css", "main.js" if name == "index.html" else "debug.js"):
+            assert f'"{named}"' in html
+            assert named in files
+
+
+def test_every_script_that_is_imported_is_there(packed):
+    files = app.files(packed)
+    for name, content in files.items():
+        if name.endswith(".js") and "/" not in name:
+            wanted = re.findall(r'"\./([\w./-]+\.js)"', content.decode())
+            assert set(wanted) <= set(files), name
+
+
+def test_clips_stand_beside_what_python_says(packed, tmp_path):
+    sounds = fake_model.write_recordings(tmp_path / "sounds")
+    files = app.files(packed, clips=[sounds / "a.wav", sounds / "silent.wav"])
+    first, second = json.loads(files["clips.json"])["clips"]
+    assert (first["name"], first["label"]) == ("a.wav", "happy")
+    assert sum(first["probabilities"]) == pytest.approx(1)
+    assert files[first["file"]] == (sounds / "a.wav").read_bytes()
+    assert (second["label"], second["probabilities"]) == ("no speech", None)
+    with pytest.raises(AudioError, match=r"There is no file .*gone\.wav"):
+        app.files(packed, clips=["gone.wav"])
+
+
+def test_a_folder_is_what_is_served(packed, tmp_path):
+    page = app.write(packed, tmp_path / "out")
+    assert page == tmp_path / "out" / "index.html"
+    found = {
+        p.relative_to(page.parent).as_posix(): p.read_bytes() for p in page.parent.rglob("*.*")
+    }
+    assert found == app.files(packed)
+
+
+def test_a_run_keeps_its_bundle_until_it_is_trained_anew(packed, tmp_path, monkeypatch):
+    run = fake_run.write(tmp_path / "run", folds=1, seeds=(0,))
+    model = run.folder / "fold_0" / "seed_0" / "model.keras"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"weights")
+    monkeypatch.setattr(site.specs, "of_run", lambda *_: (spec, model))
+    spec = fake_model.spec(weights_sha256="1")
+    made = []
+
+    def to_bundle(run, **_):
+        files = fake_model.files_of_a_bundle(tmp_path)
+        made.append(run.folder / "bundle.zip")
+        bundling.pack({**files, "spec.json": spec.to_json().encode()}, made[-1])
+        return type("Made", (), {"path": made[-1]})
+
+    monkeypatch.setattr(bundling, "to_bundle", to_bundle)
+    for _ in range(2):
+        assert app.files(run)["bundle.zip"] == made[0].read_bytes()
+    assert len(made) == 1
+    spec = fake_model.spec(weights_sha256="2")
+    app.files(run.folder)
+    assert len(made) == 2
+    made[0].write_bytes(b"damaged")
+    app.files(run.folder)
+    assert len(made) == 3
+
+
+def test_headers_let_nothing_in_from_elsewhere(packed):
+    with app.Server(app.files(packed), port=0) as server:
+        answer, content = asked(server.address)
+        assert answer.status == 200
+        assert content.startswith(b"<!doctype html>")
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith(f"{app.POLICY}; ")
+        assert "default-src 'none'" in policy
+        assert "unsafe-inline" not in policy
+        assert "unsafe-eval'" not in policy.replace("wasm-unsafe-eval", "")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        kinds = {"main.js": "text/javascript", "runtime/ort-wasm.wasm": "application/wasm",
+                 "style.css": "text/css", "bundle.zip": "application/zip"}  # fmt: skip
+        for name, kind in kinds.items():
+            assert asked(server.address, f"/{name}")[0].headers["Content-Type"].startswith(kind)
+        answer, content = asked(server.address, "/bundle.zip", "HEAD")
+        assert (int(answer.headers["Content-Length"]), content) == (packed.stat().st_size, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers", "status"),
+    [
+        ("/", "GET", {"Host": "evil.example"}, 403),
+        ("/", "GET", {"Host": "127.0.0.1:1"}, 403),
+        ("/../pyproject.toml", "GET", {}, 404),
+        ("/..%2fpyproject.toml", "GET", {}, 404),
+        ("//etc/passwd", "GET", {}, 404),
+        ("/", "POST", {}, 501),
+        ("/index.html?x=1", "GET", {}, 200),
+    ],
+)
+def test_only_this_machine_and_only_the_page(path, method, headers, status, packed):
+    with app.Server(app.files(packed), port=0) as server:
+        assert server.address.startswith("http://127.0.0.1:")
+        assert asked(server.address, path, method, **headers)[0].status == status
+
+
+def test_a_port_that_is_taken(packed):
+    with app.Server({}, port=0) as server:
+        port = int(server.address.rstrip("/").rpartition(":")[2])
+        with pytest.raises(ConfigurationError, match=rf"Port {port} cannot be used \(.*--port 0"):
+            app.Server({}, port=port)
+    with pytest.raises(ConfigurationError, match="Port 70000 cannot be used"):
+        app.Server({}, port=70_000)
+
+
+def test_the_runtime_is_pinned(runtimes, tmp_path):
+    archive = tmp_path / "runtime.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, content in runtimes.items():
+            entry = tarfile.TarInfo(f"package/dist/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    assert runtime.read(archive) == runtimes
+    other = tmp_path / "other" / "dist"
+    other.mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=r"is not there: ort\.wasm\.min\.mjs, .*make app"):
+        runtime.read(other.parent)
+    for name in runtimes:
+        (other / name).write_bytes(b"something else")
+    with pytest.raises(ConfigurationError, match=r"is not that of onnxruntime-web 1\.30\.0"):
+        runtime.read(other.parent)
+    (tmp_path / "half.tgz").write_bytes(archive.read_bytes()[:40])
+    with pytest.raises(ConfigurationError, match=r"half\.tgz holds no runtime"):
+        runtime.read(tmp_path / "half.tgz")
+
+
+def test_fetching_asks_npm_once(runtimes, monkeypatch):
+    assert fetch.fetch() == runtime.FOLDER
+    (runtime.FOLDER / "ort.wasm.min.mjs").unlink()
+    monkeypatch.setattr(fetch.shutil, "which", lambda _: None)
+    with pytest.raises(ConfigurationError, match="npm was not found"):
+        fetch.fetch()
+    monkeypatch.setattr(fetch.shutil, "which", lambda _: sys.executable)
+    with pytest.raises(ConfigurationError, match=r"npm pack onnxruntime-web@1\.30\.0 failed \("):
+        fetch.fetch()
+
+
+def test_a_static_folder_by_command(packed, tmp_path, capsys):
+    assert main(["app", "--bundle", str(packed), "--out", str(tmp_path / "o")]) == 0
+    assert capsys.readouterr().out == f"Page: {tmp_path / 'o' / 'index.html'}\n"
+    with zipfile.ZipFile(tmp_path / "o" / "bundle.zip") as archive:
+        assert "model.onnx" in archive.namelist()
+
+
+SERVE = """
+import sys
+from sertk.app import runtime
+from sertk.cli import main
+runtime.read = lambda _=None: {name: b"" for name in runtime.SHA256}
+sys.exit(main(["app", "--bundle", sys.argv[1], "--port", "0"]))
+"""
+
+
+def test_serving_by_command_until_it_is_stopped(packed):
+    words = [sys.executable, "-c", SERVE, str(packed)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        line = process.stdout.readline().decode()
+        address = line.split()[2]
+        assert line.endswith("(Ctrl-C ends it)\n")
+        assert asked(address)[0].status == 200
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert told == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ([], "Got 0 of --run and --bundle"),
+        (["--run", "a", "--bundle", "b"], "Got 2 of --run and --bundle"),
+        (["--bundle", "gone.zip"], "There is no bundle gone.zip"),
+        (["--bundle", "bundle.zip", "--fold", "1"], "A fold or seed was asked of bundle.zip"),
+        (["--bundle", "bundle.zip", "--runtime", "."], "The page's runtime is not there"),
+        (["--bundle", "bundle.zip", "--port", "-1"], "Port -1 cannot be used"),
+        (["--bundle", "text.zip"], "text.zip is no bundle that can be used"),
+        (["--run", "."], "holds no run"),
+    ],
+)
+def test_mistakes(words, match, packed, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("text.zip").write_text("no zip")
+    assert match in refused("app", *words)
+
+
+def test_mistakes_in_python(packed, tmp_path):
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(ModelError, match="is no bundle that can be used"):
+        app.files(packed)
+    with pytest.raises(RunError, match="holds no run"):
+        app.files(tmp_path)
