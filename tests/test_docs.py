@@ -26,6 +26,7 @@ from docs._make import (
     outputs,
     recipes,
     reference,
+    systems,
     troubleshooting,
     tutorial,
 )
@@ -105,6 +106,14 @@ def test_every_command_and_option_is_described():
     assert set(re.findall(r"^## ([\w-]+)$", page, flags=re.MULTILINE)) == set(commands)
     for words in ("`--grouping` `NAME`", "`-o`, `--output` `DIR`", "at most so many"):
         assert words in page
+
+
+def test_the_readme_of_the_reference_systems_is_what_was_measured():
+    there = (systems.REPORTS / "README.md").read_text(encoding="utf-8")
+    assert there == systems.readme()
+    for name, numbers in systems.results().items():
+        assert numbers["recipe"]["name"] in name
+        assert (systems.REPORTS / name / "report.html").is_file()
 
 
 def test_every_corpus_is_in_the_table():

@@ -53,6 +53,7 @@ def words() -> dict[str, str]:
     found["corpora.table"] = corpora_table.table()
     found["corpora.sections"] = corpora_table.sections()
     found["systems.table"] = systems.table()
+    found["systems.lesson"] = systems.lesson()
     found["systems.sections"] = systems.sections()
     return found | figures.words()
 

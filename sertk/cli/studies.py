@@ -96,19 +96,15 @@ def leaderboard(args: argparse.Namespace) -> None:
 def tell_gap(found: "LeakGap", args: argparse.Namespace) -> None:
     """Print the answer, and write its page beside the two runs."""
     from sertk import _provenance, report
+    from sertk.run import write_json
 
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
-    page = found.write_html(
-        Path(found.clean.folder).parent / "leak_gap.html", _provenance.command()
-    )
+    home = Path(found.clean.folder).parent
+    page = found.write_html(home / "leak_gap.html", _provenance.command())
+    write_json(home / "leak_gap.json", found.record())
     if args.json:
-        rows = found.frame().reset_index()
-        give(
-            json.dumps(
-                {"gap": found.gap.value, "scores": json.loads(rows.to_json(orient="records"))}
-            )
-        )
+        give(json.dumps(found.record()))
         return
     give(found.sentence)
     give(f"Page: {page}")

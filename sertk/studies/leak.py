@@ -4,6 +4,7 @@ In: a recipe with a leaky original, or utterances and a model. Out: two runs and
 scores, two of each run, of which those on speakers that were trained on do not hold for others.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +148,18 @@ class LeakGap(Display):
             f"speakers whom nobody had heard it is {percent(self.kept.value)} %: "
             f"{100 * self.gap.value:.1f} points{between * self.gap.known} do not hold."
         )
+
+    def record(self) -> dict[str, Any]:
+        """Write it down for JSON: `sentence, gap, gap_low, gap_high, scores`; null where unknown."""
+        rows = self.frame().reset_index().to_json(orient="records", double_precision=15)
+        ends = [self.gap.low, self.gap.high] if self.gap.known else [None, None]
+        return {
+            "sentence": self.sentence,
+            "gap": self.gap.value,
+            "gap_low": ends[0],
+            "gap_high": ends[1],
+            "scores": json.loads(rows),
+        }
 
     def write_html(self, path: str | Path, command: str | None = None) -> Path:
         """Write the page: the answer, the four scores, how each run divided its speakers.
