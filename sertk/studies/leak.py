@@ -150,7 +150,7 @@ class LeakGap(Display):
         )
 
     def record(self) -> dict[str, Any]:
-        """Write it down for JSON: `sentence, gap, gap_low, gap_high, scores`; null where unknown."""
+        """Write it down for JSON: `sentence, gap, gap_low, gap_high, scores`; null if unknown."""
         rows = self.frame().reset_index().to_json(orient="records", double_precision=15)
         ends = [self.gap.low, self.gap.high] if self.gap.known else [None, None]
         return {
