@@ -105,9 +105,9 @@ class Page:
         found = self.driver.execute_script(_BARS)
         return {name: float(value) for name, value in found if value}
 
-    def cdp(self, command: str, **words) -> None:
+    def cdp(self, command: str, **words):
         """Ask the browser itself for something: a width, a permission."""
-        self.driver.execute_cdp_cmd(command, words)
+        return self.driver.execute_cdp_cmd(command, words)
 
     def size(self, width: int, height: int) -> None:
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height,

@@ -6,6 +6,8 @@ import io
 import json
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tarfile
@@ -142,6 +144,17 @@ def test_headers_let_nothing_in_from_elsewhere(packed):
             assert asked(server.address, f"/{name}")[0].headers["Content-Type"].startswith(kind)
         answer, content = asked(server.address, "/bundle.zip", "HEAD")
         assert (int(answer.headers["Content-Length"]), content) == (packed.stat().st_size, b"")
+
+
+def test_a_browser_that_leaves_is_no_news(packed, capfd):
+    with app.Server({"index.html": bytes(30_000_000)}, port=0) as server:
+        port = int(server.address.rstrip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            caller.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            assert caller.recv(9) == b"HTTP/1.1 "
+        assert asked(server.address)[0].status == 200
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

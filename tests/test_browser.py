@@ -97,6 +97,13 @@ def page(server, spoken, tmp_path_factory):
         assert who == "not an origin" or url.startswith(server.address), (who, url)
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """A browser on a machine without a microphone."""
+    with browser.chromium() as page:
+        yield page
+
+
 @pytest.fixture
 def opened(page, server):
     page.open(server.address)
@@ -125,6 +132,17 @@ def test_the_microphone_gets_the_top_class_of_python(opened, spoken):
     assert opened.driver.execute_script(f"return {count}") == before
     opened.click("start")
     assert opened.text("start-words") == "Start listening"
+
+
+def test_a_changed_mind_leaves_no_microphone_open(opened):
+    opened.driver.execute_script(
+        "const button = document.getElementById('start'); button.click(); button.click();"
+    )
+    time.sleep(1.0)
+    assert opened.text("start-words") == "Start listening"
+    assert opened.text("of") == "Nothing heard yet"
+    opened.click("start")
+    opened.until("document.getElementById('of').textContent.startsWith('The last')")
 
 
 @pytest.mark.parametrize(("name", "close"), [("same.wav", 1e-5), ("other.flac", 1e-3)])
@@ -206,6 +224,13 @@ def test_another_bundle_is_taken_and_says_what_it_is(opened, packed, tmp_path):
     opened.drop(tmp_path / "other.zip")
     opened.until("document.getElementById('facts').textContent.includes('<b>made up</b>')")
     assert opened.until("!document.getElementById('synthetic').hidden")
+    opened.click("start")
+    opened.until("document.getElementById('of').textContent.startsWith('The last')")
+    opened.drop(packed)  # while the other one listens
+    opened.until("document.getElementById('synthetic').hidden")
+    assert opened.text("start-words") == "Start listening"
+    opened.click("start")
+    opened.until("document.getElementById('of').textContent.startsWith('The last')")
 
 
 def test_files_that_are_no_sound(opened, tmp_path):
@@ -223,39 +248,47 @@ def test_files_that_are_no_sound(opened, tmp_path):
         ({"runtime/ort-wasm.wasm": b"no wasm"}, "cannot be opened"),
     ],
 )
-def test_a_page_that_lacks_something_says_so(change, words, server, packed):
+def test_a_page_that_lacks_something_says_so(change, words, plain, packed):
     files = {**app.files(packed), **change}
     files = {name: content for name, content in files.items() if content is not None}
-    with app.Server(files, port=0) as broken, browser.chromium() as page:
-        page.open(broken.address)
-        page.until(f"document.getElementById('trouble').textContent.includes('{words}')")
-        assert not page.driver.execute_script(f"return {READY}")
+    with app.Server(files, port=0) as broken:
+        plain.open(broken.address)
+        plain.until(f"document.getElementById('trouble').textContent.includes('{words}')")
+        assert not plain.driver.execute_script(f"return {READY}")
 
 
-@pytest.mark.parametrize(
-    ("flags", "setting", "words"),
-    [
-        ((), "granted", "No microphone was found."),
-        (("--use-fake-device-for-media-stream",), "denied", "The microphone was refused."),
-    ],
-)
-def test_without_a_microphone(flags, setting, words, server):
-    with browser.chromium(None, *flags) as page:
-        page.open(server.address)
-        page.cdp("Browser.setPermission", permission={"name": "microphone"}, setting=setting,
+def test_a_page_that_was_opened_from_the_disk_says_what_to_do(plain, packed, tmp_path):
+    plain.open(app.write(packed, tmp_path / "page").as_uri())
+    plain.until(
+        "document.getElementById('trouble').textContent.includes('from a web server alone')"
+    )
+
+
+def start_in_vain(page, server, words):
+    page.open(server.address)
+    page.until(READY)
+    page.click("start")
+    page.until(f"document.getElementById('trouble').textContent.startsWith('{words}')")
+    assert page.text("start-words") == "Start listening"
+
+
+def test_without_a_microphone(plain, server):
+    start_in_vain(plain, server, "No microphone was found.")
+
+
+def test_a_microphone_that_is_refused(server):
+    with browser.chromium(None, "--use-fake-device-for-media-stream") as page:
+        page.cdp("Browser.setPermission", permission={"name": "microphone"}, setting="denied",
                  origin=server.address)  # fmt: skip
-        page.until(READY)
-        page.click("start")
-        page.until(f"document.getElementById('trouble').textContent.startsWith('{words}')")
-        assert page.text("start-words") == "Start listening"
+        start_in_vain(page, server, "The microphone was refused.")
 
 
-def test_a_browser_that_lacks_something_is_told(server):
-    with browser.chromium() as page:
-        script = "delete window.AudioWorkletNode;"
-        page.cdp("Page.addScriptToEvaluateOnNewDocument", source=script)
-        page.open(server.address)
-        page.until("document.getElementById('trouble').textContent.includes('lacks AudioWorklet')")
+def test_a_browser_that_lacks_something_is_told(plain, server):
+    script = "delete window.AudioWorkletNode;"
+    made = plain.cdp("Page.addScriptToEvaluateOnNewDocument", source=script)
+    plain.open(server.address)
+    plain.until("document.getElementById('trouble').textContent.includes('lacks AudioWorklet')")
+    plain.cdp("Page.removeScriptToEvaluateOnNewDocument", **made)
 
 
 def test_the_keyboard_reaches_everything_and_space_starts(opened):

@@ -4,6 +4,7 @@ In: address -> content. Out: a server on 127.0.0.1 that answers GET and HEAD, wi
 a browser load nothing from anywhere else.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -39,6 +40,15 @@ _HEADERS = {
 }
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that left in the middle of a file."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Server:
     """Hold the page open on 127.0.0.1.
 
@@ -60,7 +70,7 @@ class Server:
 
     def __init__(self, files: Mapping[str, bytes], port: int = PORT):
         try:
-            self._server = ThreadingHTTPServer((HOST, port), _handler(files))
+            self._server = _Quiet((HOST, port), _handler(files))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConfigurationError(
@@ -68,7 +78,6 @@ class Server:
                 "The page needs one that is free.",
                 "Name another with --port, or --port 0 for any.",
             ) from error
-        self._server.daemon_threads = True
         self.address = f"http://{HOST}:{self._server.server_address[1]}/"
 
     def __enter__(self) -> "Server":

@@ -44,7 +44,11 @@ test("levels are sertk.predict.sound's", () => {
 test("windows are where sertk.predict.sound puts them", () => {
   for (const { name, rate, window, hop, places } of numbers.windows) {
     const found = [...windows(wave(name), rate, window, hop)];
-    close(found.flatMap(({ start, end }) => [start, end]), places.flat(), 1e-9);
+    close(
+      found.flatMap(({ start, end }) => [start, end]),
+      places.flat(),
+      1e-9,
+    );
     for (const piece of found) assert.equal(piece.waveform.length, roundHalfEven(window * rate));
   }
 });
@@ -88,8 +92,16 @@ test("bundles are read as Python reads them, or refused for the same reason", as
 });
 
 test("tables are CSV, and names are no formulas", () => {
-  const row = { source: '=a "b".wav', start: 0, end: 1, label: "sad", probability: 0.5,
-    valence: null, loudest_db: -20.25, probabilities: [0.5, 0.5] }; // prettier-ignore
+  const row = {
+    source: '=a "b".wav',
+    start: 0,
+    end: 1,
+    label: "sad",
+    probability: 0.5,
+    valence: null,
+    loudest_db: -20.25,
+    probabilities: [0.5, 0.5],
+  };
   assert.equal(
     csv([row], ["sad", "x"]),
     "source,start,end,label,probability,valence,loudest_db,p_sad,p_x\n" +

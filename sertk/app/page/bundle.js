@@ -128,7 +128,7 @@ async function inflate(content, size) {
   const stream = new Blob([content]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const whole = new Uint8Array(size);
   let there = 0;
-  for (const reader = stream.getReader(); ; ) {
+  for (const reader = stream.getReader(); ;) {
     const { done, value } = await reader.read();
     if (done) return whole.subarray(0, there);
     if (there + value.length > size) throw Error("longer than promised");

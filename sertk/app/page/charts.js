@@ -30,7 +30,10 @@ export function drawWaveform(canvas, waveform, share = 1) {
   pen.fillRect(0, middle - 0.5, width, 1);
   if (waveform.length === 0) return;
   const columns = Math.max(Math.round(width * share), 1);
-  const peak = Math.max(0.05, waveform.reduce((a, b) => Math.max(a, Math.abs(b)), 0));
+  const peak = Math.max(
+    0.05,
+    waveform.reduce((a, b) => Math.max(a, Math.abs(b)), 0),
+  );
   pen.fillStyle = colour("accent");
   for (let x = 0; x < columns; x++) {
     const first = Math.floor((x * waveform.length) / columns);
@@ -89,9 +92,7 @@ export class Spectrogram {
     const part = (from, count, to) => {
       if (count === 0) return;
       const scale = width / columns;
-      pen.drawImage(
-        this.picture, from, 0, count, ROWS, to * scale, 0, count * scale, height,
-      ); // prettier-ignore
+      pen.drawImage(this.picture, from, 0, count, ROWS, to * scale, 0, count * scale, height);
     };
     part(first, columns - first, 0);
     part(0, first, columns - first);
@@ -203,7 +204,11 @@ export function drawValence(canvas, rows, classes, reach) {
   pen.fillStyle = colour("muted");
   pen.textAlign = "left";
   pen.textBaseline = "middle";
-  for (const [word, value] of [["pleasant", 1], ["unpleasant", -1]]) pen.fillText(word, 0, y(value));
+  for (const [word, value] of [
+    ["pleasant", 1],
+    ["unpleasant", -1],
+  ])
+    pen.fillText(word, 0, y(value));
   pen.fillRect(gutter, y(0) - 0.5, width - gutter, 1);
   pen.save();
   pen.beginPath();

@@ -30,7 +30,9 @@ async function compare(model, clip) {
   const largest = same && !here ? 0 : Math.max(...apart, 0);
   const verdict = same && largest <= CLOSE ? "agrees" : same ? "same label, further apart" : "differs";
   const part = make("section", "", { class: "clip" });
-  const words = here ? `${verdict}: at most ${largest.toExponential(1)} apart` : `${verdict}: ${answer.label}`;
+  const words = here
+    ? `${verdict}: at most ${largest.toExponential(1)} apart`
+    : `${verdict}: ${answer.label}`;
   part.append(make("h2", clip.name), make("p", words, { class: verdict === "agrees" ? "good" : "bad" }));
   const player = make("audio", "", { src: clip.file, controls: "", preload: "none" });
   const canvas = make("canvas", "", { class: "waveform", role: "img", "aria-label": "Waveform" });

@@ -6,8 +6,17 @@ import { LONGEST, Model } from "./model.js";
 import { Recorder, devices } from "./recorder.js";
 import { csv, json, offer } from "./table.js";
 import {
-  describeTimeline, find, make, prepareBars, say, showAbout, showAnswer, showLevel, showRows, tell,
-} from "./view.js"; // prettier-ignore
+  describeTimeline,
+  find,
+  make,
+  prepareBars,
+  say,
+  showAbout,
+  showAnswer,
+  showLevel,
+  showRows,
+  tell,
+} from "./view.js";
 
 const EVERY = 0.5; // seconds from answer to answer
 const SHOWN = 6; // seconds of waveform and spectrogram
@@ -32,6 +41,8 @@ async function loadModel(bytes, name) {
     find("status").textContent = page.model ? "Ready." : "No model is loaded.";
   }
   const { model } = page;
+  page.work += 1;
+  page.source = "";
   stop();
   forget();
   find("gate").value = String(model.silenceDb);
@@ -88,9 +99,9 @@ async function start() {
   page.source = "microphone";
   find("player").hidden = true;
   find("player").pause();
-  recorder = new Recorder();
+  const opening = (recorder = new Recorder());
   try {
-    await recorder.open({
+    await opening.open({
       device: find("device").value,
       keep: Math.max(SHOWN, page.model.clipSeconds) + 1,
       lost: () => {
@@ -99,11 +110,17 @@ async function start() {
       },
     });
   } catch (error) {
+    if (recorder !== opening) return;
     recorder = null;
     setMode("idle");
     tell(error);
     return;
   }
+  if (recorder !== opening) {
+    opening.close(); // somebody changed their mind while the browser asked
+    return;
+  }
+  page.opened = performance.now();
   page.heardBefore = page.rows.length ? page.rows.at(-1).end : 0;
   spectrogram = new Spectrogram(Math.round(SHOWN / COLUMN));
   drawnColumns = 0;
@@ -138,6 +155,10 @@ async function listen() {
   if (page.mode !== "listening" || asking || !recorder) return;
   const { model } = page;
   const heard = recorder.seconds;
+  if (heard === 0 && performance.now() - page.opened > 4000) {
+    stop();
+    tell(new PageError("The microphone gives nothing.", "", "Choose another device below, and start again."));
+  }
   if (heard < Math.min(model.clipSeconds, model.shortSeconds)) return;
   asking = true;
   const work = page.work;
@@ -154,6 +175,7 @@ async function listen() {
     say(answer);
     drawAlong();
   } catch (error) {
+    if (page.model !== model) return; // it was closed while it computed
     stop();
     tell(error);
   } finally {
@@ -200,9 +222,13 @@ async function hear(bytes, name) {
       if (work !== page.work) return;
       const wide = Math.min(model.clipSeconds / 2, row.end - row.start);
       keep({ source: name, at: row.start, span: wide, ...row });
-      if (page.rows.length % 20 === 0) drawAlong();
+      if (page.rows.length % 20 !== 0) continue;
+      drawAlong();
+      find("status").textContent = `${name}: ${Math.round((100 * row.end) / seconds)} %`;
     }
     drawAlong();
+  } catch (error) {
+    if (work === page.work) throw error;
   } finally {
     if (work === page.work) setMode("idle");
   }

@@ -52,10 +52,7 @@ export class Model {
       this.#waiting.delete(data.id);
     };
     this.#worker.onerror = (event) => {
-      for (const give of this.#waiting.values()) {
-        give({ failed: event.message || "its worker did not start", where: "runtime" });
-      }
-      this.#waiting.clear();
+      this.#fail({ failed: event.message || "its worker did not start", where: "runtime" });
     };
     const answer = await this.#ask({ load: bytes });
     if (answer.failed) {
@@ -72,8 +69,14 @@ export class Model {
     });
   }
 
+  #fail(answer) {
+    for (const give of this.#waiting.values()) give(answer);
+    this.#waiting.clear();
+  }
+
   close() {
     this.#worker?.terminate();
+    this.#fail({ failed: "it was closed" });
   }
 
   /** Decode a file, and bring it to the model's rate: mono, not trimmed. */

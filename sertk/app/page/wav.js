@@ -5,7 +5,7 @@ export function rateOfWav(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const word = (at) => String.fromCharCode(...bytes.subarray(at, at + 4));
   if (bytes.length < 28 || word(0) !== "RIFF" || word(8) !== "WAVE") return null;
-  for (let at = 12; at + 16 <= bytes.length; ) {
+  for (let at = 12; at + 16 <= bytes.length;) {
     if (word(at) === "fmt ") return view.getUint32(at + 12, true);
     const size = view.getUint32(at + 4, true);
     at += 8 + size + (size % 2);
