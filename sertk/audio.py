@@ -73,6 +73,12 @@ def read(
     _refuse_what_is_no_number(path, waveform)
     if sample_rate is not None and sample_rate != rate:
         waveform, rate = resample(waveform, rate, sample_rate), sample_rate
+    if len(waveform) == 0:
+        raise AudioError(
+            f"{path} is shorter than one sample at {sample_rate} Hz.",
+            "An utterance needs sound.",
+            "Remove its row, or fetch the file again.",
+        )
     return np.ascontiguousarray(waveform, dtype=np.float32), rate
 
 
@@ -234,13 +240,18 @@ def info(path: str | Path) -> tuple[float, int]:
     return header.frames / header.samplerate, header.samplerate
 
 
-def content_hash(path: str | Path) -> str:
+def content_hash(path: str | Path, start: float | None = None, end: float | None = None) -> str:
     """Hash the decoded samples, so that a copy under another name or header is found.
+
+    Args:
+        path: The file.
+        start: Seconds; from the beginning by default.
+        end: Seconds; to the end by default.
 
     Returns:
         A hexadecimal digest; equal for files that hold the same mono samples at 16 bits.
     """
-    waveform, rate = read(path)
+    waveform, rate = read(path, start=start, end=end)
     pcm = np.clip(np.round(waveform * 32767), -32768, 32767).astype("<i2")
     return hashlib.blake2b(pcm.tobytes() + str(rate).encode(), digest_size=16).hexdigest()
 

@@ -136,9 +136,11 @@ def _sound(manifest: pd.DataFrame, listen: bool) -> pd.Series:
         return sha.where(sha.isna(), sha.astype(str) + _part(manifest))
     names: list[str | None] = []
     reasons = []
-    for path in manifests.paths(manifest):
+    spans = manifest.reindex(columns=["start", "end"]).astype(object)
+    spans = spans.where(spans.notna(), None)
+    for path, (start, end) in zip(manifests.paths(manifest), spans.to_numpy(), strict=True):
         try:
-            names.append(audio.content_hash(path))
+            names.append(audio.content_hash(path, start, end))
         except AudioError as error:
             names.append(None)
             reasons.append(str(error))

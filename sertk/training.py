@@ -259,7 +259,8 @@ def _heard_before(source: Run, views: dict[int, pd.DataFrame]) -> list[dict[str,
         f"the weights this run starts from ({source.folder.name}) were trained on "
         f"{len(heard)} of the test speakers"
     )
-    return [{"kind": "init_from", "severity": "leak", "message": message, "rows": len(heard)}]
+    finding = audit.Finding("init_from", "leak", message)
+    return [{**dataclasses.asdict(finding), "rows": len(heard)}]
 
 
 @contextmanager

@@ -232,3 +232,9 @@ def test_nothing_is_warned_about(tmp_path):
         audio.read(tmp_path / "a.mp3", sample_rate=8000)
     assert caught == []
     assert re.fullmatch(r"\.\w+", audio.SUFFIXES[0])
+
+
+def test_less_than_one_sample_at_the_new_rate_is_refused(tmp_path):
+    soundfile.write(tmp_path / "one.wav", np.array([0.5]), 44_100)
+    with pytest.raises(AudioError, match="shorter than one sample at 16000 Hz"):
+        audio.read(tmp_path / "one.wav", sample_rate=16_000)

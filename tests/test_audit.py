@@ -1,9 +1,12 @@
 """The audit: every kind of leak is found where it was planted, and nowhere else."""
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from sertk import audit, augment, splits
+from sertk import manifest as manifests
 from tests.test_splits import corpus
 
 
@@ -87,3 +90,17 @@ def test_it_shows_well():
     found = audit.audit(splits.random(corpus(4)).assign(speaker="<b>"))
     assert "&lt;b&gt;" in found._repr_html_()
     assert "leak:" in str(found)
+
+
+def test_two_stretches_of_one_file_are_not_one_sound(tmp_path):
+    time = np.arange(32_000) / 16_000
+    soundfile.write(tmp_path / "long.wav", 0.1 * np.sin(time**2 * 900), 16_000)
+    rows = [
+        {"utterance_id": f"u{k}", "path": "long.wav", "speaker": f"s{k}", "gender": None,
+         "emotion": "sad", "start": float(k), "end": k + 1.0}
+        for k in range(2)
+    ]  # fmt: skip
+    found = manifests.from_rows(rows, "mine", tmp_path)
+    divided = found.assign(split=["train", "test"])
+    divided.attrs = found.attrs
+    assert audit.audit(divided, listen=True).ok

@@ -240,6 +240,9 @@ def test_r5_as_published_scores_what_chose_the_epoch(ravdess, tmp_path):
     assert 0 <= evaluation.evaluate(Run(tmp_path)).uar <= 1
     share = len(val) / len(run.manifest)
     assert share == pytest.approx(0.3, abs=0.05)
+    assert all(finding["reaches_test"] for finding in run.info["audit"])
+    gap = studies.LeakGap(run, run)
+    assert gap.frame()["holds"].tolist() == [False, False, True, True]  # the second as if clean
 
 
 @pytest.mark.slow

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from sertk import evaluation, labels, manifest, splits, studies
+from sertk import evaluation, labels, manifest, splits, studies, training
 from sertk.cli import main
 from sertk.errors import RunError, SertkError
 from sertk.preprocessing import Preprocessing
+from sertk.studies import runner
 from tests import small_corpus
 
 PREP = Preprocessing(clip_seconds=1.0, trim_db=None)
@@ -148,10 +149,10 @@ def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, 
     said = capsys.readouterr()
     assert "not trained: ravdess-all-valence2-mfcc_trace-alexnet" in said.err
     assert "'alexnet' got clips of shape" in said.err
-    assert "nothing to compare" in said.out
+    assert "nothing to compare: ravdess-all-valence2-mfcc_trace-alexnet" in said.out
     page = (tmp_path / "study.html").read_text(encoding="utf-8")
     assert "<h1><span>Which model?</span></h1>" in page
-    assert "1 runs are missing" in page
+    assert "1 run is missing" in page
 
 
 def test_a_leaderboard_ranks_within_each_protocol(studied, capsys, tmp_path):
@@ -179,6 +180,8 @@ def test_an_empty_leaderboard(refused, tmp_path):
     ("changes", "match"),
     [
         ({"compare": "colour"}, "Unknown factor 'colour'"),
+        ({"compare": "protocol"}, "not ranked against each other"),
+        ({"protocol": ("loso", "random"), "gender": ("male>female",)}, "one division"),
         ({"model": ()}, "The factor model has the levels none"),
         ({"seed": (1, 1)}, "The factor seed has the levels 1, 1"),
         ({"gender": ("males",)}, "Did you mean 'male'"),
@@ -205,3 +208,19 @@ def test_known_studies_compare_something(name):
     assert len(getattr(study, study.compare)) > 1
     assert len(study.seed) >= 3
     assert len({trial.name for trial in study.trials()}) == len(study.trials())
+
+
+def test_test_sets_of_the_same_words_are_kept_apart(ravdess, tmp_path):
+    for seed in (0, 1):
+        study = studies.Study("?", compare="model", grouping=("valence2",), model=("mlp",),
+                              seed=(0,), settings={"epochs": 1})  # fmt: skip
+        rows = runner.utterances(study, study.trials()[0], {"ravdess": ravdess})
+        divided = splits.by_speaker(rows, val=2, test=3, seed=seed)
+        training.cross_validate("mlp", divided, PREP, folder=tmp_path / str(seed), epochs=1)
+    names = studies.Leaderboard(tmp_path).frame().index.get_level_values(0)
+    assert len(set(names)) == 2
+    assert all("(test set " in name for name in names)
+
+
+def test_no_processes_train_nothing(tmp_path, refused):
+    assert "0 processes." in refused("study", "gender", "--processes", "0", "-o", str(tmp_path))

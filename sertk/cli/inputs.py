@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sertk.cli.streams import tell
@@ -43,9 +44,7 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
         tell_about(rows)
     else:
         rows = manifest.read(args.manifest, root=args.root)
-    wanted: dict[str, list[str]] = {}
-    for column, value in (pair(word, "--where") for word in args.where):
-        wanted.setdefault(column, []).append(value)
+    wanted = where(args.where)
     if args.gender != "all":
         wanted["gender"] = [args.gender]
     if args.style:
@@ -61,6 +60,22 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
             _groupings_for({*rows["emotion"], *rows.attrs["dropped"]}),
         )
     return rows
+
+
+def where(words: Sequence[str]) -> dict[str, list[str]]:
+    """Read which rows to keep: column -> values."""
+    wanted: dict[str, list[str]] = {}
+    for column, value in (pair(word, "--where") for word in words):
+        wanted.setdefault(column, []).append(value)
+    return wanted
+
+
+def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
+    """Say where corpora are: in the folder given, or several in folders of their names in it."""
+    if not root:
+        return {}
+    home = Path(root)
+    return {name: home if len(names) == 1 else home / name for name in names}
 
 
 def _groupings_for(emotions: set[str]) -> str:

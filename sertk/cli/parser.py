@@ -96,8 +96,8 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--question", metavar="TEXT", help="title of the page")
     parser.add_argument(
-        "--compare", metavar="FACTOR", help="corpus, gender, grouping, feature, model, augment or "
-        "protocol: its first level is the baseline",
+        "--compare", metavar="FACTOR", help="corpus, gender, grouping, feature, model or augment: "
+        "its first level is the baseline",
     )  # fmt: skip
     for factor, words in (
         ("corpus", "corpora"),

@@ -87,12 +87,10 @@ def reproduce(args: argparse.Namespace) -> None:
     settings = inputs.options(args.setting, "--setting")
     if args.epochs is not None:
         settings["epochs"] = args.epochs
-    root = Path(args.root) if args.root else None
-    roots = {name: root if len(names) == 1 else root / name for name in names} if root else {}
     words: dict[str, Any] = {
         "folder": Path(args.output or Path("runs") / args.recipe),
         "names": names,
-        "roots": roots,
+        "roots": inputs.roots(names, args.root),
         "arguments": inputs.options(args.model_option, "--model-option"),
         "seeds": inputs.seeds(args.seeds) if args.seeds else [],
         "fold": args.fold,
@@ -187,7 +185,7 @@ def report(args: argparse.Namespace) -> None:
     from sertk.run import Run
 
     run = Run(args.run)
-    roots = {corpus: args.root for corpus in run.info["corpora"]} if args.root else None
+    roots = inputs.roots(run.info["corpora"], args.root)
     give(f"Report: {report.write_html(run, args.output, audio=args.audio, roots=roots)}")
 
 
@@ -203,7 +201,7 @@ def robustness(args: argparse.Namespace) -> None:
         run,
         args.conditions and [name.strip() for name in args.conditions.split(",")],
         noises=args.noises,
-        roots={corpus: args.root for corpus in run.info["corpora"]} if args.root else None,
+        roots=inputs.roots(run.info["corpora"], args.root),
     )
     page = robustness.write_html(shown, run, args.output or run.folder / "robustness.html")
     if args.json:

@@ -32,7 +32,7 @@ def study(args: argparse.Namespace) -> None:
         if getattr(args, name) is not None
     }
     if args.where:
-        given["where"] = dict(inputs.pair(word, "--where") for word in args.where)
+        given["where"] = inputs.where(args.where)
     if args.seeds:
         given["seed"] = tuple(inputs.seeds(args.seeds))
     start = studies.STUDIES.get(args.name, studies.Study("What differs?"))
@@ -41,11 +41,10 @@ def study(args: argparse.Namespace) -> None:
         settings["epochs"] = args.epochs
     chosen = start.changed(**given, settings=settings)
     tell(f"{len(chosen.trials())} runs")
-    root = Path(args.root) if args.root else None
-    one = len(chosen.corpus) == 1
-    roots = {name: root if one else root / name for name in chosen.corpus} if root else {}
     start_backend(args)
-    result = studies.run(chosen, args.output, roots=roots, jobs=args.processes)
+    result = studies.run(
+        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), jobs=args.processes
+    )
     for name, reason in result.missing.items():
         tell(f"not trained: {name}: {reason}")
     give(result.answer)

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sertk.cli import inputs
 from sertk.cli.streams import give, tell
 from sertk.errors import AudioError, ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
     from sertk.predict import Predictor
-    from sertk.run import Run
 
 _FORMATS = ("table", "json", "csv")
 
@@ -169,7 +169,11 @@ def export(args: argparse.Namespace) -> None:
     from sertk.run import Run
 
     run = Run(args.run)
-    options: dict[str, Any] = {"fold": args.fold, "seed": args.seed, "roots": _roots(run, args)}
+    options: dict[str, Any] = {
+        "fold": args.fold,
+        "seed": args.seed,
+        "roots": inputs.roots(run.info["corpora"], args.root),
+    }
     if args.to in ("onnx", "bundle"):
         options["variant"] = args.variant
     elif args.variant != "conv":
@@ -191,7 +195,3 @@ def export(args: argparse.Namespace) -> None:
         give(json.dumps(made.to_dict()))
     else:
         give(str(made))
-
-
-def _roots(run: "Run", args: argparse.Namespace) -> dict[str, str] | None:
-    return dict.fromkeys(run.info["corpora"], args.root) if args.root else None

@@ -61,6 +61,7 @@ def to_bundle(
     spec, _ = specs.of_run(run, fold, seed)
     card = model_card(run, spec)
     target = writing.target_of(run, spec, path, "bundle.zip")
+    writing.require_suffix(target, ".zip")
     with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
         model = Path(folder) / "model.onnx"
         made = writing.to_onnx(

@@ -62,6 +62,7 @@ def to_onnx(
     target = target_of(
         run, spec, path, "model.onnx" if variant == "conv" else f"model_{variant}.onnx"
     )
+    require_suffix(target, ".onnx")
     sounds = clips.of_run(run, spec, "val", roots)
     with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
         made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
@@ -106,7 +107,7 @@ def to_openvino(
     run, spec, model = _chosen(run, fold, seed, "conv")
     name = "model.xml" if precision == "fp32" else f"model_{precision}.xml"
     target = target_of(run, spec, path, name)
-    _require_suffix(target, ".xml")
+    require_suffix(target, ".xml")
     sounds = clips.of_run(run, spec, "val", roots)
     learnt = clips.of_run(run, spec, "train", roots) if precision == "int8" else None
     with tempfile.TemporaryDirectory() as folder:
@@ -155,7 +156,7 @@ def to_litert(
     run, spec, model = _chosen(run, fold, seed, "conv")
     spec = dataclasses.replace(spec, clip_only=True)
     target = target_of(run, spec, path, "model.tflite")
-    _require_suffix(target, ".tflite")
+    require_suffix(target, ".tflite")
     sounds = clips.of_run(run, spec, "val", roots)
     converting.require_onnx()
     with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
@@ -195,7 +196,12 @@ def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:
     return target
 
 
-def _require_suffix(target: Path, suffix: str) -> None:
+def require_suffix(target: Path, suffix: str) -> None:
+    """Refuse a name by which nobody would know the format.
+
+    Raises:
+        ConfigurationError: If it does not end in the suffix.
+    """
     if target.suffix != suffix:
         raise ConfigurationError(
             f"{target} was given as the file to write.",

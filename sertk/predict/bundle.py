@@ -32,7 +32,9 @@ def read(path: str | Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             files = {entry.filename: _content(archive, entry, path) for entry in archive.infolist()}
             count = len(archive.infolist())
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (
+        OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError
+    ) as error:  # fmt: skip
         raise _refused(path, str(error).rstrip(".") or type(error).__name__) from error
     except zipfile.zlib.error as error:  # type: ignore[attr-defined]
         raise _refused(path, str(error)) from error
@@ -54,6 +56,8 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> by
     name = entry.filename
     if "/" in name or "\\" in name or name.startswith(".") or ":" in name:
         raise _refused(path, f"it holds the name {name!r}, which leads out of it")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _refused(path, f"{name} is compressed in another way than bundles are")
     if entry.file_size > _LARGEST:
         raise _refused(path, f"{name} unfolds to {entry.file_size / 1e9:.1f} GB")
     return archive.read(entry)

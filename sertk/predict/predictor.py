@@ -68,8 +68,17 @@ class Predictor:
 
         Returns:
             shape (classes,), summing to 1.
+
+        Raises:
+            AudioError: If it is no waveform.
         """
         wave = np.ascontiguousarray(waveform, np.float32)
+        if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
+            raise AudioError(
+                f"Got a waveform of shape {wave.shape}.",
+                "It is (samples,), one at least, of finite numbers.",
+                "Average its channels first, or read it with sertk.audio.read().",
+            )
         if self.prep.trim_db is not None:
             wave = audio.trim(wave, self.prep.trim_db)
         return self.engine([wave])[0]

@@ -94,6 +94,7 @@ class Spec:
             names = [f.name for f in dataclasses.fields(cls)]
             spec = cls(**{name: record[name] for name in names if name in record})
             classes = spec.classes
+            Preprocessing.from_dict(spec.preprocessing)  # or an error, here and not in use
             if not isinstance(version, int) or not all(isinstance(c, str) for c in classes):
                 raise TypeError("values of another kind")
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:

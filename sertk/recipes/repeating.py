@@ -219,6 +219,8 @@ def reproduce(
     )  # fmt: skip
     if recipe.division == "files, no test":
         _score_what_chose(run)
+        # what was shared with validation is shared with the test, now that they are the same
+        run.info["audit"] = [{**finding, "reaches_test": True} for finding in run.info["audit"]]
     run.info["recipe"] = {
         "name": name,
         "title": recipe.title,

@@ -197,10 +197,11 @@ def random(
     Raises:
         SplitError: If the shares leave nothing to train on, or there are more folds than rows.
     """
-    if folds is not None and not 2 <= folds <= len(manifest):
+    if folds is not None and not _FEWEST <= folds <= len(manifest):
         raise SplitError(
             f"{folds} folds of {len(manifest)} utterances were asked for.",
-            "There are at least 2, and an utterance for each.",
+            "There are at least 3, one to learn from, one to select on and one to test, and an "
+            "utterance for each.",
             "Ask for fewer folds, such as 5.",
         )
     if folds is None and not (0 < val < 1 and 0 < test < 1 and val + test < 1):

@@ -5,6 +5,7 @@ kept apart in the same way. What was published stands beside, with its protocol,
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,14 +63,16 @@ class Leaderboard(Display):
             )
         members = [run for group in found.values() for run, _ in group]
         self.corpora = sorted({name for run in members for name in run.info["corpora"]})
-        rows = [row for group in found.values() for row in self._ranked(group)]
+        rows = [
+            row for key, group in found.items() for row in self._ranked(_name(key, found), group)
+        ]
         super().__init__(
             pd.DataFrame(rows).set_index(["protocol", "rank"]),
             "Runs by UAR, %, within each protocol",
             "Runs of different protocols are not comparable, and are not ranked together.",
         )
 
-    def _ranked(self, group: list[tuple[Run, Evaluation]]) -> list[dict[str, Any]]:
+    def _ranked(self, protocol: str, group: list[tuple[Run, Evaluation]]) -> list[dict[str, Any]]:
         ordered = sorted(group, key=lambda pair: -pair[1].uar)
         best = ordered[0][1]
         rows = []
@@ -77,7 +80,7 @@ class Leaderboard(Display):
             interval, behind = result.interval(), difference((result, best))
             rows.append(
                 {
-                    "protocol": describe(run),
+                    "protocol": protocol,
                     "rank": rank,
                     "run": str(run.folder.relative_to(self.folder)),
                     "model": run.info["model"]["name"],
@@ -131,6 +134,12 @@ def describe(run: Run) -> str:
         f"{', '.join(info['corpora'])}: {len(info['classes'])} classes ({info['grouping']}); "
         f"{info['protocol']['sentence']}"
     )
+
+
+def _name(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> str:
+    """Name a group; two of the same words that tested others are told apart by a number."""
+    alike = [other for other in keys if other[0] == key[0]]
+    return key[0] if len(alike) == 1 else f"{key[0]} (test set {alike.index(key) + 1})"
 
 
 def _protocol(run: Run, result: Evaluation) -> tuple[str, ...]:

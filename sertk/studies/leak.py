@@ -203,7 +203,7 @@ class LeakGap(Display):
 
 
 def _heard_in_test(run: Run) -> bool:
-    return any(f["severity"] == "leak" and f["reaches_test"] for f in run.info["audit"])
+    return any(f["severity"] == "leak" and f.get("reaches_test", True) for f in run.info["audit"])
 
 
 def _row(division: str, split: str, result: Evaluation, *, holds: bool) -> dict[str, Any]:

@@ -85,9 +85,11 @@ class StudyResult:
         return f"StudyResult({self.study.question!r}, {len(self.runs)} runs): {self.answer}"
 
     def _run(self, trial: Trial) -> Run | None:
-        folder = self.folder / "trials" / trial.name
-        run = Run(folder) if (folder / "run.json").is_file() else None
-        return run if run is not None and run.finished else None
+        try:
+            run = Run(self.folder / "trials" / trial.name)
+        except RunError:
+            return None
+        return run if run.finished else None
 
     @property
     def missing(self) -> dict[str, str]:
@@ -165,15 +167,17 @@ class StudyResult:
     def differences(self) -> DifferenceDisplay:
         """Show how each level differs from the baseline, on the test speakers that both have.
 
-        Where there are several contexts, the mean over them comes first. Levels that test nobody
-        in common with the baseline, or other classes, are left out.
+        Where there are several contexts, the mean over those that have the level comes first.
+        Levels that test nobody in common with the baseline, or other classes, are left out.
         """
         base = getattr(self.study, self.study.compare)[0]
         rows = []
-        for level in getattr(self.study, self.study.compare)[1:]:
-            pairs = dict(self._pairs(level, base))
+        levels = getattr(self.study, self.study.compare)[1:]
+        paired = {level: dict(self._pairs(level, base)) for level in levels}
+        several = len({name for pairs in paired.values() for name in pairs}) > 1
+        for level, pairs in paired.items():
             groups = {name: [pair] for name, pair in pairs.items()}
-            if len(groups) > 1:
+            if several and groups:
                 groups = {EVERYWHERE: list(pairs.values()), **groups}
             for name, members in groups.items():
                 found = difference(*members)
@@ -201,20 +205,28 @@ class StudyResult:
 
         `None` where the study has one grouping, or none can be made from another.
         """
-        rows = []
+        found: dict[str, dict[tuple[str, str], list[tuple[Evaluation, Evaluation]]]] = {}
+        everywhere: dict[tuple[str, str], list[tuple[Evaluation, Evaluation]]] = {}
         for context, groups in self._contexts("grouping").items():
             for coarse, fine in _makeable(self.study.grouping, groups):
                 trained, finer = (
                     _together([self.runs[t] for t in groups[name]], groups[name][0].gender)
                     for name in (coarse, fine)
                 )
-                made = finer.regroup(coarse)
-                gap = difference((trained, made))
+                pair = (trained, finer.regroup(coarse))
+                everywhere.setdefault((coarse, fine), []).append(pair)
+                found.setdefault(self._name_of(context, "grouping"), {})[coarse, fine] = [pair]
+        if len(found) > 1:
+            found = {EVERYWHERE: everywhere, **found}
+        rows = []
+        for name, combinations in found.items():
+            for (coarse, fine), pairs in combinations.items():
+                gap = difference(*pairs)
                 rows.append(
                     {
-                        "context": self._name_of(context, "grouping"),
-                        "grouping": coarse, "regrouped from": fine,
-                        "retrained": trained.uar, "regrouped": made.uar,
+                        "context": name, "grouping": coarse, "regrouped from": fine,
+                        "retrained": float(np.mean([one.uar for one, _ in pairs])),
+                        "regrouped": float(np.mean([other.uar for _, other in pairs])),
                         "difference": gap.value, "low": gap.low, "high": gap.high,
                         "speakers": gap.speakers,
                     }
@@ -233,7 +245,10 @@ class StudyResult:
             table = self.differences().frame().reset_index()
             against = getattr(self.study, self.study.compare)[0]
         if table.empty:
-            return "There is nothing to compare: no two combinations tested the same speakers."
+            why = "no two combinations tested the same speakers"
+            if self.missing:
+                why = f"{listing(sorted(self.missing), 3)} could not be trained, or is not yet"
+            return f"There is nothing to compare: {why}."
         first = table[table["context"] == table["context"].iloc[0]]
         contexts = table["context"].nunique() - 1
         over = f" over {contexts} settings" * (contexts > 0)

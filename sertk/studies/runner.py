@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from sertk import _output, _provenance, corpora, features, labels, manifest, splits
 from sertk import run as runs
-from sertk.errors import RunError, SertkError, listing
+from sertk.errors import ConfigurationError, RunError, SertkError, listing
 from sertk.preprocessing import Preprocessing
 from sertk.recipes import RECIPES
 from sertk.run import Run
@@ -53,6 +53,12 @@ def run_study(
     Example:
         `run_study(STUDIES["gender"], "runs/gender", jobs=2)`
     """
+    if jobs == 0:
+        raise ConfigurationError(
+            "0 processes.",
+            "One run at a time is the least.",
+            "Use -1 for every core, or leave it out.",
+        )
     home = _output.folder(Path(folder).expanduser())
     for corpus in study.corpus:
         corpora.scan(corpus, roots.get(corpus))  # refused before anything is trained
@@ -100,7 +106,10 @@ def _write_down(study: Study, home: Path) -> None:
 
 
 def _finished(folder: Path) -> bool:
-    return (folder / "run.json").is_file() and Run(folder).finished
+    try:
+        return Run(folder).finished
+    except RunError:  # none, or a damaged one: its trial says what is wrong
+        return False
 
 
 @contextmanager
@@ -141,8 +150,9 @@ def _attempt(study: Study, trial: Trial, home: Path, roots: dict[str, Any]) -> t
             augment=None if trial.augment == "none" else trial.augment, copies=study.copies,
             standardize=study.standardize, **study.settings,
         )  # fmt: skip
-    except SertkError as error:
-        return trial.name, str(error)
+    except (SertkError, MemoryError, RuntimeError, ValueError) as error:
+        # the others may still be trained
+        return trial.name, str(error) or type(error).__name__
     return trial.name, ""
 
 

@@ -97,7 +97,7 @@ class Study:
     val: int = 2
     copies: int = 1
     standardize: str = "training"
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str | list[str]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -108,6 +108,18 @@ class Study:
         }  # fmt: skip
         if self.compare not in FACTORS:
             raise UnknownNameError("factor", self.compare, FACTORS)
+        if self.compare == "protocol":
+            raise ConfigurationError(
+                "A study was to compare protocols.",
+                "They answer different questions, and are not ranked against each other.",
+                "Use sertk leak-gap, or compare another factor.",
+            )
+        if len(self.protocol) > 1 and any(">" in gender for gender in self.gender):
+            raise ConfigurationError(
+                f"Got the protocols {', '.join(self.protocol)} and training across genders.",
+                "Across genders there is one division: all speakers of the other are tested.",
+                "Leave one of them out.",
+            )
         for factor in (*FACTORS, "seed"):
             levels = getattr(self, factor)
             if not levels or len(set(levels)) < len(levels):

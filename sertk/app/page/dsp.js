@@ -97,6 +97,7 @@ export function trim(waveform, step) {
 
 /** Measure the loudest whole frame: root mean square, dB re full scale. */
 export function loudestDb(waveform, sampleRate, frameSeconds) {
+  if (waveform.length === 0) return -200;
   const wanted = Math.max(roundHalfEven(frameSeconds * sampleRate), 1);
   const frame = Math.min(wanted, waveform.length);
   let loudest = 1e-20;
