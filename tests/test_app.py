@@ -223,8 +223,10 @@ def test_a_static_folder_by_command(packed, tmp_path, capsys):
         assert "model.onnx" in archive.namelist()
 
 
+# a shell's background jobs ignore Ctrl-C, and so would what they start
 SERVE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from sertk.app import runtime
 from sertk.cli import main
 runtime.read = lambda _=None: {name: b"" for name in runtime.SHA256}
@@ -240,7 +242,10 @@ def test_serving_by_command_until_it_is_stopped(packed):
         assert line.endswith("(Ctrl-C ends it)\n")
         assert asked(address)[0].status == 200
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        try:
+            _, told = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert told == b""
 
