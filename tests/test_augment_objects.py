@@ -19,6 +19,7 @@ from tests.test_augment import RATE, rms, tone
 from tests.test_features import voice
 
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
+FACTOR = 2.0
 
 
 def halve(waveform, sample_rate, generator):
@@ -27,6 +28,10 @@ def halve(waveform, sample_rate, generator):
 
 def by_set(waveform, sample_rate, generator):
     return waveform if sample_rate in {8000, 16_000, "any", "other", "none"} else -waveform
+
+
+def scaled_by_the_module(waveform, sample_rate, generator):
+    return waveform * FACTOR
 
 
 def scale(factor):
@@ -88,6 +93,19 @@ def test_other_recordings_are_other_copies(small, tmp_path):
     assert augment.copies(divided, name, count=1)["utterance_id"].iloc[0] != first
     after = [augment.plan(given).recipe for given in lists]
     assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+def test_a_replaced_room_is_heard(tmp_path):
+    path = tmp_path / "room.wav"
+    dry = np.zeros(400)
+    dry[0] = 0.9
+    heard = []
+    for place in (100, 200):
+        echo = dry.copy()
+        echo[place] = 0.5
+        soundfile.write(path, echo, RATE)
+        heard.append(augment.apply(f"room@{tmp_path}", tone(), RATE, seed=0))
+    assert not np.array_equal(*heard)
 
 
 def test_masks_hide_a_tenth_at_most():
@@ -177,6 +195,13 @@ def test_lists_that_act_alike_are_one_and_others_are_not():
     ]  # fmt: skip
     assert len(set(different)) == len(different)
     assert name(used) == name(louder())
+
+
+def test_another_constant_is_another_list(monkeypatch):
+    plans = [augment.plan([scaled_by_the_module]).recipe]
+    monkeypatch.setitem(scaled_by_the_module.__globals__, "FACTOR", 3.0)
+    plans.append(augment.plan([scaled_by_the_module]).recipe)
+    assert str(plans[0]) != str(plans[1])
 
 
 def test_a_list_has_the_same_name_in_another_process():

@@ -2,8 +2,8 @@
 
 In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
 chains are equal, in any process, when they would make the same copies. Of a function that is its
-code, defaults and closure, of an object its attributes, of a file its content; what a function
-calls is known by name only, so that a change there is not noticed.
+code, defaults, closure and the constants it names, of an object its attributes, of a file its
+content; what a function calls is known by name only, so that a change there is not noticed.
 """
 
 import functools
@@ -22,6 +22,7 @@ from sertk.augment import folders
 from sertk.augment.words import Step
 from sertk.errors import ConfigurationError
 
+_CONSTANTS = (bool, int, float, str, tuple, np.ndarray)  # of a module, that a function may name
 # what audiomentations changes in its own objects while they work
 _STATE = (
     "parameters", "are_parameters_frozen", "should_apply", "time_info_arr", "transform_index",
@@ -171,7 +172,12 @@ def _described_function(function: types.FunctionType) -> dict[str, Any]:
     if function.__defaults__ or function.__kwdefaults__:
         found["defaults"] = _described([function.__defaults__, function.__kwdefaults__])
     if function.__closure__:
-        found["closure"] = _described([cell.cell_contents for cell in function.__closure__])
+        held = [cell.cell_contents for cell in function.__closure__]
+        found["closure"] = _described([value for value in held if value is not function])
+    known = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    constants = {name: value for name, value in known.items() if isinstance(value, _CONSTANTS)}
+    if constants:
+        found["constants"] = _described(constants)
     return found
 
 

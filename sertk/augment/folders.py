@@ -57,13 +57,18 @@ def recorded(
     return np.resize(part, samples)
 
 
-@lru_cache(maxsize=64)
 def response(path: Path, sample_rate: int) -> np.ndarray:
     """Read an impulse response from its direct sound on, which is its loudest sample.
 
     Raises:
         ConfigurationError: If it cannot be read.
     """
+    return _response(path, sample_rate, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _response(path: Path, sample_rate: int, changed: int) -> np.ndarray:
+    """Keep what was read of a file until it is changed."""
     try:
         measured, _ = audio.read(path, sample_rate=sample_rate)
     except AudioError as error:

@@ -67,7 +67,7 @@ def model_card(run: Run, spec: Spec | None = None) -> str:
         _data(spec),
         "## How it was measured",
         f"{info['protocol']['sentence']}.".replace("..", "."),
-        *_numbers(result, info),
+        *_numbers(result),
         "## Known failures",
         *([_weakest(result)] if result is not None else []),
         _FAILS,
@@ -102,7 +102,7 @@ def _data(spec: Spec) -> str:
     )
 
 
-def _numbers(result: Evaluation | None, info: dict[str, Any]) -> list[str]:
+def _numbers(result: Evaluation | None) -> list[str]:
     if result is None:
         return ["No test speaker was predicted, so that there is no number to give."]
     basis = (

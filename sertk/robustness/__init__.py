@@ -44,7 +44,8 @@ def measure(
 
     Ratios of signal and noise are those of the speech itself, without silent ends. What is drawn
     depends on the condition and the utterance alone: all levels of a curve have the same noise, and
-    two runs hear the same. Nothing is trained, and nothing is cached.
+    two runs hear the same. Nothing is trained, and no disturbed
+    sound is cached.
 
     Args:
         run: A finished run, or its folder, with its models.
