@@ -214,7 +214,7 @@ SMALLER = (
     ('"loso", val=2', '"speaker_folds", folds=2, val=1'),
     ("folds=4, val=2)\n\n\ndef train", "folds=2, val=1)\n\n\ndef train"),
     ('augment="light",', ""),
-    ('roots={"toy": "toy"}', "roots={}"),  # a study scans the whole toy corpus
+    ('"runs/noise", roots={"toy": "toy"}', '"runs/noise"'),  # a study scans the whole toy corpus
 )
 
 

@@ -249,7 +249,7 @@ QUICK = {
     "00_start_here": {"epochs": 1},
     "03_train": {"epochs": 2, "model": "mlp", "augment": ""},
     "04_cross_validate": {"epochs": 2, "folds": 2, "augment": ""},
-    "05_leakage_and_grouping": {"epochs": 1, "folds": 2, "val": 1},
+    "05_leakage_and_grouping": {"epochs": 1, "folds": 3, "val": 1},
 }
 
 
