@@ -1,6 +1,7 @@
 """Choose the Keras backend and the device, before Keras loads."""
 
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -101,12 +102,18 @@ def _jax_accelerated() -> bool:
     )
 
 
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    return "retracing" not in record.getMessage()
+
+
 @contextmanager
 def without_native_messages() -> Iterator[None]:
     """Keep what compiled code writes to standard error while it loads from the screen.
 
-    TensorFlow greets with its processor's instruction sets before any level can be set.
+    TensorFlow greets with its processor's instruction sets before any level can be set. Later it
+    warns of tracing again where one process trains several networks, which a study does on purpose.
     """
+    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,5 +1,6 @@
 """Errors, lookup, seeding, the backend, and what `import sertk` costs."""
 
+import logging
 import random
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 import sertk
 from sertk import _backend, _lookup, _provenance, _seeding
+from sertk._backend import without_native_messages
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 
 
@@ -122,3 +124,14 @@ def test_the_command_is_repeated_without_where_somebody_keeps_files(monkeypatch)
     assert _provenance.command() == "sertk cv --root ravdess -o runs/one"
     monkeypatch.setattr(sys, "argv", ["train.py"])
     assert _provenance.command() is None
+
+
+def test_tracing_again_is_no_warning():
+    with without_native_messages():
+        pass
+    logger = logging.getLogger("tensorflow")
+    record = logging.LogRecord("tensorflow", logging.WARNING, "", 0, "", (), None)
+    record.msg = "5 out of the last 5 calls triggered tf.function retracing"
+    assert not logger.filter(record)
+    record.msg = "something else"
+    assert logger.filter(record)
