@@ -63,10 +63,6 @@ class DifferenceDisplay(_RowDisplay):
         ax.set_xlabel("points of UAR, with 95 % intervals over speakers (filled: without zero)")
 
 
-class RegroupedDisplay(DifferenceDisplay):
-    """Training in fewer classes against regrouping the answers of a finer training."""
-
-
 class ScoreDisplay(_RowDisplay):
     """UAR of each combination with its interval; the tick is chance."""
 

@@ -18,7 +18,7 @@ from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.paired import difference
 from sertk.run import Run
-from sertk.studies.displays import DifferenceDisplay, RegroupedDisplay, ScoreDisplay
+from sertk.studies.displays import DifferenceDisplay, ScoreDisplay
 from sertk.studies.study import FACTORS, Study, Trial
 
 _LEVELS = (*FACTORS, "seed")
@@ -200,7 +200,7 @@ class StudyResult:
             if same and set(sides[0].rows["utterance_id"]) & set(sides[1].rows["utterance_id"]):
                 yield self._name_of(context, self.study.compare), (sides[0], sides[1])
 
-    def regrouped(self) -> RegroupedDisplay | None:
+    def regrouped(self) -> DifferenceDisplay | None:
         """Show training in fewer classes beside regrouping the answers of a finer training.
 
         `None` where the study has one grouping, or none can be made from another.
@@ -234,7 +234,7 @@ class StudyResult:
         if not rows:
             return None
         table = pd.DataFrame(rows).set_index(["context", "grouping", "regrouped from"])
-        return RegroupedDisplay(table, "Trained in fewer classes, minus regrouped, points of UAR")
+        return DifferenceDisplay(table, "Trained in fewer classes, minus regrouped, points of UAR")
 
     @property
     def answer(self) -> str:
