@@ -1,0 +1,25 @@
+"""Keras layers that networks are made of, on every backend and exportable.
+
+In and out: (batch, frames, bins[, channels]) tensors; each layer's docstring gives its shapes.
+"""
+
+from sertk.layers.disturbing import SpecAugment, SpectrogramWarp
+from sertk.layers.pictures import SpectrogramImage
+from sertk.layers.pooling import (
+    AdaptiveAveragePooling2D,
+    AttentionPooling,
+    MapAttention,
+    SigmoidAttention,
+)
+from sertk.layers.scaling import Standardize
+
+__all__ = [
+    "AdaptiveAveragePooling2D",
+    "AttentionPooling",
+    "MapAttention",
+    "SigmoidAttention",
+    "SpecAugment",
+    "SpectrogramImage",
+    "SpectrogramWarp",
+    "Standardize",
+]

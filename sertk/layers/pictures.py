@@ -1,0 +1,85 @@
+"""Turn spectrograms into pictures, as networks for images know them.
+
+In: (batch, frames, bins, channels) tensors. Out: (batch, height, width, 3).
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from sertk.errors import ConfigurationError, UnknownNameError
+
+
+def _resizing(length: int, size: int) -> np.ndarray:
+    """Say how much each place counts for each pixel: bilinear, smoothed where it shrinks."""
+    places = (np.arange(size) + 0.5) * length / size - 0.5
+    reach = max(length / size, 1.0)
+    shares = np.maximum(1 - np.abs(places - np.arange(length)[:, None]) / reach, 0)
+    return (shares / shares.sum(axis=0)).astype("float32")  # (length, size)
+
+
+@keras.saving.register_keras_serializable("sertk")
+class SpectrogramImage(keras.layers.Layer):
+    """Turn spectrograms into pictures as image networks know them.
+
+    Time runs to the right and frequency upwards; the shorter side gets `size` pixels; a single
+    channel becomes three, grey or by a colour map; the statistics of ImageNet scale the result.
+
+    Args:
+        size: Pixels of the shorter side.
+        colours: `"grey"`, or the name of a matplotlib colour map.
+
+    Input shape:
+        (batch, frames, bins, 1 or 3), in [0, 1]. A colour map wants one channel.
+
+    Output shape:
+        (batch, height, width, 3).
+
+    Raises:
+        UnknownNameError: If there is no such colour map.
+        ConfigurationError: If the channels do not fit.
+    """
+
+    mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+
+    def __init__(self, size: int = 224, colours: str = "grey", **kwargs):
+        super().__init__(**kwargs)
+        if colours != "grey":
+            import matplotlib
+
+            if colours not in matplotlib.colormaps:
+                raise UnknownNameError("colour map", colours, ["grey", *matplotlib.colormaps])
+            self.palette = matplotlib.colormaps[colours](range(256))[:, :3].astype("float32")
+        self.size, self.colours = size, colours
+
+    def build(self, input_shape):
+        channels = (1, 3) if self.colours == "grey" else (1,)
+        if input_shape[-1] not in channels:
+            raise ConfigurationError(
+                f"A picture in {self.colours} was asked for of {input_shape[-1]} channels.",
+                f"It is made of {' or '.join(map(str, channels))}.",
+                "Use a feature of one channel such as log_mel, or colours='grey'.",
+            )
+
+    def call(self, inputs):
+        pictures = ops.flip(ops.transpose(inputs, (0, 2, 1, 3)), axis=1)
+        if self.colours != "grey":
+            shades = ops.cast(ops.round(ops.clip(pictures[..., 0], 0, 1) * 255), "int32")
+            pictures = ops.take(self.palette, shades, axis=0)
+        height, width = self.compute_output_shape(inputs.shape)[1:3]
+        # `ops.image.resize(antialias=True)` as matrix products: it does not export
+        rows, columns = map(_resizing, pictures.shape[1:3], (height, width))
+        pictures = ops.tensordot(pictures, rows, axes=[[1], [0]])  # (batch, frames, channels, h)
+        pictures = ops.tensordot(pictures, columns, axes=[[1], [0]])  # (batch, channels, h, w)
+        pictures = ops.transpose(pictures, (0, 2, 3, 1))
+        if pictures.shape[-1] == 1:
+            pictures = ops.repeat(pictures, 3, axis=-1)
+        return (pictures - np.float32(self.mean)) / np.float32(self.deviation)
+
+    def compute_output_shape(self, input_shape):
+        batch, frames, bins, _ = input_shape
+        shorter = min(frames, bins)
+        return (batch, round(bins * self.size / shorter), round(frames * self.size / shorter), 3)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "colours": self.colours}

@@ -1,0 +1,51 @@
+"""Scale clips by statistics that were fixed beforehand.
+
+In and out: (batch, frames, bins[, channels]) tensors.
+"""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("sertk")
+class Standardize(keras.layers.Layer):
+    """Subtract a mean and divide by a standard deviation per bin, both fixed beforehand.
+
+    Unlike `keras.layers.Normalization` it exports on every backend, and its statistics come
+    from the caller, who knows which utterances are for training.
+
+    Args:
+        clip: Cut the result to [0, 1], for statistics that are a least value and a range.
+
+    Input shape:
+        (batch, frames, bins[, channels]).
+
+    Output shape:
+        The same.
+    """
+
+    def __init__(self, clip: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.clip = clip
+
+    def build(self, input_shape):
+        shape = input_shape[2:]
+        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
+        self.deviation = self.add_weight(
+            shape=shape, initializer="ones", trainable=False, name="deviation"
+        )
+
+    def set_statistics(self, mean, deviation) -> None:
+        """Store the statistics, each of shape (bins[, channels])."""
+        self.mean.assign(mean)
+        self.deviation.assign(ops.maximum(deviation, 1e-3))
+
+    def call(self, inputs):
+        scaled = (inputs - self.mean) / self.deviation
+        return ops.clip(scaled, 0.0, 1.0) if self.clip else scaled
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "clip": self.clip}
