@@ -1,5 +1,6 @@
 """Augmentation by objects, for some labels, live; and the words that take ranges and folders."""
 
+import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -152,10 +153,12 @@ def test_tempo_keeps_the_pitch_and_speed_does_not():
     assert 0.8 <= min(lengths) < 0.9
     assert 1.1 < max(lengths) <= 1.25
     np.testing.assert_allclose(pitches, 440, atol=3)
-    for seed in range(20):
-        played = augment.apply("speed_pitch", tone(), RATE, seed)
+    for seed, (word, slowest, fastest) in itertools.product(
+        range(20), (("speed_pitch", 0.9, 1.1), ("voice", 0.8, 1.25))
+    ):
+        played = augment.apply(word, tone(), RATE, seed)
         factor = 2 * RATE / len(played)
-        assert 0.9 <= factor <= 1.1
+        assert slowest - 1e-4 <= factor <= fastest + 1e-4
         peak = np.abs(np.fft.rfft(played * np.hanning(len(played)))).argmax() * RATE / len(played)
         assert peak == pytest.approx(440 * factor, abs=1)
 

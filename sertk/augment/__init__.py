@@ -15,7 +15,14 @@ import pandas as pd
 from sertk import _seeding
 from sertk.augment import folders, noises, sets
 from sertk.augment.chain import Chain
-from sertk.augment.changes import CHANGES, FROM_FOLDER, background, noise_between, room
+from sertk.augment.changes import (
+    CHANGES,
+    FROM_FOLDER,
+    background,
+    noise_between,
+    room,
+    speed_between,
+)
 from sertk.augment.plan import Augmentation
 from sertk.augment.words import FUNCTIONS as _WORDS
 from sertk.augment.words import TRANSFORMS, Step, pipeline
@@ -33,6 +40,7 @@ __all__ = [
     "recipe",
     "room",
     "size",
+    "speed_between",
     "with_copies",
 ]
 
@@ -64,10 +72,11 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
               (up to 0.1 s either way, silence moves in), `reverb` (a room that rings 0.2 to
               0.8 s, the level kept), `strong_noise` (0 to 10 dB), `stretch` (0.8 to 1.25 times
               the tempo, the pitch kept), `speed_pitch` (0.9 to 1.1 times as fast, pitch and all),
-              `dynamic` (the level wanders by up to 6 dB either way), `gain` (by up to 12 dB either
-              way), `trim_shift` (up to 0.1 s cut off either end), `time_mask` and `band_mask` (up
-              to a tenth of the time, or of the mel scale, silent; what hides parts of the
-              spectrogram itself are the settings `hide_time` and `hide_bins`);
+              `voice` (0.8 to 1.25 times as fast: a taller or smaller speaker), `dynamic` (the
+              level wanders by up to 6 dB either way), `gain` (by up to 12 dB either way),
+              `trim_shift` (up to 0.1 s cut off either end), `time_mask` and `band_mask` (up to a
+              tenth of the time, or of the mel scale, silent; what hides parts of the spectrogram
+              itself are the settings `hide_time` and `hide_bins`);
             - with recordings, in any format that is read: `background@FOLDER` (noise at 0 to 20 dB
               SNR), `room@FOLDER` (an impulse response, the level kept); joined, such as
               `pitch+background@FOLDER`, the folder stands last;

@@ -1,7 +1,7 @@
 """Changes of loudness, tempo, place and band: what more words of a recipe do to a waveform.
 
 In: a waveform, its rate and a source of random numbers. Out: the changed waveform. A factory
-such as `noise_between` makes a function with ranges of your own, for a list of transforms.
+such as `noise_between` or `speed_between` makes a function with ranges of your own, for a list of transforms.
 """
 
 from pathlib import Path
@@ -110,12 +110,26 @@ def change_tempo(
     )
 
 
-def change_speed(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
-    """Play at 0.9 to 1.1 times the speed, pitch and all; the length changes."""
-    factor = generator.uniform(0.9, 1.1)
-    return audio.resample(waveform, round(sample_rate * factor), sample_rate)
+def speed_between(slowest: float, fastest: float) -> Function:
+    """Make a function that plays faster or slower, pitch, formants and all.
+
+    Args:
+        slowest: Least factor of the speed.
+        fastest: Largest.
+
+    Example:
+        >>> wave = np.sin(np.arange(16_000, dtype="float32") / 9)
+        >>> speed_between(0.8, 0.8)(wave, 16_000, np.random.default_rng(0)).shape
+        (20000,)
+    """
+
+    def function(
+        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
+    ) -> np.ndarray:
+        factor = float(np.exp(generator.uniform(np.log(slowest), np.log(fastest))))
+        return audio.resample(waveform, round(sample_rate * factor), sample_rate)
+
+    return function
 
 
 def trim_shift(
@@ -151,7 +165,8 @@ CHANGES: dict[str, Function] = {
     "strong_noise": noise_between(0, 10),
     "stretch": change_tempo,
     "dynamic": wander,
-    "speed_pitch": change_speed,
+    "speed_pitch": speed_between(0.9, 1.1),
+    "voice": speed_between(0.8, 1.25),
     "gain": gain,
     "trim_shift": trim_shift,
     "time_mask": time_mask,

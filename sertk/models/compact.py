@@ -1,13 +1,14 @@
 """The default network: three convolution blocks, a bidirectional GRU, attention over time.
 
-clip (frames, bins) -> SpecAugment -> [conv 3x3, batch norm, SiLU, pool] x 3
+clip (frames, bins) -> warped and with parts hidden, in training
+-> [conv 3x3, batch norm, SiLU, pool] x 3, down to frames / 4 and bins / 16
 -> BiGRU over time -> attentive mean and deviation -> dropout -> probabilities
 """
 
 import keras
 from keras import layers
 
-from sertk.layers import AttentionPooling, SpecAugment
+from sertk.layers import AttentionPooling, SpecAugment, SpectrogramWarp
 from sertk.models._shape import require_frames_by_bins, scaled
 
 _BLOCKS = ((24, (2, 2)), (48, (2, 2)), (64, (1, 4)))  # filters, pooling over (time, bins)
@@ -17,6 +18,9 @@ def build(
     input_shape: tuple[int, ...], num_classes: int, *, width: float = 1.0, dropout: float = 0.3
 ) -> keras.Model:
     """Build a small convolutional-recurrent network, about 170,000 parameters.
+
+    In training it hears each clip faster or slower, from a longer or shorter vocal tract, and with
+    stretches of time and of frequency hidden.
 
     Args:
         input_shape: (frames, bins), at least 4 frames and 16 bins.
@@ -32,7 +36,8 @@ def build(
     """
     require_frames_by_bins("compact", input_shape, frames=4, bins=16)
     inputs = keras.Input(input_shape)
-    x = SpecAugment()(inputs)
+    x = SpectrogramWarp()(inputs)
+    x = SpecAugment()(x)
     x = layers.Reshape((*input_shape, 1))(x)
     for filters, pool in _BLOCKS:
         x = layers.Conv2D(scaled(filters, width), 3, padding="same", use_bias=False)(x)
