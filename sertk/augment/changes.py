@@ -1,7 +1,8 @@
 """Changes of loudness, tempo, place and band: what more words of a recipe do to a waveform.
 
 In: a waveform, its rate and a source of random numbers. Out: the changed waveform. A factory
-such as `noise_between` or `speed_between` makes a function with ranges of your own, for a list of transforms.
+such as `noise_between` or `speed_between` makes a function with ranges of your own, for a list
+of transforms.
 """
 
 from pathlib import Path
