@@ -44,7 +44,9 @@ def write_model(path, record=None):
 
 
 def tone(seconds, size=0.5, rate=16_000, channels=1):
-    wave = size * np.sin(np.arange(round(seconds * rate)) * 1000 / rate)
+    time = np.arange(round(seconds * rate)) / rate
+    syllables = np.where(time % 0.25 < 0.15, 1, 0.1)  # what never changes is no speech
+    wave = size * syllables * np.sin(time * 1000)
     return np.repeat(wave[:, None], channels, axis=1)
 
 

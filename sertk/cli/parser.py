@@ -255,7 +255,8 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", metavar="FILE", help="write a picture, .svg or .png")
     parser.add_argument(
         "--silence-db", default="-60", metavar="DB",
-        help="what stays below it is no speech (%(default)s dB re full scale; none: answer always)",
+        help="what stays below it is no speech (%(default)s dB re full scale; none: answer always, "
+        "to steady noise, too)",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="of ONNX and OpenVINO (every core)")
     groups.add_device(parser.add_argument_group("where a run folder is computed"))

@@ -24,8 +24,8 @@ otherwise."""
 _FAILS = """\
 - Voices, languages, accents, ages and microphones that the corpus does not have.
 - Spontaneous speech, where the corpus is acted: emotions there are weaker and mixed.
-- Noise, music, several voices at once, telephone codecs. Silence is kept out by a gate on the
-  level; noise passes it.
+- Music, several voices at once, telephone codecs, noise that comes and goes. A gate keeps out
+  silence, and noise and hum that do not change.
 - Children, and voices changed by illness or by age: none were measured.
 - Its probabilities say how sure the network is, not how sure you can be (see calibration in the
   report)."""

@@ -33,7 +33,8 @@ def load(
         fold: Of a run of several; the first by default.
         seed: Of a run of several; the first by default.
         threads: Of onnxruntime and OpenVINO; 0 is every core.
-        silence_db: What stays below it in its loudest 50 ms is no speech; `None` always answers.
+        silence_db: What stays below it in its loudest 50 ms is no speech, nor is steady noise;
+            `None` always answers.
         short_seconds: Recordings with less sound are marked as short.
 
     Raises:
