@@ -53,7 +53,9 @@ def make_parser() -> Parser:
     groups.add_training(train, "by_speaker")
     cv = command("runs", "cv", "cross-validate over speakers, and report")
     groups.add_training(cv, "loso")
-    _reproduce_arguments(command("runs", "reproduce", "train and test a published system again"))
+    _reproduce_arguments(
+        command("runs", "reproduce", "train and test a published system again, or sertk's own")
+    )
     _study_arguments(command("studies", "study", "train a grid of choices, and compare them"))
     gap = command("studies", "leak-gap", "train with a leak and without, and tell the difference")
     groups.add_training(gap, "speaker_folds")
@@ -148,6 +150,10 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--leak-gap", action="store_true",
         help="both as published and with speakers apart, and tell the difference",
+    )  # fmt: skip
+    parser.add_argument(
+        "--everyone", action="store_true",
+        help="all corpora of the recipe together, nobody tested: a model to hand on",
     )  # fmt: skip
     parser.add_argument("--fold", type=int, metavar="N", help="this fold alone (all)")
     parser.add_argument("--grouping", metavar="NAME", help="instead of the recipe's")
