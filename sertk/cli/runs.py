@@ -212,6 +212,7 @@ def robustness(args: argparse.Namespace) -> None:
         roots=inputs.roots(run.info["corpora"], args.root),
     )
     page = robustness.write_html(shown, run, args.output or run.folder / "robustness.html")
+    robustness.write_json(shown, page.with_suffix(".json"))
     if args.json:
         give(shown.frame().to_json(orient="records"))
     else:
