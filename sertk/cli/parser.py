@@ -247,7 +247,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="files, folders, patterns; - for a list on stdin"
     )
-    model = parser.add_argument_group("model, one of")
+    model = parser.add_argument_group("model, the pretrained one or one of")
     model.add_argument("--run", metavar="DIR", help="folder of a run")
     model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
     model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
@@ -272,11 +272,17 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="folder of a run")
     parser.add_argument(
         "--to", default="onnx", metavar="FORMAT",
-        help="onnx, openvino, litert or bundle (default: %(default)s)",
+        help="onnx, openvino, litert, bundle, or pretrained: the package's own model (default: "
+        "%(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--variant", default="conv", metavar="NAME",
         help="of ONNX: conv (fast everywhere) or stft (smaller) (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--evaluation", action="append", metavar="RUN",
+        help="of bundle and pretrained: a cross-validated run of the same training, for the model "
+        "card; again for another corpus",
     )  # fmt: skip
     parser.add_argument("--int8", action="store_true", help="of OpenVINO: quantised after training")
     parser.add_argument("--fp16", action="store_true", help="of OpenVINO: half the size")

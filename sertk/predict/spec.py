@@ -179,6 +179,16 @@ def licences(names: list[str]) -> str:
     return "; ".join(told)
 
 
+def is_non_commercial(licence: str) -> bool:
+    """Tell whether one of the licences of `licences` forbids commercial use.
+
+    Example:
+        >>> is_non_commercial("RAVDESS: CC BY-NC-SA 4.0"), is_non_commercial("EmoDB: CC0")
+        (True, False)
+    """
+    return "-NC" in licence
+
+
 def sha256(path: Path) -> str:
     """Hash a file."""
     with path.open("rb") as file:
