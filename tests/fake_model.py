@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import soundfile
 
-from sertk.export import converting
+from sertk.export import bundling, converting
 from sertk.predict.spec import Spec
 from sertk.preprocessing import Preprocessing
 
@@ -44,7 +44,9 @@ def write_model(path, record=None):
 
 
 def tone(seconds, size=0.5, rate=16_000, channels=1):
-    wave = size * np.sin(np.arange(round(seconds * rate)) * 1000 / rate)
+    time = np.arange(round(seconds * rate)) / rate
+    syllables = np.where(time % 0.25 < 0.15, 1, 0.1)  # what never changes is no speech
+    wave = size * syllables * np.sin(time * 1000)
     return np.repeat(wave[:, None], channels, axis=1)
 
 
@@ -61,10 +63,21 @@ def write_recordings(folder):
     return folder
 
 
-def files_of_a_bundle(folder):
-    model = write_model(folder / "model.onnx").read_bytes()
-    content = {"model.onnx": model, "spec.json": spec().to_json().encode()}
+def files_of_a_bundle(folder, record=None):
+    model = write_model(folder / "model.onnx", record).read_bytes()
+    content = {"model.onnx": model, "spec.json": (record or spec()).to_json().encode()}
     return {**content, "run.json": b"{}", "MODEL_CARD.md": b"# Card", "LICENSE.txt": b"MIT"}
+
+
+def write_pretrained(folder):
+    """The package's own model, in a folder of its own."""
+    folder.mkdir()
+    record = spec(corpora=["ravdess", "emodb"], licence="RAVDESS: CC BY-NC-SA 4.0; EmoDB: CC0")
+    files = files_of_a_bundle(folder, record)
+    del files["run.json"]
+    for name, content in bundling.indexed(files).items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 def write_bundle(path, change):

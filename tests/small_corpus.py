@@ -1,4 +1,4 @@
-"""A corpus of short tones: quick to write, easy to learn, with speakers of both genders."""
+"""A corpus of short tones in syllables: quick to write, easy to learn, of both genders."""
 
 from pathlib import Path
 
@@ -17,13 +17,14 @@ TAKES = 4
 def write(folder: Path) -> Path:
     generator = np.random.default_rng(0)
     time = np.arange(16_000) / 16_000
+    syllables = 0.55 - 0.45 * np.cos(2 * np.pi * 4 * time)  # a tone that never changes is no speech
     for number, (speaker, gender) in enumerate(SPEAKERS):
         for emotion, semitones in EMOTIONS.items():
             for take in range(TAKES):
                 pitch = (220 if gender == "female" else 120) * 2 ** (semitones / 12)
                 pitch *= generator.uniform(0.95, 1.05) * (1 + 0.02 * number)
                 wave = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 12))
-                wave = 0.05 * wave + generator.normal(0, 1e-3, len(time))
+                wave = 0.05 * syllables * wave + generator.normal(0, 1e-3, len(time))
                 path = folder / speaker / f"{emotion}_{take}.wav"
                 path.parent.mkdir(exist_ok=True)
                 soundfile.write(path, wave, 16_000)

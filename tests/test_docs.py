@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -32,7 +33,8 @@ from docs._make import (
 )
 from sertk import corpora, report
 from sertk.cli.parser import make_parser
-from tests import fake_run, test_bad_input, test_bad_runs, test_predict
+from sertk.predict import pretrained
+from tests import fake_model, fake_run, test_bad_input, test_bad_runs, test_predict
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -230,6 +232,8 @@ def _snippet_folder(folder, toy):
     (folder / "toy").symlink_to(toy)
     (folder / "notebooks").symlink_to(ROOT / "notebooks")
     fake_run.write(folder / "runs" / "example")
+    fake_model.write_pretrained(folder / "pretrained")
+    fake_model.write_recordings(folder / "recordings")
     time = np.arange(4000) / 16_000
     for pitch, (speaker, emotion) in enumerate(
         (s, e) for s in ("ann", "ben", "cat") for e in ("happy", "angry")
@@ -246,6 +250,8 @@ def _snippet_folder(folder, toy):
 def test_the_code_of_a_page_runs(page, toy, tmp_path, monkeypatch, capsys):
     _snippet_folder(tmp_path, toy)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "pretrained")
+    warnings.filterwarnings("ignore", pretrained.NOTICE)
     # it is slow, and the README's test writes one
     monkeypatch.setattr(report, "write_html", lambda run: run.folder / "report.html")
     source = "\n".join(code(page, "python"))
@@ -274,7 +280,7 @@ def test_the_commands_of_the_pages_exist():
         elif program == "make":
             assert re.search(rf"^{words[0]}:", makefile, flags=re.MULTILINE)
         elif program == "pip":
-            for extra in re.search(r"\[(.+)\]", words[-1])[1].split(","):
+            for extra in re.findall(r"\w+", words[-1].partition("[")[2]):
                 assert re.search(rf"^{extra} = \[", pyproject, flags=re.MULTILINE)
         else:
             assert program == "jupyter", page

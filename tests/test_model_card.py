@@ -32,7 +32,8 @@ def test_a_card_holds_the_numbers_of_the_run(tmp_path):
     assert "Livingstone" in card
     assert run.info["protocol"]["sentence"].rstrip(".") in card
     assert "What it should not be used for" in card
-    assert "this is one of them" in card
+    assert "those of all models of the run" in card
+    assert "Calibration: Temperature " in card
     assert "abab" in card
     recall = result.per_class().frame()["recall"]
     assert f"- {recall.idxmin()} is found in {100 * recall.min():.1f} % of cases" in card

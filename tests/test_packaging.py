@@ -4,14 +4,18 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from sertk.predict import bundle
+
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, SETUPTOOLS = SETTINGS["project"], SETTINGS["tool"]["setuptools"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 
 
@@ -52,6 +56,18 @@ def test_every_dependency_has_a_tested_pin_within_its_range():
 def test_torch_is_an_extra_of_its_own():
     for extra, requirements in PROJECT["optional-dependencies"].items():
         assert (extra == "parity") == any(r.startswith("torch") for r in requirements)
+
+
+def test_the_metadata_name_the_terms_of_the_weights_too():
+    assert PROJECT["license"] == "MIT AND CC-BY-NC-SA-4.0"
+    assert "sertk/pretrained/LICENSE.txt" in PROJECT["license-files"]
+    assert "Its weights are for non-commercial use" in (ROOT / PROJECT["readme"]).read_text()
+
+
+def test_every_file_of_the_pretrained_model_is_packed():
+    patterns = SETUPTOOLS["package-data"]["sertk.pretrained"]
+    for name in (bundle.INDEX, *bundle.NEEDED):
+        assert any(fnmatch(name, pattern) for pattern in patterns), name
 
 
 def test_the_lock_lets_this_python_in():

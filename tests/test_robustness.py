@@ -145,6 +145,9 @@ def test_the_command_writes_a_page_that_needs_nothing(run, roots, tmp_path, caps
     assert main([str(w) for w in [*words, "--noises", noises, "--json", "-o", page]]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["condition"] for row in rows] == ["clean", "telephone", *["noises"] * 5]
+    record = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    assert [row["title"] for row in record["rows"]] == ["Telephone", *["Recorded noise"] * 5]
+    assert record["rows"][0]["uar"] == pytest.approx(rows[1]["uar"])
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", text)
     assert text.count("<tbody>") == 2

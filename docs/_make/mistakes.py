@@ -19,6 +19,7 @@ from docs._make.said import Listener, Said
 from sertk import Preprocessing, audio, cache, corpora, labels, manifest, notebooks, run
 from sertk._backend import without_native_messages
 from sertk.cli import main
+from sertk.predict import pretrained
 from tests import (
     fake_model,
     fake_run,
@@ -133,7 +134,13 @@ def models(at: Listener) -> Iterator[Said]:
     for given, _ in cases(test_predict.test_mistakes):
         words = [word.format("sounds") for word in given]
         yield at.run(["predict", "--model", "model.onnx", *words])
-    for given in ([], ["--model", "no.onnx"], ["--model", "sounds/a.wav"], ["--run", "sounds"]):
+    with mock.patch.object(pretrained, "FOLDER", at.folder / "nowhere"):
+        yield at.run("predict sounds/a.wav")
+    fake_model.write_pretrained(at.folder / "pretrained")
+    (at.folder / "pretrained" / "model.onnx").write_bytes(b"other")
+    with mock.patch.object(pretrained, "FOLDER", at.folder / "pretrained"):
+        yield at.run("predict sounds/a.wav")
+    for given in (["--model", "no.onnx"], ["--model", "sounds/a.wav"], ["--run", "sounds"]):
         yield at.run(["predict", *given, "sounds/a.wav"])
     (at.folder / "half.onnx").write_bytes(b"half")
     yield at.run("predict --model half.onnx sounds/a.wav")

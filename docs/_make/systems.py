@@ -28,6 +28,11 @@ def results() -> dict[str, dict[str, Any]]:
     return {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in found}
 
 
+def _published() -> dict[str, recipes.Recipe]:
+    """Leave sertk's own system out, which stands beside nothing."""
+    return {name: recipe for name, recipe in recipes.RECIPES.items() if recipe.published}
+
+
 def table(link: str = "reports/reference_systems/{}.html") -> str:
     """Write one row per recipe: published, under which protocol, and here.
 
@@ -39,7 +44,7 @@ def table(link: str = "reports/reference_systems/{}.html") -> str:
         "|---|---|---|---|---|",
     ]
     there = results()
-    for name, recipe in recipes.RECIPES.items():
+    for name, recipe in _published().items():
         figures = [figure.score for figure in recipe.published]
         protocols = [figure.protocol for figure in recipe.published]
         shown = f"[`{name}`]({link.format(name)})" if name in there else f"`{name}`"
@@ -65,7 +70,7 @@ def _here(numbers: dict[str, Any]) -> tuple[str, str]:
 
 def sections() -> str:
     """Write a section per recipe: what it is, and what is done otherwise here."""
-    return "\n\n".join(_section(name, recipe) for name, recipe in recipes.RECIPES.items())
+    return "\n\n".join(_section(name, recipe) for name, recipe in _published().items())
 
 
 def _section(name: str, recipe: recipes.Recipe) -> str:

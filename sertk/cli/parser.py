@@ -53,7 +53,9 @@ def make_parser() -> Parser:
     groups.add_training(train, "by_speaker")
     cv = command("runs", "cv", "cross-validate over speakers, and report")
     groups.add_training(cv, "loso")
-    _reproduce_arguments(command("runs", "reproduce", "train and test a published system again"))
+    _reproduce_arguments(
+        command("runs", "reproduce", "train and test a published system again, or sertk's own")
+    )
     _study_arguments(command("studies", "study", "train a grid of choices, and compare them"))
     gap = command("studies", "leak-gap", "train with a leak and without, and tell the difference")
     groups.add_training(gap, "speaker_folds")
@@ -149,6 +151,10 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
         "--leak-gap", action="store_true",
         help="both as published and with speakers apart, and tell the difference",
     )  # fmt: skip
+    parser.add_argument(
+        "--everyone", action="store_true",
+        help="all corpora of the recipe together, nobody tested: a model to hand on",
+    )  # fmt: skip
     parser.add_argument("--fold", type=int, metavar="N", help="this fold alone (all)")
     parser.add_argument("--grouping", metavar="NAME", help="instead of the recipe's")
     parser.add_argument("--epochs", type=int, help="at most so many (the recipe's)")
@@ -241,7 +247,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="files, folders, patterns; - for a list on stdin"
     )
-    model = parser.add_argument_group("model, one of")
+    model = parser.add_argument_group("model, the pretrained one or one of")
     model.add_argument("--run", metavar="DIR", help="folder of a run")
     model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
     model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
@@ -255,7 +261,8 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", metavar="FILE", help="write a picture, .svg or .png")
     parser.add_argument(
         "--silence-db", default="-60", metavar="DB",
-        help="what stays below it is no speech (%(default)s dB re full scale; none: answer always)",
+        help="what stays below it is no speech (%(default)s dB re full scale; none: answer always, "
+        "to steady noise, too)",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="of ONNX and OpenVINO (every core)")
     groups.add_device(parser.add_argument_group("where a run folder is computed"))
@@ -265,11 +272,17 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="folder of a run")
     parser.add_argument(
         "--to", default="onnx", metavar="FORMAT",
-        help="onnx, openvino, litert or bundle (default: %(default)s)",
+        help="onnx, openvino, litert, bundle, or pretrained: the package's own model (default: "
+        "%(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--variant", default="conv", metavar="NAME",
         help="of ONNX: conv (fast everywhere) or stft (smaller) (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--evaluation", action="append", metavar="RUN",
+        help="of bundle and pretrained: a cross-validated run of the same training, for the model "
+        "card; again for another corpus",
     )  # fmt: skip
     parser.add_argument("--int8", action="store_true", help="of OpenVINO: quantised after training")
     parser.add_argument("--fp16", action="store_true", help="of OpenVINO: half the size")

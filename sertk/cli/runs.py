@@ -73,7 +73,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def reproduce(args: argparse.Namespace) -> None:
-    """Train and test a published system again."""
+    """Train and test a published system again, or sertk's own."""
     from sertk import recipes
     from sertk.cli.studies import tell_gap
 
@@ -82,7 +82,8 @@ def reproduce(args: argparse.Namespace) -> None:
         give(text)
         return
     tell(text)
-    usual = recipes.get(args.recipe).usual_corpora
+    restored = args.as_published or args.leak_gap
+    usual = recipes.get(args.recipe, as_published=restored, everyone=args.everyone).usual_corpora
     names = args.corpus.split(",") if args.corpus else usual
     settings = inputs.options(args.setting, "--setting")
     if args.epochs is not None:
@@ -95,6 +96,7 @@ def reproduce(args: argparse.Namespace) -> None:
         "seeds": inputs.seeds(args.seeds) if args.seeds else [],
         "fold": args.fold,
         "grouping": args.grouping,
+        "everyone": args.everyone,
         **settings,
     }
     start_backend(args)
@@ -109,12 +111,13 @@ def reproduce(args: argparse.Namespace) -> None:
 def _report(run: "Run", args: argparse.Namespace) -> None:
     from sertk import report
 
-    page = report.write_html(run)
+    scores = _scores(run)
+    page = report.write_html(run) if scores["split"] == "test" else None
     if args.json:
-        give(json.dumps(_scores(run)))
+        give(json.dumps(scores))
     else:
-        _summarise(_scores(run))
-        give(f"Report: {page}")
+        _summarise(scores)
+        give(f"Report: {page}" if page else f"Run: {run.folder}")
 
 
 def start_backend(args: argparse.Namespace) -> None:
@@ -129,13 +132,16 @@ def start_backend(args: argparse.Namespace) -> None:
 def _scores(run: "Run", grouping: str | None = None) -> dict[str, Any]:
     from sertk import evaluation
 
-    result = evaluation.evaluate(run)
+    # of a model to hand on, nobody was tested
+    split = "test" if any(part.get("test", True) for part in run.info["folds"]) else "val"
+    result = evaluation.evaluate(run, split)
     if grouping:
         result = result.regroup(grouping)
     interval = result.interval("uar")
     return {
         "run": str(run.folder),
         "protocol": run.info["protocol"],
+        "split": split,
         "synthetic": run.info["synthetic"],
         "uar": result.uar,
         "uar_interval": [interval.low, interval.high] if interval.known else None,
@@ -154,6 +160,8 @@ def _summarise(scores: dict[str, Any]) -> None:
     if scores["protocol"]["leaky"]:
         give("LEAKY: speakers are trained on and tested; this does not hold for new speakers.")
     give(f"Protocol: {scores['protocol']['sentence']}.")
+    if scores["split"] == "val":
+        give("These are the speakers who chose the epoch, which flatters; nobody was tested.")
     if scores["uar_interval"]:
         interval = "95 % interval over speakers {:.1%} to {:.1%}".format(*scores["uar_interval"])
     else:
@@ -204,6 +212,7 @@ def robustness(args: argparse.Namespace) -> None:
         roots=inputs.roots(run.info["corpora"], args.root),
     )
     page = robustness.write_html(shown, run, args.output or run.folder / "robustness.html")
+    robustness.write_json(shown, page.with_suffix(".json"))
     if args.json:
         give(shown.frame().to_json(orient="records"))
     else:

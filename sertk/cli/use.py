@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sertk.predict import Predictor
 
 _FORMATS = ("table", "json", "csv")
+_CARDED = ("bundle", "pretrained")  # formats with a model card
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -29,15 +31,7 @@ def predict(args: argparse.Namespace) -> int:
     if args.plot:
         require_picture(args.plot)
     paths = predict.find(args.paths)
-    if args.run is not None or str(args.model).endswith(".keras"):
-        from sertk import use_backend
-
-        use_backend(args.backend, args.device)
-    silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
-    predictor = predict.load(
-        _source(args), fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence
-    )
-    _tell_which(args, predictor)
+    predictor = _opened(args)
     if args.timeline:
         return _timelines(predictor, paths, args)
     if args.window is not None or args.hop is not None:
@@ -57,6 +51,26 @@ def predict(args: argparse.Namespace) -> int:
     return int(bool(found.unreadable))
 
 
+def _opened(args: argparse.Namespace) -> "Predictor":
+    """Open the model that was named, or the pretrained one, and say what must be known of it."""
+    from sertk import predict, use_backend
+    from sertk.predict import pretrained
+
+    if args.run is not None or str(args.model).endswith(".keras"):
+        use_backend(args.backend, args.device)
+    silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
+    source = _source(args)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", pretrained.NOTICE)  # told below, on a line of its own
+        predictor = predict.load(
+            source, fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence
+        )
+    if source is None:
+        tell(pretrained.notice(predictor.spec))
+    _tell_which(args, predictor)
+    return predictor
+
+
 def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
     """Say which of the models of a run answers, where nobody named one."""
     if args.run is None or (args.fold is not None and args.seed is not None):
@@ -70,16 +84,16 @@ def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
         )
 
 
-def _source(args: argparse.Namespace) -> str:
-    """Take the one model that was named."""
+def _source(args: argparse.Namespace) -> str | None:
+    """Take the one model that was named, or none: the pretrained one."""
     given = [word for word in (args.run, args.model, args.bundle) if word is not None]
-    if len(given) != 1:
+    if len(given) > 1:
         raise ConfigurationError(
             f"Got {len(given)} of --run, --model and --bundle.",
-            "One of them says which model answers.",
-            "For example: --run runs/mine, --model runs/mine/model.onnx, --bundle bundle.zip",
+            "One of them says which model answers; without one, the pretrained model does.",
+            "Leave all but one out.",
         )
-    return str(given[0])
+    return str(given[0]) if given else None
 
 
 def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespace) -> int:
@@ -174,7 +188,15 @@ def export(args: argparse.Namespace) -> None:
         "seed": args.seed,
         "roots": inputs.roots(run.info["corpora"], args.root),
     }
-    if args.to in ("onnx", "bundle"):
+    if args.evaluation:
+        if args.to not in _CARDED:
+            raise ConfigurationError(
+                f"--evaluation {args.evaluation[0]} --to {args.to}.",
+                "It is for the model card, which that format does not have.",
+                f"Use --to {' or '.join(_CARDED)}, or leave it out.",
+            )
+        options["evaluations"] = args.evaluation
+    if args.to in ("onnx", *_CARDED):
         options["variant"] = args.variant
     elif args.variant != "conv":
         raise ConfigurationError(

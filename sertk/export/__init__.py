@@ -1,15 +1,15 @@
 """Out of the lab: a run as one file that takes a waveform and answers with probabilities.
 
-In: a run folder. Out: ONNX, OpenVINO or LiteRT, or a bundle of ONNX with all that belongs to it,
-each compared with the trained model before it is kept. The conversion runs in a process of its
-own, on TensorFlow, whatever the caller runs on.
+In: a run folder. Out: ONNX, OpenVINO or LiteRT, a bundle of ONNX with all that belongs to it, or
+the package's pretrained model, each compared with the trained model before it is kept. The
+conversion runs in a process of its own, on TensorFlow, whatever the caller runs on.
 """
 
 from pathlib import Path
 from typing import Any
 
 from sertk.errors import UnknownNameError
-from sertk.export.bundling import to_bundle
+from sertk.export.bundling import to_bundle, to_pretrained
 from sertk.export.card import model_card
 from sertk.export.result import Exported
 from sertk.export.writing import to_litert, to_onnx, to_openvino
@@ -24,6 +24,7 @@ __all__ = [
     "to_litert",
     "to_onnx",
     "to_openvino",
+    "to_pretrained",
 ]
 
 FORMATS = {
@@ -31,6 +32,7 @@ FORMATS = {
     "openvino": to_openvino,
     "litert": to_litert,
     "bundle": to_bundle,
+    "pretrained": to_pretrained,
 }
 
 
@@ -39,7 +41,7 @@ def export(run: Run | str | Path, to: str = "onnx", **options: Any) -> Exported:
 
     Args:
         run: A run, or its folder.
-        to: `"onnx"`, `"openvino"`, `"litert"` or `"bundle"`.
+        to: `"onnx"`, `"openvino"`, `"litert"`, `"bundle"` or `"pretrained"`.
         **options: Of `to_onnx` and its like.
 
     Raises:

@@ -1,31 +1,46 @@
-"""A bundle: one zip of an ONNX file with everything that belongs to it.
+"""A bundle: an ONNX file with everything that belongs to it; the pretrained model is another.
 
 In: a run. Out: model.onnx, spec.json, run.json, MODEL_CARD.md, LICENSE.txt, and bundle.json with
-the sha256 of each. `sertk.predict` reads it without unpacking it or running anything from it.
+the sha256 of each, in one zip. `sertk.predict` reads it without unpacking it or running anything
+from it. The pretrained model is the same, without run.json, in the folder `sertk/pretrained`.
 """
 
 import hashlib
 import json
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import sertk
 from sertk import _output
-from sertk.export import converting, writing
-from sertk.export.card import model_card
+from sertk.errors import ModelError
+from sertk.export import card, converting, writing
 from sertk.export.result import Exported
-from sertk.predict import bundle
+from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
+from sertk.predict.spec import Spec
 from sertk.run import Run
 
+Evaluations = Sequence[Run | str | Path]
+LARGEST = 5_000_000  # bytes of the pretrained model, which everybody installs
 _LICENCE = """\
-The code that made this bundle, sertk, is under the MIT licence. What is in it was learnt from
-corpora with licences of their own, which bind whoever passes the model on or uses it:
+Licence of the weights (model.onnx)
 
-{licences}
+The weights were learnt from recordings with licences of their own, which bind whoever uses the
+weights or passes them on:
 
-See MODEL_CARD.md for what the model must not be used for.
+{corpora}
+
+{terms}The code that made them, sertk, is under the MIT licence. See MODEL_CARD.md for what the
+model must not be used for.
+"""
+_NON_COMMERCIAL = """\
+The weights are for NON-COMMERCIAL use. Where a corpus above is under CC BY-NC-SA 4.0, they are
+under the same licence, Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International
+(SPDX: CC-BY-NC-SA-4.0): name the corpora as above, make no commercial use, and share what you make
+of the weights alike. Its text: https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode
+
 """
 
 
@@ -37,6 +52,7 @@ def to_bundle(
     fold: int | None = None,
     seed: int | None = None,
     roots: writing.Roots = None,
+    evaluations: Evaluations = (),
 ) -> Exported:
     """Export one model of a run as a bundle, for `sertk predict --bundle` and the page.
 
@@ -47,22 +63,85 @@ def to_bundle(
         fold: Of a cross-validation; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison on validation speakers.
+        evaluations: Cross-validated runs of the same training, whose scores its card shall tell.
 
     Raises:
         RunError: If the run is unfinished.
-        ConfigurationError: If something is not installed, or the feature cannot be exported.
+        ConfigurationError: If something is not installed, the feature cannot be exported, or an
+            evaluation is of another system.
         ModelError: If the ONNX file would answer otherwise than the model.
 
     Example:
         `sertk.export.to_bundle("runs/ravdess_compact").path`
     """
-    converting.require_variant(variant)
     run = run if isinstance(run, Run) else Run(run)
     spec, _ = specs.of_run(run, fold, seed)
-    card = model_card(run, spec)
     target = writing.target_of(run, spec, path, "bundle.zip")
     writing.require_suffix(target, ".zip")
-    with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
+    files, made = _made(run, spec, variant, roots, evaluations)
+    files["run.json"] = json.dumps(run.info, indent=2, ensure_ascii=False).encode()
+    with _output.whole(target) as temporary:
+        pack(files, temporary)
+    return Exported(target, made.parity, made.latency, made.note)
+
+
+def to_pretrained(
+    run: Run | str | Path,
+    path: str | Path | None = None,
+    *,
+    variant: str = "conv",
+    fold: int | None = None,
+    seed: int | None = None,
+    roots: writing.Roots = None,
+    evaluations: Evaluations = (),
+) -> Exported:
+    """Make one model of a run the pretrained one, which `sertk predict` takes unasked.
+
+    Args:
+        run: A finished run, or its folder, such as `sertk reproduce compact --everyone` writes.
+        path: Folder to write; that of the package by default.
+        variant: Of the ONNX file; see `to_onnx`.
+        fold: Of a cross-validation; the first by default.
+        seed: The first by default.
+        roots: Corpus -> folder, for the comparison on validation speakers.
+        evaluations: Cross-validated runs of the same training, whose scores its card shall tell.
+
+    Raises:
+        RunError: If the run is unfinished.
+        ConfigurationError: If something is not installed, the feature cannot be exported, or an
+            evaluation is of another system.
+        ModelError: If the ONNX file would answer otherwise than the model, or is too large.
+        OutputError: If the package's folder cannot be written.
+
+    Example:
+        `sertk.export.to_pretrained("runs/everyone", evaluations=["runs/compact"])`
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    spec, _ = specs.of_run(run, fold, seed)
+    target = _output.folder(pretrained.FOLDER if path is None else Path(path).expanduser())
+    files, made = _made(run, spec, variant, roots, evaluations)
+    size = sum(map(len, files.values()))
+    if size > LARGEST:
+        raise ModelError(
+            f"The model takes {size / 1e6:.1f} MB.",
+            f"What everybody installs takes {LARGEST / 1e6:.0f} MB at most.",
+            "Nothing was written. Export it as a bundle (--to bundle), or train a smaller network.",
+        )
+    for name, content in indexed(files).items():
+        with _output.whole(target / name) as temporary:
+            temporary.write_bytes(content)
+    return Exported(target, made.parity, made.latency, made.note)
+
+
+def _made(
+    run: Run, spec: Spec, variant: str, roots: writing.Roots, evaluations: Evaluations
+) -> tuple[dict[str, bytes], Exported]:
+    """Convert the model, and write all that belongs to it."""
+    converting.require_variant(variant)
+    told = card.model_card(run, spec, evaluations)
+    terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.licence) else ""
+    licence = _LICENCE.format(corpora=card.data(spec), terms=terms)
+    with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
         made = writing.to_onnx(
             run, model, variant=variant, fold=spec.fold, seed=spec.seed, roots=roots
@@ -70,12 +149,10 @@ def to_bundle(
         files = {
             "model.onnx": model.read_bytes(),
             "spec.json": _spec_of(model),
-            "run.json": json.dumps(run.info, indent=2, ensure_ascii=False).encode(),
-            "MODEL_CARD.md": card.encode(),
-            "LICENSE.txt": _LICENCE.format(licences=spec.licence).encode(),
+            "MODEL_CARD.md": told.encode(),
+            "LICENSE.txt": licence.encode(),
         }
-        pack(files, temporary)
-    return Exported(target, made.parity, made.latency, made.note)
+    return files, made
 
 
 def _spec_of(model: Path) -> bytes:
@@ -86,16 +163,20 @@ def _spec_of(model: Path) -> bytes:
     return next(entry.value for entry in record if entry.key == specs.KEY).encode()
 
 
-def pack(files: dict[str, bytes], path: Path) -> None:
-    """Write a bundle; the same files give the same bytes."""
+def indexed(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Put the index before files: the sha256 of each."""
     index = {
         "schema_version": bundle.SCHEMA_VERSION,
         "sertk_version": sertk.__version__,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
-    every = {bundle.INDEX: json.dumps(index, indent=2).encode(), **files}
+    return {bundle.INDEX: json.dumps(index, indent=2).encode() + b"\n", **files}
+
+
+def pack(files: dict[str, bytes], path: Path) -> None:
+    """Write a bundle; the same files give the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in every.items():
+        for name, content in indexed(files).items():
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16

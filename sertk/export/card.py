@@ -1,13 +1,17 @@
 """The model card: what a model is for, what it learnt from, how well it does and for whom.
 
-In: a finished run. Out: Markdown, every number of which comes from the run's predictions.
+In: a finished run, and cross-validated runs of the same training, if it tested nobody itself. Out:
+Markdown, every number of which comes from their predictions.
 """
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sertk import __version__, corpora, evaluation
-from sertk.errors import ConfigurationError, listing
-from sertk.evaluation import Evaluation
+from sertk import run as runs
+from sertk.errors import ConfigurationError, RunError, listing
 from sertk.evaluation.displays import ends, percent
 from sertk.predict import spec as specs
 from sertk.predict.spec import Spec
@@ -24,32 +28,41 @@ otherwise."""
 _FAILS = """\
 - Voices, languages, accents, ages and microphones that the corpus does not have.
 - Spontaneous speech, where the corpus is acted: emotions there are weaker and mixed.
-- Noise, music, several voices at once, telephone codecs. Silence is kept out by a gate on the
-  level; noise passes it.
+- Music, several voices at once, telephone codecs, noise that comes and goes. A gate keeps out
+  silence, and noise and hum that do not change.
 - Children, and voices changed by illness or by age: none were measured.
-- Its probabilities say how sure the network is, not how sure you can be (see calibration in the
-  report)."""
+- Its probabilities say how sure the network is, not how sure you can be (see calibration)."""
+_NO_FREER = """\
+A model is no freer than what it learnt from: where a corpus forbids commercial use, so does this
+model. Add the licence of a corpus that is not known here before you pass the model on."""
+# what makes a cross-validated run one of the same training
+_SAME = ("preprocessing", "augmentation", "standardize")
 
 
-def model_card(run: Run, spec: Spec | None = None) -> str:
+def model_card(
+    run: Run, spec: Spec | None = None, evaluations: Sequence[Run | str | Path] = ()
+) -> str:
     """Write the model card of one model of a run.
 
     Args:
         run: A finished run.
         spec: Which of its models; the first fold and seed by default.
+        evaluations: Cross-validated runs of the same network and preprocessing, whose scores,
+            calibration and (where `sertk robustness` measured it) robustness are told.
 
     Raises:
-        RunError: If the run is unfinished.
+        RunError: If a run is unfinished.
+        ConfigurationError: If an evaluation is of another network or preprocessing.
 
     Example:
         `print(sertk.export.model_card(sertk.run.Run("runs/ravdess_compact")))`
     """
     spec = specs.of_run(run)[0] if spec is None else spec
     info = run.info
-    try:
-        result = evaluation.evaluate(run)
-    except ConfigurationError:  # a run of one division without test speakers
-        result = None
+    beside = [other if isinstance(other, Run) else Run(other) for other in evaluations]
+    for other in beside:
+        _require_same(run, other)
+    measured = [*([run] if _tested(run) else []), *beside]
     parts = [
         f"# Model card: {spec.model} on {', '.join(spec.corpora)}",
         _warning(info),
@@ -57,19 +70,23 @@ def model_card(run: Run, spec: Spec | None = None) -> str:
         f"A network ({info['model'].get('parameters', 0):,} parameters) that takes speech and "
         f"answers with probabilities of {len(spec.classes)} classes: {', '.join(spec.classes)}. "
         f"Trained by sertk {info.get('sertk_version', __version__)}; fold {spec.fold}, seed "
-        f"{spec.seed} of the run `{spec.run}`; sha256 of the weights `{spec.weights_sha256}`.",
+        f"{spec.seed} of the run `{spec.run}`; sha256 of the weights `{spec.weights_sha256}`."
+        + (f" The run was made by `{info['command']}`." if info.get("command") else ""),
         "## Intended use",
         "Research on, and teaching of, speech emotion recognition; demonstrations in which those "
         "who speak know of it and agree.",
         "## What it should not be used for",
         _NOT_FOR,
         "## Data and licence",
-        _data(spec),
+        data(spec),
+        _NO_FREER,
         "## How it was measured",
         f"{info['protocol']['sentence']}.".replace("..", "."),
-        *_numbers(result),
+        *(_numbers(run) if run in measured else []),
+        "" if measured else "No test speaker was predicted, so that there is no number to give.",
+        *(part for other in beside for part in _cross_validated(run, other)),
         "## Known failures",
-        *([_weakest(result)] if result is not None else []),
+        *map(_weakest, measured),
         _FAILS,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -79,13 +96,16 @@ def _warning(info: dict[str, Any]) -> str:
     found = []
     if info.get("synthetic"):
         found.append("It learnt from synthetic speech: it says nothing about voices.")
+    if stopped := (info.get("recipe") or {}).get("stopped"):
+        found.append(f"It is a stand-in, to try the ways it takes: {stopped}.")
     if info["protocol"].get("leaky"):
         found.append("Its split leaks: speakers were trained on and tested. Its numbers do not "
                      "hold for new voices.")  # fmt: skip
     return "\n".join(f"> **{sentence}**" for sentence in found)
 
 
-def _data(spec: Spec) -> str:
+def data(spec: Spec) -> str:
+    """List the corpora that a model learnt from, with their licences and citations."""
     known = corpora.names()
     lines = []
     for name in spec.corpora:
@@ -95,16 +115,82 @@ def _data(spec: Spec) -> str:
             continue
         where = f" {module.URL}" if module.URL else ""
         lines.append(f"- {module.TITLE}, {module.LICENCE}. {module.CITATION}{where}".rstrip())
-    return "\n".join(lines) + (
-        "\n\nA model is no freer than what it learnt from: where a corpus forbids commercial use, "
-        "so does this model. Add the licence of a corpus that is not known here before you pass "
-        "the model on."
-    )
+    return "\n".join(lines)
 
 
-def _numbers(result: Evaluation | None) -> list[str]:
-    if result is None:
-        return ["No test speaker was predicted, so that there is no number to give."]
+def _tested(run: Run) -> bool:
+    """Tell whether there is a score; not of a run of one division without test speakers."""
+    try:
+        evaluation.evaluate(run)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _require_same(run: Run, other: Run) -> None:
+    """Refuse the figures of another system."""
+    if not _tested(other):
+        raise RunError(
+            f"The run {other.folder} tested nobody.",
+            "The scores of a model card are those of speakers that were not trained on.",
+            "Name a cross-validated run, such as `sertk reproduce compact` writes.",
+        )
+    here, there = (
+        {"model": {k: one.info["model"][k] for k in ("name", "arguments")},
+         **{key: one.info.get(key) for key in _SAME}}
+        for one in (run, other)
+    )  # fmt: skip
+    differing = [d for key in here for d in runs.differences(key, there[key], here[key])]
+    if differing:
+        raise ConfigurationError(
+            f"The run {other.folder} is of another system (it differs in: {listing(differing)}).",
+            "Its scores would say nothing about this model.",
+            "Name a cross-validated run of the same recipe.",
+        )
+
+
+def _cross_validated(run: Run, other: Run) -> list[str]:
+    """Tell what a cross-validation of the same training says."""
+    usual = run.info["training"]
+    changed = [
+        f"{name} {value} instead of {usual.get(name)}"
+        for name, value in other.info["training"].items() if value != usual.get(name)
+    ]  # fmt: skip
+    training = f" Its training differs in {listing(changed, 8)}." if changed else ""
+    return [
+        f"### {' and '.join(other.info['corpora'])}, cross-validated",
+        "The same network and preprocessing, trained anew for each fold, and asked about speakers "
+        "whom that fold never heard; the model of this card has heard them, so that it cannot be "
+        f"measured on them itself. {other.info['protocol']['sentence']}.".replace("..", ".")
+        + training,
+        *_numbers(other),
+    ]
+
+
+def _calibration(run: Run) -> list[str]:
+    try:
+        return [f"Calibration: {evaluation.temperature(run).note}"]
+    except ConfigurationError:  # a model without validation speakers
+        return []
+
+
+def _robustness(run: Run) -> list[str]:
+    """Tell what `sertk robustness` wrote beside its page."""
+    path = run.folder / "robustness.json"
+    if not path.is_file():
+        return []
+    record = json.loads(path.read_text(encoding="utf-8"))
+    rows = [
+        [row["title"], f"{row['level']:g} {row['unit']}", percent(row["uar"]),
+         f"{100 * row['change']:+.1f}"]
+        for row in record["rows"]
+    ]  # fmt: skip
+    head = ["disturbed by", "level", "UAR, %", "change, points"]
+    return [f"Robustness: {record['note']}", _table(head, rows)]
+
+
+def _numbers(run: Run) -> list[str]:
+    result = evaluation.evaluate(run)
     basis = (
         f"{result.num_utterances:,} utterances of {result.num_speakers} test speakers, "
         f"{len(result.folds)} fold{'s' * (len(result.folds) != 1)}, {len(result.seeds)} "
@@ -113,7 +199,7 @@ def _numbers(result: Evaluation | None) -> list[str]:
     )
     several = len(result.folds) * len(result.seeds) > 1
     if several:
-        basis += " The numbers are those of all models of the run; this is one of them."
+        basis += " The numbers are those of all models of the run."
     summary = [
         [_SCORES.get(str(name), str(name)), percent(row["value"]), ends(row["low"], row["high"])]
         for name, row in result.summary().frame().iterrows()
@@ -139,13 +225,16 @@ def _numbers(result: Evaluation | None) -> list[str]:
         _table(["gender", "speakers", "UAR, %", "interval"], genders),
         "By speaker:",
         _table(["speaker", "gender", "utterances", "UAR, %"], speakers),
+        *_calibration(run),
+        *_robustness(run),
     ]
 
 
-def _weakest(result: Evaluation) -> str:
+def _weakest(run: Run) -> str:
     """Name the classes that are missed most, and what they are taken for."""
+    result = evaluation.evaluate(run)
     matrix = result.confusion_matrix(normalize="true").frame().to_dict("index")
-    lines = []
+    lines = [f"On {' and '.join(run.info['corpora'])}:", ""]
     recalls = result.per_class().frame()["recall"].dropna().sort_values()
     for name, recall in recalls.head(3).items():
         shares = matrix[name]

@@ -1,11 +1,14 @@
 """Emotions in recordings: one answer per file, or a timeline over hours.
 
-In: files of sound and a model: a run folder, an ONNX or OpenVINO file, a bundle. Out: tables that
-draw themselves. Keras is imported for a run folder alone; with ONNX, onnxruntime is enough.
+In: files of sound and a model: the pretrained one, a run folder, an ONNX or OpenVINO file, or a
+bundle. Out: tables that draw themselves. Keras is imported for a run folder alone; with ONNX,
+onnxruntime is enough.
 """
 
+import warnings
 from pathlib import Path
 
+from sertk.predict import pretrained
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.paths import find
 from sertk.predict.predictor import LONGEST, Predictor
@@ -17,7 +20,7 @@ __all__ = ["LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Timeline", "find
 
 
 def load(
-    source: str | Path | Run,
+    source: str | Path | Run | None = None,
     *,
     fold: int | None = None,
     seed: int | None = None,
@@ -29,20 +32,25 @@ def load(
 
     Args:
         source: A run or its folder, a model.keras in it, an .onnx, an .xml of OpenVINO, or a
-            bundle (.zip).
+            bundle (.zip). Without one it is the pretrained model of the package, whose weights
+            are for non-commercial use, of which a warning reminds.
         fold: Of a run of several; the first by default.
         seed: Of a run of several; the first by default.
         threads: Of onnxruntime and OpenVINO; 0 is every core.
-        silence_db: What stays below it in its loudest 50 ms is no speech; `None` always answers.
+        silence_db: What stays below it in its loudest 50 ms is no speech, nor is steady noise;
+            `None` always answers.
         short_seconds: Recordings with less sound are marked as short.
 
     Raises:
         ConfigurationError: If the source is none of these.
         RunError: If a folder holds no run.
-        ModelError: If a file is damaged, was changed, or is not of sertk.
+        ModelError: If a file is damaged, was changed, or is not of sertk; or the pretrained
+            model is not in this installation.
 
     Example:
         `sertk.predict.load("bundle.zip").files(sertk.predict.find(["recordings"])).plot()`
     """
     engine = open_engine(source, fold, seed, threads)
+    if source is None:
+        warnings.warn(pretrained.notice(engine.spec), stacklevel=2)
     return Predictor(engine, silence_db=silence_db, short_seconds=short_seconds)

@@ -40,16 +40,42 @@ def read(path: str | Path) -> dict[str, bytes]:
         raise _refused(path, str(error)) from error
     if len(files) < count:
         raise _refused(path, "two of its files have one name")
-    sums = _index(files, path)
+    if why := fault(files, path):
+        raise _refused(path, why)
+    return files
+
+
+def fault(files: dict[str, bytes], path: Path) -> str:
+    """Say why files are no bundle; nothing if they are one.
+
+    Args:
+        files: Name -> content.
+        path: What to call it in messages.
+
+    Raises:
+        ModelError: If a newer sertk wrote them.
+    """
+    try:
+        index = json.loads(files[INDEX])
+        version, sums = index["schema_version"], dict(index["sha256"])
+    except (KeyError, TypeError, ValueError):
+        return f"its {INDEX} is missing or damaged"
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ModelError(
+            f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
+            f"This version reads schemas up to {SCHEMA_VERSION}.",
+            "Upgrade sertk.",
+        )
     missing = [name for name in NEEDED if name not in files]
+    if missing:
+        return f"it lacks {', '.join(missing)}"
     strange = sorted(set(files) - set(sums) - {INDEX})
-    if missing or strange:
-        what = f"it lacks {', '.join(missing)}" if missing else f"nobody listed {strange[0]}"
-        raise _refused(path, what)
+    if strange:
+        return f"nobody listed {strange[0]}"
     for name, expected in sums.items():
         if name not in files or hashlib.sha256(files[name]).hexdigest() != expected:
-            raise _refused(path, f"{name} is not as it was written")
-    return files
+            return f"{name} is not as it was written"
+    return ""
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:
@@ -61,21 +87,6 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> by
     if entry.file_size > _LARGEST:
         raise _refused(path, f"{name} unfolds to {entry.file_size / 1e9:.1f} GB")
     return archive.read(entry)
-
-
-def _index(files: dict[str, bytes], path: Path) -> dict[str, str]:
-    try:
-        index = json.loads(files[INDEX])
-        version, sums = index["schema_version"], dict(index["sha256"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _refused(path, f"its {INDEX} is missing or damaged") from error
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise ModelError(
-            f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
-            f"This version reads schemas up to {SCHEMA_VERSION}.",
-            "Upgrade sertk.",
-        )
-    return sums
 
 
 def _refused(path: Path, why: str) -> ModelError:

@@ -31,7 +31,7 @@ def find(words: Iterable[str | Path]) -> list[Path]:
         raise AudioError(
             "No file was named.",
             "Prediction takes files, folders, patterns, or `-` for a list on standard input.",
-            "For example: sertk predict --run runs/mine recordings/",
+            "For example: sertk predict recordings/",
         )
     return list(found)
 

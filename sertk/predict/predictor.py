@@ -17,7 +17,15 @@ from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
-from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB, Window, loudest_db, windows
+from sertk.predict.sound import (
+    NO_SPEECH,
+    SHORT,
+    SILENCE_DB,
+    Window,
+    is_steady,
+    loudest_db,
+    windows,
+)
 
 LONGEST = 120.0  # seconds of a recording that may get a single answer
 
@@ -28,7 +36,8 @@ class Predictor:
     Args:
         engine: What computes; `sertk.predict.load` opens one.
         silence_db: A recording, or window, whose loudest 50 ms stay below this (root mean square,
-            dB re full scale) gets `"no speech"` and no probabilities; `None` answers always.
+            dB re full scale) gets `"no speech"` and no probabilities, as do noise and hum that do
+            not change; `None` answers always.
         short_seconds: A recording with less sound than this is marked `short`.
 
     Attributes:
@@ -141,7 +150,7 @@ class Predictor:
             waveforms = [waveform for _, _, waveform in read]
             levels = [loudest_db(waveform, self.sample_rate) for waveform in waveforms]
             for (path, seconds, waveform), level, shares in zip(
-                read, levels, self._gated(waveforms, levels), strict=True
+                read, levels, self._gated(waveforms, levels, waveforms), strict=True
             ):
                 short = len(waveform) / self.sample_rate < self.short_seconds
                 about = {"seconds": seconds, "short": short, "loudest_db": level}
@@ -200,7 +209,8 @@ class Predictor:
     def _along(self, batch: list[Window]) -> Iterator[dict[str, Any]]:
         waveforms = [piece.waveform for piece in batch]
         levels = [loudest_db(waveform, self.sample_rate) for waveform in waveforms]
-        shares = self._gated(waveforms, levels)
+        heard = [piece.waveform[: piece.samples] for piece in batch]  # padding would move the level
+        shares = self._gated(waveforms, levels, heard)
         for piece, level, row in zip(batch, levels, shares, strict=True):
             place = {"start": piece.start, "end": piece.end}
             yield {**place, **self._answer(row), "loudest_db": level, **self._shares(row)}
@@ -221,14 +231,18 @@ class Predictor:
             )
         return window, hop
 
-    def _gated(self, waveforms: list[np.ndarray], levels: list[float]) -> np.ndarray:
-        """Compute the probabilities of what holds sound; the rest stays without numbers."""
+    def _gated(
+        self, waveforms: list[np.ndarray], levels: list[float], heard: list[np.ndarray]
+    ) -> np.ndarray:
+        """Compute the probabilities of what may hold speech; the rest stays without numbers."""
         shares = np.full((len(waveforms), len(self.classes)), np.nan)
-        heard = [
-            k for k, db in enumerate(levels) if self.silence_db is None or db > self.silence_db
-        ]
-        if heard:
-            shares[heard] = self.engine([waveforms[k] for k in heard])
+        asked = [
+            k for k, (db, sound) in enumerate(zip(levels, heard, strict=True))
+            if self.silence_db is None
+            or (db > self.silence_db and not is_steady(sound, self.sample_rate))
+        ]  # fmt: skip
+        if asked:
+            shares[asked] = self.engine([waveforms[k] for k in asked])
         return shares
 
     def _answer(self, shares: np.ndarray) -> dict[str, Any]:

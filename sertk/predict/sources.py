@@ -1,12 +1,13 @@
 """From a name to what computes: a run folder, a .keras file in it, ONNX, OpenVINO, or a bundle.
 
-In: a path. Out: an engine, and with it the record of what belongs to it.
+In: a path, or nothing for the pretrained model. Out: an engine, and with it the record of what
+belongs to it.
 """
 
 from pathlib import Path
 
 from sertk.errors import ConfigurationError, RunError
-from sertk.predict import bundle
+from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
 from sertk.predict.engines import Engine, KerasEngine, OnnxEngine, OpenVinoEngine
 from sertk.run import Run
@@ -15,12 +16,16 @@ KINDS = "a run folder, its model.keras, an .onnx, an .xml of OpenVINO, or a bund
 
 
 def open_engine(
-    source: str | Path | Run, fold: int | None = None, seed: int | None = None, threads: int = 0
+    source: str | Path | Run | None,
+    fold: int | None = None,
+    seed: int | None = None,
+    threads: int = 0,
 ) -> Engine:
     """Open whatever a source is.
 
     Args:
-        source: A run or its folder, model.keras in it, .onnx, .xml or .zip.
+        source: A run or its folder, model.keras in it, .onnx, .xml or .zip; `None` is the
+            pretrained model.
         fold: Of a run of several; the first by default.
         seed: Of a run of several; the first by default.
         threads: Of onnxruntime and OpenVINO; 0 is every core.
@@ -36,10 +41,13 @@ def open_engine(
             "It is a number of threads, or 0 for every core.",
             "Leave it out.",
         )
-    if isinstance(source, Run) or Path(source).expanduser().is_dir():
+    if isinstance(source, Run) or (source is not None and Path(source).expanduser().is_dir()):
         run = source if isinstance(source, Run) else Run(source)
         spec, path = specs.of_run(run, fold, seed)
         return KerasEngine(path, spec)
+    if source is None:
+        _refuse_part("the pretrained model", fold, seed)
+        return OnnxEngine(pretrained.read()["model.onnx"], "The pretrained model", threads)
     path = Path(source).expanduser()
     if not path.is_file():
         raise ConfigurationError(
@@ -47,12 +55,7 @@ def open_engine(
         )
     if path.suffix == ".keras":
         return _of_keras(path)
-    if fold is not None or seed is not None:
-        raise ConfigurationError(
-            f"A fold or seed was asked of {path}.",
-            "That file is one model; a run folder may hold many.",
-            "Leave it out, or name the run folder (--run).",
-        )
+    _refuse_part(str(path), fold, seed)
     if path.suffix == ".onnx":
         return OnnxEngine(path, str(path), threads)
     if path.suffix == ".xml":
@@ -64,6 +67,15 @@ def open_engine(
         f"A model is {KINDS}.",
         "Name one of these.",
     )
+
+
+def _refuse_part(source: str, fold: int | None, seed: int | None) -> None:
+    if fold is not None or seed is not None:
+        raise ConfigurationError(
+            f"A fold or seed was asked of {source}.",
+            "That is one model; a run folder may hold many.",
+            "Leave it out, or name the run folder (--run).",
+        )
 
 
 def _of_keras(path: Path) -> KerasEngine:

@@ -179,6 +179,16 @@ def licences(names: list[str]) -> str:
     return "; ".join(told)
 
 
+def is_non_commercial(licence: str) -> bool:
+    """Tell whether one of the licences of `licences` forbids commercial use.
+
+    Example:
+        >>> is_non_commercial("RAVDESS: CC BY-NC-SA 4.0"), is_non_commercial("EmoDB: CC0")
+        (True, False)
+    """
+    return "-NC" in licence
+
+
 def sha256(path: Path) -> str:
     """Hash a file."""
     with path.open("rb") as file:
@@ -219,6 +229,19 @@ def _after(classes: list[str]) -> dict[str, Any]:
             "how": "of the trimmed waveform, or of a window: root mean square of the loudest whole "
             "frame, frames beside each other, dB re full scale; what stays below gets the answer "
             "and is not given to the graph",
+            "steady": {
+                "below_modulation_db": sound.STEADY_DB,
+                "from_seconds": sound.STEADY_SECONDS,
+                "frame_seconds": sound.MODULATION_SECONDS,
+                "band_edges_hz": list(sound.BANDS),
+                "percentiles": list(sound.PERCENTILES),
+                "floor_db": sound.FLOOR_DB,
+                "how": "frames of the nearest power of two of samples, every half frame, Hann "
+                "window; level in dB of each band (its lower edge belongs to it), no lower than "
+                "floor_db below the whole spectrum of the loudest frame; what no band moves by as "
+                "much between the percentiles of its levels, linearly interpolated, gets the "
+                "answer, too; without the silence that fills a last window up",
+            },
             "answer": sound.NO_SPEECH,
         },
         "short_below_seconds": sound.SHORT,

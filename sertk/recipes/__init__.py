@@ -1,4 +1,4 @@
-"""The reference systems, each as one frozen record, and the function that repeats one.
+"""The reference systems and sertk's own, each as one frozen record, and what repeats one.
 
 In: a recipe's name and corpora. Out: a run. Defects of the originals are left out and named; where
 a published number rests on one, `as_published` puts it back and marks the run.

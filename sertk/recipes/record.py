@@ -1,4 +1,4 @@
-"""What a recipe is: a published system, its figures, and what is done otherwise here.
+"""What a recipe is: a system, the figures published of it, and what is done otherwise here.
 
 In: nothing. Out: frozen records, which `sertk.recipes.systems` fills.
 """
@@ -44,11 +44,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A published system: everything that `training.cross_validate` is told.
+    """A published system, or sertk's own: all that `training.cross_validate` is told.
 
     Args:
         title: What it is.
-        corpora: It was published on.
+        corpora: It was published on, or is made for.
         prep: From a recording to a clip.
         model: Name of the network.
         settings: Changes to `sertk.settings.Settings`.
@@ -61,9 +61,10 @@ class Recipe:
         where: Rows to keep, column -> value; where the corpus has that column.
         seconds: Part of each recording that is heard, (start, end).
         division: `"usual"` for the corpus; `"isolated"` tests its last four speakers;
-            `"copies first"`, `"files"` and `"files, no test"` are the leaky ones of originals.
+            `"everyone"` tests nobody; `"copies first"`, `"files"` and `"files, no test"` are the
+            leaky ones of originals.
         seeds: One model per fold and seed.
-        published: Figures.
+        published: Figures; sertk's own system has none.
         differences: From the original.
         as_published: Changes to this record that put defects back.
         stamps: What such a run is marked with.
@@ -95,4 +96,5 @@ class Recipe:
 
         All that were trained on together, or the first of those that were tried one by one.
         """
-        return self.corpora if self.grouping == "moody7" else self.corpora[:1]
+        together = self.grouping == "moody7" or self.division == "everyone"
+        return self.corpora if together else self.corpora[:1]

@@ -1,4 +1,4 @@
-"""Repeat a reference system: its corpora, its division, its training.
+"""Repeat a recipe: its corpora, its division, its training.
 
 In: a recipe's name and corpora. Out: a run whose run.json says what was published, under which
 protocol, and what is done otherwise here and why.
@@ -34,16 +34,18 @@ _GROUPINGS = {
 _ISOLATED = 4  # R3's last actors, who stand apart from the development set
 
 
-def get(name: str, *, as_published: bool = False) -> Recipe:
+def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Recipe:
     """Look a recipe up.
 
     Args:
         name: One of `RECIPES`.
         as_published: With the defects that its published numbers rest on.
+        everyone: On all of its corpora together, a few speakers to select on and nobody tested:
+            for a model to hand on, whose scores are those of a cross-validation.
 
     Raises:
         UnknownNameError: If there is no such recipe.
-        ConfigurationError: If nothing published rests on a defect.
+        ConfigurationError: If nothing published rests on a defect, or both are asked for.
 
     Example:
         >>> get("r5-alexnet").prep.input_shape, get("r3-conv1d").prep.input_shape
@@ -52,6 +54,14 @@ def get(name: str, *, as_published: bool = False) -> Recipe:
     if name not in RECIPES:
         raise UnknownNameError("recipe", name, RECIPES)
     recipe = RECIPES[name]
+    if as_published and everyone:
+        raise ConfigurationError(
+            f"{name} was asked for as published, and on everyone.",
+            "A model to hand on has no defects put back.",
+            "Leave one of them out (--as-published, --everyone).",
+        )
+    if everyone:
+        return dataclasses.replace(recipe, division="everyone")
     if not as_published:
         return recipe
     if not recipe.as_published:
@@ -66,7 +76,8 @@ def get(name: str, *, as_published: bool = False) -> Recipe:
 def describe(name: str, *, as_published: bool = False) -> str:
     """Say what a recipe is, what was published, and what differs here."""
     recipe = get(name, as_published=as_published)
-    lines = [f"{name}: {recipe.title}", f"published on {listing(recipe.corpora)}"]
+    origin = "published on" if recipe.published else "sertk's own, for"
+    lines = [f"{name}: {recipe.title}", f"{origin} {listing(recipe.corpora)}"]
     lines += [f"published: {figure.score} ({figure.protocol})" for figure in recipe.published]
     lines += [
         f"{d.what}: there, {d.original}; here, {d.here} ({d.why})"
@@ -108,6 +119,8 @@ def utterances(
 
 
 def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.DataFrame:
+    if recipe.division == "everyone":
+        return _everyone(rows)
     if recipe.division == "files":
         return splits.random(rows, val=0.1, test=0.1)
     if recipe.division == "files, no test":
@@ -127,6 +140,18 @@ def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.Data
         return splits.make(rows, fitting[0] if fitting else "speaker_folds")
     usual = _PROTOCOLS.get(names[0], "speaker_folds")
     return splits.make(rows, usual if len(names) == 1 else "speaker_folds")
+
+
+def _everyone(rows: pd.DataFrame) -> pd.DataFrame:
+    """Test nobody: the last fifth of the speakers of each corpus validates."""
+    last: list[str] = []
+    for _, part in rows.groupby("corpus"):
+        order = sorted(part["speaker"].unique())
+        last += order[-max(1, len(order) // 5) :]
+    split = np.where(rows["speaker"].isin(last), "val", "train")
+    others = rows["speaker"].nunique() - len(last)
+    words = f"{others} speakers train, {len(last)} choose the epoch, nobody is tested"
+    return _said(_keep_attrs(rows.assign(split=split), rows), words, leaky=False)
 
 
 def _isolated(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
@@ -173,13 +198,14 @@ def reproduce(
     names: Sequence[str] = (),
     roots: Mapping[str, str | Path] = MappingProxyType({}),
     as_published: bool = False,
+    everyone: bool = False,
     arguments: Mapping[str, Any] = MappingProxyType({}),
     seeds: Sequence[int] = (),
     fold: int | None = None,
     grouping: str | None = None,
     **settings: Any,
 ) -> Run:
-    """Train and test a published system again.
+    """Train and test a published system again, or sertk's own.
 
     Args:
         name: One of `RECIPES`.
@@ -187,6 +213,7 @@ def reproduce(
         names: Of corpora; none are `recipe.usual_corpora`.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
         as_published: With the defects that its published numbers rest on; the run is marked.
+        everyone: On all of its corpora together, and nobody tested; see `get`.
         arguments: Changes to those of the network, such as `{"width": 0.25}` or weights.
         seeds: Instead of the recipe's.
         fold: Of a cross-validation; `None` trains them all.
@@ -204,7 +231,7 @@ def reproduce(
     """
     from sertk import training  # which loads Keras
 
-    recipe = get(name, as_published=as_published)
+    recipe = get(name, as_published=as_published, everyone=everyone)
     if grouping is not None:
         recipe = dataclasses.replace(recipe, grouping=grouping)
     rows = utterances(recipe, names, roots)

@@ -1,4 +1,4 @@
-"""The reference systems R1 to R5, parameter by parameter, one record each.
+"""The reference systems R1 to R5, parameter by parameter, and sertk's own: one record each.
 
 In: nothing. Out: `RECIPES`. What stands here was read from published papers and code; what is done
 otherwise, and why, stands beside it.
@@ -237,5 +237,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         differences=_R5_DIFFERENCES,
         as_published={"division": "files, no test"},
         stamps=("not speaker-independent", "selected on test"),
+    ),
+    "compact": Recipe(
+        "The network of the pretrained model, small enough for a browser",
+        ("ravdess", "emodb"), Preprocessing(), "compact", {},
+        augment="light", copies=2, grouping="emotion8", where={"style": "speech"},
     ),
 })  # fmt: skip

@@ -64,7 +64,7 @@ def render(
     info = _DEFAULTS | run.info
     scaled, answered = _temperature(run), evaluation.selective(result)
     sounds = _sounds(run, result, roots) if audio else {}
-    there = {"coarser": numbers["regroupings"], "original": info["recipe"]}
+    there = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
         _HERE,

@@ -17,10 +17,18 @@ from sertk.evaluation import Evaluation, paired
 from sertk.replay import Replay
 from sertk.robustness.conditions import USUAL, Condition, Heard, chosen
 from sertk.robustness.curves import RobustnessDisplay
-from sertk.robustness.page import write_html
+from sertk.robustness.page import write_html, write_json
 from sertk.run import Run
 
-__all__ = ["Condition", "Heard", "RobustnessDisplay", "measure", "names", "write_html"]
+__all__ = [
+    "Condition",
+    "Heard",
+    "RobustnessDisplay",
+    "measure",
+    "names",
+    "write_html",
+    "write_json",
+]
 
 
 def names() -> list[str]:

@@ -11,6 +11,7 @@ from sertk.evaluation import drawing
 from sertk.evaluation.displays import ends, percent
 from sertk.robustness.curves import RobustnessDisplay, points, written
 from sertk.run import Run
+from sertk.run import write_json as write_record
 
 _HERE = Path(__file__).parent
 
@@ -58,6 +59,26 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
         version=info.get("sertk_version", ""),
     )
     return pages.write(text, path)
+
+
+def write_json(shown: RobustnessDisplay, path: str | Path) -> Path:
+    """Write the figures, with titles and units, for the model card and for machines.
+
+    Args:
+        shown: Of `sertk.robustness.measure`.
+        path: File to write; the model card looks for `robustness.json` in the run's folder.
+
+    Returns:
+        The file written.
+    """
+    rows = [
+        {"title": condition.title, "unit": condition.unit, **row}
+        for condition in shown.conditions
+        for row in shown.of(condition.name).to_dict("records")
+    ]
+    plain = [{key: None if v != v else v for key, v in row.items()} for row in rows]
+    write_record(Path(path), {"run": shown.run, "note": shown.note, "rows": plain})
+    return Path(path)
 
 
 def _answer(shown: RobustnessDisplay) -> str:

@@ -5,9 +5,8 @@ import { test } from "node:test";
 
 const at = process.env.SERTK_PAGE;
 const numbers = JSON.parse(readFileSync(`${at}/numbers.json`, "utf-8"));
-const { Ring, loudestDb, mixDown, resample, roundHalfEven, spectrumDb, trim, windows } = await import(
-  `${at}/dsp.js`
-);
+const { Ring, loudestDb, mixDown, modulationDb, resample, roundHalfEven, spectrumDb, trim, windows } =
+  await import(`${at}/dsp.js`);
 const { readBundle, readSpec } = await import(`${at}/bundle.js`);
 const { csv } = await import(`${at}/table.js`);
 const { rateOfWav } = await import(`${at}/wav.js`);
@@ -38,6 +37,12 @@ test("trimming keeps what sertk.audio.trim keeps", () => {
 test("levels are sertk.predict.sound's", () => {
   for (const { name, rate, seconds, db } of numbers.levels) {
     assert.ok(Math.abs(loudestDb(wave(name), rate, seconds) - db) < 1e-6);
+  }
+});
+
+test("movements of levels are sertk.predict.sound's", () => {
+  for (const { name, rate, db } of numbers.modulations) {
+    assert.ok(Math.abs(modulationDb(wave(name), rate, numbers.steady) - db) < 1e-4);
   }
 });
 

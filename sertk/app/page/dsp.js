@@ -158,8 +158,43 @@ export class Ring {
   }
 }
 
+/** Measure how far the level of the liveliest band moves, in dB, as the record's `steady` says. */
+export function modulationDb(waveform, sampleRate, how) {
+  const size = 2 ** Math.round(Math.log2(how.frame_seconds * sampleRate));
+  const spectra = [];
+  for (let first = 0; first + size <= waveform.length; first += size / 2) {
+    spectra.push(spectrum(waveform.subarray(first, first + size)));
+  }
+  const sum = (powers) => powers.reduce((a, b) => a + b, 0);
+  const loudest = spectra.reduce((most, powers) => Math.max(most, sum(powers)), 0);
+  const floor = Math.max(loudest * 10 ** (-how.floor_db / 10), 1e-20);
+  const edges = how.band_edges_hz.map((hertz) => Math.ceil((hertz * size) / sampleRate));
+  let widest = 0;
+  for (let band = 0; band + 1 < edges.length; band++) {
+    const levels = spectra
+      .map((powers) => sum(powers.subarray(edges[band], edges[band + 1])))
+      .map((power) => 10 * Math.log10(Math.max(power, floor)))
+      .sort((a, b) => a - b);
+    const [low, high] = how.percentiles.map((percent) => percentile(levels, percent));
+    widest = Math.max(widest, high - low);
+  }
+  return widest;
+}
+
+/** Interpolate between sorted values. */
+function percentile(sorted, percent) {
+  const place = (percent / 100) * (sorted.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}
+
 /** Power of each frequency of a Hann-windowed frame, in dB; the length is a power of two. */
 export function spectrumDb(frame) {
+  return Float32Array.from(spectrum(frame), (power) => 10 * Math.log10(power + 1e-12));
+}
+
+function spectrum(frame) {
   const size = frame.length;
   const re = new Float64Array(size);
   const im = new Float64Array(size);
@@ -181,9 +216,5 @@ export function spectrumDb(frame) {
       }
     }
   }
-  const made = new Float32Array(size / 2);
-  for (let k = 0; k < made.length; k++) {
-    made[k] = 10 * Math.log10(re[k] * re[k] + im[k] * im[k] + 1e-12);
-  }
-  return made;
+  return re.subarray(0, size / 2).map((value, k) => value * value + im[k] * im[k]);
 }

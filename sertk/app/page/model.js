@@ -1,7 +1,7 @@
 // A model: what its record says, done in its order. before_the_graph, the graph, after_the_graph.
 // In: the bytes of a bundle; waveforms. Out: answers with the columns of sertk's timelines.
 import { readBundle, readSpec, text } from "./bundle.js";
-import { loudestDb, mixDown, roundHalfEven, trim, windows } from "./dsp.js";
+import { loudestDb, mixDown, modulationDb, roundHalfEven, trim, windows } from "./dsp.js";
 import { PageError, ofModel, ofRuntime, ofSound } from "./messages.js";
 import { rateOfWav } from "./wav.js";
 
@@ -135,19 +135,27 @@ export class Model {
   async *along(waveform) {
     const window = this.clipSeconds;
     for (const piece of windows(waveform, this.sampleRate, window, window / 2)) {
-      const answer = await this.answer(piece.waveform);
+      const heard = roundHalfEven((piece.end - piece.start) * this.sampleRate);
+      const answer = await this.answer(piece.waveform, heard);
       yield { start: piece.start, end: piece.end, ...answer };
     }
   }
 
-  /** Answer for a waveform as it is; silence is not given to the graph. */
-  async answer(waveform) {
+  /** Answer for a waveform as it is; silence and steady noise are not given to the graph. */
+  async answer(waveform, heard = waveform.length) {
     const level = loudestDb(waveform, this.sampleRate, this.gate.frame_seconds);
     if (!(level > this.silenceDb)) return this.#labelled(null, level);
+    if (this.#isSteady(waveform.subarray(0, heard))) return this.#labelled(null, level);
     const { probabilities, ms, failed } = await this.#ask({ waveform });
     if (failed) throw ofModel("use", failed);
     this.ms = ms;
     return this.#labelled(probabilities, level);
+  }
+
+  #isSteady(waveform) {
+    const { steady } = this.gate; // bundles of before this measure have none
+    if (!steady || waveform.length < steady.from_seconds * this.sampleRate) return false;
+    return modulationDb(waveform, this.sampleRate, steady) < steady.below_modulation_db;
   }
 
   #labelled(probabilities, level) {

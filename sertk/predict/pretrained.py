@@ -1,0 +1,50 @@
+"""The model that comes with the package: read where it lies, checked, without Keras.
+
+In: the folder `sertk/pretrained`, as `sertk export RUN --to pretrained` wrote it. Out: its files,
+and what must be said of its weights. Everything else works where the folder is not there.
+"""
+
+from pathlib import Path
+
+from sertk.errors import ModelError
+from sertk.predict import bundle
+from sertk.predict.spec import Spec, is_non_commercial
+
+FOLDER = Path(__file__).parents[1] / "pretrained"
+NOTICE = "The weights of the pretrained model"  # how every notice begins
+
+
+def read() -> dict[str, bytes]:
+    """Read the files of the pretrained model.
+
+    Returns:
+        Name -> content, as of a bundle.
+
+    Raises:
+        ModelError: If they are not there, or not as they were written.
+    """
+    wanted = [FOLDER / name for name in (bundle.INDEX, *bundle.NEEDED)]
+    if not (FOLDER / "model.onnx").is_file():
+        raise ModelError(
+            "The pretrained model is not in this installation (sertk/pretrained has no "
+            "model.onnx).",
+            "Prediction without a model of your own needs it.",
+            "Name a model (--run, --model or --bundle), install a sertk that has the folder, such "
+            "as its repository, or make it from RAVDESS and EmoDB: sertk reproduce compact "
+            "--everyone -o runs/everyone, then sertk export runs/everyone --to pretrained.",
+        )
+    files = {path.name: path.read_bytes() for path in wanted if path.is_file()}
+    if why := bundle.fault(files, FOLDER):
+        raise ModelError(
+            f"The pretrained model in {FOLDER} cannot be used ({why}).",
+            "Its files must be as they were written: their sha256 stand in bundle.json.",
+            "Install sertk again, or make the folder anew: sertk export RUN --to pretrained.",
+        )
+    return files
+
+
+def notice(spec: Spec) -> str:
+    """Say in a sentence what the weights may be used for."""
+    free = not is_non_commercial(spec.licence)
+    use = "under the licences of their corpora" if free else "for non-commercial use only"
+    return f"{NOTICE} are {use} ({spec.licence}): see {FOLDER / 'LICENSE.txt'}."

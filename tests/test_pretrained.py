@@ -1,0 +1,223 @@
+"""The pretrained model: it answers unasked, says its terms, and is refused where it was changed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sertk
+from sertk import export, predict
+from sertk.cli import main
+from sertk.errors import ConfigurationError, ModelError, RunError
+from sertk.export import bundling
+from sertk.predict import bundle, pretrained
+from tests import fake_model, fake_run
+from tests.test_export import run_of
+from tests.test_model_card import spec_of
+
+pytest.importorskip("onnx")
+
+HOME = Path(sertk.__file__).parent
+SHIPPED = (HOME / "pretrained" / "model.onnx").is_file()
+TERMS = "for non-commercial use only (RAVDESS: CC BY-NC-SA 4.0; EmoDB: CC0)"
+
+
+@pytest.fixture
+def recording(tmp_path):
+    return fake_model.write_recordings(tmp_path / "sounds") / "a.wav"
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A small model in place of the package's own."""
+    folder = fake_model.write_pretrained(tmp_path / "pretrained")
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    return folder
+
+
+def test_it_answers_unasked_and_says_its_terms(shipped, recording, capsys):
+    with pytest.warns(UserWarning, match="for non-commercial use only") as told:
+        predictor = predict.load()
+    assert told[0].filename == __file__
+    assert str(shipped / "LICENSE.txt") in str(told[0].message)
+    assert predictor.file(recording)["label"] == "happy"
+    for words in ([], ["--timeline"], ["--format", "json"]):
+        assert main(["predict", str(recording), *words]) == 0
+        captured = capsys.readouterr()
+        assert "happy" in captured.out
+        assert [TERMS in line for line in captured.err.splitlines()].count(True) == 1
+        assert TERMS not in captured.out
+
+
+def test_silence_and_noise_get_no_emotion(shipped, recording, capsys):
+    assert main(["predict", str(recording.parent / "silent.wav"), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["label"] == "no speech"
+
+
+def test_weights_of_free_corpora_are_not_said_to_be_otherwise():
+    told = pretrained.notice(fake_model.spec(licence="EmoDB: CC0"))
+    assert "under the licences of their corpora (EmoDB: CC0)" in told
+
+
+IMPORTS = """
+import sys
+from pathlib import Path
+from sertk.cli import main
+from sertk.predict import pretrained
+pretrained.FOLDER = Path(sys.argv[1])
+status = main(["predict", sys.argv[2], "--format", "csv"])
+print(status, [m for m in ("keras", "tensorflow", "jax", "torch", "onnx") if m in sys.modules])
+"""
+
+
+def test_it_needs_onnxruntime_alone(shipped, recording):
+    command = [sys.executable, "-c", IMPORTS, str(shipped), str(recording)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert done.stderr.count("non-commercial") == 1
+    assert "Warning" not in done.stderr
+
+
+def test_a_package_without_the_folder_works_and_says_what_is_missing(recording, tmp_path):
+    without = shutil.ignore_patterns("pretrained", "__pycache__", "vendor")
+    shutil.copytree(HOME, tmp_path / "sertk", ignore=without)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    model = fake_model.write_model(tmp_path / "model.onnx")
+
+    def run(*words):
+        command = [sys.executable, "-m", "sertk", "predict", str(recording), *words]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    done = run()
+    assert (done.returncode, done.stdout) == (2, "")
+    (paragraph,) = done.stderr.splitlines()
+    assert paragraph.startswith("sertk: The pretrained model is not in this installation")
+    for words in ("--run, --model or --bundle", "reproduce compact --everyone", "--to pretrained"):
+        assert words in paragraph
+    assert run("--model", str(model)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("model.onnx", "model.onnx is not as it was written"),
+        ("LICENSE.txt", "LICENSE.txt is not as it was written"),
+        ("bundle.json", "its bundle.json is missing or damaged"),
+    ],
+)
+def test_a_changed_file_is_refused(name, match, shipped, recording, refused):
+    content = bytearray((shipped / name).read_bytes())
+    content[len(content) // 2] ^= 255
+    (shipped / name).write_bytes(content)
+    told = refused("predict", recording)
+    assert match in told
+    assert "Install sertk again" in told
+
+
+def test_other_mistakes(shipped, recording, refused):
+    assert "asked of the pretrained model" in refused("predict", recording, "--fold", "1")
+    told = refused("predict", recording, "--model", "a.onnx", "--run", "b")
+    assert "Got 2 of --run, --model and --bundle" in told
+    (shipped / "MODEL_CARD.md").unlink()
+    assert "it lacks MODEL_CARD.md" in refused("predict", recording)
+
+
+def keep_validation(run):
+    """Leave a run the predictions of its validation speakers alone."""
+    table = run.predictions.assign(split="val")
+    table.to_csv(run.folder / "predictions.csv", index=False)
+    run.manifest.assign(split="val").to_csv(run.folder / "manifest.csv", index=False)
+
+
+def write_robustness(run):
+    rows = [{"condition": "white", "title": "White noise", "unit": "dB SNR", "level": 10.0,
+             "uar": 0.4, "change": -0.123}]  # fmt: skip
+    record = {"run": "x", "note": "96 utterances of 8 test speakers.", "rows": rows}
+    (run.folder / "robustness.json").write_text(json.dumps(record))
+
+
+def test_it_is_made_from_a_run_and_its_cross_validation(tmp_path, monkeypatch, recording, capsys):
+    pytest.importorskip("tf2onnx")
+    untrained = run_of("mlp", tmp_path / "untrained")
+    same = {"classes": tuple(untrained.classes), "preprocessing": untrained.info["preprocessing"],
+            "model": {"name": "mlp", "arguments": {}, "parameters": 2}}  # fmt: skip
+    stopped = "1 of 1 fits ended after 2 of at most 60 epochs, before they had stopped improving"
+    nobody = {"name": "custom", "leaky": False, "sentence": "nobody is tested"}
+    everyone = fake_run.write(
+        tmp_path / "everyone", speakers=4, folds=1, seeds=(0,), recipe={"stopped": stopped},
+        corpora=["emodb", "ravdess"], protocol=nobody, **same,
+    )  # fmt: skip
+    shutil.copytree(untrained.folder / "fold_0", everyone.folder / "fold_0")
+    keep_validation(everyone)
+    tested = fake_run.write(tmp_path / "cv", speakers=8, folds=2, seeds=(0,), **same)
+    write_robustness(tested)
+    folder = tmp_path / "pretrained"
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    words = [
+        "export",
+        str(everyone.folder),
+        "--to",
+        "pretrained",
+        "--evaluation",
+        str(tested.folder),
+    ]
+    assert main(words) == 0
+    assert str(folder) in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {bundle.INDEX, *bundle.NEEDED}
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for part in (
+        f"> **It is a stand-in, to try the ways it takes: {stopped}.**",
+        "### ravdess, cross-validated",
+        "whom that fold never heard",
+        "| speaker | gender | utterances | UAR, % |",
+        "Calibration: Temperature",
+        "| White noise | 10 dB SNR | 40.0 | -12.3 |",
+        "On ravdess:",
+    ):
+        assert part in card, part
+    licence = (folder / "LICENSE.txt").read_text(encoding="utf-8")
+    for part in ("CC-BY-NC-SA-4.0", "Livingstone", "Burkhardt", "EmoDB, CC0", "MIT licence"):
+        assert part in licence
+    assert max(len(line) for line in licence.splitlines() if not line.startswith("- ")) <= 100
+    with pytest.warns(UserWarning, match="non-commercial"):
+        assert predict.load().spec.run == "everyone"
+
+
+def test_figures_of_another_system_are_refused(tmp_path, refused):
+    run = fake_run.write(tmp_path / "run", speakers=4)
+    other = fake_run.write(tmp_path / "other", speakers=4, model={"name": "mlp", "arguments": {}})
+    with pytest.raises(ConfigurationError, match=r"model\.name, mlp there and compact here"):
+        export.model_card(run, spec_of(run), [other])
+    nobody = fake_run.write(tmp_path / "nobody", speakers=4)
+    keep_validation(nobody)
+    with pytest.raises(RunError, match="tested nobody"):
+        export.model_card(run, spec_of(run), [nobody])
+    told = refused("export", run.folder, "--to", "onnx", "--evaluation", other.folder)
+    assert "Use --to bundle or pretrained" in told
+
+
+def test_a_large_model_is_not_shipped(tmp_path, monkeypatch):
+    made = run_of("mlp", tmp_path / "run")
+    monkeypatch.setattr(bundling, "_made", lambda *_: ({"model.onnx": bytes(6_000_000)}, None))
+    with pytest.raises(ModelError, match=r"takes 6\.0 MB.*5 MB at most"):
+        bundling.to_pretrained(made, tmp_path / "pretrained")
+    assert list((tmp_path / "pretrained").iterdir()) == []
+
+
+@pytest.mark.skipif(not SHIPPED, reason="the package was taken without its pretrained model")
+def test_what_is_shipped_is_whole_small_and_hears_eight_emotions(recording):
+    files = pretrained.read()
+    assert sum(map(len, files.values())) < bundling.LARGEST
+    with pytest.warns(UserWarning, match="for non-commercial use only"):
+        predictor = predict.load()
+    assert predictor.classes == list(fake_run.EMOTION8)
+    assert predictor.spec.corpora == ["emodb", "ravdess"]
+    assert predictor.file(recording)["label"] in predictor.classes
+    assert "CC-BY-NC-SA-4.0" in files["LICENSE.txt"].decode()
+    assert "## What it should not be used for" in files["MODEL_CARD.md"].decode()
