@@ -15,11 +15,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import keras
 import numpy as np
 import pytest
 import soundfile
 
 from docs._make import (
+    architecture,
     corpora_table,
     figures,
     hooks,
@@ -31,9 +33,10 @@ from docs._make import (
     troubleshooting,
     tutorial,
 )
-from sertk import corpora, report
+from sertk import corpora, models, report
 from sertk.cli.parser import make_parser
 from sertk.predict import pretrained
+from sertk.recipes import RECIPES
 from tests import fake_model, fake_run, test_bad_input, test_bad_runs, test_predict
 
 ROOT = Path(__file__).parents[1]
@@ -116,6 +119,18 @@ def test_the_readme_of_the_reference_systems_is_what_was_measured():
     for name, numbers in systems.results().items():
         assert numbers["recipe"]["name"] in name
         assert (systems.REPORTS / name / "report.html").is_file()
+
+
+def test_the_drawing_of_compact_is_the_network():
+    svg = architecture.drawing_svg()
+    net = models.build("compact", RECIPES["compact"].prep.input_shape, 8)
+    counted = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) parameters<", svg)]
+    assert sum(counted) == net.count_params()
+    for layer in net.layers:
+        if isinstance(layer, keras.layers.MaxPooling2D | keras.layers.Bidirectional):
+            assert f">{' x '.join(map(str, layer.output.shape[1:]))}" in svg
+    assert svg.count("stroke-dasharray") == 3  # what acts in training alone
+    assert architecture.words()["compact.parameters"] == f"{net.count_params():,}"
 
 
 def test_every_corpus_is_in_the_table():

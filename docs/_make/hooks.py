@@ -12,6 +12,7 @@ from mkdocs.structure.files import File
 
 from docs._make import (
     ROOT,
+    architecture,
     corpora_table,
     figures,
     pieces,
@@ -55,7 +56,7 @@ def words() -> dict[str, str]:
     found["systems.table"] = systems.table()
     found["systems.lesson"] = systems.lesson()
     found["systems.sections"] = systems.sections()
-    return found | figures.words()
+    return found | architecture.words() | figures.words()
 
 
 def _listed(pages: dict[str, str]) -> str:
