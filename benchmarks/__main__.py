@@ -17,6 +17,7 @@ from benchmarks import (
     sound,
     start_up,
     table,
+    throughput,
 )
 from benchmarks.record import Missing, Record, Setting
 from sertk.cli.mistakes import Parser
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Setting], Sequence[Record | Missing]]] = {
     "B1p": front_end.measure_parallel,
     "B2": epoch.measure,
     "B3": augmentation.measure,
+    "B4": throughput.measure,
     "B5": latency.measure,
     "B6": start_up.measure,
     "B7": growth.measure,

@@ -21,7 +21,7 @@ FIELDS = {
 }  # fmt: skip
 IDS = {
     "B1", "B1.cache", "B1.equal", "B1p", "B1p.cache", "B2", "B2.first", "B3", "B3.single",
-    "B3.epoch", "B5", "B6",
+    "B3.epoch", "B4", "B4.memory", "B4.fcn_attention", "B4.fcn_attention.memory", "B5", "B6",
     "B6.import", "B7", "B7.memory", "B7.rows",
 }  # fmt: skip
 QUIET = {
@@ -29,7 +29,7 @@ QUIET = {
     "environment": {"sertk": "0", "commit": None, "measured": "", "python": "3", "cores": 2,
                     "platform": "", "packages": {}},
 }  # fmt: skip
-WITHOUT = {"B5"}  # what needs a run
+WITHOUT = {"B4", "B4.fcn_attention", "B5"}  # what needs PyTorch, or a run
 
 
 class Clock:
