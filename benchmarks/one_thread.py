@@ -59,8 +59,9 @@ def _by_tensorflow(model: Any) -> Callable[[np.ndarray], Any]:
 def _by_jax(model: Any) -> Callable[[np.ndarray], Any]:
     import jax
 
-    learnt = [variable.value for variable in model.trainable_variables]
-    fixed = [variable.value for variable in model.non_trainable_variables]
+    # copies: predict gives the arrays of the model itself away
+    learnt = [jax.numpy.array(variable.value) for variable in model.trainable_variables]
+    fixed = [jax.numpy.array(variable.value) for variable in model.non_trainable_variables]
     call = jax.jit(lambda learnt, fixed, x: model.stateless_call(learnt, fixed, x)[0])
     return lambda waveforms: call(learnt, fixed, waveforms)
 

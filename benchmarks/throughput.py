@@ -6,6 +6,7 @@ networks, the whole pipeline against the same layers in PyTorch, and against arr
 
 import importlib.util
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from unittest import mock
@@ -59,12 +60,15 @@ def measure(setting: Setting) -> Sequence[Record | Missing]:
         peer = "the same layers in a plain PyTorch loop: DataLoader, one .npy per utterance"
         try:
             loop = torch_loop(setting, name, ready)
+            threads, load = fastest_threads(loop), os.getloadavg()[0]
             timing = alternate(ready.whole, loop, setting.repeats).per(visited)
             found.append(
                 faster(
                     timing, id, what, peer, unit="s per clip", goal=1.0,
-                    notes=f"{_rates(timing)}; backend {backend}, {environment.cores()} threads "
-                    "each, and no worker processes",
+                    notes=f"{_rates(timing)}; backend {backend} on {environment.cores()} cores, "
+                    f"PyTorch with {threads} of 1 or {environment.cores()} threads, the faster "
+                    f"here, and no worker processes; load average before {load:.1f}: where others "
+                    "compute on these cores, threads that wait for each other lose more",
                 )
             )  # fmt: skip
         except ConfigurationError as error:
@@ -121,8 +125,6 @@ def torch_loop(setting: Setting, name: str, ready: Pipeline) -> Callable[[], Non
             "It trains the peer, and nothing else here needs it.",
             "Install it from the repository: pip install -e '.[parity]'.",
         )
-    import torch
-
     from benchmarks import loop, twins
 
     width = 0.1 if setting.quick else 1.0
@@ -135,7 +137,6 @@ def torch_loop(setting: Setting, name: str, ready: Pipeline) -> Callable[[], Non
             f"The network has {sizes[1]:,}, and only the same work can be compared.",
             "Write benchmarks/twins.py anew, as the network is now.",
         )
-    torch.set_num_threads(environment.cores())
     folder = setting.work / f"npy_{name}"
     folder.mkdir()
     files = []
@@ -145,6 +146,25 @@ def torch_loop(setting: Setting, name: str, ready: Pipeline) -> Callable[[], Non
     classes = [ready.part.classes.index(label) for label in ready.part.manifest["label"]]
     clips = loop.Clips(files, classes, ready.part.prep, ready.part.statistics())
     return loop.training(twin, clips, ready.part.settings.batch_size, _EPOCHS)
+
+
+def fastest_threads(loop: Callable[[], None]) -> int:
+    """Let PyTorch use one thread or one per core, whichever is the faster, and say how many.
+
+    On cores that others use, too, threads that wait for each other can be slower than one.
+    """
+    import torch
+
+    seconds = {}
+    loop()
+    for threads in (1, environment.cores()):
+        torch.set_num_threads(threads)
+        begun = time.perf_counter()
+        loop()
+        seconds[threads] = time.perf_counter() - begun
+    fastest = min(seconds, key=seconds.__getitem__)
+    torch.set_num_threads(fastest)
+    return fastest
 
 
 def trainable(net: Any) -> int:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks import latency
+from benchmarks import latency, processes
 from benchmarks.record import Missing, Setting
 from sertk.errors import ConfigurationError, RunError
 from sertk.run import Run
@@ -62,10 +62,10 @@ def test_what_fails_is_told_without_its_folder(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.backend
 def test_a_run_is_measured(trained, small_root, tmp_path, monkeypatch):
     pytest.importorskip("tf2onnx")
     pytest.importorskip("nncf")
+    pytest.importorskip("jax")
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "small").symlink_to(small_root)
     monkeypatch.setenv("SERTK_CORPORA", str(tmp_path / "corpora"))
@@ -80,3 +80,8 @@ def test_a_run_is_measured(trained, small_root, tmp_path, monkeypatch):
     assert by_id["B5.labels"].n == 72
     assert by_id["B5.uar"].n == 12
     assert by_id["B5"].theirs["median"] > by_id["B5"].ours["median"]
+    # the process that takes the times, on the other backend
+    given = (work / "model.onnx", trained.model_path(), work / "clip.npy", 1, 1)
+    on_jax = processes.run("one_thread", *map(str, given), KERAS_BACKEND="jax")
+    assert list(on_jax) == ["predict", "compiled"]
+    assert all(len(on_jax[way][side]) == 1 for way in on_jax for side in ("ours", "peer"))

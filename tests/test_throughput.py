@@ -42,6 +42,23 @@ def test_fcn_attention_computes_what_keras_does():
 
 
 @pytest.mark.torch
+def test_the_peer_gets_the_threads_that_suit_it(monkeypatch):
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    clock = [0.0]
+    monkeypatch.setattr(throughput.environment, "cores", lambda: 2)
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: clock[0])
+
+    def slower_by_threads():
+        clock[0] += torch.get_num_threads()
+
+    try:
+        assert throughput.fastest_threads(slower_by_threads) == torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.torch
 def test_a_twin_of_another_size_is_refused(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     from types import SimpleNamespace
