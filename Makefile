@@ -29,8 +29,8 @@ test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
 app: .venv/.demo  ## fetch the JavaScript runtime of the listening page, 14 MB, with npm
 	$(BIN)/python -m sertk.app.fetch
 
-bench: .venv/.dev  ## measure against what a user would write; ten minutes or more
-	KERAS_BACKEND=tensorflow $(BIN)/python -m benchmarks
+bench: .venv/.dev  ## measure against what a user would write, with RUN=runs/NAME also B5
+	KERAS_BACKEND=tensorflow $(BIN)/python -m benchmarks $(if $(RUN),--run $(RUN))
 
 notebooks: .venv/.dev  ## execute every notebook on the toy corpus
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m notebook tests/test_notebooks.py

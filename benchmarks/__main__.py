@@ -13,19 +13,24 @@ from benchmarks import (
     epoch,
     front_end,
     growth,
+    latency,
     sound,
     start_up,
     table,
+    throughput,
 )
-from benchmarks.record import Record, Setting
+from benchmarks.record import Missing, Record, Setting
 from sertk.cli.mistakes import Parser
 from sertk.errors import ConfigurationError, SertkError, UnknownNameError
+from sertk.run import Run
 
-BENCHMARKS: dict[str, Callable[[Setting], list[Record]]] = {
+BENCHMARKS: dict[str, Callable[[Setting], Sequence[Record | Missing]]] = {
     "B1": front_end.measure,
     "B1p": front_end.measure_parallel,
     "B2": epoch.measure,
     "B3": augmentation.measure,
+    "B4": throughput.measure,
+    "B5": latency.measure,
     "B6": start_up.measure,
     "B7": growth.measure,
 }
@@ -46,8 +51,9 @@ def main(words: Sequence[str] | None = None) -> int:
                 "Leave it out, or try things with --quick.",
             )
         root = sound.ravdess_root(args.root)
+        trained = latency.chosen(args.run)
         output = Path(args.output).expanduser() if args.output else _default(args.quick, chosen)
-        measured = run(chosen, quick=args.quick, root=root, repeats=args.repeats)
+        measured = run(chosen, quick=args.quick, root=root, repeats=args.repeats, trained=trained)
         table.write(measured, output)
         sys.stdout.write(table.text(measured))
         sys.stderr.write(f"written to {output.name} and {output.with_suffix('.md').name}\n")
@@ -58,19 +64,24 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def run(
-    chosen: Sequence[str], *, quick: bool = False, root: Path | None = None, repeats: int = 7
+    chosen: Sequence[str],
+    *,
+    quick: bool = False,
+    root: Path | None = None,
+    repeats: int = 7,
+    trained: Run | None = None,
 ) -> dict[str, object]:
     """Measure, and describe what with: `environment`, `quick`, `minutes`, `records`."""
     start = time.perf_counter()
     where = environment.describe()
-    records = []
+    records: list[Record | Missing] = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         for name in chosen:
             sys.stderr.write(f"{name} ...\n")
             # a folder for each: what one leaves behind is no advantage to another
             work = Path(folder) / name
             work.mkdir()
-            setting = Setting(work, Path(folder), quick, root, 1 if quick else repeats)
+            setting = Setting(work, Path(folder), quick, root, 1 if quick else repeats, trained)
             records += BENCHMARKS[name](setting)
             shutil.rmtree(work)
     return {
@@ -92,6 +103,10 @@ def _parser() -> Parser:
     parser.add_argument(
         "--root", type=Path, metavar="DIR",
         help="folder of RAVDESS (default: SERTK_CORPORA/ravdess, else synthetic speech)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--run", type=Path, metavar="RUN",
+        help="folder of a trained run, for B5 (default: none, and B5 is not measured)",
     )  # fmt: skip
     parser.add_argument(
         "--repeats", type=int, default=7, help="turns of each (default: %(default)s)"

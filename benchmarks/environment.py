@@ -8,8 +8,8 @@ from typing import Any
 from sertk import __version__, _backend, _provenance
 
 _PACKAGES = (
-    "audiomentations", "jax", "joblib", "keras", "librosa", "numpy", "pandas", "scipy", "soundfile",
-    "soxr", "tensorflow-cpu", "tensorflow",
+    "audiomentations", "jax", "joblib", "keras", "librosa", "numpy", "onnxruntime", "openvino",
+    "pandas", "scipy", "soundfile", "soxr", "tensorflow-cpu", "tensorflow", "torch",
 )  # fmt: skip
 
 
@@ -21,14 +21,19 @@ def describe() -> dict[str, Any]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     return {
         "sertk": __version__,
         "commit": _provenance.git_commit(),
         "measured": _provenance.now(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "cores": cores(),
         "backend": _backend.use_backend(),
         "packages": versions,
     }
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -4,18 +4,13 @@ Every measurement is a process of its own (`benchmarks.child`), for the peak mem
 never falls.
 """
 
-import json
 import math
-import os
 import shutil
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmarks import sound
+from benchmarks import processes, sound
 from benchmarks.record import Record, Setting
 from benchmarks.timing import spread
 from sertk import manifest as manifests
@@ -49,7 +44,7 @@ def _cache(setting: Setting) -> list[Record]:
         for size in sizes:
             folder = setting.work / "many_cache"
             words = ["cache", str(lists[size]), str(setting.work / "many"), str(folder)]
-            turns[size].append(child(*words))
+            turns[size].append(processes.run("child", *words))
             shutil.rmtree(folder)
     seconds = {size: [turn["seconds"] for turn in turns[size]] for size in sizes}
     peaks = {size: [turn["peak_mb"] for turn in turns[size]] for size in sizes}
@@ -80,7 +75,7 @@ def _rows(setting: Setting) -> Record:
     turns: dict[int, list[dict[str, Any]]] = {few: [], many: []}
     for _ in range(setting.repeats):
         for size, found in turns.items():
-            found.append(child("rows", str(size), str(setting.work / "rows.csv")))
+            found.append(processes.run("child", "rows", str(size), str(setting.work / "rows.csv")))
     seconds = {size: [sum(t["steps"].values()) for t in found] for size, found in turns.items()}
     steps = {
         step: statistics.median(turn["steps"][step] for turn in turns[many])
@@ -96,13 +91,3 @@ def _rows(setting: Setting) -> Record:
         "<= 30", setting.repeats,
         f"{listed}; time exponent {grown:.2f}; peak {peak:.0f} MB",
     )  # fmt: skip
-
-
-def child(*words: str) -> dict[str, Any]:
-    """Run one measurement in a process of its own, and read what it found."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.child", *words],
-        cwd=Path(__file__).resolve().parents[1], env={**os.environ, "TQDM_DISABLE": "1"},
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    return dict(json.loads(done.stdout))

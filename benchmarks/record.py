@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.timing import Timing, spread
+from sertk.run import Run
 
 _HOLDS = {">=": operator.ge, "<=": operator.le}
 
@@ -23,6 +24,7 @@ class Setting:
         quick: Measure next to nothing: only that everything runs.
         root: Folder of RAVDESS; `None` takes synthetic speech.
         repeats: Turns of each measurement.
+        run: A trained run, for what needs one.
     """
 
     work: Path
@@ -30,6 +32,7 @@ class Setting:
     quick: bool = False
     root: Path | None = None
     repeats: int = 7
+    run: Run | None = None
 
     def pick(self, full: int, quick: int) -> int:
         """Choose a size."""
@@ -81,6 +84,33 @@ class Record:
             "unit": flat["unit"], "ours": flat["ours"], "ratio": flat["ratio"],
             "ratio_is": flat["ratio_is"], "paired_ratio": flat["paired"], "goal": flat["goal"],
             "met": self.met, "n": flat["n"], "notes": flat["notes"],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A figure that could not be taken here.
+
+    Attributes:
+        id: As of a `Record`, and so are `what`, `peer` and `goal`.
+        what: Was to be measured.
+        peer: What it was to be compared with.
+        goal: Such as `">= 1.6"`.
+        why: It was not measured, and what to do about it.
+    """
+
+    id: str
+    what: str
+    peer: str
+    goal: str
+    why: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Record the same keys as a figure has, for JSON; those of numbers are `None`."""
+        figures = ("unit", "ours", "ratio", "ratio_is", "paired_ratio", "met", "n")
+        return {
+            "id": self.id, "what": self.what, "peer": {"what": self.peer}, "goal": self.goal,
+            **dict.fromkeys(figures), "notes": f"not measured: {self.why}",
         }  # fmt: skip
 
 

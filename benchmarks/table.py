@@ -48,6 +48,9 @@ def text(measured: dict[str, Any]) -> str:
 
 
 def _record(record: dict[str, Any]) -> str:
+    if record["met"] is None:
+        cells = (record["id"], record["what"], "not measured", record["peer"]["what"], "", "")
+        return _row((*cells, record["goal"], "", ""))
     scale, unit = _UNITS.get(record["unit"], (1.0, record["unit"].split()[0]))
     paired = record["paired_ratio"]
     return _row(

@@ -59,3 +59,16 @@ def ravdess(tmp_path_factory):
                 name = f"03-01-{emotion:02d}-01-01-{take:02d}-{actor:02d}.wav"
                 soundfile.write(path / name, wave, 16_000)
     return root
+
+
+@pytest.fixture(scope="session")
+def trained(small_root, tmp_path_factory):
+    """A short run of a small compact network, whose clips are shorter than its recordings."""
+    from sertk import Preprocessing, splits, training
+
+    rows = splits.by_speaker(small_corpus.manifest(small_root), val=1, test=1)
+    return training.cross_validate(
+        "compact", rows, Preprocessing("log_mel", clip_seconds=0.6),
+        folder=tmp_path_factory.mktemp("trained") / "run",
+        arguments={"width": 0.2}, epochs=3, batch_size=16,
+    )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import __main__ as bench
 from benchmarks import child, growth, sound, table
-from benchmarks.record import Record, Setting, faster, not_slower
+from benchmarks.record import Missing, Record, Setting, faster, not_slower
 from benchmarks.timing import Timing, alternate, spread
 from sertk import audio
 
@@ -21,8 +21,15 @@ FIELDS = {
 }  # fmt: skip
 IDS = {
     "B1", "B1.cache", "B1.equal", "B1p", "B1p.cache", "B2", "B2.first", "B3", "B3.single",
-    "B3.epoch", "B6", "B6.import", "B7", "B7.memory", "B7.rows",
+    "B3.epoch", "B4", "B4.memory", "B4.fcn_attention", "B4.fcn_attention.memory", "B5", "B6",
+    "B6.import", "B7", "B7.memory", "B7.rows",
 }  # fmt: skip
+QUIET = {
+    "quick": False, "minutes": 1,
+    "environment": {"sertk": "0", "commit": None, "measured": "", "python": "3", "cores": 2,
+                    "platform": "", "packages": {}},
+}  # fmt: skip
+WITHOUT = {"B4", "B4.fcn_attention", "B5"}  # what needs PyTorch, or a run
 
 
 class Clock:
@@ -113,6 +120,7 @@ def test_ravdess_is_found_or_refused(tmp_path, monkeypatch):
     [
         (["--only", "B1,B8"], r"Unknown benchmark 'B8'. Did you mean .*Known.*: B1, B1p, B2,"),
         (["--repeats", "3"], r"--repeats 3. A median needs 5 turns at least. Leave it out"),
+        (["--run", "nowhere"], r"nowhere holds no run \(there is no run.json\)"),
         (["--root", "nowhere"], r"no folder nowhere. --root names the folder of RAVDESS"),
         (["--quik"], r"Unknown option '--quik'. Did you mean '--quick'"),
     ],
@@ -154,6 +162,13 @@ def test_every_record_is_complete(quick):
     assert len(records) == len(IDS)
     for record in records:
         assert set(record) == FIELDS
+        assert record["what"]
+        assert record["peer"]["what"]
+        if record["met"] is None:
+            assert record["id"] in WITHOUT
+            assert re.match(r"not measured: .*(--run|pip install)", record["notes"])
+            assert record["ours"] is record["ratio"] is record["n"] is None
+            continue
         for figures in (record["ours"], record["peer"]):
             assert 0 <= figures["min"] <= figures["median"] <= figures["max"] < math.inf
         assert record["ours"]["min"] > 0
@@ -162,8 +177,6 @@ def test_every_record_is_complete(quick):
         apart = record["ratio"] - float(value)
         assert record["met"] == (apart >= 0 if sign == ">=" else apart <= 0)
         assert record["n"] >= 1
-        assert record["what"]
-        assert record["peer"]["what"]
 
 
 @pytest.mark.backend
@@ -191,11 +204,14 @@ def test_the_table_says_what_was_missed():
         "B9", "a", "b", "s per file", spread([0.002]), spread([0.001]), 0.5, "peer / ours", 0.5,
         ">= 1.6", 5, "why",
     )  # fmt: skip
-    measured = {
-        "quick": False, "minutes": 1, "records": [missed.to_dict()],
-        "environment": {"sertk": "0", "commit": None, "measured": "", "python": "3", "cores": 2,
-                        "platform": "", "packages": {}},
-    }  # fmt: skip
-    text = table.text(measured)
+    text = table.text({**QUIET, "records": [missed.to_dict()]})
     assert "| 2 ms (2 to 2) | b | 1 ms (1 to 1) | 0.5 (0.5) peer / ours | >= 1.6 | **no** |" in text
     assert "- **B9** why." in text
+
+
+def test_the_table_says_what_was_not_measured():
+    lacking = Missing("B9", "a", "b", ">= 2", "nobody was here").to_dict()
+    assert set(lacking) == FIELDS
+    text = table.text({**QUIET, "records": [lacking]})
+    assert "| B9 | a | not measured | b |  |  | >= 2 |  |  |" in text
+    assert "- **B9** not measured: nobody was here." in text

@@ -10,24 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-from sertk import Preprocessing, models, run, segments, splits
+from sertk import Preprocessing, models, run, segments
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.predict import spec as specs
-from tests import small_corpus
 from tests.test_features import COMPUTED
-
-
-@pytest.fixture(scope="session")
-def trained(small_root, tmp_path_factory):
-    """A short run of a small compact network, whose clips are shorter than its recordings."""
-    from sertk import training
-
-    rows = splits.by_speaker(small_corpus.manifest(small_root), val=1, test=1)
-    return training.cross_validate(
-        "compact", rows, Preprocessing("log_mel", clip_seconds=0.6),
-        folder=tmp_path_factory.mktemp("trained") / "run",
-        arguments={"width": 0.2}, epochs=3, batch_size=16,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +126,7 @@ def test_onnx_answers_as_the_model_does(onnx_file):
     assert row["label_agreement"] == 1
     assert row["uar_difference"] == 0
     assert row["waveforms"] == 12 + 6
+    assert row["utterances"] == row["labelled"] == 12
     assert {"Keras predict", "Keras compiled", "onnxruntime"} == set(onnx_file.latency.index)
     assert (onnx_file.latency["milliseconds"] > 0).all()
     assert "max_difference" in repr(onnx_file) + onnx_file._repr_html_()

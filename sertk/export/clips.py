@@ -5,19 +5,21 @@ run whose sound is not there is compared on made sounds, which say whether numbe
 nothing about voices.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from sertk import manifest as manifests
 from sertk import splits
-from sertk.errors import AudioError, ManifestError, RunError
+from sertk.errors import AudioError, ManifestError, RunError, UnknownNameError
 from sertk.predict.spec import Spec
 from sertk.run import Run
 
-MOST = 256  # utterances of a split
+MOST = 256  # utterances
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -26,19 +28,34 @@ class Clips:
 
     Args:
         waveforms: shape (samples,) each, at the model's rate, trimmed.
-        labels: Of the first of them; what follows is made sound.
+        labels: Of the first of them, which are of the split that was asked for first.
+        heard: How many are recordings; what follows them is made sound.
         note: A sentence on what they are.
     """
 
     waveforms: list[np.ndarray]
     labels: list[str]
+    heard: int
     note: str
 
 
 def of_run(
-    run: Run, spec: Spec, split: str, roots: Mapping[str, str | Path] | None = None
+    run: Run, spec: Spec, wanted: Sequence[str], roots: Mapping[str, str | Path] | None = None
 ) -> Clips:
-    """Read utterances of a split, evenly spread over it, and add made sounds of odd lengths."""
+    """Read utterances, and add made sounds of odd lengths.
+
+    Args:
+        run: Whose utterances.
+        spec: Which of its models, and with it the fold.
+        wanted: Splits; those of the second are taken where the first has fewer than `MOST`.
+        roots: Corpus -> folder.
+
+    Raises:
+        UnknownNameError: If there is no such split.
+    """
+    for split in wanted:
+        if split not in SPLITS:
+            raise UnknownNameError("split", split, SPLITS)
     made = _made(spec)
     prep = spec.prep
     try:
@@ -47,23 +64,39 @@ def of_run(
             rows.attrs["roots"] = {name: str(root) for name, root in roots.items()}
         if "fold" in rows:
             rows = splits.in_fold(rows, spec.fold)
-        rows = rows[rows["split"] == split].sort_values(["label", "utterance_id"])
-        rows = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int))]
+        rows = _chosen(rows, wanted)
         paths = manifests.paths(rows)
     except (ManifestError, RunError) as error:
-        return Clips(made, [], f"on {len(made)} made sounds alone: {error}")
+        return Clips(made, [], 0, f"on {len(made)} made sounds alone: {error}")
     waveforms, labels = [], []
+    counts = dict.fromkeys(wanted, 0)
     for row, path in zip(rows.to_dict("records"), paths, strict=True):
         span = (None if value != value else value for value in map(row.get, ("start", "end")))
         try:
             waveforms.append(prep.load(path, *span))
         except AudioError:
             continue  # the run says in `unreadable` what it could not read either
-        labels.append(str(row["label"]))
-    if not waveforms:
-        return Clips(made, [], f"on {len(made)} made sounds alone: no file of the run is there")
-    note = f"on {len(waveforms)} utterances of {split} speakers and {len(made)} made sounds"
-    return Clips([*waveforms, *made], labels, note)
+        counts[row["split"]] += 1
+        if row["split"] == wanted[0]:
+            labels.append(str(row["label"]))
+    heard = len(waveforms)
+    if not heard:
+        return Clips(made, [], 0, f"on {len(made)} made sounds alone: no file of the run is there")
+    told = [f"{count} utterances of {split} speakers" for split, count in counts.items() if count]
+    note = f"on {', '.join(told)} and {len(made)} made sounds"
+    return Clips([*waveforms, *made], labels, heard, note)
+
+
+def _chosen(rows: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+    """Take `MOST` utterances, as many as there are of the first split, evenly spread over each."""
+    taken: list[pd.DataFrame] = []
+    for split in wanted:
+        part = rows[rows["split"] == split].sort_values(["label", "utterance_id"])
+        count = min(len(part), MOST - sum(map(len, taken)))
+        taken.append(part.iloc[np.unique(np.linspace(0, len(part) - 1, count).astype(int))])
+    chosen = pd.concat(taken)
+    chosen.attrs = dict(rows.attrs)
+    return chosen
 
 
 def _made(spec: Spec) -> list[np.ndarray]:

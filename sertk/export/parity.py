@@ -11,6 +11,7 @@ import pandas as pd
 
 from sertk._timing import seconds_of
 from sertk.errors import ModelError
+from sertk.export.clips import Clips
 from sertk.predict.engines import Engine
 from sertk.predict.spec import Spec
 
@@ -19,7 +20,7 @@ LEAST_AGREEMENT = 0.9  # of labels, of an INT8 file
 
 
 def compare(
-    name: str, reference: np.ndarray, found: np.ndarray, labels: Sequence[str], classes: list[str]
+    name: str, reference: np.ndarray, found: np.ndarray, sounds: Clips, classes: list[str]
 ) -> pd.DataFrame:
     """Compare the probabilities of a file with those of Keras.
 
@@ -27,15 +28,17 @@ def compare(
         name: Of the file's kind, for the table.
         reference: What Keras says, shape (waveforms, classes).
         found: What the file says.
-        labels: What is true of the first of them; may be empty.
+        sounds: What both heard.
         classes: In the order of the columns.
 
     Returns:
-        One row: `max_difference, label_agreement, uar_keras, uar, uar_difference, waveforms`.
+        One row: `max_difference` over all waveforms; `label_agreement` over the recordings among
+        them, or all if there are none; `uar_keras, uar, uar_difference` over those with a label;
+        and how many: `waveforms, utterances, labelled`.
     """
-    heard = len(labels) or len(found)
-    truth = np.array([classes.index(label) for label in labels], int)
-    uars = [_uar(shares[: len(labels)], truth) for shares in (reference, found)]
+    heard = sounds.heard or len(found)
+    truth = np.array([classes.index(label) for label in sounds.labels], int)
+    uars = [_uar(shares[: len(truth)], truth) for shares in (reference, found)]
     row = {
         "max_difference": float(np.abs(reference - found).max()),
         "label_agreement": float((reference.argmax(1) == found.argmax(1))[:heard].mean()),
@@ -43,6 +46,8 @@ def compare(
         "uar": uars[1],
         "uar_difference": uars[1] - uars[0],
         "waveforms": len(found),
+        "utterances": sounds.heard,
+        "labelled": len(truth),
     }
     return pd.DataFrame([row], index=pd.Index([name], name="file"))
 

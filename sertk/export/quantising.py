@@ -37,14 +37,14 @@ def quantise(model: Any, sounds: Clips) -> Any:
             "INT8 is made by the package nncf.",
             "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
         ) from error
-    if not sounds.labels:
+    if not sounds.heard:
         raise ConfigurationError(
             "No utterance of the training split can be read.",
             "INT8 measures on them which numbers occur.",
             "Set SERTK_CORPORA to the folder above the corpus, or pass --root.",
         )
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    heard = sounds.waveforms[: len(sounds.labels)]
+    heard = sounds.waveforms[: sounds.heard]
     step = -(-len(heard) // MOST)
     calibration = nncf.Dataset([wave[None] for wave in heard[::step]])
     with contextlib.redirect_stdout(io.StringIO()):  # of its progress bars

@@ -6,7 +6,7 @@ trained model does, or not at all.
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def to_onnx(
     fold: int | None = None,
     seed: int | None = None,
     roots: Roots = None,
+    splits: Sequence[str] = ("val",),
 ) -> Exported:
     """Export one model of a run as ONNX: raw waveform in, probabilities out.
 
@@ -47,11 +48,13 @@ def to_onnx(
             `"stft"` by ONNX's operator, which makes the file half a megabyte smaller.
         fold: Of a cross-validation; the first by default.
         seed: The first by default.
-        roots: Corpus -> folder, for the comparison on validation speakers; `SERTK_CORPORA` is
-            looked at otherwise.
+        roots: Corpus -> folder, for the comparison; `SERTK_CORPORA` is looked at otherwise.
+        splits: Whose utterances the file is compared on, at most 256: those of a later split where
+            the earlier ones have fewer. UAR is that of the first.
 
     Raises:
         RunError: If the run has no such model.
+        UnknownNameError: If there is no such split.
         ConfigurationError: If something is not installed, or the feature cannot be exported.
         ModelError: If the file would answer otherwise than the model.
 
@@ -63,7 +66,7 @@ def to_onnx(
         run, spec, path, "model.onnx" if variant == "conv" else f"model_{variant}.onnx"
     )
     require_suffix(target, ".onnx")
-    sounds = clips.of_run(run, spec, "val", roots)
+    sounds = clips.of_run(run, spec, splits, roots)
     with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
         made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
         engines = [(OnnxEngine(made.path, target.name, n), n, made.path) for n in (1, 0)]
@@ -81,6 +84,7 @@ def to_openvino(
     fold: int | None = None,
     seed: int | None = None,
     roots: Roots = None,
+    splits: Sequence[str] = ("val",),
 ) -> Exported:
     """Export one model of a run as OpenVINO IR, an .xml with a .bin beside it.
 
@@ -92,9 +96,11 @@ def to_openvino(
         fold: Of a cross-validation; the first by default.
         seed: The first by default.
         roots: Corpus -> folder; `SERTK_CORPORA` is looked at otherwise.
+        splits: Whose utterances the file is compared on; see `to_onnx`.
 
     Raises:
         RunError: If the run has no such model.
+        UnknownNameError: If there is no such precision or split.
         ConfigurationError: If something is not installed, or cannot be quantised.
         ModelError: If the file would answer otherwise than the model.
 
@@ -108,8 +114,8 @@ def to_openvino(
     name = "model.xml" if precision == "fp32" else f"model_{precision}.xml"
     target = target_of(run, spec, path, name)
     require_suffix(target, ".xml")
-    sounds = clips.of_run(run, spec, "val", roots)
-    learnt = clips.of_run(run, spec, "train", roots) if precision == "int8" else None
+    sounds = clips.of_run(run, spec, splits, roots)
+    learnt = clips.of_run(run, spec, ("train",), roots) if precision == "int8" else None
     with tempfile.TemporaryDirectory() as folder:
         made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
         converted = openvino.convert_model(str(made.path))
@@ -157,7 +163,7 @@ def to_litert(
     spec = dataclasses.replace(spec, clip_only=True)
     target = target_of(run, spec, path, "model.tflite")
     require_suffix(target, ".tflite")
-    sounds = clips.of_run(run, spec, "val", roots)
+    sounds = clips.of_run(run, spec, ("val",), roots)
     converting.require_onnx()
     with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
         ready = Path(folder) / "model.tflite"
@@ -166,7 +172,7 @@ def to_litert(
         )
         with np.load(f"{ready}.npz") as answers:
             found, wanted, per_clip = (answers[name] for name in ("found", "wanted", "seconds"))
-        table = parity.compare("LiteRT", wanted, found, sounds.labels, spec.classes)
+        table = parity.compare("LiteRT", wanted, found, sounds, spec.classes)
         parity.require(table, "fp32")
         times = parity.table(
             [("LiteRT", "1", float(per_clip), ready.stat().st_size)], seconds, model, spec
@@ -213,8 +219,6 @@ def require_suffix(target: Path, suffix: str) -> None:
 def _compared(
     name: str, reference: np.ndarray, engine: Any, sounds: clips.Clips, spec: Spec, precision: str
 ) -> Any:
-    table = parity.compare(
-        name, reference, engine(sounds.waveforms), sounds.labels, spec.classes
-    )  # fmt: skip
+    table = parity.compare(name, reference, engine(sounds.waveforms), sounds, spec.classes)
     parity.require(table, precision)
     return table
