@@ -67,7 +67,7 @@ def log() -> str:
     """Write reports/compact/log.csv as a table."""
     text = (ROOT / "reports" / "compact" / "log.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
-    shown = ("what", "why", "validation_uar", "uar", "kept")
+    shown = ("what", "why", "where", "validation_uar", "uar", "kept")
     table = [[row[name] for name in shown] for row in rows]
     heads = [name.replace("_", " ").replace("uar", "UAR") for name in shown]
     return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(shown), *table))

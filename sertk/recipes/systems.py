@@ -242,6 +242,6 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         "The network of the pretrained model, small enough for a browser",
         ("ravdess", "emodb"), Preprocessing(LogMel(80, 1024, 320), clip_seconds=3.2), "compact",
         {"mixup": 0.3, "epochs": 60, "patience": None},
-        augment="strong", copies=3, grouping="emotion8", where={"style": "speech"},
+        augment="voice", copies=2, grouping="emotion8", where={"style": "speech"},
     ),
 })  # fmt: skip
