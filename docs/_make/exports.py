@@ -226,7 +226,8 @@ def readme(networks: Sequence[dict[str, Any]]) -> str:
 
 def _versions(network: dict[str, Any]) -> str:
     packages = network["measured_with"]["packages"]
-    return ", ".join(f"{p} {packages[p]}" for p in ("keras", "onnxruntime", "openvino"))
+    named = ("keras", "onnxruntime", "openvino")
+    return ", ".join(f"{name} {packages[name]}" for name in named if name in packages)
 
 
 def write(networks: Sequence[dict[str, Any]]) -> None:
