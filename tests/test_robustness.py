@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -131,7 +132,10 @@ def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
 
 
 @pytest.mark.backend
-def test_the_command_writes_a_page_that_needs_nothing(run, roots, tmp_path, capsys, refused):
+def test_the_command_writes_a_page_that_needs_nothing(
+    run, roots, tmp_path, capsys, refused, monkeypatch
+):
+    monkeypatch.setattr(sys, "argv", ["sertk", "robustness", "runs/mine"])
     noises = tmp_path / "noises"
     noises.mkdir()
     soundfile.write(noises / "hum.wav", tone(100), RATE)
@@ -152,6 +156,7 @@ def test_the_command_writes_a_page_that_needs_nothing(run, roots, tmp_path, caps
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", text)
     assert text.count("<tbody>") == 2
     assert "Recorded noise" in text
+    assert "sertk robustness runs/mine</code>" in text
     assert text.count("<svg") == 2
     assert "Did you mean 'white'" in refused(*words[:-1], "whitee")
     assert "holds no recording" in refused(*words, "--noises", run.folder)

@@ -6,7 +6,7 @@ In: a `RobustnessDisplay` and its run. Out: one HTML document that needs nothing
 from pathlib import Path
 from typing import Any
 
-from sertk import pages
+from sertk import _provenance, pages
 from sertk.evaluation import drawing
 from sertk.evaluation.displays import ends, percent
 from sertk.robustness.curves import RobustnessDisplay, points, written
@@ -32,6 +32,8 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
     """
     info = (run if isinstance(run, Run) else Run(run)).info
     rows = -(-len(shown.conditions) // 2)
+    # of the run, then of what measured it
+    commands = [info.get("command"), _provenance.command()]
 
     def draw(wide: bool) -> str:
         (axes,) = drawing.new_axes(11.2 if wide else 3.9, 5.4 if wide else 0.4 + 2.1 * rows)
@@ -56,6 +58,7 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
         caption=caption,
         tables=_tables(shown),
         note=shown.note,
+        commands="\n".join(filter(None, commands)),
         version=info.get("sertk_version", ""),
     )
     return pages.write(text, path)
