@@ -21,6 +21,7 @@ from sertk.app import fetch, runtime, site
 from sertk.cli import main
 from sertk.errors import AudioError, ConfigurationError, ModelError, RunError
 from sertk.export import bundling
+from sertk.predict import bundle, pretrained
 from tests import fake_model, fake_run
 
 pytest.importorskip("onnx")
@@ -98,6 +99,24 @@ def test_a_folder_is_what_is_served(packed, tmp_path):
         p.relative_to(page.parent).as_posix(): p.read_bytes() for p in page.parent.rglob("*.*")
     }
     assert found == app.files(packed)
+
+
+def test_without_a_model_it_is_the_pretrained_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pretrained, "FOLDER", fake_model.write_pretrained(tmp_path / "pretrained"))
+    sounds = fake_model.write_recordings(tmp_path / "sounds")
+    with pytest.warns(UserWarning, match="for non-commercial use only") as told:
+        files = app.files(clips=[sounds / "a.wav"])
+    assert told[0].filename == __file__
+    (tmp_path / "taken.zip").write_bytes(files["bundle.zip"])
+    assert bundle.read(tmp_path / "taken.zip") == pretrained.read()
+    assert json.loads(files["clips.json"])["clips"][0]["label"] == "happy"
+    assert main(["app", "--out", str(tmp_path / "site")]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("for non-commercial use only") == 1
+    assert (tmp_path / "site" / "bundle.zip").read_bytes() == files["bundle.zip"]
+    (pretrained.FOLDER / "model.onnx").unlink()
+    with pytest.raises(ModelError, match="is not in this installation"):
+        app.files()
 
 
 def test_a_run_keeps_its_bundle_until_it_is_trained_anew(packed, tmp_path, monkeypatch):
@@ -253,7 +272,7 @@ def test_serving_by_command_until_it_is_stopped(packed):
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        ([], "Got 0 of --run and --bundle"),
+        (["--fold", "1"], "A fold or seed was asked of the pretrained model"),
         (["--run", "a", "--bundle", "b"], "Got 2 of --run and --bundle"),
         (["--bundle", "gone.zip"], "There is no bundle gone.zip"),
         (["--bundle", "bundle.zip", "--fold", "1"], "A fold or seed was asked of bundle.zip"),

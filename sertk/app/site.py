@@ -1,9 +1,11 @@
 """Gather the files of the page: our own, the runtime, the bundle, and clips to compare.
 
-In: a run or a bundle. Out: address -> content, the same whether served or written.
+In: a run, a bundle, or nothing for the pretrained model. Out: address -> content, the
+same whether served or written.
 """
 
 import json
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ from typing import Any
 from sertk import _output, pages
 from sertk.app import runtime as runtimes
 from sertk.errors import ConfigurationError, ModelError
-from sertk.predict import bundle
+from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
+from sertk.predict.sources import require_whole
 from sertk.run import Run
 
 # what the page may load: its own files, WebAssembly, and nothing from anybody else
@@ -31,7 +34,7 @@ _RUNTIME = {
 
 
 def files(
-    source: str | Path | Run,
+    source: str | Path | Run | None = None,
     *,
     fold: int | None = None,
     seed: int | None = None,
@@ -42,7 +45,8 @@ def files(
 
     Args:
         source: A run or its folder, which is exported as a bundle unless it holds one that is
-            its own; or a bundle (.zip).
+            its own; or a bundle (.zip). Without one it is the pretrained model of the package,
+            whose weights are for non-commercial use, of which a warning reminds.
         fold: Of a run of several; the first by default.
         seed: Of a run of several; the first by default.
         clips: Recordings for the view that compares the browser with Python. They become part of
@@ -53,8 +57,9 @@ def files(
         Address, relative to the page -> content.
 
     Raises:
-        ConfigurationError: If the runtime is missing, or a fold was asked of a bundle.
-        ModelError: If the bundle is damaged or was changed.
+        ConfigurationError: If the runtime is missing, or a fold was asked of a single model.
+        ModelError: If the bundle is damaged or was changed, or the pretrained model is not in this
+            installation.
         RunError: If the folder holds no run, or an unfinished one.
         AudioError: If a clip cannot be read.
 
@@ -62,23 +67,29 @@ def files(
         `sertk.app.files("bundle.zip")["index.html"]`
     """
     ready = runtimes.read(runtime)
-    packed = _bundle_of(source, fold, seed)
-    bundle.read(packed)
+    if source is None:
+        require_whole("the pretrained model", fold, seed)
+        model = pretrained.read()
+        packed = bundle.packed(model)
+        warnings.warn(pretrained.notice(_spec_of(model)), stacklevel=2)
+    else:
+        path = _bundle_of(source, fold, seed)
+        model, packed = bundle.read(path), path.read_bytes()
     style = pages.style() + (_PAGE / "app.css").read_text(encoding="utf-8")
     return {
         **{path.name: path.read_bytes() for path in _PAGE.iterdir() if path.suffix != ".css"},
         "style.css": style.encode(),
         **{_RUNTIME[name]: content for name, content in ready.items()},
-        "bundle.zip": packed.read_bytes(),
-        **_compared(packed, [Path(clip) for clip in clips]),
+        "bundle.zip": packed,
+        **_compared(model, [Path(clip) for clip in clips]),
     }
 
 
-def write(source: str | Path | Run, folder: str | Path, **options: Any) -> Path:
+def write(source: str | Path | Run | None, folder: str | Path, **options: Any) -> Path:
     """Write the page as a folder of static files.
 
     Args:
-        source: A run or its folder, or a bundle.
+        source: A run or its folder, a bundle, or `None` for the pretrained model.
         folder: Where; files of other names in it stay.
         **options: Of `files`.
 
@@ -102,12 +113,7 @@ def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> 
     """Find the bundle, or make it: a run keeps one, which is made anew when it was trained anew."""
     if not isinstance(source, Run) and not Path(source).expanduser().is_dir():
         path = Path(source).expanduser()
-        if fold is not None or seed is not None:
-            raise ConfigurationError(
-                f"A fold or seed was asked of {path}.",
-                "A bundle is one model; a run folder may hold many.",
-                "Leave it out, or name the run folder (--run).",
-            )
+        require_whole(str(path), fold, seed)
         if not path.is_file():
             raise ConfigurationError(
                 f"There is no bundle {path}.",
@@ -129,20 +135,24 @@ def _is_of(path: Path, spec: specs.Spec) -> bool:
     if not path.is_file():
         return False
     try:
-        record = bundle.read(path)["spec.json"].decode("utf-8")
+        return _spec_of(bundle.read(path)).weights_sha256 == spec.weights_sha256
     except ModelError:
         return False  # it is about to be written again
-    return specs.Spec.from_json(record, str(path)).weights_sha256 == spec.weights_sha256
 
 
-def _compared(packed: Path, clips: list[Path]) -> dict[str, bytes]:
+def _spec_of(model: dict[str, bytes]) -> specs.Spec:
+    return specs.Spec.from_json(model["spec.json"].decode("utf-8"), "The model of the page")
+
+
+def _compared(model: dict[str, bytes], clips: list[Path]) -> dict[str, bytes]:
     """Put clips beside the page, with what Python says of them."""
     made: dict[str, bytes] = {}
     told: list[dict[str, Any]] = []
     if clips:
         from sertk import predict
+        from sertk.predict.engines import OnnxEngine
 
-        predictor = predict.load(packed)
+        predictor = predict.Predictor(OnnxEngine(model["model.onnx"], "The model of the page"))
         for number, path in enumerate(clips):
             row = predictor.file(path)
             address = f"clips/{number}{path.suffix.lower()}"

@@ -1,8 +1,10 @@
-"""What several commands read from their words: utterances, divisions, preprocessing, options."""
+"""What several commands read from their words: utterances, divisions, options, a model."""
 
 import argparse
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -226,3 +228,30 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def model(args: argparse.Namespace, *words: str) -> str | None:
+    """Take the one model that was named by one of the words, or none: the pretrained one."""
+    given = [value for word in words if (value := getattr(args, word)) is not None]
+    if len(given) > 1:
+        raise ConfigurationError(
+            f"Got {len(given)} of --{', --'.join(words[:-1])} and --{words[-1]}.",
+            "One of them says which model answers; without one, the pretrained model does.",
+            "Leave all but one out.",
+        )
+    return str(given[0]) if given else None
+
+
+@contextmanager
+def terms_told() -> Iterator[None]:
+    """Tell on a line of its own what a warning says of the pretrained weights."""
+    from sertk.predict import pretrained
+
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.filterwarnings("always", pretrained.NOTICE)
+        yield
+    for entry in raised:
+        if str(entry.message).startswith(pretrained.NOTICE):
+            tell(str(entry.message))
+        else:
+            warnings.warn_explicit(entry.message, entry.category, entry.filename, entry.lineno)

@@ -4,9 +4,10 @@ import argparse
 import sys
 from contextlib import suppress
 
+from sertk.cli import inputs
 from sertk.cli.stopping import take_as_the_end
 from sertk.cli.streams import give, tell
-from sertk.errors import ConfigurationError, NotebookError
+from sertk.errors import NotebookError
 
 
 def explore(args: argparse.Namespace) -> None:
@@ -25,21 +26,18 @@ def app(args: argparse.Namespace) -> None:
     """Serve the listening page until Ctrl-C, or write it."""
     from sertk import app
 
-    given = [word for word in (args.run, args.bundle) if word is not None]
-    if len(given) != 1:
-        raise ConfigurationError(
-            f"Got {len(given)} of --run and --bundle.",
-            "One of them says which model answers.",
-            "For example: --run runs/mine, or --bundle bundle.zip",
-        )
+    source = inputs.model(args, "run", "bundle")
     options = {"fold": args.fold, "seed": args.seed, "clips": args.clips, "runtime": args.runtime}
     if args.clips:
         tell("The page will hold these clips: mind their licence before you pass it on.")
     if args.out is not None:
-        give(f"Page: {app.write(given[0], args.out, **options)}")
+        with inputs.terms_told():
+            page = app.write(source, args.out, **options)
+        give(f"Page: {page}")
         tell("A web server makes it a page; the microphone needs https, or 127.0.0.1.")
         return
-    files = app.files(given[0], **options)
+    with inputs.terms_told():
+        files = app.files(source, **options)
     with app.Server(files, args.port) as server:
         give(f"Listening page: {server.address} (Ctrl-C ends it)")
         if args.clips:

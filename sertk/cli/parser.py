@@ -213,7 +213,7 @@ def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _app_arguments(parser: argparse.ArgumentParser) -> None:
-    model = parser.add_argument_group("model, one of")
+    model = parser.add_argument_group("model, one of (default: the pretrained one)")
     model.add_argument("--run", metavar="DIR", help="folder of a run; exported if it is not yet")
     model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
     groups.add_fold(parser)

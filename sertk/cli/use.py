@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,19 +53,15 @@ def predict(args: argparse.Namespace) -> int:
 def _opened(args: argparse.Namespace) -> "Predictor":
     """Open the model that was named, or the pretrained one, and say what must be known of it."""
     from sertk import predict, use_backend
-    from sertk.predict import pretrained
 
     if args.run is not None or str(args.model).endswith(".keras"):
         use_backend(args.backend, args.device)
     silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
-    source = _source(args)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", pretrained.NOTICE)  # told below, on a line of its own
+    source = inputs.model(args, "run", "model", "bundle")
+    with inputs.terms_told():
         predictor = predict.load(
             source, fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence
         )
-    if source is None:
-        tell(pretrained.notice(predictor.spec))
     _tell_which(args, predictor)
     return predictor
 
@@ -82,18 +77,6 @@ def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
             f"The run holds {count} models; fold {spec.fold}, seed {spec.seed} answers "
             "(--fold and --seed name another)."
         )
-
-
-def _source(args: argparse.Namespace) -> str | None:
-    """Take the one model that was named, or none: the pretrained one."""
-    given = [word for word in (args.run, args.model, args.bundle) if word is not None]
-    if len(given) > 1:
-        raise ConfigurationError(
-            f"Got {len(given)} of --run, --model and --bundle.",
-            "One of them says which model answers; without one, the pretrained model does.",
-            "Leave all but one out.",
-        )
-    return str(given[0]) if given else None
 
 
 def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespace) -> int:

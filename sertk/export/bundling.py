@@ -8,7 +8,6 @@ from it. The pretrained model is the same, without run.json, in the folder `sert
 import hashlib
 import json
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -174,10 +173,5 @@ def indexed(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def pack(files: dict[str, bytes], path: Path) -> None:
-    """Write a bundle; the same files give the same bytes."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in indexed(files).items():
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
+    """Write a bundle: the files and their index."""
+    path.write_bytes(bundle.packed(indexed(files)))

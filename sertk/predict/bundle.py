@@ -1,4 +1,4 @@
-"""Read a bundle: into memory, checked, and never unpacked.
+"""Read a bundle: into memory, checked, and never unpacked; and pack one.
 
 In: a zip that `sertk export --to bundle` wrote, or that somebody says it did. Out: its files. Names
 that lead anywhere, files that are larger than a model, and contents that are not as they were
@@ -6,6 +6,7 @@ written are refused; nothing in it is run.
 """
 
 import hashlib
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -76,6 +77,18 @@ def fault(files: dict[str, bytes], path: Path) -> str:
         if name not in files or hashlib.sha256(files[name]).hexdigest() != expected:
             return f"{name} is not as it was written"
     return ""
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """Make one zip of files, its index among them; the same files give the same bytes."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+    return sink.getvalue()
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:

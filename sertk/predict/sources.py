@@ -46,7 +46,7 @@ def open_engine(
         spec, path = specs.of_run(run, fold, seed)
         return KerasEngine(path, spec)
     if source is None:
-        _refuse_part("the pretrained model", fold, seed)
+        require_whole("the pretrained model", fold, seed)
         return OnnxEngine(pretrained.read()["model.onnx"], "The pretrained model", threads)
     path = Path(source).expanduser()
     if not path.is_file():
@@ -55,7 +55,7 @@ def open_engine(
         )
     if path.suffix == ".keras":
         return _of_keras(path)
-    _refuse_part(str(path), fold, seed)
+    require_whole(str(path), fold, seed)
     if path.suffix == ".onnx":
         return OnnxEngine(path, str(path), threads)
     if path.suffix == ".xml":
@@ -69,7 +69,8 @@ def open_engine(
     )
 
 
-def _refuse_part(source: str, fold: int | None, seed: int | None) -> None:
+def require_whole(source: str, fold: int | None, seed: int | None) -> None:
+    """Refuse a fold or a seed of what is one model."""
     if fold is not None or seed is not None:
         raise ConfigurationError(
             f"A fold or seed was asked of {source}.",
