@@ -1,20 +1,22 @@
 """A drawing of the network `compact`, from the network itself, and what was tried for it.
 
-In: the recipe, `models.build` and reports/compact/log.csv. Out: an SVG whose boxes are its layers,
-from top to bottom, with the shape that each leaves and its parameters, what acts in training alone
-dashed; numbers; a table.
+In: the recipe, `models.build`, reports/compact/*.csv and the reports. Out: an SVG whose boxes are its
+layers, from top to bottom, with the shape that each leaves and its parameters, what acts in
+training alone dashed; numbers; what was tried, and what others reach, as tables.
 """
 
 import csv
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docs._make import ROOT, pieces
+from docs._make import ROOT, figures, pieces
 from sertk import models, recipes
 
 _WIDTH, _ROW, _GAP = 400, 52, 14  # of the drawing, of a box, between boxes
 _CLASSES = 8
+_REPORTS = ("ravdess_dev4", "emodb_loso")  # in the order of anchors.csv
 _IN_TRAINING = {
     "SpectrogramWarp": "faster or slower, another vocal tract",
     "SpecAugment": "stretches of time and of frequency hidden",
@@ -60,16 +62,40 @@ def words() -> dict[str, str]:
         "compact.bins": str(feature.n_mels),
         "compact.hop": f"{1000 * feature.hop_length / prep.sample_rate:g}",
         "compact.log": log(),
+        "compact.beside": beside(),
     }
 
 
 def log() -> str:
     """Write reports/compact/log.csv as a table."""
-    text = (ROOT / "reports" / "compact" / "log.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
-    shown = ("what", "why", "where", "validation_uar", "uar", "kept")
-    table = [[row[name] for name in shown] for row in rows]
+    return _table(_rows("log"), ("what", "why", "where", "validation_uar", "uar", "kept"))
+
+
+def beside() -> str:
+    """Write what this network and others reach, corpus by corpus, protocol by protocol."""
+    others = _rows("anchors")
+    parts = []
+    for corpus, report in zip(dict.fromkeys(r["corpus"] for r in others), _REPORTS, strict=True):
+        record = figures.report(report)
+        own = {
+            "system": f"**compact**, {record['model']['parameters']:,} parameters",
+            "uar": f"**{figures.spanned(record['headline']['uar'])}**",
+            "protocol": record["protocol"]["sentence"],
+            "remark": f"[report](reports/{report}.html)",
+        }
+        rows = [own, *(row for row in others if row["corpus"] == corpus)]
+        parts.append(f"### {corpus}\n\n{_table(rows, tuple(own))}")
+    return "\n\n".join(parts)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = (ROOT / "reports" / "compact" / f"{name}.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def _table(rows: list[dict[str, str]], shown: Sequence[str]) -> str:
     heads = [name.replace("_", " ").replace("uar", "UAR") for name in shown]
+    table = [[row[name] for name in shown] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(shown), *table))
 
 

@@ -149,7 +149,7 @@ def models(at: Listener) -> Iterator[Said]:
     for number, (change, _) in enumerate(cases(test_predict.test_bundles_that_were_tampered_with)):
         fake_model.write_bundle(at.folder / f"bundle{number}.zip", change)
         yield at.run(f"predict --bundle bundle{number}.zip sounds/a.wav")
-    yield at.run("app")
+    yield at.run("app --run run0 --bundle bundle0.zip")
     yield at.run("app --bundle bundle0.zip --runtime sounds")
     _fake(at.folder / "run")
     for given, _ in cases(test_export.test_mistakes_in_words):
