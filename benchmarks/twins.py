@@ -15,14 +15,14 @@ class Compact(nn.Module):
 
     def __init__(self, bins: int, num_classes: int, width: float):
         super().__init__()
-        self.warp, self.hide = Warp(), Hide()
+        self.hide = Hide()
         blocks, channels = [], 1
         for filters, pool in ((24, (2, 2)), (48, (2, 2)), (64, (1, 4))):
             blocks += [
                 nn.Conv2d(channels, scaled(filters, width), 3, padding=1, bias=False),
+                nn.MaxPool2d(pool),
                 nn.BatchNorm2d(scaled(filters, width), eps=1e-3),
                 nn.SiLU(),
-                nn.MaxPool2d(pool),
                 nn.Dropout2d(0.15),
             ]
             channels, bins = scaled(filters, width), bins // pool[1]
@@ -34,9 +34,7 @@ class Compact(nn.Module):
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
         """Compute logits."""
-        x = self.blocks(
-            self.hide(self.warp(clips))[:, None]
-        )  # (batch, channels, frames / 4, bins / 16)
+        x = self.blocks(self.hide(clips)[:, None])  # (batch, channels, frames / 4, bins / 16)
         x, _ = self.gru(x.permute(0, 2, 1, 3).flatten(2))
         weights = torch.softmax(self.score(torch.tanh(self.hidden(x))), dim=1)
         mean = (weights * x).sum(dim=1)
@@ -75,31 +73,6 @@ class FcnAttention(nn.Module):
         places = self.layers(clips[:, None]).flatten(2).transpose(1, 2)  # (batch, places, channels)
         weights = torch.softmax(0.3 * self.score(torch.tanh(self.hidden(places))), dim=1)
         return self.head((weights * places).sum(dim=1))
-
-
-class Warp(nn.Module):
-    """Twin of `sertk.layers.SpectrogramWarp`: time and frequency stretched by two products."""
-
-    def forward(self, clips: torch.Tensor) -> torch.Tensor:
-        """Warp in training, and pass everything on otherwise."""
-        if not self.training:
-            return clips
-        batch, frames, bins = clips.shape
-        middle = (frames - 1) / 2
-        moments = (torch.arange(frames) - middle) * _factor(batch, 0.2) + middle
-        heights = torch.arange(bins) * _factor(batch, 0.12)
-        rows, columns = _between(moments, frames), _between(heights.clamp(max=bins - 1), bins)
-        outside = 1 - rows.sum(dim=2, keepdim=True)
-        warped = rows @ clips @ columns.transpose(1, 2)
-        return warped + outside * clips.amin(dim=1, keepdim=True)
-
-
-def _factor(batch: int, largest: float) -> torch.Tensor:
-    return torch.exp((2 * torch.rand(batch, 1) - 1) * largest)
-
-
-def _between(places: torch.Tensor, size: int) -> torch.Tensor:
-    return torch.relu(1 - (places[:, :, None] - torch.arange(size)).abs())
 
 
 class Hide(nn.Module):

@@ -129,7 +129,7 @@ def test_the_drawing_of_compact_is_the_network():
     for layer in net.layers:
         if isinstance(layer, keras.layers.MaxPooling2D | keras.layers.Bidirectional):
             assert f">{' x '.join(map(str, layer.output.shape[1:]))}" in svg
-    assert svg.count("stroke-dasharray") == 3  # what acts in training alone
+    assert svg.count("stroke-dasharray") == 2  # what acts in training alone
     assert architecture.words()["compact.parameters"] == f"{net.count_params():,}"
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sertk.frontend import ClipReference
-from sertk.layers import AttentionPooling, SpecAugment, SpectrogramWarp, Standardize
+from sertk.layers import AttentionPooling, SpecAugment, Standardize
 from sertk.layers.pictures import _resizing
 
 pytestmark = pytest.mark.backend
@@ -48,37 +48,6 @@ def test_spec_augment_hides_only_in_training():
     assert 0 < hidden_frames.mean() < 2 * 0.2 * 50
     assert 0 < hidden_bins.mean() < 2 * 0.2 * 40
     assert len({tuple(row) for row in out[:, :, 0]}) > 32  # each example has masks of its own
-
-
-def test_a_warp_moves_only_in_training():
-    x = np.random.default_rng(0).normal(size=(6, 50, 40)).astype(np.float32)
-    layer = SpectrogramWarp(time=0.3, bins=0.2, seed=1)
-    np.testing.assert_array_equal(np.asarray(layer(x, training=False)), x)
-    assert np.abs(np.asarray(layer(x, training=True)) - x).mean(axis=(1, 2)).min() > 0.1
-    still = SpectrogramWarp(time=0.0, bins=0.0)
-    np.testing.assert_allclose(np.asarray(still(x, training=True)), x, atol=1e-5)
-
-
-def test_a_warp_stretches_time_about_the_middle_and_frequency_from_below():
-    x = np.zeros((256, 41, 40), np.float32)
-    x[:, 30, 20] = 1.0  # ten frames behind the middle
-    out = np.asarray(SpectrogramWarp(time=0.3, bins=0.2, seed=0)(x, training=True))
-    shares = out / out.sum(axis=(1, 2), keepdims=True)
-    behind = (shares.sum(axis=2) * (np.arange(41) - 20)).sum(axis=1)
-    height = (shares.sum(axis=1) * np.arange(40)).sum(axis=1)
-    for found, where, largest in ((behind, 10, 0.3), (height, 20, 0.2)):
-        low, high = where * np.exp(-largest), where * np.exp(largest)
-        assert low - 1 < found.min() < where * 0.85
-        assert where * 1.15 < found.max() < high + 1
-    assert abs(np.corrcoef(behind, height)[0, 1]) < 0.3  # drawn apart
-
-
-def test_what_a_warp_brings_in_is_silence():
-    x = np.full((8, 30, 20), 3.0, np.float32)
-    x[:, 12, :] = -2.0  # the least value of each bin
-    out = np.asarray(SpectrogramWarp(time=0.5, bins=0.0, seed=3)(x, training=True))
-    assert out.min() >= -2.0 - 1e-5
-    assert (np.abs(out[:, 0] + 2.0).max(axis=1) < 1e-4).any()  # a faster clip starts in silence
 
 
 def test_the_reference_is_the_clips_own():

@@ -1,7 +1,7 @@
 """A drawing of the network `compact`, from the network itself, and what was tried for it.
 
-In: the recipe, `models.build`, reports/compact/*.csv and the reports. Out: an SVG whose boxes are its
-layers, from top to bottom, with the shape that each leaves and its parameters, what acts in
+In: the recipe, `models.build`, reports/compact/*.csv and the reports. Out: an SVG whose boxes are
+its layers, from top to bottom, with the shape that each leaves and its parameters, what acts in
 training alone dashed; numbers; what was tried, and what others reach, as tables.
 """
 
@@ -18,7 +18,6 @@ _WIDTH, _ROW, _GAP = 400, 52, 14  # of the drawing, of a box, between boxes
 _CLASSES = 8
 _REPORTS = ("ravdess_dev4", "emodb_loso")  # in the order of anchors.csv
 _IN_TRAINING = {
-    "SpectrogramWarp": "faster or slower, another vocal tract",
     "SpecAugment": "stretches of time and of frequency hidden",
     "Dropout": "units left out",
 }

@@ -3,7 +3,7 @@
 In and out: (batch, frames, bins[, channels]) tensors; each layer's docstring gives its shapes.
 """
 
-from sertk.layers.disturbing import SpecAugment, SpectrogramWarp
+from sertk.layers.disturbing import SpecAugment
 from sertk.layers.pictures import SpectrogramImage
 from sertk.layers.pooling import (
     AdaptiveAveragePooling2D,
@@ -20,6 +20,5 @@ __all__ = [
     "SigmoidAttention",
     "SpecAugment",
     "SpectrogramImage",
-    "SpectrogramWarp",
     "Standardize",
 ]

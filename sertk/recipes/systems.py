@@ -75,6 +75,7 @@ _R5 = {
 }  # fmt: skip
 _R5_PREP = Preprocessing(LogMel(128, 2048, 512), sample_rate=22_050, clip_seconds=2.1, level_db=0.0)
 _R5_CORPORA = ("ravdess", "emodb", "tess", "jl_corpus")
+_COMPACT_PREP = Preprocessing(LogMel(80, 1024, 320), clip_seconds=3.2, floor_db=50.0)
 _R5_DIFFERENCES = (
     _VOICES,
     Difference(
@@ -240,7 +241,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     ),
     "compact": Recipe(
         "The network of the pretrained model, small enough for a browser",
-        ("ravdess", "emodb"), Preprocessing(LogMel(80, 1024, 320), clip_seconds=3.2), "compact",
+        ("ravdess", "emodb"), _COMPACT_PREP, "compact",
         {"mixup": 0.3, "epochs": 60, "patience": None},
         augment="voice", copies=2, grouping="emotion8", where={"style": "speech"},
     ),
