@@ -19,7 +19,7 @@ RECIPES = [*augment.names(), *ENTRIES, "noise+pitch", "pitch+shift+noise", "r3_n
 # their seed changes nothing, and they may change the length
 FIXED = ("r3_stretch", "r5:slow", "r5:fast", "r5:left_trim", "r5:right_trim")
 # their length is drawn
-STRETCHING = ("stretch", "speed_pitch", "voice", "trim_shift", "strong", "r5")
+STRETCHING = ("stretch", "speed_pitch", "voice", "trim_shift", "part", "strong", "field", "r5")
 
 
 def tone(hertz=440.0, seconds=2.0, rate=RATE):

@@ -47,12 +47,53 @@ def snr_db(clean, noisy):
     return 20 * np.log10(rms(clean) / rms(noisy - clean))
 
 
-@pytest.mark.parametrize(("name", "low", "high"), [("noise", 10, 30), ("strong_noise", 0, 10)])
-def test_named_ranges_of_gaussian_noise(name, low, high):
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("noise", 10, 30), ("strong_noise", 0, 10), ("steady_noise", 0, 40)]
+)
+def test_named_ranges_of_noise(name, low, high):
     wave = 0.05 * voice()
     ratios = [snr_db(wave, augment.apply(name, wave, RATE, s)) for s in range(60)]
     assert low - 0.1 <= min(ratios) < low + 1.5
     assert high - 1.5 < max(ratios) <= high + 0.1
+
+
+def test_steady_noise_goes_from_hiss_to_rumble():
+    wave = 0.05 * voice()
+    slopes = []
+    for seed in range(40):
+        noise = augment.apply("steady_noise", wave, RATE, seed) - wave
+        frequency, power = welch(noise, RATE, nperseg=2048)
+        inside = (frequency > 100) & (frequency < 6000)
+        slopes.append(np.polyfit(np.log2(frequency[inside]), 10 * np.log10(power[inside]), 1)[0])
+    assert -6.5 < min(slopes) < -5
+    assert -1 < max(slopes) < 0.5
+
+
+def test_a_limited_band_keeps_what_is_inside():
+    noise = np.random.default_rng(0).normal(size=2 * RATE).astype(np.float32)
+    cuts = []
+    for seed in range(40):
+        kept = np.abs(np.fft.rfft(augment.apply("band_limit", noise, RATE, seed)))
+        share = kept / np.abs(np.fft.rfft(noise))
+        inside = np.flatnonzero(share > 0.5) / 2  # Hz
+        cuts.append((inside[0], inside[-1]))
+        np.testing.assert_allclose(share[share > 0.5], 1, atol=1e-3)
+        assert share[: int(2 * inside[0])].max(initial=0) < 0.01
+    low, high = np.array(cuts).T
+    assert 10 < (low < 1).sum() < 30
+    assert 100 <= low[low > 1].min() < low.max() <= 401
+    assert 2499 < high.min() < 3500 < 6000 < high.max() <= 7000
+
+
+def test_a_part_is_a_piece_of_what_is_longer():
+    wave = np.arange(4 * RATE, dtype=np.float32)
+    parts = [augment.apply("part", wave, RATE, s) for s in range(40)]
+    lengths = [len(piece) / RATE for piece in parts]
+    assert 0.8 <= min(lengths) < 1.1 < 2.3 < max(lengths) <= 2.6
+    assert all((np.diff(piece) == 1).all() for piece in parts)
+    assert len({piece[0] for piece in parts}) > 30
+    short = wave[: RATE // 2]
+    np.testing.assert_array_equal(augment.apply("part", short, RATE, 0), short)
 
 
 def test_background_is_recorded_at_a_ratio_from_the_range(tmp_path):

@@ -49,6 +49,7 @@ FUNCTIONS = {**_WORDS, **CHANGES}  # words that are made here
 NAMED = {
     "light": (("pitch", "shift", "noise"), 0.5),
     "strong": (("stretch", "pitch", "dynamic", "reverb", "strong_noise", "time_mask"), 0.5),
+    "field": (("voice", "band_limit", "part", "steady_noise"), 0.5),
 }
 _USUAL_COUNT = 2  # copies of each utterance, where the recipe is no set
 
@@ -70,13 +71,15 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
 
             - `noise` (white, 10 to 30 dB SNR), `pitch` (up to two semitones either way), `shift`
               (up to 0.1 s either way, silence moves in), `reverb` (a room that rings 0.2 to
-              0.8 s, the level kept), `strong_noise` (0 to 10 dB), `stretch` (0.8 to 1.25 times
-              the tempo, the pitch kept), `speed_pitch` (0.9 to 1.1 times as fast, pitch and all),
-              `voice` (0.8 to 1.25 times as fast: a taller or smaller speaker), `dynamic` (the
-              level wanders by up to 6 dB either way), `gain` (by up to 12 dB either way),
-              `trim_shift` (up to 0.1 s cut off either end), `time_mask` and `band_mask` (up to a
-              tenth of the time, or of the mel scale, silent; what hides parts of the spectrogram
-              itself are the settings `hide_time` and `hide_bins`);
+              0.8 s, the level kept), `strong_noise` (0 to 10 dB), `steady_noise` (0 to 40 dB, from
+              hiss to rumble), `stretch` (0.8 to 1.25 times the tempo, the pitch kept),
+              `speed_pitch` (0.9 to 1.1 times as fast, pitch and all), `voice` (0.8 to 1.25 times
+              as fast: a taller or smaller speaker), `dynamic` (the level wanders by up to 6 dB
+              either way), `gain` (by up to 12 dB either way), `trim_shift` (up to 0.1 s cut off
+              either end), `part` (0.8 to 2.6 s of what is longer), `band_limit` (to 2.5 to 7 kHz,
+              half of the time without what lies below 100 to 400 Hz), `time_mask` and `band_mask`
+              (up to a tenth of the time, or of the mel scale, silent; what hides parts of the
+              spectrogram itself are the settings `hide_time` and `hide_bins`);
             - with recordings, in any format that is read: `background@FOLDER` (noise at 0 to 20 dB
               SNR), `room@FOLDER` (an impulse response, the level kept); joined, such as
               `pitch+background@FOLDER`, the folder stands last;
@@ -87,7 +90,8 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
 
             Or a whole recipe: `light` (pitch, shift and noise, each to half of the copies),
             `strong` (stretch, pitch, dynamic, reverb, strong_noise and time_mask, each to half of
-            the copies), or a set, of which copy number n gets the n-th entry:
+            the copies), `field` (voice, band_limit, part and steady_noise, likewise: recordings as
+            they come from elsewhere than a studio), or a set, of which copy number n gets the n-th entry:
 
             - `r3`, of reference system R3: `noise` and `pitch`, which are `r3_noise` and
               `r3_pitch`;

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sertk import audio
+from sertk.augment import noises
 from sertk.augment.folders import recorded, response, sounds
 from sertk.augment.words import Function, as_loud_as, stretch
 
@@ -17,6 +18,8 @@ _TURN = 0.5  # seconds between the turns of a level that wanders
 _EDGE = 0.1  # seconds that may be cut off an end
 _SHARE = 0.1  # of the length, or of the mel scale, that a mask hides at most
 _MEL = 700.0  # Hz, where the mel scale turns from linear to logarithmic
+_PART = (0.8, 2.6)  # seconds that are left of a longer waveform
+_OUTSIDE = 1e-3  # what is left of a spectrum outside its band
 
 
 def noise_between(min_snr_db: float, max_snr_db: float) -> Function:
@@ -162,14 +165,46 @@ def band_mask(waveform: np.ndarray, sample_rate: int, generator: np.random.Gener
     return np.fft.irfft(np.where(inside, 0, spectrum), len(waveform))
 
 
+def band_limit(
+    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Keep what lies below 2.5 to 7 kHz, half of the time only what lies above 100 to 400 Hz."""
+    low = generator.uniform(100, 400) if generator.uniform() < 0.5 else 0.0
+    high = generator.uniform(2500, 7000)
+    spectrum = np.fft.rfft(waveform)
+    frequency = np.fft.rfftfreq(len(waveform), 1 / sample_rate)
+    inside = (frequency >= low) & (frequency <= high)
+    return np.fft.irfft(np.where(inside, spectrum, spectrum * _OUTSIDE), len(waveform))
+
+
+def part(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+    """Keep a part of 0.8 to 2.6 s of what is longer."""
+    length = min(round(generator.uniform(*_PART) * sample_rate), len(waveform))
+    first = generator.integers(0, len(waveform) - length + 1)
+    return waveform[first : first + length]
+
+
+def steady_noise(
+    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
+) -> np.ndarray:
+    """Add noise at 0 to 40 dB SNR, from hiss to rumble: it falls by 0 to 6 dB per octave."""
+    slope_db, snr_db = generator.uniform(-6, 0), generator.uniform(0, 40)
+    everywhere = (20.0, sample_rate / 2)
+    noise = noises.coloured(len(waveform), sample_rate, slope_db, everywhere, generator)
+    return audio.noise_at_snr(waveform, noise, snr_db)
+
+
 CHANGES: dict[str, Function] = {
     "strong_noise": noise_between(0, 10),
+    "steady_noise": steady_noise,
     "stretch": change_tempo,
     "dynamic": wander,
     "speed_pitch": speed_between(0.9, 1.1),
     "voice": speed_between(0.8, 1.25),
     "gain": gain,
     "trim_shift": trim_shift,
+    "part": part,
+    "band_limit": band_limit,
     "time_mask": time_mask,
     "band_mask": band_mask,
 }

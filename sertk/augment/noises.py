@@ -54,19 +54,19 @@ def synthetic(
         >>> river.shape
         (16000,)
     """
-    noise = _coloured(samples, sample_rate, place.slope_db, place.band, generator)
+    noise = coloured(samples, sample_rate, place.slope_db, place.band, generator)
     if place.swell_hz:
         noise = noise * _swell(samples, sample_rate, place.swell_hz, generator)
     for _ in range(place.voices):
         # speech falls by some 6 dB per octave, and has about four syllables a second
-        voice = _coloured(samples, sample_rate, -6, (150, 4000), generator)
+        voice = coloured(samples, sample_rate, -6, (150, 4000), generator)
         noise = noise + voice * _swell(samples, sample_rate, 4.0, generator) ** 2
     if place.clatter:
         noise = noise + _clatter(samples, sample_rate, place.clatter, generator)
     return noise
 
 
-def _coloured(
+def coloured(
     samples: int,
     sample_rate: int,
     slope_db: float,
@@ -100,7 +100,7 @@ def _clatter(
     clinks = np.zeros(samples + ringing)
     for _ in range(generator.poisson(per_second * samples / sample_rate)):
         start = generator.integers(samples)
-        ring = _coloured(ringing, sample_rate, 0, (2000, 6000), generator)
+        ring = coloured(ringing, sample_rate, 0, (2000, 6000), generator)
         clinks[start : start + ringing] += 4 * generator.uniform() * fall * ring
     return clinks[:samples]
 

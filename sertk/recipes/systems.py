@@ -243,6 +243,6 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         "The network of the pretrained model, small enough for a browser",
         ("ravdess", "emodb"), _COMPACT_PREP, "compact",
         {"mixup": 0.3, "epochs": 60, "patience": None, "monitor": "val_loss"},
-        augment="voice", copies=2, grouping="emotion8", where={"style": "speech"},
+        augment="field", copies=3, grouping="emotion8", where={"style": "speech"},
     ),
 })  # fmt: skip
