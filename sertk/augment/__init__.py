@@ -89,9 +89,9 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
               `r3_speed_pitch` (played up to 1.25 times as fast, the end silent).
 
             Or a whole recipe: `light` (pitch, shift and noise, each to half of the copies),
-            `strong` (stretch, pitch, dynamic, reverb, strong_noise and time_mask, each to half of
-            the copies), `field` (voice, band_limit, part and steady_noise, likewise: recordings as
-            they come from elsewhere than a studio), or a set, of which copy number n gets the n-th entry:
+            `strong` (stretch, pitch, dynamic, reverb, strong_noise and time_mask, likewise),
+            `field` (voice, band_limit, part and steady_noise, likewise: recordings as they come
+            from elsewhere than a studio), or a set, of which copy number n gets the n-th entry:
 
             - `r3`, of reference system R3: `noise` and `pitch`, which are `r3_noise` and
               `r3_pitch`;
