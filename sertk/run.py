@@ -114,6 +114,15 @@ class Run:
             raise _damaged(path, f"{wrong} of {len(table)} rows hold no probabilities")
         return table
 
+    @property
+    def tested(self) -> bool:
+        """Whether anybody was tested; nobody was in the run of a model to hand on.
+
+        Raises:
+            RunError: If the run has not got so far.
+        """
+        return bool((self.predictions["split"] == "test").any())
+
     def keep_test_predictions(self, table: pd.DataFrame) -> None:
         """Add the predictions of test utterances to a run that has none yet.
 

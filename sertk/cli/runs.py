@@ -132,8 +132,7 @@ def start_backend(args: argparse.Namespace) -> None:
 def _scores(run: "Run", grouping: str | None = None) -> dict[str, Any]:
     from sertk import evaluation
 
-    # of a model to hand on, nobody was tested
-    split = "test" if any(part.get("test", True) for part in run.info["folds"]) else "val"
+    split = "test" if run.tested else "val"
     result = evaluation.evaluate(run, split)
     if grouping:
         result = result.regroup(grouping)

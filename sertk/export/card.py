@@ -62,7 +62,7 @@ def model_card(
     beside = [other if isinstance(other, Run) else Run(other) for other in evaluations]
     for other in beside:
         _require_same(run, other)
-    measured = [*([run] if _tested(run) else []), *beside]
+    measured = [*([run] if run.tested else []), *beside]
     parts = [
         f"# Model card: {spec.model} on {', '.join(spec.corpora)}",
         _warning(info),
@@ -118,18 +118,9 @@ def data(spec: Spec) -> str:
     return "\n".join(lines)
 
 
-def _tested(run: Run) -> bool:
-    """Tell whether there is a score; not of a run of one division without test speakers."""
-    try:
-        evaluation.evaluate(run)
-    except ConfigurationError:
-        return False
-    return True
-
-
 def _require_same(run: Run, other: Run) -> None:
     """Refuse the figures of another system."""
-    if not _tested(other):
+    if not other.tested:
         raise RunError(
             f"The run {other.folder} tested nobody.",
             "The scores of a model card are those of speakers that were not trained on.",
