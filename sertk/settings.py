@@ -9,7 +9,7 @@ from sertk.errors import ConfigurationError, UnknownNameError
 
 OPTIMIZERS = ("adamw", "adam", "nadam", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "plateau", "constant")
-MONITORS = {"val_uar": 1, "val_wa": 1, "val_loss": -1}  # +1: more is better
+MONITORS = {"val_uar": 1, "val_wa": 1, "val_loss": -1, "epoch": 1}  # +1: more is better
 CHOICES = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
@@ -47,7 +47,8 @@ class Settings:
         plateau_factor: What the rate is multiplied by on a plateau.
         monitor: What selects the epoch to keep, on validation speakers: `"val_uar"`,
             `"val_wa"` or `"val_loss"`. Among equals, which few speakers make likely, the lower
-            `val_loss` decides.
+            `val_loss` decides. `"epoch"` keeps the last, where a cosine has brought the rate to
+            nothing, and validation chooses nothing.
         patience: Stop when the monitor has not improved for so many epochs; `None` never stops.
         label_smoothing: Share of each target spread over all classes.
         loss: `"cross_entropy"`, or `"focal"`, which looks away from what is sure (gamma 2).

@@ -296,6 +296,18 @@ def test_early_stopping_keeps_the_best_epoch(divided, tmp_path):
     assert uar == pytest.approx(history["val_uar"].max())
 
 
+def test_the_last_epoch_is_kept_where_that_is_asked_for(divided, tmp_path):
+    run = training.cross_validate(
+        "mlp", divided, PREP, folder=tmp_path, monitor="epoch", patience=2, **{**QUICK, "epochs": 8}
+    )
+    history, record = run.history, run.info["fits"][0]
+    assert record["best_epoch"] == record["epochs"] == 8
+    assert history["val_uar"].idxmax() < 7  # another would have been kept
+    val = run.predictions.query("split == 'val'")
+    uar = (val["label"] == val["predicted"]).groupby(val["label"]).mean().mean()
+    assert uar == pytest.approx(history["val_uar"].iloc[-1])
+
+
 def test_class_weights_even_classes_out():
     labels = ["a"] * 6 + ["b"] * 2
     weights = sampling.class_weights(labels, ["a", "b"])

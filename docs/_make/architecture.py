@@ -7,6 +7,7 @@ training alone dashed; numbers; what was tried, and what others reach, as tables
 
 import csv
 import html
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,7 @@ def words() -> dict[str, str]:
         "compact.hop": f"{1000 * feature.hop_length / prep.sample_rate:g}",
         "compact.log": log(),
         "compact.beside": beside(),
+        "compact.robustness": robustness(),
     }
 
 
@@ -85,6 +87,17 @@ def beside() -> str:
         rows = [own, *(row for row in others if row["corpus"] == corpus)]
         parts.append(f"### {corpus}\n\n{_table(rows, tuple(own))}")
     return "\n\n".join(parts)
+
+
+def robustness() -> str:
+    """Write what the network makes of disturbed speech: a row per disturbance."""
+    path = ROOT / "reports" / "ravdess_dev4" / "robustness.json"
+    found: dict[str, list[str]] = {}
+    for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+        scores = found.setdefault(f"{row['title']}, {row['unit']}", [])
+        scores.append(f"{row['level']:g}: {figures.percent(row['uar'])}")
+    rows = [{"disturbed by": name, "uar": ", ".join(scores)} for name, scores in found.items()]
+    return _table(rows, ("disturbed by", "uar"))
 
 
 def _rows(name: str) -> list[dict[str, str]]:
