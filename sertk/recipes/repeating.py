@@ -150,7 +150,7 @@ def _everyone(rows: pd.DataFrame) -> pd.DataFrame:
         last += order[-max(1, len(order) // 5) :]
     split = np.where(rows["speaker"].isin(last), "val", "train")
     others = rows["speaker"].nunique() - len(last)
-    words = f"{others} speakers train, {len(last)} choose the epoch, nobody is tested"
+    words = f"{others} speakers train, {len(last)} validate, nobody is tested"
     return _said(_keep_attrs(rows.assign(split=split), rows), words, leaky=False)
 
 
