@@ -116,12 +116,8 @@ class Run:
 
     @property
     def tested(self) -> bool:
-        """Whether anybody was tested; nobody was in the run of a model to hand on.
-
-        Raises:
-            RunError: If the run has not got so far.
-        """
-        return bool((self.predictions["split"] == "test").any())
+        """Whether anybody was tested, or will be; nobody is in the run of a model to hand on."""
+        return not self.finished or bool((self.predictions["split"] == "test").any())
 
     def keep_test_predictions(self, table: pd.DataFrame) -> None:
         """Add the predictions of test utterances to a run that has none yet.
