@@ -59,7 +59,7 @@ def build(
     bins, filters = x.shape[2:]
     x = layers.Reshape((x.shape[1] or -1, bins * filters))(x)  # (batch, frames / 2, bins * filters)
     x = layers.Dense(scaled(768, width))(x)
-    x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3)(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(x)
     x = layers.LeakyReLU(_SLOPE)(x)
     x = layers.Bidirectional(layers.LSTM(scaled(128, width), return_sequences=True))(x)
     x = SigmoidAttention()(x)  # (batch, 256)
