@@ -202,16 +202,25 @@ class ClipDataset(keras.utils.PyDataset):
         repeated = (number,) if len(self._visits) > len(self._ids) else ()
         seed = _seeding.derive(self.seed, self.epoch, original, *repeated)
         generator = np.random.default_rng(seed)
-        if name is None and self.live is not None:
-            name = self.live.name(original, seed, always=bool(self.settings.stability))
-        elif name is None:
-            versions = self.versions[original][1 if self.settings.stability else 0 :]
-            name = versions[generator.integers(len(versions))]
+        if name is None:
+            name = self._version(original, seed, generator)
         if clip is not None:
             starts = self._starts(name)
             return row, name, starts[min(clip, len(starts) - 1)]
         room = len(self._spectrum(name)) - self.prep.clip_frames
         return row, name, int(generator.integers(min(room, 0), max(room, 0) + 1))
+
+    def _version(self, original: str, seed: int, generator: np.random.Generator) -> str:
+        """Choose the utterance itself or one of its copies, as settings want it."""
+        copied: bool | None = True if self.settings.stability else None
+        if copied is None and self.settings.versions == "half":
+            copied = bool(generator.random() < 0.5)
+        if self.live is not None:
+            return self.live.name(original, seed, copied=copied)
+        versions = self.versions[original]
+        if copied is not None and len(versions) > 1:
+            versions = versions[1:] if copied else versions[:1]
+        return versions[generator.integers(len(versions))]
 
     def _undisturbed(self, clip: tuple[int, str, int]) -> tuple[int, str, int]:
         """Find the same place in the original of a copy; its trimmed ends may lie elsewhere."""

@@ -49,17 +49,21 @@ class LiveCopies:
         )
         self._read = lru_cache(maxsize=_KEPT)(self._spectrum)
 
-    def name(self, utterance_id: str, seed: int, *, always: bool = False) -> str:
+    def name(self, utterance_id: str, seed: int, *, copied: bool | None = None) -> str:
         """Draw whether an utterance is visited as itself or as a copy, and name it.
 
         Args:
             utterance_id: Of an original.
             seed: Of the draw.
-            always: As a copy in any case, where the utterance gets copies.
+            copied: What is known of it beforehand; an utterance that gets no copies is itself
+                all the same.
         """
-        drawn = np.random.default_rng(seed).integers(self.copies + 1)
-        copied = utterance_id in self._chosen and (always or drawn > 0)
-        return f"{utterance_id}{_MARK}{seed}" if copied else utterance_id
+        if copied is None:
+            copied = bool(np.random.default_rng(seed).integers(self.copies + 1) > 0)
+        return (
+            f"{utterance_id}{_MARK}{seed}" if copied and utterance_id in self._chosen
+            else utterance_id
+        )  # fmt: skip
 
     def __contains__(self, name: str) -> bool:
         return _MARK in name

@@ -18,7 +18,7 @@ CHOICES = {
     "class_weight": ("none", "inverse", "effective"),
     "oversample": ("none", "minority", "minority_twice", "full"),
     "mixup_by": ("sample", "sample_max", "batch"),
-    "versions": ("draw", "every"),
+    "versions": ("draw", "half", "every"),
     "crops": ("random", "every"),
     "decision": ("mean", "mean_log", "max"),
 }
@@ -57,7 +57,8 @@ class Settings:
         oversample: `"minority"` repeats utterances of the rarest class until it is as large as
             the largest, `"minority_twice"` those of the two rarest, `"full"` of all classes.
         versions: `"draw"` visits each utterance once an epoch, as itself or as one of its
-            augmented copies; `"every"` visits it and all of its copies.
+            augmented copies, all equally often; `"half"` every other time as itself, however
+            many copies there are; `"every"` visits it and all of its copies.
         crops: `"random"` cuts one clip of a long utterance anywhere; `"every"` takes each of
             the clips that evaluation takes.
         decision: How the clips of an utterance vote: `"mean"`, `"mean_log"` or `"max"`.

@@ -45,7 +45,7 @@ def test_live_copies_depend_on_seed_epoch_and_utterance_alone(divided):
         shuffled = dict(pool.map(lambda k: (k, twin[k][0]), reversed(range(len(twin)))))
     np.testing.assert_array_equal(first, np.concatenate([shuffled[k] for k in sorted(shuffled)]))
     travelled = pickle.loads(pickle.dumps(train.live))  # to a worker process
-    name = train.live.name(train.manifest["utterance_id"][0], 5, always=True)
+    name = train.live.name(train.manifest["utterance_id"][0], 5, copied=True)
     np.testing.assert_array_equal(travelled[name], train.live[name])
     assert not np.array_equal(first, batches(train, 1))
     np.testing.assert_array_equal(first, batches(train, 0))
@@ -81,6 +81,22 @@ def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
         train.configure(train.settings.changed({"versions": "every"}))
     with pytest.raises(UnknownNameError, match="Did you mean 'sad'"):
         datasets.make(divided, PREP, augment=Augmentation("noise", only=("sat",), live=True))
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_half_of_the_visits_are_to_the_utterance_itself(divided, live):
+    wanted = Augmentation("noise", live=live)
+    train = datasets.make(divided, PREP, augment=wanted, copies=5).train
+
+    def copied(versions):
+        train.configure(train.settings.changed({"versions": versions}))
+        names = []
+        for train.epoch in range(10):
+            names += [train._draw(row)[1] for row in range(24)]
+        return np.mean(["~" in name for name in names])
+
+    assert 0.4 < copied("half") < 0.6
+    assert copied("draw") > 0.75  # five in six
 
 
 def test_stability_training_takes_live_copies(divided):
