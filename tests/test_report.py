@@ -360,3 +360,9 @@ def test_thumbnails_of_short_and_silent_clips():
 )
 def test_the_gap_in_words(gap, said):
     assert said in sentences.gap({"gender_gap": gap})
+
+
+def test_who_chose_the_epochs_is_said():
+    fits = [{"best_epoch": 8}, {"best_epoch": 8}]
+    assert "chosen by val_uar on validation speakers" in sentences.learning(fits, "val_uar")
+    assert "validation chose nothing" in sentences.learning(fits, "epoch")

@@ -105,6 +105,8 @@ def learning(fits: list[dict[str, Any]], monitor: str) -> str:
     at = f"epoch {kept[0]}" if len(kept) == 1 else (
         f"epochs {min(kept)} to {max(kept)} (median {np.median(kept):.0f})"
     )  # fmt: skip
+    if monitor == "epoch":
+        return f"{said} The weights of {at}, the last, were kept; validation chose nothing."
     return f"{said} The weights of {at} were kept, chosen by {monitor} on validation speakers."
 
 

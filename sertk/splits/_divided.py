@@ -27,8 +27,8 @@ def cross(
     fold_of = {s: k for k, (test, _) in enumerate(speakers) for s in test}
     validates = {s: [k for k, (_, val) in enumerate(speakers) if s in val] for s in fold_of}
     counts = sorted({len(val) for _, val in speakers})
-    many = f"{counts[0]} validation speaker{'s' * (counts[0] > 1)}"
-    words = f"{words}; test speakers are never heard in training; selected on {many} per fold"
+    validate = f"{counts[0]} speaker{'s validate' if counts[0] > 1 else ' validates'}"
+    words = f"{words}; test speakers are never heard in training; {validate} in each fold"
     return divided(
         manifest, name, words,
         fold=manifest["speaker"].map(fold_of),
