@@ -14,7 +14,7 @@ from sertk import _seeding, cache, labels, sampling, saving, scaling, segments, 
 from sertk import augment as augmenting
 from sertk.augment import Augmentation
 from sertk.cache import Features
-from sertk.errors import ConfigurationError, UnknownNameError, listing
+from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.live import LiveCopies
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
@@ -369,35 +369,8 @@ def divide(
 
     made = Datasets(part("train"), part("val"), part("test"))
     there = [made.train.manifest.assign(split="train"), made.val.manifest.assign(split="val")]
-    check_classes(pd.concat(there), classes)
+    splits.check_classes(pd.concat(there), classes)
     return made
-
-
-def check_classes(rows: pd.DataFrame, classes: list[str]) -> None:
-    """Refuse a division in which a class has nothing to learn from, or nothing selects.
-
-    A class that only validation lacks is no mistake, since few speakers may not have it: selection
-    does not see it then, and the audit says so.
-
-    Raises:
-        ConfigurationError: Which classes lack in which split, and what to do.
-    """
-    there = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
-    missing = sorted(set(classes) - there["train"])
-    if missing:
-        heard = set(missing) <= set(rows["label"])
-        raise ConfigurationError(
-            f"No utterance of split 'train' is labelled {listing(missing, 12)}.",
-            "Every class needs examples to learn from.",
-            f"Add recordings {'of more speakers' if heard else 'that have such a label'}, or "
-            "choose a grouping without (`sertk names groupings`).",
-        )
-    if len(there["val"]) < min(2, len(classes)):
-        raise ConfigurationError(
-            f"Every utterance of split 'val' is labelled {listing(sorted(there['val']))}.",
-            "Selection needs several classes to tell apart.",
-            "Let more speakers validate (--val 2).",
-        )
 
 
 def _keep_attrs(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -141,7 +141,7 @@ def cross_validate(
     views = {fold: _view(manifest, fold) for fold in splits.folds(manifest)}
     for view in views.values():
         splits.check(view, allow_shared_speakers=allow_shared_speakers)
-        datasets.check_classes(view, labels.classes(manifest))
+        splits.check_classes(view, labels.classes(manifest))
     _check_seeds(seeds)
     trial = models.build(model, prep.input_shape, len(labels.classes(manifest)), **arguments)
     record = _record(

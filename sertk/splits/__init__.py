@@ -24,6 +24,7 @@ from sertk.splits.published_folds import PUBLISHED, published
 from sertk.splits.views import (
     SPLITS,
     check,
+    check_classes,
     folds,
     in_fold,
     protocol,
@@ -39,6 +40,7 @@ __all__ = [
     "by_session",
     "by_speaker",
     "check",
+    "check_classes",
     "folds",
     "in_fold",
     "leave_one_speaker_out",

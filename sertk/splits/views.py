@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sertk.errors import SplitError, listing
+from sertk.errors import ConfigurationError, SplitError, listing
 
 SPLITS = ("train", "val", "test")
 
@@ -97,4 +97,31 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "Speaker-independent scores need them apart.",
             "Use sertk.splits.by_speaker(), or pass allow_shared_speakers=True if that is the "
             "experiment.",
+        )
+
+
+def check_classes(rows: pd.DataFrame, classes: list[str]) -> None:
+    """Refuse a division in which a class has nothing to learn from, or nothing selects.
+
+    A class that only validation lacks is no mistake, since few speakers may not have it: selection
+    does not see it then, and the audit says so.
+
+    Raises:
+        ConfigurationError: Which classes lack in which split, and what to do.
+    """
+    there = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
+    missing = sorted(set(classes) - there["train"])
+    if missing:
+        heard = set(missing) <= set(rows["label"])
+        raise ConfigurationError(
+            f"No utterance of split 'train' is labelled {listing(missing, 12)}.",
+            "Every class needs examples to learn from.",
+            f"Add recordings {'of more speakers' if heard else 'that have such a label'}, or "
+            "choose a grouping without (`sertk names groupings`).",
+        )
+    if len(there["val"]) < min(2, len(classes)):
+        raise ConfigurationError(
+            f"Every utterance of split 'val' is labelled {listing(sorted(there['val']))}.",
+            "Selection needs several classes to tell apart.",
+            "Let more speakers validate (--val 2).",
         )
