@@ -246,7 +246,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     "compact": Recipe(
         "The network of the pretrained model, small enough for a browser",
         ("ravdess", "emodb"), _COMPACT_PREP, "compact",
-        {"mixup": 0.3, "epochs": 60, "patience": None, "monitor": "epoch"},
+        {"mixup": 0.3, "mixup_by": "sample_max", "versions": "half", "epochs": 60,
+         "patience": None, "monitor": "epoch"},
         augment="field", copies=3, grouping="emotion8", where={"style": "speech"},
     ),
 })  # fmt: skip
