@@ -60,10 +60,9 @@ class LiveCopies:
         """
         if copied is None:
             copied = bool(np.random.default_rng(seed).integers(self.copies + 1) > 0)
-        return (
-            f"{utterance_id}{_MARK}{seed}" if copied and utterance_id in self._chosen
-            else utterance_id
-        )  # fmt: skip
+        if not copied or utterance_id not in self._chosen:
+            return utterance_id
+        return f"{utterance_id}{_MARK}{seed}"
 
     def __contains__(self, name: str) -> bool:
         return _MARK in name
