@@ -220,9 +220,10 @@ class _Keeper(keras.callbacks.Callback):
 
     @property
     def finished(self) -> bool:
-        patience = self.settings.patience or self.settings.epochs
-        epochs = len(self.state.history)
-        return epochs >= self.settings.epochs or epochs - self.state.best_epoch >= patience
+        losses = [row["val_loss"] for row in self.state.history]
+        return len(losses) >= self.settings.epochs or (
+            len(losses) > 0 and self.settings.out_of_patience(losses, self.state.best_epoch)
+        )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.train.epoch = epoch

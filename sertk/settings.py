@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,8 @@ class Settings:
             `"val_wa"` or `"val_loss"`. Among equals, which few speakers make likely, the lower
             `val_loss` decides. `"epoch"` keeps the last, where a cosine has brought the rate to
             nothing, and validation chooses nothing.
-        patience: Stop when the monitor has not improved for so many epochs; `None` never stops.
+        patience: Stop when neither the monitor nor `val_loss` has improved for so many epochs;
+            `None` never stops.
         label_smoothing: Share of each target spread over all classes.
         loss: `"cross_entropy"`, or `"focal"`, which looks away from what is sure (gamma 2).
         class_weight: `"inverse"` weighs classes by the inverse of their share, `"effective"` by
@@ -146,3 +148,19 @@ class Settings:
             if name not in known:
                 raise UnknownNameError("training setting", name, known)
         return dataclasses.replace(self, **changes)
+
+    def out_of_patience(self, losses: Sequence[float], best_epoch: int) -> bool:
+        """Tell whether neither the monitor nor `val_loss` has improved for `patience` epochs.
+
+        Args:
+            losses: `val_loss` of every epoch so far.
+            best_epoch: That which the monitor keeps, counted from 1.
+
+        Example:
+            >>> Settings(patience=2).out_of_patience([1.5, 1.2, 1.3, 1.4], best_epoch=1)
+            True
+        """
+        if self.patience is None:
+            return False
+        lowest = losses.index(min(losses)) + 1
+        return len(losses) - max(best_epoch, lowest) >= self.patience

@@ -168,14 +168,18 @@ def test_one_fold_of_another_grouping_is_marked_where_it_was_stopped(ravdess, tm
 
 
 @pytest.mark.parametrize(
-    ("limit", "ended", "best", "marked"),
-    [(20, 20, 15, True), (20, 20, 10, False), (20, 14, 4, False), (50, 50, 49, False)],
-)
-def test_only_fits_that_were_still_improving_are_marked(limit, ended, best, marked):
-    """r5-alexnet: 50 epochs, of which 10 without a better one end a fit."""
+    ("limit", "ended", "best", "lowest", "marked"),
+    [(20, 20, 15, 8, True), (20, 20, 8, 15, True), (20, 20, 10, 8, False), (20, 14, 4, 4, False),
+     (50, 50, 49, 49, False)],
+)  # fmt: skip
+def test_only_fits_that_were_still_improving_are_marked(limit, ended, best, lowest, marked):
+    """r5-alexnet: 50 epochs, of which 10 without a better one, nor a lower loss, end a fit."""
     info = {"training": {"epochs": limit, "patience": 10},
-            "fits": [{"epochs": ended, "best_epoch": best}]}  # fmt: skip
-    said = repeating._stopped(SimpleNamespace(info=info), RECIPES["r5-alexnet"])
+            "fits": [{"fold": 0, "seed": 0, "epochs": ended, "best_epoch": best}]}  # fmt: skip
+    losses = [float(abs(epoch - lowest)) for epoch in range(1, ended + 1)]
+    history = pd.DataFrame({"fold": 0, "seed": 0, "val_loss": losses})
+    run = SimpleNamespace(info=info, history=history)
+    said = repeating._stopped(run, RECIPES["r5-alexnet"])
     assert bool(said) is marked
 
 

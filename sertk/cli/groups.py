@@ -17,7 +17,7 @@ _SETTINGS = {
     "warmup": "share of all steps over which the rate rises",
     "plateau_patience": "epochs until the rate is lowered",
     "monitor": "what selects the epoch to keep: val_uar, val_wa, val_loss, or epoch, the last",
-    "patience": "stop after so many epochs without a better one",
+    "patience": "stop after so many epochs without a better one, nor a lower val_loss",
     "label_smoothing": "share of each target spread over all classes",
 }
 

@@ -282,11 +282,14 @@ def _one_fold(rows: pd.DataFrame, fold: int) -> pd.DataFrame:
 def _stopped(run: Run, recipe: Recipe) -> str:
     """Say that epochs ran out before the recipe would have ended a fit; empty if they did not."""
     limit, patience = (run.info["training"][name] for name in ("epochs", "patience"))
+    settings = Settings(epochs=limit, patience=patience)
     usual = Settings().changed(dict(recipe.settings)).epochs
+    losses = run.history.groupby(["fold", "seed"])["val_loss"].agg(list)
     improving = [
         fit
         for fit in run.info["fits"]
-        if fit["epochs"] >= limit and (not patience or limit - fit["best_epoch"] < patience)
+        if fit["epochs"] >= limit
+        and not settings.out_of_patience(losses[fit["fold"], fit["seed"]], fit["best_epoch"])
     ]
     if limit >= usual or not improving:
         return ""
