@@ -254,6 +254,14 @@ class LoudPadding(ClipReference):
 
 
 @keras.saving.register_keras_serializable("sertk")
+class ZeroPadding(ClipFloor):
+    """Keep the level, but let padding be 0, and so its cepstrum: a defect of R3's."""
+
+    def call(self, spectra):
+        return ops.where(spectra <= _spectrum.PADDING_DB, 0.0, super().call(spectra))
+
+
+@keras.saving.register_keras_serializable("sertk")
 class Cepstrum(keras.layers.Layer):
     """Transform mel bands in dB to cepstral coefficients by an orthonormal DCT-II.
 

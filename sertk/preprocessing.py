@@ -21,7 +21,7 @@ from sertk.features._spectrum import PADDING_DB
 from sertk.features.log_mel import LogMel
 
 _HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
-REFERENCES = ("clip", "full_scale", "clip_loud_padding")
+REFERENCES = ("clip", "full_scale", "clip_loud_padding", "full_scale_zero_padding")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Preprocessing:
         reference: `"clip"` expresses decibels below the clip's own maximum, so that another
             distance from the microphone changes nothing; `"full_scale"` keeps the level;
             `"clip_loud_padding"` repeats a defect of reference system R1, whose padding is 0, the
-            loudest value there is.
+            loudest value there is; `"full_scale_zero_padding"` one of R3, whose padding is 0, a
+            value that the mean of cepstral coefficients of speech does not take.
         level_db: Scale each recording to this root mean square once it is trimmed, in dB re full
             scale; `None` leaves it. It matters for waveforms and encoders.
 
@@ -152,9 +153,9 @@ class Preprocessing:
         if not self.feature.source.in_decibels:
             return self.feature.finish(clip)
         loudest = clip.max(axis=(0, 1), keepdims=True)
-        level = loudest if self.reference == "full_scale" else np.float32(0)
+        level = loudest if self.reference.startswith("full_scale") else np.float32(0)
         referenced = np.maximum(clip - loudest, np.float32(-self.floor_db)) + level
-        if self.reference == "clip_loud_padding":
+        if self.reference.endswith("_padding"):
             referenced[clip <= PADDING_DB] = 0
         return self.feature.finish(referenced)
 
@@ -168,6 +169,7 @@ class Preprocessing:
             "clip": frontend.ClipReference,
             "full_scale": frontend.ClipFloor,
             "clip_loud_padding": frontend.LoudPadding,
+            "full_scale_zero_padding": frontend.ZeroPadding,
         }
         return [floors[self.reference](self.floor_db), *self.feature.finish_layers()]
 

@@ -1,5 +1,6 @@
 """Clips: the same numbers in numpy and in the graph, padding that is silence, a stable record."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -46,6 +47,18 @@ def test_each_channel_has_a_reference_of_its_own():
     done = prep.finish(clip)
     assert prep.input_shape == done.shape == (101, 200, 3)
     np.testing.assert_array_equal(done.max(axis=(0, 1)), 0)
+
+
+def test_the_padding_of_r3_is_zero_in_the_trace():
+    kept = Preprocessing("mfcc_trace", clip_seconds=1.0, reference="full_scale")
+    zero = dataclasses.replace(kept, reference="full_scale_zero_padding")
+    clip = np.empty(kept.clip_shape, np.float32)
+    sound = kept.extract(voice()[:8_000])
+    kept.cut(sound, 0, clip)
+    heard = len(sound)
+    np.testing.assert_array_equal(zero.finish(clip)[:heard], kept.finish(clip)[:heard])
+    np.testing.assert_array_equal(zero.finish(clip)[heard:], 0)
+    assert kept.finish(clip)[heard:].max() < kept.finish(clip)[:heard].max()
 
 
 def test_full_scale_keeps_the_level():

@@ -24,6 +24,7 @@ _REFERENCES = {
     "clip": "decibels below the maximum of the clip",
     "full_scale": "floor below the maximum of the clip",
     "clip_loud_padding": "decibels below the maximum of the clip; padding is 0",
+    "full_scale_zero_padding": "floor below the maximum of the clip; padding is 0",
 }
 TRIM_FRAME, TRIM_HOP = 2048, 512  # samples, of `sertk.audio.trim`
 

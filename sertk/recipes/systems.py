@@ -61,9 +61,21 @@ _R3_DIFFERENCES = (
         "isolated speakers", "actors 21 to 24", "the last four there are",
         "a copy of RAVDESS may hold fewer actors",
     ),
-    Difference("padding", "0, out of range", "the floor of the clip", "defect"),
+    Difference(
+        "padding", "0, above whatever speech gives", "the floor of the clip",
+        "defect: the end of a short recording was the highest value of all", restored=True,
+    ),
     Difference("resampling", "kaiser_fast", "soxr HQ", "one reader for everything"),
 )  # fmt: skip
+_R3_AS_PUBLISHED = {
+    "division": "copies first",
+    "prep": dataclasses.replace(_R3_PREP, reference="full_scale_zero_padding"),
+}
+_R3_STAMPS = (
+    "validation is not speaker-independent: copies of one recording are trained and validated on; "
+    "the test speakers are apart",
+    "the padding of short recordings is above whatever speech gives",
+)
 _R4_PREP = Preprocessing(
     LogSpectrogram(481, 960, 480, 960, window="hann", preemphasis=0.0),
     sample_rate=48_000, clip_seconds=5.0, trim_db=None,
@@ -177,9 +189,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         published=(Published("accuracy about 72", "10 classes, files at random, the test reused "
                              "for validation; later users report 35 to 50 with the same code"),),
         differences=_R3_DIFFERENCES,
-        as_published={"division": "copies first"},
-        stamps=("validation is not speaker-independent: copies of one recording are trained and "
-                "validated on; the test speakers are apart",),
+        as_published=_R3_AS_PUBLISHED,
+        stamps=_R3_STAMPS,
     ),
     "r3-male-2class": Recipe(
         "Conv1D on the MFCC trace, male voices, positive against negative (R3)",
@@ -191,9 +202,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
             Published("accuracy 66.88, macro-F1 65.40", "two isolated male actors"),
         ),
         differences=_R3_DIFFERENCES,
-        as_published={"division": "copies first"},
-        stamps=("validation is not speaker-independent: copies of one recording are trained and "
-                "validated on; the test speakers are apart",),
+        as_published=_R3_AS_PUBLISHED,
+        stamps=_R3_STAMPS,
     ),
     "r4-densenet": Recipe(
         "DenseNet-121 on coloured spectrogram pictures (R4)",
