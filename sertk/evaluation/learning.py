@@ -72,14 +72,14 @@ def draw_panels(
     _curves(panels[0], history, "loss", drawing.MUTED, "training")
     _curves(panels[0], history, "val_loss", drawing.ACCENT, "validation")
     panels[0].set_ylabel("loss")
-    panels[0].legend(loc="upper right")
+    panels[0].legend(loc="best")
     if score:
         _curves(panels[1], history.assign(**{score: 100 * history[score]}), score,
                 drawing.ACCENT, "validation")  # fmt: skip
         _kept(panels[1], history, fits, score)
         panels[1].set_ylabel(f"{score.removeprefix('val_').upper()} on validation speakers, %")
         panels[1].set_ylim(0, 100)
-        panels[1].legend(loc="lower right")
+        panels[1].legend(loc="best")
     for panel in panels:
         panel.set_xlabel("epoch")
         panel.set_xlim(left=0)
