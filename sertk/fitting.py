@@ -6,6 +6,7 @@ epoch on validation speakers, and its history. `sertk.training` calls this once 
 
 import json
 import math
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def fit_network(
 
     Returns:
         The assembled model with the kept weights, the history (`epoch, loss, val_loss, val_uar,
-        val_wa, learning_rate`), and a record of `best_epoch` and `epochs`.
+        val_wa, learning_rate`), and a record of `best_epoch`, `epochs` and the `seconds` that they
+        took, those before an interruption included.
     """
     state = _State.read(folder)
     model = state.model or assemble(net, train, settings)
@@ -90,7 +92,11 @@ def fit_network(
             )  # fmt: skip
     model.load_weights(folder / _state_name(state.best_epoch))
     freeze(model, all_but_the_head=False)
-    record = {"best_epoch": state.best_epoch, "epochs": len(state.history)}
+    record = {
+        "best_epoch": state.best_epoch,
+        "epochs": len(state.history),
+        "seconds": round(state.seconds, 1),
+    }
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
     return plain, pd.DataFrame(state.history), record
 
@@ -149,6 +155,7 @@ class _State:
     history: list[dict[str, float]]
     best: list[float] = field(default_factory=lambda: [-math.inf])  # monitor, then -val_loss
     best_epoch: int = 0
+    seconds: float = 0.0
     model: keras.Model | None = None
 
     @classmethod
@@ -182,6 +189,7 @@ class _State:
             "history": self.history,
             "best": self.best,
             "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
             # a .keras file does not hold the states of dropout's generators
             "generators": [keras.ops.convert_to_numpy(v).tolist() for v in _generators(model)],
             "file": name,
@@ -216,6 +224,7 @@ class _Keeper(keras.callbacks.Callback):
         super().__init__()
         self.train, self.val, self.settings = train, val, settings
         self.state, self.folder, self.bar = state, folder, bar
+        self.started = time.perf_counter() - state.seconds
         self.labels = np.array([train.classes.index(label) for label in val.manifest["label"]])
 
     @property
@@ -260,6 +269,7 @@ class _Keeper(keras.callbacks.Callback):
             )
         if value > state.best:
             state.best, state.best_epoch = value, epoch + 1
+        state.seconds = time.perf_counter() - self.started
         state.write(self.model, self.folder)
         self.bar.set_postfix(
             {k: f"{row[k]:.3f}" for k in ("loss", "val_loss", "val_uar")}, refresh=False

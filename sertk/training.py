@@ -7,7 +7,6 @@ after an interruption goes on where it stopped.
 
 import dataclasses
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -333,7 +332,6 @@ def _fit_once(
     if all((folder / name).is_file() for name in _OF_A_FIT):
         return
     _output.folder(folder)
-    started = time.perf_counter()
     net = build()
     if init_from is not None:
         _initialise(net, _as_run(init_from), fold)
@@ -347,8 +345,7 @@ def _fit_once(
     ]
     predictions = pd.concat(tables, ignore_index=True).assign(fold=fold, seed=seed)
     runs.write_csv(folder / "predictions.csv", predictions)
-    seconds = round(time.perf_counter() - started, 1)
-    runs.write_json(folder / "fit.json", {"fold": fold, "seed": seed, **record, "seconds": seconds})
+    runs.write_json(folder / "fit.json", {"fold": fold, "seed": seed, **record})
     fitting.clear_state(folder)
 
 

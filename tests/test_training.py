@@ -172,7 +172,9 @@ def test_an_interrupted_fit_goes_on_with_the_same_result(
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["status"] == "unfinished"
     with pytest.raises(RunError, match=r"has no predictions\.csv"):
         _ = Run(tmp_path / "parts").predictions
+    spent = json.loads((tmp_path / "parts/fold_0/seed_0/state.json").read_text())["seconds"]
     resumed = cv(tmp_path / "parts")
+    assert resumed.info["fits"][0]["seconds"] > spent > 0
     pd.testing.assert_frame_equal(resumed.history, whole.history, rtol=1e-5)
     columns = [c for c in whole.predictions if c.startswith("p_")]
     np.testing.assert_allclose(resumed.predictions[columns], whole.predictions[columns], atol=1e-5)

@@ -62,7 +62,7 @@ def _here(numbers: dict[str, Any]) -> tuple[str, str]:
     on = numbers["basis"]
     how = (
         f"{' and '.join(numbers['corpora'])}, {len(numbers['classes'])} classes: "
-        f"{numbers['protocol']['sentence']}; {on['speakers']} tested speakers, "
+        f"{numbers['protocol']['sentence']}; {on['speakers']} tested speaker{'s' * (on['speakers'] != 1)}, "
         f"{on['utterances']:,} utterances"
     )
     return f"{percent(uar['value'])}{ends}, {percent(wa['value'])}{stopped}", how
