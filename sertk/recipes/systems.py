@@ -177,7 +177,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
             ),
             Difference(
                 "segments of happy utterances", "overlapping windows every 100 frames",
-                "as all others", "`oversample` and `class_weight` even classes out instead",
+                "as all others", "oversampling and weights of classes even them out instead",
             ),
         ),
     ),
