@@ -19,7 +19,8 @@ from sertk.recipes.record import Difference, Published, Recipe
 _CONSTANT = {"schedule": "constant", "warmup": 0.0, "label_smoothing": 0.0, "patience": 10}
 _IMPROVISED = {"style": "improvised"}
 _SAID_SLOWLY = Difference(
-    "stopping", "the last of all epochs was reached", "10 epochs without a better one end a fit",
+    "stopping", "the last of all epochs was reached",
+    "10 epochs in which neither the score nor the loss improves end a fit",
     "time; the epoch that is kept is chosen as it was there",
 )  # fmt: skip
 _SILENCE = Difference(
