@@ -195,6 +195,7 @@ def test_the_gap_of_a_recipe_is_validation_against_isolated_speakers(ravdess, tm
         evaluation.evaluate(gap.leaky, "val").uar - evaluation.evaluate(gap.leaky).uar
     )
     page = (tmp_path / "leak_gap.html").read_text(encoding="utf-8")
+    assert "the padding of short recordings is above whatever speech gives" in page
     assert "accuracy 93.96" in page
     with pytest.raises(ConfigurationError, match="rest on no defect"):
         studies.leak_gap_of_recipe("r2-acrnn", folder=tmp_path / "no")

@@ -69,6 +69,8 @@ def leak_gap_of_recipe(
 ) -> "LeakGap":
     """Repeat a published system as it was published, and again with speakers apart.
 
+    The first has all of the defects that its recipe can put back, and its page names them.
+
     Args:
         name: A recipe whose published figure rests on a leak.
         folder: Of the two runs, `leaky` and `clean`.
