@@ -15,7 +15,7 @@ from sertk.errors import ManifestError, RunError
 from sertk.report import matrix, page, sentences
 from tests import fake_run
 
-VOID = {"meta", "link", "img", "input", "br", "hr"}
+VOID = {"meta", "link", "img", "input", "br", "wbr", "hr"}
 
 
 class Page(HTMLParser):
