@@ -11,6 +11,7 @@ from typing import Any
 from docs._make import ROOT
 from docs._make.figures import percent
 from sertk import recipes
+from sertk.report.sentences import plural
 
 REPORTS = ROOT / "reports" / "reference_systems"
 _HEAD = """# The reference systems, repeated
@@ -62,8 +63,8 @@ def _here(numbers: dict[str, Any]) -> tuple[str, str]:
     on = numbers["basis"]
     how = (
         f"{' and '.join(numbers['corpora'])}, {len(numbers['classes'])} classes: "
-        f"{numbers['protocol']['sentence']}; {on['speakers']} tested speaker{'s' * (on['speakers'] != 1)}, "
-        f"{on['utterances']:,} utterances"
+        f"{numbers['protocol']['sentence']}; {on['utterances']:,} utterances of "
+        f"{plural(on['speakers'], 'tested speaker')}"
     )
     return f"{percent(uar['value'])}{ends}, {percent(wa['value'])}{stopped}", how
 
