@@ -285,6 +285,15 @@ def test_what_a_corpus_cannot_show_is_left_out(small, tmp_path):
     assert "Augmentation" in text
 
 
+def test_speakers_nobody_knows_are_not_named(small, tmp_path):
+    text = explore.write_html(small.assign(speaker=None), tmp_path / "page.html").read_text("utf-8")
+    assert "<audio" in text
+    assert "None" not in text
+    ((_, known, _),) = explore.utterance(small).players()
+    ((_, unknown, _),) = explore.utterance(small.assign(speaker=None)).players()
+    assert known == f"{small['speaker'].iloc[0]}, {unknown}"
+
+
 def test_genders_nobody_knows_take_no_room_on_the_page(small, tmp_path):
     rows = small.assign(gender=None, duration=2.0)
     text = explore.write_html(rows, tmp_path / "page.html", sound=False).read_text("utf-8")

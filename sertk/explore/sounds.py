@@ -126,7 +126,8 @@ class SoundDisplay(Table):
 
     def _words(self, name: str) -> str:
         row = {column: self._table[column][name] for column in self._table}
-        words = [str(row["speaker"]), f"{row['seconds']:.1f} s", f"{row['level_db']:.0f} dB"]
+        words = [str(row["speaker"])] if "speaker" in row else []
+        words += [f"{row['seconds']:.1f} s", f"{row['level_db']:.0f} dB"]
         if not np.isnan(row["pitch_hz"]):
             words.append(f"{row['pitch_hz']:.0f} Hz")
         return ", ".join(words)
