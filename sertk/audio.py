@@ -5,6 +5,7 @@ WAV, FLAC, OGG and MP3 are read at any rate, depth and channel count.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -50,7 +51,7 @@ def read(
     path = Path(path)
     _refuse_what_is_no_sound(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_name(path)) as file:
             rate = file.samplerate
             first = round((start or 0) * rate)
             last = file.frames if end is None else min(round(end * rate), file.frames)
@@ -67,8 +68,8 @@ def read(
         raise AudioError(
             f"{path} holds no samples"
             + (f" between {start} s and {end} s." if start is not None or end is not None else "."),
-            "An utterance needs sound.",
-            "Remove its row, or fetch the file again.",
+            "Sound is needed.",
+            "Fetch the file again, or leave it out.",
         )
     _refuse_what_is_no_number(path, waveform)
     if sample_rate is not None and sample_rate != rate:
@@ -76,8 +77,8 @@ def read(
     if len(waveform) == 0:
         raise AudioError(
             f"{path} is shorter than one sample at {sample_rate} Hz.",
-            "An utterance needs sound.",
-            "Remove its row, or fetch the file again.",
+            "Sound is needed.",
+            "Fetch the file again, or leave it out.",
         )
     return np.ascontiguousarray(waveform, dtype=np.float32), rate
 
@@ -101,7 +102,7 @@ def blocks(path: str | Path, *, sample_rate: int, seconds: float = 10.0) -> Iter
     path = Path(path)
     _refuse_what_is_no_sound(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with _Forward(_name(path)) as file:
             _check_rate(path, file.samplerate)
             same = file.samplerate == sample_rate
             stream = soxr.ResampleStream(
@@ -122,8 +123,30 @@ def blocks(path: str | Path, *, sample_rate: int, seconds: float = 10.0) -> Iter
         raise _cut_short(path, f"{there} of {promised} samples")
     if there == 0:
         raise AudioError(
-            f"{path} holds no samples.", "A recording needs sound.", "Fetch the file again."
+            f"{path} holds no samples.",
+            "Sound is needed.",
+            "Fetch the file again, or leave it out.",
         )
+
+
+class _Forward(soundfile.SoundFile):
+    """A file that is read from its beginning on.
+
+    soundfile seeks after each read of what it can seek in, and an MP3 decoder that has sought
+    lacks the bits that the frames before it kept for the next.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _name(path: Path) -> str | bytes:
+    """Name a file as soundfile can open it: a name that is no text, by its bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return str(path)
 
 
 def _mixed_down(samples: np.ndarray) -> np.ndarray:
@@ -156,12 +179,6 @@ def _samples(file: soundfile.SoundFile, count: int) -> np.ndarray:
 
 def _refuse_what_is_no_sound(path: Path) -> None:
     """Give the reasons that libsndfile cannot: no file, pointer, foreign format, cut short."""
-    if not path.is_file():
-        raise AudioError(
-            f"There is no file {path}.",
-            "The manifest names it.",
-            "Check the root, or find what is missing with `sertk verify MANIFEST --root DIR`.",
-        )
     if path.suffix.lower() in UNREAD_SUFFIXES:
         raise AudioError(
             f"{path} is a {path.suffix} file, which is not read here.",
@@ -172,11 +189,17 @@ def _refuse_what_is_no_sound(path: Path) -> None:
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(48)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioError(
+            f"There is no file {path}.",
+            "A file of sound is needed there.",
+            "Check the path; `sertk verify MANIFEST --root DIR` finds what a manifest misses.",
+        ) from error
     except OSError as error:
         raise AudioError(
             f"{path} cannot be opened ({error.strerror}).",
-            "The files of a corpus must be readable.",
-            "Change its permissions, or copy the corpus to where you may read it.",
+            "A file of sound must be readable.",
+            "Change its permissions, or copy it to where you may read it.",
         ) from error
     if size == 0:
         raise AudioError(
@@ -233,7 +256,7 @@ def info(path: str | Path) -> tuple[float, int]:
     path = Path(path)
     _refuse_what_is_no_sound(path)
     try:
-        header = soundfile.info(path)
+        header = soundfile.info(_name(path))
     except soundfile.LibsndfileError as error:
         raise _no_sound(path, error) from error
     _check_rate(path, header.samplerate)

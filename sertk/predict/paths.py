@@ -42,7 +42,11 @@ def _lines() -> list[str]:
 
 def _meant(word: str | Path) -> list[Path]:
     path = Path(word).expanduser()
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except OSError:  # no file can have such a name, which reading it tells
+        return [path]
+    if folder:
         inside = sorted(p for p in path.rglob("*") if p.is_file() and _is_sound(p))
         if inside:
             return inside
@@ -51,7 +55,7 @@ def _meant(word: str | Path) -> list[Path]:
             f"{', '.join(s.removeprefix('.').upper() for s in SUFFIXES)} are looked for.",
             "Check the path, or convert what is there: ffmpeg -i IN OUT.wav",
         )
-    if not path.exists() and glob.has_magic(str(path)):
+    if not there and glob.has_magic(str(path)):
         matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207
         inside = [p for p in matched if p.is_file() and _is_sound(p)]
         if inside:
