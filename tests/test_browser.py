@@ -181,6 +181,7 @@ def test_the_saved_timeline_is_that_of_python(opened, sounds, predictor, tmp_pat
         # browsers divide 16-bit samples by 32,767, and not by 32,768
         close = 1e-3 if column == "loudest_db" else 1e-5
         np.testing.assert_allclose(found, wanted[column].to_numpy(float), atol=close)
+    assert [row["short"] == "true" for row in rows] == list(wanted["short"])
     record = json.loads((tmp_path / "timeline.json").read_text())
     assert [row["label"] for row in record["rows"]] == list(wanted["label"])
     assert record["model"]["weights_sha256"] == predictor.spec.weights_sha256

@@ -38,7 +38,7 @@ class Predictor:
         silence_db: A recording, or window, whose loudest 50 ms stay below this (root mean square,
             dB re full scale) gets `"no speech"` and no probabilities, as do noise and hum that do
             not change; `None` answers always.
-        short_seconds: A recording with less sound than this is marked `short`.
+        short_seconds: A recording, or window, with less sound than this is marked `short`.
 
     Attributes:
         classes: In the order of the probabilities.
@@ -180,7 +180,7 @@ class Predictor:
             hop: Seconds from window to window; half a window by default.
 
         Returns:
-            A row per window: `start, end, label, probability, valence, loudest_db` and
+            A row per window: `start, end, label, probability, valence, short, loudest_db` and
             `p_<class>`.
 
         Raises:
@@ -190,7 +190,7 @@ class Predictor:
         begun = time.perf_counter()
         window, hop = self._spans(window, hop)
         rows = list(self.rows_along(path, window=window, hop=hop))
-        first = ["start", "end", "label", "probability", "valence", "loudest_db"]
+        first = ["start", "end", "label", "probability", "valence", "short", "loudest_db"]
         table = pd.DataFrame(rows, columns=[*first, *(f"p_{name}" for name in self.classes)])
         taken = time.perf_counter() - begun
         return Timeline(table, self.classes, Path(path), window, hop, taken)
@@ -213,7 +213,9 @@ class Predictor:
         shares = self._gated(waveforms, levels, heard)
         for piece, level, row in zip(batch, levels, shares, strict=True):
             place = {"start": piece.start, "end": piece.end}
-            yield {**place, **self._answer(row), "loudest_db": level, **self._shares(row)}
+            short = piece.samples / self.sample_rate < self.short_seconds
+            about = {"short": short, "loudest_db": level}
+            yield {**place, **self._answer(row), **about, **self._shares(row)}
 
     def _spans(self, window: float | None, hop: float | None) -> tuple[float, float]:
         clip = self.prep.clip_seconds

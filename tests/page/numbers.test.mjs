@@ -9,7 +9,7 @@ const { Ring, loudestDb, mixDown, modulationDb, resample, roundHalfEven, spectru
   await import(`${at}/dsp.js`);
 const { readBundle, readSpec } = await import(`${at}/bundle.js`);
 const { csv } = await import(`${at}/table.js`);
-const { rateOfWav } = await import(`${at}/wav.js`);
+const { cutWav, rateOfWav } = await import(`${at}/wav.js`);
 const { ofBrowser, ofMicrophone } = await import(`${at}/messages.js`);
 
 const wave = (name) => {
@@ -104,19 +104,30 @@ test("tables are CSV, and names are no formulas", () => {
     label: "sad",
     probability: 0.5,
     valence: null,
+    short: true,
     loudest_db: -20.25,
     probabilities: [0.5, 0.5],
   };
   assert.equal(
     csv([row], ["sad", "x"]),
-    "source,start,end,label,probability,valence,loudest_db,p_sad,p_x\n" +
-      `"'=a ""b"".wav",0,1,sad,0.5,,-20.25,0.5,0.5\n`,
+    "source,start,end,label,probability,valence,short,loudest_db,p_sad,p_x\n" +
+      `"'=a ""b"".wav",0,1,sad,0.5,,true,-20.25,0.5,0.5\n`,
   );
 });
 
 test("the rate of a WAV is read", () => {
   assert.equal(rateOfWav(new Uint8Array(readFileSync(`${at}/sound.wav`))), 22050);
   assert.equal(rateOfWav(new Uint8Array(40)), null);
+});
+
+test("a WAV that is cut short is known by its header", () => {
+  const whole = new Uint8Array(readFileSync(`${at}/sound.wav`));
+  assert.equal(cutWav(whole), false);
+  assert.equal(cutWav(whole.subarray(0, whole.length - 100)), true);
+  const streamed = whole.slice(0, whole.length - 100);
+  streamed.fill(255, 4, 8); // who wrote it did not know how long it would be
+  assert.equal(cutWav(streamed), false);
+  assert.equal(cutWav(new Uint8Array(40)), false);
 });
 
 test("messages say what to do", () => {

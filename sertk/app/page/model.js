@@ -3,7 +3,7 @@
 import { readBundle, readSpec, text } from "./bundle.js";
 import { loudestDb, mixDown, modulationDb, roundHalfEven, trim, windows } from "./dsp.js";
 import { PageError, ofModel, ofRuntime, ofSound } from "./messages.js";
-import { rateOfWav } from "./wav.js";
+import { cutWav, rateOfWav } from "./wav.js";
 
 export const LONGEST = 120; // seconds of a recording that may get a single answer
 const MOST = 1200; // seconds that are held in memory
@@ -81,6 +81,7 @@ export class Model {
 
   /** Decode a file, and bring it to the model's rate: mono, not trimmed. */
   async decode(bytes, name) {
+    if (cutWav(bytes)) throw ofSound(name, "it is cut short");
     const rate = rateOfWav(bytes) ?? 48000;
     let buffer;
     try {
@@ -119,7 +120,7 @@ export class Model {
     const waveform = await this.resampled(held, recorder.rate);
     const count = Math.min(roundHalfEven(wanted * this.sampleRate), waveform.length);
     const answer = await this.answer(waveform.subarray(waveform.length - count));
-    return { ...answer, seconds: count / this.sampleRate };
+    return { ...answer, seconds: count / this.sampleRate, short: this.#isShort(count) };
   }
 
   /** Answer for a whole recording, its quiet ends cut off. */
@@ -127,8 +128,7 @@ export class Model {
     const step = this.spec.before_the_graph.find(({ step: name }) => name === "trim");
     const kept = step ? trim(waveform, step) : waveform;
     const answer = await this.answer(kept);
-    const short = kept.length / this.sampleRate < this.shortSeconds;
-    return { ...answer, seconds: waveform.length / this.sampleRate, short };
+    return { ...answer, seconds: waveform.length / this.sampleRate, short: this.#isShort(kept.length) };
   }
 
   /** Answer along a recording: windows as long as a clip, every half clip, taken as they are. */
@@ -137,8 +137,12 @@ export class Model {
     for (const piece of windows(waveform, this.sampleRate, window, window / 2)) {
       const heard = roundHalfEven((piece.end - piece.start) * this.sampleRate);
       const answer = await this.answer(piece.waveform, heard);
-      yield { start: piece.start, end: piece.end, ...answer };
+      yield { start: piece.start, end: piece.end, short: this.#isShort(heard), ...answer };
     }
+  }
+
+  #isShort(samples) {
+    return samples / this.sampleRate < this.shortSeconds;
   }
 
   /** Answer for a waveform as it is; silence and steady noise are not given to the graph. */

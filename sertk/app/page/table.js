@@ -1,7 +1,7 @@
 // Answers as files: CSV and JSON with the columns that `sertk predict --timeline` writes.
 // In: rows. Out: text, and a download.
 
-const FIRST = ["source", "start", "end", "label", "probability", "valence", "loudest_db"];
+const FIRST = ["source", "start", "end", "label", "probability", "valence", "short", "loudest_db"];
 
 /** Flatten rows into the columns of a timeline. */
 export function flat(rows, classes) {
