@@ -152,6 +152,19 @@ def test_pieces_joined_are_the_whole(tmp_path):
         np.testing.assert_allclose(joined, whole, atol=1e-6)
 
 
+def test_pieces_of_an_mp3_joined_are_the_whole(tmp_path, capfd):
+    path = tmp_path / "x.mp3"
+    time = np.arange(16_000 * 7) / 16_000
+    phase = 2 * np.pi * np.cumsum(120 + 24 * np.sin(4.4 * time)) / 16_000
+    voice = sum(np.sin(k * phase) / k for k in range(1, 40)) / 4
+    # a frame that is easy leaves bits to the next, which a decoder that sought does not find
+    soundfile.write(path, voice * (time % 0.6 < 0.35), 16_000)
+    whole, _ = audio.read(path)
+    joined = np.concatenate(list(audio.blocks(path, sample_rate=16_000, seconds=0.7)))
+    np.testing.assert_allclose(joined, whole, atol=1e-6)
+    assert capfd.readouterr().err == ""  # of the decoder
+
+
 @pytest.mark.parametrize(("window", "hop"), [(0.5, 0.25), (0.5, 0.5), (0.3, 0.7), (9.0, 1.0)])
 def test_windows_are_where_they_say(window, hop, tmp_path):
     path = tmp_path / "x.wav"
@@ -175,6 +188,8 @@ def test_a_timeline(model, tmp_path):
     table = found.frame()
     assert table["start"].tolist() == [0.25 * k for k in range(23)]
     assert table["end"].iloc[-1] == 6.0
+    assert table["short"].all()
+    assert not predict.load(model).timeline(path, window=1.0).frame()["short"].any()
     assert set(table.loc[table["end"] <= 2.0, "label"]) == {"happy"}
     silent = (table["start"] >= 2.0) & (table["end"] <= 4.0)
     assert set(table.loc[silent, "label"]) == {"no speech"}
@@ -285,6 +300,31 @@ def test_what_cannot_be_read_is_left_out_and_named(model, recordings, capsys, re
     assert "bad.wav" in refused("predict", "--model", model, recordings / "bad.wav")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_names_that_are_no_text(form, model, recordings, tmp_path):
+    folder = os.fsencode(tmp_path / "old")
+    Path(os.fsdecode(folder)).mkdir()
+    for name in (b"\xff\xfe.wav", b"m\xfcde.wav"):  # as Latin-1 archives have them
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes((recordings / "a.wav").read_bytes())
+    words = [sys.executable, "-m", "sertk", "predict", "--model", model, "--format", form, folder]
+    done = subprocess.run(words, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b"happy") >= 2
+    assert b"m\xfcde.wav" in done.stdout or b"m\\udcfcde.wav" in done.stdout
+
+
+def test_lists_may_name_what_cannot_be(model, recordings, capsys, monkeypatch):
+    names = f"{recordings}/a.wav\n{'x' * 5000}\n{recordings}/a.wav/b.wav\nnowhere.wav\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(names))
+    assert main(["predict", "--model", str(model), "-", "--format", "csv"]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert captured.err.count("There is no file") == 2
+    assert "File name too long" in captured.err
+    assert captured.err.count("unreadable: nowhere.wav") == 0  # the name stands there once
+
+
 @pytest.mark.parametrize(
     ("words", "match"),
     [
@@ -301,6 +341,7 @@ def test_what_cannot_be_read_is_left_out_and_named(model, recordings, capsys, re
         (["{}/a.wav", "--fold", "1"], "That is one model"),
         (["{}/a.wav", "--run", "x"], "Got 2 of --run, --model and --bundle"),
         (["{}/a.wav", "--plot", "x.gif"], "Pictures are .svg or .png"),
+        (["{}/a.wav", "--plot", "no/x.png"], "there is no folder no"),
     ],
 )
 def test_mistakes(words, match, model, recordings, refused):
@@ -318,6 +359,10 @@ def test_no_model_and_no_models(recordings, refused, tmp_path):
     assert "cannot be opened as ONNX" in refused("predict", "--model", tmp_path / "x.onnx", file)
     write_model(tmp_path / "x.onnx", record=False)
     assert "without a description" in refused("predict", "--model", tmp_path / "x.onnx", file)
+    write_model(tmp_path / "x.onnx", record=spec(classes=["happy", "sad"]))
+    assert "answers with 3 probabilities and names 2 classes" in refused(
+        "predict", "--model", tmp_path / "x.onnx", file
+    )
     (tmp_path / "model.keras").write_bytes(b"no")
     with pytest.raises(RunError, match=r"run\.json does"):
         predict.load(tmp_path / "model.keras")
@@ -373,6 +418,14 @@ def test_bundles_that_were_tampered_with(change, match, tmp_path, refused):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.zip", "model.onnx"]
 
 
+def test_a_bundle_describes_the_model_it_holds(tmp_path, refused):
+    other = spec(classes=CLASSES[::-1]).to_json().encode()
+    files = {**fake_model.files_of_a_bundle(tmp_path), "spec.json": other}
+    bundling.pack(files, tmp_path / "b.zip")  # every sum fits
+    told = refused("predict", "--bundle", tmp_path / "b.zip", "a.wav")
+    assert "describes another model than the one it holds" in told
+
+
 def test_what_is_no_bundle(files, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"PK no zip")
     with pytest.raises(ModelError, match="File is not a zip file"):
@@ -394,4 +447,14 @@ def test_openvino_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     (tmp_path / "m.xml").write_text("<net/>")
     with pytest.raises(ConfigurationError, match=r"pip install .*\[export\]"):
+        engines.OpenVinoEngine(tmp_path / "m.xml")
+
+
+def test_openvino_that_is_damaged(tmp_path):
+    pytest.importorskip("openvino")
+    (tmp_path / "m.xml").write_text("<net/>")
+    with pytest.raises(ModelError, match=r"OpenVINO \(m\.bin is not beside it\)"):
+        engines.OpenVinoEngine(tmp_path / "m.xml")
+    (tmp_path / "m.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"cannot be opened as OpenVINO \((?!Exception from)"):
         engines.OpenVinoEngine(tmp_path / "m.xml")

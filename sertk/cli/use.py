@@ -44,10 +44,15 @@ def predict(args: argparse.Namespace) -> int:
     if args.plot:
         tell(f"Plot: {found.save(args.plot)}")
     for path, error in found.unreadable:
-        tell(f"unreadable: {path}: {error}")
+        tell(f"unreadable: {_of(path, error)}")
     sound = float(found.frame()["seconds"].sum())
     _tell_speed(len(found.frame()), sound, found.seconds)
     return int(bool(found.unreadable))
+
+
+def _of(path: Path, error: AudioError) -> str:
+    """Say what is wrong with a file, its name once."""
+    return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
 def _opened(args: argparse.Namespace) -> "Predictor":
@@ -94,7 +99,7 @@ def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespa
         except AudioError as error:
             if len(paths) == 1:
                 raise
-            tell(f"unreadable: {path}: {error}")
+            tell(f"unreadable: {_of(path, error)}")
             failed += 1
             continue
         rows = [{"path": str(path), **row} for row in found.frame().to_dict("records")]

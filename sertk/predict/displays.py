@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sertk import _output
-from sertk.errors import AudioError, ConfigurationError
+from sertk.errors import AudioError, ConfigurationError, OutputError
 from sertk.evaluation import drawing
 from sertk.evaluation.displays import DASH, Display
 
@@ -63,13 +63,24 @@ class _Answers(Display):
 
 
 def require_picture(path: str | Path) -> Path:
-    """Refuse a picture of a kind that is not written, before anything is computed for it."""
+    """Refuse a picture that cannot be written, before anything is computed for it.
+
+    Raises:
+        ConfigurationError: If its name has another suffix.
+        OutputError: If its folder is not there.
+    """
     path = Path(path).expanduser()
     if path.suffix not in (".svg", ".png"):
         raise ConfigurationError(
             f"A picture was asked for as {path.name}.",
             "Pictures are .svg or .png.",
             f"Call it {path.stem or 'timeline'}.svg.",
+        )
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"{path} cannot be written: there is no folder {path.parent}.",
+            "",
+            "Make it, or choose another place.",
         )
     return path
 
@@ -153,15 +164,16 @@ class Timeline(_Answers):
             tops = shares[heard].argmax(axis=1)
             ax.plot(middles[heard], tops, ".", color=drawing.SECOND, markersize=4)
         ax.set_yticks(range(len(self.classes)), self.classes)
-        ax.set_xlabel("start of the window, s")
+        ax.set_xlabel("start of the window, s (white: no speech; dots: the top label)")
 
 
 def _heat(ax: "Axes", values: np.ndarray, extent: tuple[float, float, float, float]) -> None:
     from matplotlib import colormaps
 
     colours = colormaps["cividis"].with_extremes(bad="white")
-    ax.imshow(
+    image = ax.imshow(
         np.ma.masked_invalid(values), cmap=colours, vmin=0, vmax=1, aspect="auto",
         extent=extent, interpolation="nearest",
     )  # fmt: skip
     ax.grid(visible=False)
+    ax.figure.colorbar(image, ax=ax, label="probability", fraction=0.04, pad=0.02)

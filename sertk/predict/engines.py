@@ -102,7 +102,9 @@ class OnnxEngine:
                 "Prediction needs to know classes, sample rate and preprocessing.",
                 "Use one that `sertk export RUN --to onnx` wrote.",
             )
+        self.record = record
         self.spec = Spec.from_json(record, source)
+        _require_classes(self.spec, self.session.get_outputs()[0].shape[-1], source)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Compute probabilities, shape (waveforms, classes), float64."""
@@ -130,7 +132,9 @@ class OpenVinoEngine:
         try:
             model = core.read_model(path)
         except Exception as error:
-            raise unusable(str(path), "OpenVINO", error) from error
+            weights = path.with_suffix(".bin")
+            missing = f"{weights.name} is not beside it" if not weights.is_file() else None
+            raise unusable(str(path), "OpenVINO", missing or error) from error
         if not model.has_rt_info([KEY]):
             raise ModelError(
                 f"{path} is an OpenVINO file without a description of sertk.",
@@ -138,6 +142,7 @@ class OpenVinoEngine:
                 "Use one that `sertk export RUN --to openvino` wrote.",
             )
         self.spec = Spec.from_json(str(model.get_rt_info([KEY]).astype(str)), str(path))
+        _require_classes(self.spec, model.outputs[0].partial_shape[-1].get_length(), str(path))
         # some processors would compute in bfloat16 otherwise, with errors up to 0.02
         settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         if threads:
@@ -178,11 +183,23 @@ def batches(waveforms: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
             yield np.stack(alike[start : start + BATCH]).astype(np.float32, copy=False)
 
 
-def unusable(source: str, kind: str, error: Exception) -> ModelError:
+def _require_classes(spec: Spec, answers: object, source: str) -> None:
+    """Refuse a graph that answers with another number of probabilities than it has classes."""
+    if isinstance(answers, int) and answers != len(spec.classes):
+        raise ModelError(
+            f"{source} answers with {answers} probabilities and names {len(spec.classes)} classes.",
+            "It must be as `sertk export` wrote it.",
+            "Export the run again.",
+        )
+
+
+def unusable(source: str, kind: str, why: Exception | str) -> ModelError:
     """Say that a file cannot be opened as what its name says."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    lines = str(why).strip().splitlines() or [type(why).__name__]
+    # OpenVINO says where in its own source something went wrong first, and last what it was
+    told = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines
     return ModelError(
-        f"{source} cannot be opened as {kind} ({first[:200]}).",
+        f"{source} cannot be opened as {kind} ({told[-1].strip()[:200].rstrip('.')}).",
         "It must be a whole file, as `sertk export` wrote it.",
         "Export the run again, or copy the file again.",
     )

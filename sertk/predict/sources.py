@@ -4,9 +4,10 @@ In: a path, or nothing for the pretrained model. Out: an engine, and with it the
 belongs to it.
 """
 
+import json
 from pathlib import Path
 
-from sertk.errors import ConfigurationError, RunError
+from sertk.errors import ConfigurationError, ModelError, RunError
 from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
 from sertk.predict.engines import Engine, KerasEngine, OnnxEngine, OpenVinoEngine
@@ -61,7 +62,7 @@ def open_engine(
     if path.suffix == ".xml":
         return OpenVinoEngine(path, threads)
     if path.suffix == ".zip":
-        return OnnxEngine(bundle.read(path)["model.onnx"], str(path), threads)
+        return _of_bundle(path, threads)
     raise ConfigurationError(
         f"{path} is of no kind that is known here ({path.suffix or 'no suffix'}).",
         f"A model is {KINDS}.",
@@ -77,6 +78,19 @@ def require_whole(source: str, fold: int | None, seed: int | None) -> None:
             "That is one model; a run folder may hold many.",
             "Leave it out, or name the run folder (--run).",
         )
+
+
+def _of_bundle(path: Path, threads: int) -> OnnxEngine:
+    """Open the ONNX file of a bundle, which must be what the bundle says of it."""
+    files = bundle.read(path)
+    engine = OnnxEngine(files["model.onnx"], str(path), threads)
+    if json.loads(files["spec.json"]) != json.loads(engine.record):
+        raise ModelError(
+            f"{path} describes another model than the one it holds.",
+            "spec.json of a bundle is the record inside its ONNX file.",
+            "Export the run again.",
+        )
+    return engine
 
 
 def _of_keras(path: Path) -> KerasEngine:
