@@ -174,6 +174,25 @@ def table(networks: Sequence[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def summary(networks: Sequence[dict[str, Any]]) -> str:
+    """Write one row per network, of the two formats that most people take."""
+    rows = [
+        "| network | trained on | UAR | ONNX: largest difference | INT8: labels agree | "
+        "UAR of INT8, change | ONNX, MB and ms | INT8, MB and ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for network in networks:
+        onnx, int8 = (network["files"][name] for name in ("ONNX", "OpenVINO INT8"))
+        sizes = [f"{f['megabytes']:.1f}, {f['milliseconds']:.1f}" for f in (onnx, int8)]
+        cells = (
+            network["model"], network["backend"], percent(network["uar"]["value"]),
+            f"{onnx['max_difference']:.1g}", f"{percent(int8['label_agreement'])} %",
+            f"{100 * int8['uar_difference']:+.1f}", *sizes,
+        )  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def _cells(name: str, file: dict[str, Any]) -> str:
     goals = "**missed**" if missed(name, file) else "met"
     if "refused" in file:

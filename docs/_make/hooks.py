@@ -14,6 +14,7 @@ from docs._make import (
     ROOT,
     architecture,
     corpora_table,
+    exports,
     figures,
     pieces,
     recipes,
@@ -56,6 +57,8 @@ def words() -> dict[str, str]:
     found["systems.table"] = systems.table()
     found["systems.lesson"] = systems.lesson()
     found["systems.sections"] = systems.sections()
+    found["exports.summary"] = exports.summary(exports.read())
+    found["exports.shortfalls"] = exports.shortfalls(exports.read())
     return found | architecture.words() | figures.words()
 
 
