@@ -100,7 +100,7 @@ def test_the_numbers_of_the_page_are_pythons(folder, monkeypatch):
     test = Path(__file__).parent / "page" / "numbers.test.mjs"
     done = subprocess.run([NODE, "--test", test], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "pass 13" in done.stdout
+    assert "pass 14" in done.stdout
 
 
 @needs_node
