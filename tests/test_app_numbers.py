@@ -14,7 +14,7 @@ from sertk.app import site
 from sertk.predict import sound
 from sertk.predict import spec as specs
 from tests import fake_model
-from tests.test_predict import test_bundles_that_were_tampered_with as tampered
+from tests.test_model_files import test_bundles_that_were_tampered_with as tampered
 
 PAGE = Path(app.__file__).parent / "page"
 SCRIPTS = sorted(PAGE.glob("*.js"))

@@ -37,7 +37,14 @@ from sertk import corpora, models, report
 from sertk.cli.parser import make_parser
 from sertk.predict import pretrained
 from sertk.recipes import RECIPES
-from tests import fake_model, fake_run, test_bad_input, test_bad_runs, test_predict
+from tests import (
+    fake_model,
+    fake_run,
+    test_bad_input,
+    test_bad_runs,
+    test_model_files,
+    test_predict,
+)
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -187,7 +194,7 @@ TESTED = {
     "manifests": [test_bad_input.test_manifests],
     "selections": [test_bad_input.test_selections],
     "runs": [test_bad_runs.test_damaged_runs],
-    "models": [test_predict.test_mistakes, test_predict.test_bundles_that_were_tampered_with],
+    "models": [test_predict.test_mistakes, test_model_files.test_bundles_that_were_tampered_with],
 }
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,8 @@ import soundfile
 
 from sertk import audio, labels, manifest, predict
 from sertk.cli import main
-from sertk.errors import AudioError, ConfigurationError, ModelError, OutputError, RunError
-from sertk.export import bundling
-from sertk.predict import bundle, engines, sound
-from sertk.predict.spec import Spec
+from sertk.errors import AudioError, ConfigurationError, OutputError, RunError
+from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
 from tests import fake_model
 from tests.fake_model import CLASSES, spec, tone, write_model
@@ -373,88 +370,3 @@ def test_a_recording_too_long_for_one_answer(model, tmp_path):
     soundfile.write(path, np.zeros(1000 * 700), 1000)
     with pytest.raises(AudioError, match=r"lasts 12 minutes.*--timeline"):
         predict.load(model).file(path)
-
-
-def test_records_of_other_versions(tmp_path):
-    text = spec().to_json()
-    assert Spec.from_json(text, "x") == spec()
-    newer = json.dumps({**json.loads(text), "schema_version": 99})
-    with pytest.raises(ModelError, match=r"reads schemas up to 1\. Upgrade sertk"):
-        Spec.from_json(newer, "x")
-    for damaged in ("{", "[]", '{"schema_version": 1}', '{"schema_version": 1, "classes": 3}'):
-        with pytest.raises(ModelError, match="damaged description"):
-            Spec.from_json(damaged, "x")
-
-
-@pytest.fixture
-def files(tmp_path):
-    return fake_model.files_of_a_bundle(tmp_path)
-
-
-def test_a_bundle(files, recordings, tmp_path):
-    bundling.pack(files, tmp_path / "b.zip")
-    assert bundle.read(tmp_path / "b.zip")["MODEL_CARD.md"] == b"# Card"
-    found = predict.load(tmp_path / "b.zip")
-    assert found.engine.name == "onnxruntime"
-    assert found.file(recordings / "a.wav")["label"] == "happy"
-    bundling.pack(files, tmp_path / "again.zip")
-    assert (tmp_path / "b.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"../../evil.py": b"x"}, "leads out of it"),
-        ({"/etc/evil": b"x"}, "leads out of it"),
-        ({"c:evil": b"x"}, "leads out of it"),
-        ({"model.onnx": None}, "it lacks model.onnx"),
-        ({"MODEL_CARD.md": b"# Better"}, "MODEL_CARD.md is not as it was written"),
-        ({"extra.py": b"import os"}, "nobody listed extra.py"),
-    ],
-)
-def test_bundles_that_were_tampered_with(change, match, tmp_path, refused):
-    path = fake_model.write_bundle(tmp_path / "b.zip", change)
-    assert match in refused("predict", "--bundle", path, "a.wav")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["b.zip", "model.onnx"]
-
-
-def test_a_bundle_describes_the_model_it_holds(tmp_path, refused):
-    other = spec(classes=CLASSES[::-1]).to_json().encode()
-    files = {**fake_model.files_of_a_bundle(tmp_path), "spec.json": other}
-    bundling.pack(files, tmp_path / "b.zip")  # every sum fits
-    told = refused("predict", "--bundle", tmp_path / "b.zip", "a.wav")
-    assert "describes another model than the one it holds" in told
-
-
-def test_what_is_no_bundle(files, tmp_path):
-    (tmp_path / "x.zip").write_bytes(b"PK no zip")
-    with pytest.raises(ModelError, match="File is not a zip file"):
-        bundle.read(tmp_path / "x.zip")
-    with zipfile.ZipFile(tmp_path / "y.zip", "w") as archive:
-        archive.writestr("model.onnx", b"x")
-    with pytest.raises(ModelError, match=r"its bundle\.json is missing"):
-        bundle.read(tmp_path / "y.zip")
-    bundling.pack(files, tmp_path / "z.zip")
-    whole = (tmp_path / "z.zip").read_bytes()
-    middle = len(whole) // 2
-    changed = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
-    (tmp_path / "z.zip").write_bytes(changed)
-    with pytest.raises(ModelError, match="is no bundle that can be used"):
-        bundle.read(tmp_path / "z.zip")
-
-
-def test_openvino_that_is_not_there(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    (tmp_path / "m.xml").write_text("<net/>")
-    with pytest.raises(ConfigurationError, match=r"pip install .*\[export\]"):
-        engines.OpenVinoEngine(tmp_path / "m.xml")
-
-
-def test_openvino_that_is_damaged(tmp_path):
-    pytest.importorskip("openvino")
-    (tmp_path / "m.xml").write_text("<net/>")
-    with pytest.raises(ModelError, match=r"OpenVINO \(m\.bin is not beside it\)"):
-        engines.OpenVinoEngine(tmp_path / "m.xml")
-    (tmp_path / "m.bin").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"cannot be opened as OpenVINO \((?!Exception from)"):
-        engines.OpenVinoEngine(tmp_path / "m.xml")

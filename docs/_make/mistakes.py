@@ -27,6 +27,7 @@ from tests import (
     test_bad_input,
     test_bad_runs,
     test_export,
+    test_model_files,
     test_predict,
 )
 from tests.corpora import trees
@@ -146,7 +147,9 @@ def models(at: Listener) -> Iterator[Said]:
     yield at.run("predict --model half.onnx sounds/a.wav")
     fake_model.write_model(at.folder / "other.onnx", record=False)
     yield at.run("predict --model other.onnx sounds/a.wav")
-    for number, (change, _) in enumerate(cases(test_predict.test_bundles_that_were_tampered_with)):
+    for number, (change, _) in enumerate(
+        cases(test_model_files.test_bundles_that_were_tampered_with)
+    ):
         fake_model.write_bundle(at.folder / f"bundle{number}.zip", change)
         yield at.run(f"predict --bundle bundle{number}.zip sounds/a.wav")
     yield at.run("app --run run0 --bundle bundle0.zip")
