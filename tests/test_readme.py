@@ -1,5 +1,6 @@
 """What the README promises: its Python runs, is as short as said, and its files exist."""
 
+import json
 import re
 from pathlib import Path
 
@@ -45,6 +46,21 @@ def test_both_blocks_run(tmp_path, monkeypatch, capsys):
     assert "Nothing found." in out
     assert re.search(r"UAR \d+\.\d%", out)
     assert (tmp_path / "runs" / "ravdess_loso" / "report.html").is_file()
+
+
+def test_what_the_pretrained_network_reaches_is_what_its_reports_say():
+    report, robustness = (
+        json.loads((ROOT / "reports" / "ravdess_dev4" / f"{name}.json").read_text("utf-8"))
+        for name in ("report", "robustness")
+    )
+    disturbed = {(row["condition"], row["level"]): row["uar"] for row in robustness["rows"]}
+    for uar, words in (
+        (report["headline"]["uar"]["value"], "in clean studio recordings"),
+        (disturbed["telephone", 8000], "over a telephone"),
+        (disturbed["white", 10], "in white noise at 10 dB"),
+        (disturbed["length", 1], "from a single second"),
+    ):
+        assert f"{100 * uar:.0f} % {words}" in README.replace("\n", " ")
 
 
 def test_every_link_leads_to_a_file():
