@@ -255,6 +255,27 @@ def test_a_run_predicts_what_its_training_wrote(seconds, small, tmp_path):
         assert found["label"].tolist() == table["predicted"].tolist()
 
 
+def test_recordings_of_one_voice_are_counted_from_their_mean(model, recordings, capsys, refused):
+    predictor = predict.load(model)
+    paths = predict.find([recordings])
+    plain, found = (predictor.files(paths, one_voice=is_one).frame() for is_one in (False, True))
+    names = [f"p_{c}" for c in CLASSES]
+    heard = plain["label"] != predict.NO_SPEECH
+    logs = np.log(plain.loc[heard, names].to_numpy(float))
+    centred = np.exp(logs - logs.mean(axis=0))
+    centred /= centred.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.loc[heard, names].to_numpy(float), centred, atol=1e-6)
+    assert found.loc[heard, "label"].tolist() == [CLASSES[k] for k in centred.argmax(axis=1)]
+    assert found.loc[~heard, "label"].tolist() == [predict.NO_SPEECH]
+    words = ["predict", "--model", str(model), "--one-voice"]
+    assert main([*words, str(recordings), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose([row["p_sad"] for row in told][:-1], centred[:, 2], atol=1e-6)
+    alone = str(recordings / "a.wav")
+    assert "1 of 1 recordings of one voice hold speech" in refused(*words, alone)
+    assert "--one-voice and --timeline" in refused(*words, alone, "--timeline")
+
+
 def test_words_on_the_command_line(model, recordings, capsys, monkeypatch):
     words = ["predict", "--model", str(model)]
     assert main([*words, str(recordings / "*.wav"), "--format", "json"]) == 0

@@ -84,7 +84,13 @@ def beside() -> str:
             "protocol": record["protocol"]["sentence"],
             "remark": f"[report](reports/{report}.html)",
         }
-        rows = [own, *(row for row in others if row["corpus"] == corpus)]
+        known = {
+            "system": "compact, each speaker's answers counted from their mean",
+            "uar": f"**{figures.spanned(record['known_voices']['headline']['uar'])}**",
+            "protocol": "the same, known voices",
+            "remark": "takes other recordings of the tested voice; no training of its own",
+        }
+        rows = [own, known, *(row for row in others if row["corpus"] == corpus)]
         parts.append(f"### {corpus}\n\n{_table(rows, tuple(own))}")
     return "\n\n".join(parts)
 

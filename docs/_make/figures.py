@@ -162,6 +162,8 @@ def words() -> dict[str, str]:
         "leak.neighbour_apart": percent(_score("loso", "neighbour")["uar"]),
         "leak.neighbour_random": percent(_score("random", "neighbour")["uar"]),
         "ravdess.uar": spanned(dev4["headline"]["uar"]),
+        "ravdess.known": spanned(dev4["known_voices"]["headline"]["uar"]),
+        "ravdess.known_change": f"{100 * dev4['known_voices']['change']:.1f}",
         "ravdess.wa": spanned(dev4["headline"]["wa"]),
         "ravdess.sentence": dev4["protocol"]["sentence"],
         "ravdess.utterances": f"{dev4['basis']['utterances']:,}",

@@ -66,6 +66,10 @@ def make_parser() -> Parser:
     evaluate = command("runs", "evaluate", "print the scores of a run")
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--grouping", help="regroup the probabilities, such as valence2")
+    evaluate.add_argument(
+        "--known-voices", action="store_true",
+        help="count each speaker's answers from the mean of all of them (transductive)",
+    )  # fmt: skip
     evaluate.add_argument("--json", action="store_true", help="for machines")
     report = command("runs", "report", "write the HTML report of a run")
     report.add_argument("run", help="folder of a run")
@@ -253,6 +257,10 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--bundle", metavar="ZIP", help="what `sertk export --to bundle` wrote")
     groups.add_fold(parser)
     parser.add_argument("--format", default="table", help="table, json or csv (%(default)s)")
+    parser.add_argument(
+        "--one-voice", action="store_true",
+        help="all are of one speaker, in several emotions: answers are counted from their mean",
+    )  # fmt: skip
     parser.add_argument(
         "--timeline", action="store_true", help="answers along each recording, however long"
     )

@@ -129,11 +129,15 @@ def start_backend(args: argparse.Namespace) -> None:
         importlib.import_module("keras")
 
 
-def _scores(run: "Run", grouping: str | None = None) -> dict[str, Any]:
+def _scores(
+    run: "Run", grouping: str | None = None, *, known_voices: bool = False
+) -> dict[str, Any]:
     from sertk import evaluation
 
     split = "test" if run.tested else "val"
     result = evaluation.evaluate(run, split)
+    if known_voices:
+        result = evaluation.centre_speakers(result)
     if grouping:
         result = result.regroup(grouping)
     interval = result.interval("uar")
@@ -141,6 +145,7 @@ def _scores(run: "Run", grouping: str | None = None) -> dict[str, Any]:
         "run": str(run.folder),
         "protocol": run.info["protocol"],
         "split": split,
+        "known_voices": known_voices,
         "synthetic": run.info["synthetic"],
         "uar": result.uar,
         "uar_interval": [interval.low, interval.high] if interval.known else None,
@@ -161,6 +166,8 @@ def _summarise(scores: dict[str, Any]) -> None:
     give(f"Protocol: {scores['protocol']['sentence']}.")
     if scores["split"] == "val":
         give("These are the speakers who chose the epoch, which flatters; nobody was tested.")
+    if scores["known_voices"]:
+        give("Each speaker's answers are counted from their mean: other recordings of the voice.")
     if scores["uar_interval"]:
         interval = "95 % interval over speakers {:.1%} to {:.1%}".format(*scores["uar_interval"])
     else:
@@ -179,7 +186,7 @@ def evaluate(args: argparse.Namespace) -> None:
     """Print the scores of a run."""
     from sertk.run import Run
 
-    scores = _scores(Run(args.run), args.grouping)
+    scores = _scores(Run(args.run), args.grouping, known_voices=args.known_voices)
     if args.json:
         give(json.dumps(scores))
     else:

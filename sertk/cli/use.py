@@ -29,6 +29,12 @@ def predict(args: argparse.Namespace) -> int:
 
     if args.plot:
         require_picture(args.plot)
+    if args.one_voice and args.timeline:
+        raise ConfigurationError(
+            "--one-voice and --timeline.",
+            "Answers are counted from their mean over several recordings of a voice.",
+            "Leave one of them out.",
+        )
     paths = predict.find(args.paths)
     predictor = _opened(args)
     if args.timeline:
@@ -39,7 +45,7 @@ def predict(args: argparse.Namespace) -> int:
             "They say how a timeline is cut.",
             "Add --timeline, or leave them out.",
         )
-    found = predictor.files(paths)
+    found = predictor.files(paths, one_voice=args.one_voice)
     _give(found.text(), found.frame().to_dict("records"), args.format)
     if args.plot:
         tell(f"Plot: {found.save(args.plot)}")

@@ -11,6 +11,7 @@ from typing import Protocol
 import pandas as pd
 
 from sertk.errors import ConfigurationError, RunError, listing
+from sertk.evaluation.centring import centre_speakers
 from sertk.evaluation.displays import Display
 from sertk.evaluation.intervals import Interval
 from sertk.evaluation.learning import curves as learning_curves
@@ -25,6 +26,7 @@ __all__ = [
     "Display",
     "Evaluation",
     "Interval",
+    "centre_speakers",
     "compare",
     "difficulty",
     "evaluate",

@@ -15,6 +15,7 @@ import pandas as pd
 
 from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
+from sertk.evaluation.centring import centred
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
 from sertk.predict.sound import (
@@ -103,11 +104,14 @@ class Predictor:
         """
         return next(self._rows([Path(path)], stop=True))
 
-    def files(self, paths: Iterable[str | Path]) -> Predictions:
+    def files(self, paths: Iterable[str | Path], *, one_voice: bool = False) -> Predictions:
         """Predict many recordings; what cannot be read is named, and left out.
 
         Args:
             paths: Files; `sertk.predict.find` turns folders and patterns into them.
+            one_voice: All of them are of one speaker, in several emotions: answers are counted
+                from their mean (`sertk.evaluation.centre_speakers`), in which what this voice
+                always sounds like goes.
 
         Returns:
             A table with a row per file; its `unreadable` says which have none and why, and its
@@ -115,15 +119,32 @@ class Predictor:
 
         Raises:
             AudioError: If none can be read.
+            ConfigurationError: If fewer than two recordings of one voice hold speech.
         """
         begun = time.perf_counter()
         unreadable: list[tuple[Path, AudioError]] = []
         rows = list(self._rows([Path(path) for path in paths], unreadable))
         if not rows and unreadable:
             raise unreadable[0][1]
+        if one_voice:
+            self._centre(rows)
         table = pd.DataFrame(rows, columns=self.columns)
         seconds = time.perf_counter() - begun
         return Predictions(table, self.classes, unreadable, seconds)
+
+    def _centre(self, rows: list[dict[str, Any]]) -> None:
+        """Count the answers to one voice from their mean."""
+        heard = [row for row in rows if row["label"] != NO_SPEECH]
+        if len(heard) < 2:
+            raise ConfigurationError(
+                f"{len(heard)} of {len(rows)} recordings of one voice hold speech.",
+                "Answers are counted from their mean over at least two, better ten or more, in "
+                "several emotions.",
+                "Give more recordings of this voice, or ask without that (--one-voice).",
+            )
+        shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in heard])
+        for row, own in zip(heard, centred(shares), strict=True):
+            row |= {**self._answer(own), **self._shares(own)}
 
     @property
     def columns(self) -> list[str]:

@@ -63,6 +63,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "by_gender": _rows(result.by_gender().frame()),
             "gender_gap": _interval(result.by_gender().gap),
             "by_speaker": _rows(result.by_speaker().frame()),
+            "known_voices": _known_voices(result),
             "by_condition": _conditions(result),
             "calibration": _calibration(result),
         }
@@ -147,6 +148,20 @@ def _conditions(result: Evaluation) -> dict[str, list[dict[str, Any]]]:
         column: _rows(result.by(column).frame().rename_axis("value"))
         for column in CONDITIONS
         if known is not None and column in known and 1 < known[column].nunique() <= 12
+    }
+
+
+def _known_voices(result: Evaluation) -> dict[str, Any] | None:
+    """Score answers that are centred by speaker, and what that changes; `None` if nobody can be."""
+    if not result.rows.loc[result.rows["speaker"] != "unknown", "speaker"].duplicated().any():
+        return None
+    other = evaluation.centre_speakers(result)
+    change = evaluation.compare(other, result).frame().loc["uar"]
+    return {
+        "headline": other.summary().frame().to_dict("index"),
+        "change": change["difference"],
+        "change_low": change["low"],
+        "change_high": change["high"],
     }
 
 

@@ -83,6 +83,7 @@ def render(
         basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers),
         gap_sentence=sentences.gap(numbers),
+        known_sentence=sentences.known_voices(numbers),
         calibration_sentences=sentences.calibration(numbers, scaled),
         selective_note=answered.note,
         views=matrix.views(numbers),

@@ -94,6 +94,25 @@ def speakers(numbers: dict[str, Any]) -> str:
     )
 
 
+def known_voices(numbers: dict[str, Any]) -> str:
+    """Say what is reached where other recordings of a voice are at hand; nothing if none are."""
+    found = numbers["known_voices"]
+    if found is None:
+        return ""
+    uar = found["headline"]["uar"]
+    ends = f" ({percent(uar['low'])} to {percent(uar['high'])})" if uar["low"] is not None else ""
+    change = f"{100 * found['change']:+.1f} points"
+    if found["change_low"] is not None:
+        low, high = (f"{100 * found[end]:+.1f}" for end in ("change_low", "change_high"))
+        change += f", {low} to {high}"
+    return (
+        f"If other recordings of a voice are at hand: UAR {percent(uar['value'])} %{ends}, where "
+        "log-probabilities are counted from their mean over all test recordings of the speaker "
+        f"({change}). This looks at no label, but it is transductive: it needs recordings of the "
+        "same voice in several emotions, and holds for no voice that is heard once."
+    )
+
+
 def learning(fits: list[dict[str, Any]], monitor: str) -> str:
     """Say how many fits there were, and which epochs were kept."""
     kept = [fit["best_epoch"] for fit in fits if fit.get("best_epoch")]

@@ -1,0 +1,121 @@
+"""Answers counted from a voice's mean: against scipy, with voices whose bias is known."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import log_softmax, softmax
+from sklearn import metrics as oracle
+
+from sertk import evaluation, report
+from sertk.cli import main
+from sertk.errors import ConfigurationError
+from tests import fake_run
+
+CLASSES = ["angry", "happy", "sad"]
+NAMES = [f"p_{name}" for name in CLASSES]
+
+
+def answers(logits, labels, **columns):
+    """A table of predictions, with probabilities of these logits."""
+    shares = softmax(logits, axis=1)
+    table = pd.DataFrame(shares, columns=NAMES).assign(label=labels, **columns)
+    return table.assign(
+        predicted=np.array(CLASSES)[shares.argmax(1)], utterance_id=[f"u{k}" for k in table.index]
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return fake_run.write(tmp_path_factory.mktemp("run") / "one", folds=2, seeds=(0, 1), takes=2)
+
+
+def test_each_model_and_voice_is_centred_apart(run):
+    result = evaluation.evaluate(run)
+    found = evaluation.centre_speakers(result)
+    names = [f"p_{name}" for name in run.classes]
+    uars = []
+    for _, of_seed in result.rows.groupby("seed"):
+        parts = []
+        for _, voice in of_seed.groupby(["fold", "speaker"]):
+            logs = np.log(voice[names].to_numpy())
+            heard = np.array(run.classes)[(logs - logs.mean(axis=0)).argmax(axis=1)]
+            parts.append(voice.assign(predicted=heard))
+        voices = pd.concat(parts)
+        uars.append(oracle.recall_score(voices["label"], voices["predicted"], average="macro"))
+    assert found.uar == pytest.approx(np.mean(uars))
+    assert not (found.rows["predicted"] == result.rows["predicted"]).all()
+    shares = found.rows[names].to_numpy()
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert (np.array(run.classes)[shares.argmax(axis=1)] == found.rows["predicted"]).all()
+    assert (result.rows[names] == run.predictions.query("split == 'test'")[names].to_numpy()).all(
+        axis=None
+    )
+
+
+def test_the_bias_of_a_voice_goes():
+    rng = np.random.default_rng(0)
+    labels = np.tile(CLASSES, 40)
+    told = 2.0 * np.eye(3)[np.tile(range(3), 40)] + rng.normal(size=(120, 3))
+    voices = np.repeat(["ann", "bob"], 60)
+    fair = evaluation.evaluate(answers(told, labels, speaker=voices))
+    bias = {"ann": [6.0, 0, 0], "bob": [0, -3.0, 6.0]}
+    heard = answers(told + np.array([bias[v] for v in voices]), labels, speaker=voices)
+    biased = evaluation.evaluate(heard)
+    assert biased.uar < 0.45
+    centred = evaluation.centre_speakers(biased)
+    assert centred.uar > 0.7
+    again = evaluation.centre_speakers(fair).rows[NAMES]
+    np.testing.assert_allclose(centred.rows[NAMES], again, rtol=0, atol=1e-6)
+    logs = log_softmax(told[:60], axis=1)
+    by_hand = softmax(logs - logs.mean(axis=0), axis=1)
+    np.testing.assert_allclose(again.to_numpy()[:60], by_hand, rtol=0, atol=1e-9)
+
+
+def test_who_is_alone_or_unknown_stays():
+    logits = np.array([[2.0, 1, 0], [2, 0, 1], [3, 0, 0], [0, 3, 0], [1, 0, 0]])
+    voices = ["ann", "ann", "bob", None, None]
+    labels = ["happy", "sad", "angry", "happy", "angry"]
+    result = evaluation.evaluate(answers(logits, labels, speaker=voices))
+    found = evaluation.centre_speakers(result).rows
+    assert found["predicted"].tolist() == ["happy", "sad", "angry", "happy", "angry"]
+    assert (found.loc[2:, NAMES] == result.rows.loc[2:, NAMES]).all(axis=None)
+    strangers = evaluation.evaluate(answers(logits[2:], labels[2:], speaker=voices[2:]))
+    with pytest.raises(ConfigurationError, match="None of 3 recordings has a known speaker"):
+        evaluation.centre_speakers(strangers)
+    silent = evaluation.evaluate(result.rows.drop(columns="p_sad"), classes=CLASSES)
+    with pytest.raises(ConfigurationError, match="no probability of sad"):
+        evaluation.centre_speakers(silent)
+
+
+def test_the_report_says_it_beside_its_score(run):
+    numbers = json.loads(report.write_json(run).read_text("utf-8"))["known_voices"]
+    result = evaluation.evaluate(run)
+    found = evaluation.centre_speakers(result)
+    assert numbers["headline"]["uar"]["value"] == found.uar
+    assert numbers["change"] == pytest.approx(found.uar - result.uar)
+    assert numbers["change_low"] < numbers["change"] < numbers["change_high"]
+    page = report.write_html(run).read_text("utf-8")
+    assert f"If other recordings of a voice are at hand: UAR {100 * found.uar:.1f} %" in page
+
+
+def test_no_word_of_known_voices_where_nobody_is_known(tmp_path):
+    run = fake_run.write(tmp_path / "run", folds=1, seeds=(0,), takes=1)
+    predictions = run.predictions.assign(speaker=None)
+    predictions.to_csv(run.folder / "predictions.csv", index=False)
+    numbers = json.loads(report.write_json(run.folder).read_text("utf-8"))
+    assert numbers["known_voices"] is None
+    assert "If other recordings" not in report.write_html(run.folder).read_text("utf-8")
+
+
+def test_on_the_command_line(run, capsys):
+    assert main(["evaluate", str(run.folder), "--known-voices", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    result = evaluation.evaluate(run)
+    assert scores["uar"] == evaluation.centre_speakers(result).uar
+    assert scores["known_voices"] is True
+    assert main(["evaluate", str(run.folder), "--known-voices"]) == 0
+    assert "other recordings of the voice" in capsys.readouterr().out
+    assert main(["evaluate", str(run.folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["uar"] == result.uar
