@@ -1,5 +1,6 @@
-"""What the README promises: its Python runs, is as short as said, and its files exist."""
+"""What the READMEs promise: Python that runs, as short as said, files that exist, true figures."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -61,6 +62,14 @@ def test_what_the_pretrained_network_reaches_is_what_its_reports_say():
         (disturbed["length", 1], "from a single second"),
     ):
         assert f"{100 * uar:.0f} % {words}" in README.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ["log", "anchors"])
+def test_every_row_about_compact_is_whole(name):
+    text = (ROOT / "reports" / "compact" / f"{name}.csv").read_text("utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) > 10
+    assert [row for row in rows if None in row or None in row.values()] == []
 
 
 def test_every_link_leads_to_a_file():
