@@ -141,10 +141,11 @@ def test_a_study_of_gender(ravdess, tmp_path):
 
 
 def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, capsys):
-    words = ["study", "--corpus", "ravdess", "--root", str(ravdess), "--grouping", "valence2",
-             "--model", "mlp,alexnet", "--feature", "mfcc_trace", "--augment", "none",
-             "--compare", "model", "--seeds", "0", "--folds", "2", "--val", "1", "--epochs", "1",
-             "--question", "Which model?", "-o", str(tmp_path)]  # fmt: skip
+    words = ["study", "r3-augmentation", "--root", str(ravdess), "--gender", "all",
+             "--grouping", "valence2", "--model", "mlp,alexnet", "--feature", "mfcc_trace",
+             "--augment", "none", "--compare", "model", "--seeds", "0",
+             "--folds", "2", "--val", "1", "--epochs", "1", "--question", "Which model?",
+             "-o", str(tmp_path)]  # fmt: skip
     assert main(words) == 0
     said = capsys.readouterr()
     assert "not trained: ravdess-all-valence2-mfcc_trace-alexnet" in said.err
@@ -153,6 +154,7 @@ def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, 
     page = (tmp_path / "study.html").read_text(encoding="utf-8")
     assert "<h1><span>Which model?</span></h1>" in page
     assert "1 run is missing" in page
+    assert "R3 trained 700 epochs of SGD" in page
 
 
 def test_a_leaderboard_ranks_within_each_protocol(studied, capsys, tmp_path):

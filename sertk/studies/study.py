@@ -72,6 +72,7 @@ class Study:
         standardize: As in `sertk.training.cross_validate`.
         where: Rows of the manifest to keep, column -> value, such as `{"style": "speech"}`.
         settings: Changes to `sertk.settings.Settings`, the same for all.
+        note: What a reader must know besides, such as how an original did it.
 
     Raises:
         UnknownNameError: If a level, the factor or a setting has no such name.
@@ -99,6 +100,7 @@ class Study:
     standardize: str = "training"
     where: Mapping[str, str | list[str]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def __post_init__(self) -> None:
         known = {
@@ -162,6 +164,8 @@ STUDIES: dict[str, Study] = {
             "r3_noise+r3_shift", "r3_pitch+r3_noise",
         ),
         settings={"optimizer": "adamw", "epochs": 40, "patience": 10},
+        note="The reference system R3 trained 700 epochs of SGD. Here it is AdamW with an early "
+        "end on validation speakers: its network is the same, and its training is not.",
     ),
     "gender": Study(
         "Does it matter whose voices a model has heard?",
