@@ -64,6 +64,7 @@ def words() -> dict[str, str]:
         "compact.log": log(),
         "compact.beside": beside(),
         "compact.robustness": robustness(),
+        "compact.leak": leak(),
     }
 
 
@@ -104,6 +105,12 @@ def robustness() -> str:
         scores.append(f"{row['level']:g}: {figures.percent(row['uar'])}")
     rows = [{"disturbed by": name, "uar": ", ".join(scores)} for name, scores in found.items()]
     return _table(rows, ("disturbed by", "uar"))
+
+
+def leak() -> str:
+    """Say what a random split would have promised."""
+    path = ROOT / "reports" / "studies" / "leak_gap.json"
+    return str(json.loads(path.read_text(encoding="utf-8"))["sentence"])
 
 
 def _rows(name: str) -> list[dict[str, str]]:

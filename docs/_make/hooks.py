@@ -105,6 +105,9 @@ def on_files(files: Any, config: Any) -> Any:
     for page in sorted(ROOT.glob("reports/**/report.html")):
         target = f"{page.parent.relative_to(ROOT).as_posix()}.html"
         files.append(File.generated(config, target, abs_src_path=str(page)))
+    for page in sorted(ROOT.glob("reports/studies/*.html")):
+        target = page.relative_to(ROOT).as_posix()
+        files.append(File.generated(config, target, abs_src_path=str(page)))
     return files
 
 
