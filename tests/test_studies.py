@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sertk import evaluation, labels, manifest, splits, studies, training
@@ -10,6 +11,7 @@ from sertk.cli import main
 from sertk.errors import RunError, SertkError
 from sertk.preprocessing import Preprocessing
 from sertk.studies import runner
+from sertk.studies.displays import DifferenceDisplay
 from tests import small_corpus
 
 PREP = Preprocessing(clip_seconds=1.0, trim_db=None)
@@ -142,10 +144,9 @@ def test_a_study_of_gender(ravdess, tmp_path):
 
 def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, capsys):
     words = ["study", "r3-augmentation", "--root", str(ravdess), "--gender", "all",
-             "--grouping", "valence2", "--model", "mlp,alexnet", "--feature", "mfcc_trace",
-             "--augment", "none", "--compare", "model", "--seeds", "0",
-             "--folds", "2", "--val", "1", "--epochs", "1", "--question", "Which model?",
-             "-o", str(tmp_path)]  # fmt: skip
+             "--grouping", "valence2", "--model", "mlp, alexnet", "--feature", "mfcc_trace",
+             "--augment", "none", "--seeds", "0", "--folds", "2", "--val", "1", "--epochs", "1",
+             "--question", "Which model?", "-o", str(tmp_path)]  # fmt: skip
     assert main(words) == 0
     said = capsys.readouterr()
     assert "not trained: ravdess-all-valence2-mfcc_trace-alexnet" in said.err
@@ -189,11 +190,68 @@ def test_an_empty_leaderboard(refused, tmp_path):
         ({"gender": ("males",)}, "Did you mean 'male'"),
         ({"augment": ("noize",)}, "Did you mean 'noise'"),
         ({"settings": {"epoch": 1}}, "Did you mean 'epochs'"),
+        (
+            {"model": ("mlp", "lstm"), "grouping": ("emotion8", "valence2")},
+            r"Several levels of grouping, model .* compare='model'",
+        ),
+        ({"augment": (None, "noise")}, r"has the level None\. .*No copies are 'none'"),
+        ({"augment": ("none", ["noise"])}, r"has the level \['noise'\]\. A level of a study is"),
+        ({"grouping": {"happy": "x"}}, "A level of a study is a name"),
+        ({"seed": ("a",)}, "A level of a study is a whole number"),
     ],
 )
 def test_a_study_that_cannot_be(changes, match):
     with pytest.raises(SertkError, match=match):
         studies.Study("?").changed(**changes)
+
+
+def test_the_factor_that_varies_is_compared():
+    assert studies.Study("?").compare == "augment"
+    assert studies.Study("?", model=("mlp", "lstm")).compare == "model"
+    assert studies.Study("?", augment=("none", "noise"), model=("mlp", "lstm")).compare == "augment"
+    known = studies.STUDIES["gender"]
+    assert known.changed(seed=(0,)).compare == "gender"
+    assert known.changed(gender=("male",), model=("mlp", "lstm")).compare == "model"
+    assert known.changed(gender=("male",), compare="gender").compare == "gender"
+
+
+def test_training_across_genders_needs_both(small):
+    for rows, absent in (
+        (small.assign(gender=None), "a female or male speaker"),
+        (small[small["gender"] == "male"], "a female speaker"),
+    ):
+        with pytest.raises(SertkError, match=f"of {absent}.*Fill the column `gender`"):
+            runner._across_genders(rows, "male", "female", val=1)
+
+
+def test_a_level_alone_is_a_tuple_of_one():
+    alone = studies.Study("?", model="mlp", augment=["none", "noise"], seed=3)
+    assert alone == studies.Study("?", model=("mlp",), augment=("none", "noise"), seed=(3,))
+    assert len(alone.trials()) == 2
+
+
+def test_the_answer_to_one_comparison(studied, monkeypatch):
+    def answered(*rows):
+        table = pd.DataFrame(rows, columns=["context", "augment", "difference", "low", "high"])
+        shown = DifferenceDisplay(table.set_index(["context", "augment"]), "")
+        monkeypatch.setattr(studies.StudyResult, "differences", lambda self: shown)
+        return studied.answer
+
+    noise = ("everywhere", "noise")
+    assert answered((*noise, -0.019, -0.038, 0.001)) == (
+        "noise differs from none by -1.9 points (-3.8 to +0.1), which is no more than these "
+        "speakers' chance."
+    )
+    assert answered((*noise, 0.02, 0.01, 0.03)).endswith(
+        "which is more than these speakers' chance."
+    )
+    few = (*noise, 0.02, np.nan, np.nan)
+    assert answered(few) == (
+        "noise differs from none by +2.0 points, of too few speakers for an interval."
+    )
+    assert "too few speakers were tested for an interval; the best is noise" in answered(
+        few, ("everywhere", "pitch", 0.01, np.nan, np.nan)
+    )
 
 
 def test_a_folder_without_a_study(tmp_path):

@@ -22,7 +22,7 @@ def study(args: argparse.Namespace) -> None:
     if args.name is not None and args.name not in studies.STUDIES:
         raise UnknownNameError("study", args.name, studies.STUDIES)
     given: dict[str, Any] = {
-        factor: tuple(getattr(args, factor).split(","))
+        factor: tuple(word.strip() for word in getattr(args, factor).split(","))
         for factor in FACTORS
         if getattr(args, factor)
     }

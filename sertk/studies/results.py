@@ -245,26 +245,39 @@ class StudyResult:
             table = self.differences().frame().reset_index()
             against = getattr(self.study, self.study.compare)[0]
         if table.empty:
-            why = "no two combinations tested the same speakers"
-            if self.missing:
-                why = f"{listing(sorted(self.missing), 3)} could not be trained, or is not yet"
-            return f"There is nothing to compare: {why}."
+            return f"There is nothing to compare: {self._why_nothing()}."
         first = table[table["context"] == table["context"].iloc[0]]
         contexts = table["context"].nunique() - 1
         over = f" over {contexts} settings" * (contexts > 0)
+        if len(first) == 1:
+            row = first.iloc[0]
+            return f"{row[self.study.compare]} differs from {against}{over} by {_verdict(row)}."
         sure = first[(first["low"] > 0) | (first["high"] < 0)]
         if len(sure):
             ranked = sure.sort_values("difference", ascending=False)
             told = [f"{row[self.study.compare]} {_points(row)}" for _, row in ranked.iterrows()]
             lead = f"Against {against}{over}, these differ by more than chance: {'; '.join(told)}."
+        elif first["low"].isna().all():
+            best = first.loc[first["difference"].idxmax()]
+            lead = (
+                f"Against {against}{over}, too few speakers were tested for an interval; the best "
+                f"is {best[self.study.compare]}, {_points(best)}."
+            )
         else:
             best = first.loc[first["difference"].idxmax()]
             lead = (
                 f"Against {against}{over}, no choice moves UAR by more than these speakers' "
                 f"chance; the best is {best[self.study.compare]}, {_points(best)}."
             )
-        warning = f" With {len(first)} comparisons, one in twenty would look sure by luck."
-        return lead + warning * (len(first) > 1)
+        return f"{lead} With {len(first)} comparisons, one in twenty would look sure by luck."
+
+    def _why_nothing(self) -> str:
+        if self.missing:
+            return f"{listing(sorted(self.missing), 3)} could not be trained, or is not yet"
+        levels = getattr(self.study, self.study.compare)
+        if len(levels) == 1:
+            return f"{levels[0]} is the only level of {self.study.compare}"
+        return "no two combinations tested the same speakers"
 
 
 @cache
@@ -297,3 +310,11 @@ def _together(members: list[Run], gender: str) -> Evaluation:
 def _points(row: pd.Series) -> str:
     ends = f" ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
     return f"{100 * row['difference']:+.1f} points" + ends * bool(np.isfinite(row["low"]))
+
+
+def _verdict(row: pd.Series) -> str:
+    """Tell one difference, and whether these speakers alone could have made it."""
+    if np.isnan(row["low"]):
+        return f"{_points(row)}, of too few speakers for an interval"
+    sure = row["low"] > 0 or row["high"] < 0
+    return f"{_points(row)}, which is {'more' if sure else 'no more'} than these speakers' chance"

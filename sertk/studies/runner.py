@@ -179,6 +179,13 @@ def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> p
 def _across_genders(rows: pd.DataFrame, heard: str, tested: str, *, val: int) -> pd.DataFrame:
     """Train and select on speakers of one gender, test all of the other."""
     known = rows[rows["gender"].isin([heard, tested])]
+    absent = {heard, tested} - set(known["gender"])
+    if absent:
+        raise ConfigurationError(
+            f"No utterance is known to be of a {' or '.join(sorted(absent))} speaker.",
+            f"{heard}>{tested} trains on {heard} speakers and tests {tested} ones.",
+            "Fill the column `gender` of the manifest, or leave this level out.",
+        )
     known.attrs = dict(rows.attrs)
     voices = known.drop_duplicates("speaker").set_index("speaker")["gender"]
     selecting = sorted(voices.index[voices == heard])[-val:]

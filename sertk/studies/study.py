@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sertk import augment, corpora, features, labels, models, splits
-from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.settings import Settings
 
 GENDERS = ("all", "male", "female", "male>female", "female>male", "classes")
@@ -55,7 +55,8 @@ class Study:
 
     Args:
         question: The title of its page.
-        compare: The factor whose levels are compared; the first of them is the baseline.
+        compare: The factor whose levels are compared; the first of them is the baseline. Where
+            one factor alone has several levels, or the copies do, it need not be named.
         corpus: Names of corpora.
         gender: `"all"`, `"male"` or `"female"` speakers only; `"male>female"` trains on men and
             tests women, `"female>male"` the reverse; `"classes"` multiplies emotions by gender.
@@ -74,9 +75,12 @@ class Study:
         settings: Changes to `sertk.settings.Settings`, the same for all.
         note: What a reader must know besides, such as how an original did it.
 
+    A level alone stands for a tuple of one: `model="mlp"`.
+
     Raises:
         UnknownNameError: If a level, the factor or a setting has no such name.
-        ConfigurationError: If a factor has no levels, or one twice.
+        ConfigurationError: If a factor has no levels, one twice, or one that is no name, or nobody
+            says which of several is compared.
 
     Example:
         >>> study = Study("Does noise help?", augment=("none", "noise"), model=("mlp",), seed=(0,))
@@ -85,7 +89,7 @@ class Study:
     """
 
     question: str
-    compare: str = "augment"
+    compare: str = ""
     corpus: tuple[str, ...] = ("ravdess",)
     gender: tuple[str, ...] = ("all",)
     grouping: tuple[str, ...] = ("emotion8",)
@@ -108,6 +112,10 @@ class Study:
             "feature": ["usual", *features.names()], "model": models.names(),
             "protocol": [*splits.PROTOCOLS, *splits.PUBLISHED],
         }  # fmt: skip
+        for factor in (*FACTORS, "seed"):
+            object.__setattr__(self, factor, _levels(factor, getattr(self, factor)))
+        if not self.compare:
+            object.__setattr__(self, "compare", self._compared())
         if self.compare not in FACTORS:
             raise UnknownNameError("factor", self.compare, FACTORS)
         if self.compare == "protocol":
@@ -138,19 +146,54 @@ class Study:
                 augment.recipe(recipe)  # which refuses what it does not know
         Settings().changed(dict(self.settings))
 
+    def _compared(self) -> str:
+        """Find the factor to compare: the copies, if there are several, or the only one."""
+        several = [f for f in FACTORS if len(getattr(self, f)) > 1 and f != "protocol"]
+        if "augment" in several or not several:
+            return "augment"
+        if len(several) > 1:
+            raise ConfigurationError(
+                f"Several levels of {listing(several)} were given, and none to compare.",
+                "One factor is compared; the levels of the others are settings to compare it in.",
+                f"Add such as compare={several[-1]!r} (--compare {several[-1]}).",
+            )
+        return several[0]
+
     def trials(self) -> list[Trial]:
         """List every run, the baseline of the compared factor first."""
         grid = itertools.product(*(getattr(self, factor) for factor in FACTORS), self.seed)
         return [Trial(*levels) for levels in grid]
 
     def changed(self, **changes: Any) -> "Study":
-        """Replace fields by name, such as `seed=(0,)`."""
+        """Replace fields by name, such as `seed=(0,)`.
+
+        What is compared is found anew where only one level of it is left.
+        """
+        left = changes.get(self.compare, getattr(self, self.compare))
+        if len(_levels(self.compare, left)) == 1:
+            changes = {"compare": "", **changes}
         return dataclasses.replace(self, **changes)
 
     def varied(self) -> list[str]:
         """Name the factors that have several levels, the compared one last."""
         several = [f for f in FACTORS if len(getattr(self, f)) > 1 and f != self.compare]
         return [*several, self.compare]
+
+
+def _levels(factor: str, given: Any) -> tuple[Any, ...]:
+    """Make a tuple of names, or of whole numbers for seeds, of what was given."""
+    levels = tuple(given) if isinstance(given, (list, tuple, range)) else (given,)
+    kind, word = (int, "whole number") if factor == "seed" else (str, "name")
+    wrong = [level for level in levels if not isinstance(level, kind) or isinstance(level, bool)]
+    if wrong:
+        none = " No copies are 'none'." if factor == "augment" and None in wrong else ""
+        raise ConfigurationError(
+            f"The factor {factor} has the level {wrong[0]!r}.",
+            f"A level of a study is a {word}: the runs and study.json are named by it.{none}",
+            "Train with an object by sertk.training.cross_validate, and compare two runs by "
+            "sertk.evaluation.compare." if factor != "seed" else "Such as seed=(0, 1, 2).",
+        )  # fmt: skip
+    return levels
 
 
 STUDIES: dict[str, Study] = {
