@@ -13,7 +13,7 @@ import soundfile
 from scipy.signal import welch
 
 from sertk import augment, cache, explore, splits
-from sertk.augment import Augmentation
+from sertk.augment import Augmentation, folders
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
 from tests.test_augment import RATE, rms, tone
@@ -108,6 +108,21 @@ def test_background_is_recorded_at_a_ratio_from_the_range(tmp_path):
     assert frequency[power.argmax()] == pytest.approx(300, abs=8)
     narrow = augment.background(tmp_path, min_snr_db=3, max_snr_db=3)
     assert snr_db(wave, augment.apply([narrow], wave, RATE, 0)) == pytest.approx(3, abs=0.01)
+
+
+def test_a_silent_or_broken_recording_is_refused_before_anything_is_made(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    late = np.concatenate([np.zeros(12 * RATE, "float32"), tone()])  # beyond the first piece read
+    soundfile.write(tmp_path / "late.wav", late, RATE)
+    (tmp_path / "folder.wav").mkdir()
+    assert [p.name for p in folders.sounds(tmp_path)] == ["a.wav", "late.wav"]
+    soundfile.write(tmp_path / "z.wav", np.zeros(800), RATE)
+    for name in ("background", "room"):
+        with pytest.raises(ConfigurationError, match=r"z\.wav is silent\. .*take it out"):
+            augment.recipe(f"{name}@{tmp_path}")
+    (tmp_path / "z.wav").write_bytes(b"RIFF")
+    with pytest.raises(ConfigurationError, match=r"A recording of a noise or room: .*z\.wav"):
+        augment.plan(Augmentation(f"background@{tmp_path}", live=True))
 
 
 def test_a_measured_room_keeps_level_and_moment(tmp_path):

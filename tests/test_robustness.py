@@ -182,6 +182,12 @@ def test_what_cannot_be_measured(tmp_path):
         robustness.measure(read.folder)
 
 
+def test_noise_that_is_none_is_refused_at_once(tmp_path):
+    soundfile.write(tmp_path / "z.wav", np.zeros(RATE), RATE)
+    with pytest.raises(ConfigurationError, match=r"z\.wav is silent"):
+        conditions.chosen(["white"], [], tmp_path)
+
+
 def test_a_condition_of_ones_own_may_close_over_voices():
     mixed = replace(USUAL["babble"], disturb=partial(conditions.babble, {"bob": []}))
     assert conditions.chosen([mixed], [], None) == [mixed]

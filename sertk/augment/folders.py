@@ -14,23 +14,46 @@ from sertk import audio
 from sertk.errors import AudioError, ConfigurationError
 
 _BLOCK = 1 << 20  # bytes
+_SILENT = 1e-6  # of full scale; half a step of 16 bits is ten times as much
 
 
 def sounds(folder: str | Path) -> list[Path]:
     """List the recordings in a folder and below it, in order.
 
     Raises:
-        ConfigurationError: If there is no such folder, or no recording in it.
+        ConfigurationError: If there is no such folder, no recording in it, or one that cannot be
+            read or is silent: speech with such a noise would pass for disturbed.
     """
     home = Path(folder).expanduser()
-    found = sorted(p for p in home.rglob("*") if p.suffix.lower() in audio.SUFFIXES)
+    found = sorted(p for p in home.rglob("*") if p.suffix.lower() in audio.SUFFIXES and p.is_file())
     if not found:
         raise ConfigurationError(
             f"{home} holds no recording." if home.is_dir() else f"There is no folder {home}.",
             f"Noises and rooms are read from files of a folder ({', '.join(audio.SUFFIXES)}).",
             "Name the folder that holds them.",
         )
+    for path in found:
+        status = path.stat()
+        _refuse_without_sound(path, status.st_size, status.st_mtime_ns)
     return found
+
+
+@lru_cache(maxsize=4096)
+def _refuse_without_sound(path: Path, size: int, changed: int) -> None:
+    """Read a recording up to its first sound, once for each size and time of change."""
+    try:
+        _, rate = audio.info(path)
+        heard = any(
+            np.abs(b).max(initial=0) > _SILENT for b in audio.blocks(path, sample_rate=rate)
+        )
+    except AudioError as error:
+        raise _unreadable(error) from error
+    if not heard:
+        raise ConfigurationError(
+            f"The recording {path} is silent.",
+            "What is added to speech, or what speech is put into, must sound.",
+            "Record it again, or take it out of the folder.",
+        )
 
 
 def recorded(
@@ -119,4 +142,4 @@ def _content(path: Path, size: int, changed: int) -> str:
 
 
 def _unreadable(error: AudioError) -> ConfigurationError:
-    return ConfigurationError(f"A recording of noise: {error}")
+    return ConfigurationError(f"A recording of a noise or room: {error}")
