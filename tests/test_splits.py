@@ -191,3 +191,9 @@ def test_the_partner_validates():
 def test_dyads_are_two_speakers(sessions):
     with pytest.raises(SplitError, match="two sessions of two speakers each"):
         splits.by_dyad(corpus(23, sessions=sessions))
+
+
+@pytest.mark.parametrize(("folds", "remedy"), [(2, "more"), (1000, "fewer")])
+def test_random_folds_that_cannot_be(small, folds, remedy):
+    with pytest.raises(SplitError, match=f"Ask for {remedy} folds, such as 5"):
+        splits.random(small, folds=folds)

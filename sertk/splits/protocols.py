@@ -202,7 +202,7 @@ def random(
             f"{folds} folds of {len(manifest)} utterances were asked for.",
             "There are at least 3, one to learn from, one to select on and one to test, and an "
             "utterance for each.",
-            "Ask for fewer folds, such as 5.",
+            f"Ask for {'more' if folds < _FEWEST else 'fewer'} folds, such as 5.",
         )
     if folds is None and not (0 < val < 1 and 0 < test < 1 and val + test < 1):
         raise SplitError(
