@@ -91,7 +91,8 @@ def _answer(shown: RobustnessDisplay) -> str:
 
     def told(row: dict[Any, Any]) -> str:
         condition = titles[row["condition"]]
-        return f"{condition.title.lower()} ({written(row['level'])} {condition.unit})"
+        level = f"{written(row['level'])} {condition.unit}".replace("k Hz", " kHz")
+        return f"{condition.title.lower()} ({level})"
 
     found: list[dict[Any, Any]] = worst.to_dict("records")
     hardest, mildest = found[0], found[-1]
