@@ -12,7 +12,7 @@ from sertk.errors import RunError, SertkError
 from sertk.preprocessing import Preprocessing
 from sertk.studies import runner
 from sertk.studies.displays import DifferenceDisplay
-from tests import small_corpus
+from tests import fake_run, small_corpus
 
 PREP = Preprocessing(clip_seconds=1.0, trim_db=None)
 QUICK = {"epochs": 2, "warmup": 0.0, "batch_size": 8}
@@ -37,6 +37,17 @@ def test_the_gap_between_random_files_and_speakers(small, tmp_path):
     assert gap.sentence.split(";")[0] in page
     assert page.count("<svg") == 2
     assert gap.plot().get_xlabel().startswith("UAR")
+
+
+def test_no_gap_is_told_as_none(tmp_path):
+    runs = [fake_run.write(tmp_path / name, speakers=6, seeds=(0,), skill=skill)
+            for name, skill in (("leaky", 1.0), ("clean", 3.0))]  # fmt: skip
+    worse = studies.LeakGap(*runs)
+    assert worse.gap.value < 0
+    assert (
+        f", no less: the gap is {100 * worse.gap.value:.1f} points (95 % interval" in worse.sentence
+    )
+    assert studies.LeakGap(*runs[::-1]).sentence.endswith("do not hold.")
 
 
 def test_leak_gap_on_the_command_line(small_root, tmp_path, capsys, refused, monkeypatch):
@@ -228,30 +239,6 @@ def test_a_level_alone_is_a_tuple_of_one():
     alone = studies.Study("?", model="mlp", augment=["none", "noise"], seed=3)
     assert alone == studies.Study("?", model=("mlp",), augment=("none", "noise"), seed=(3,))
     assert len(alone.trials()) == 2
-
-
-def test_the_answer_to_one_comparison(studied, monkeypatch):
-    def answered(*rows):
-        table = pd.DataFrame(rows, columns=["context", "augment", "difference", "low", "high"])
-        shown = DifferenceDisplay(table.set_index(["context", "augment"]), "")
-        monkeypatch.setattr(studies.StudyResult, "differences", lambda self: shown)
-        return studied.answer
-
-    noise = ("everywhere", "noise")
-    assert answered((*noise, -0.019, -0.038, 0.001)) == (
-        "noise differs from none by -1.9 points (-3.8 to +0.1), which is no more than these "
-        "speakers' chance."
-    )
-    assert answered((*noise, 0.02, 0.01, 0.03)).endswith(
-        "which is more than these speakers' chance."
-    )
-    few = (*noise, 0.02, np.nan, np.nan)
-    assert answered(few) == (
-        "noise differs from none by +2.0 points, of too few speakers for an interval."
-    )
-    assert "too few speakers were tested for an interval; the best is noise" in answered(
-        few, ("everywhere", "pitch", 0.01, np.nan, np.nan)
-    )
 
 
 def test_a_folder_without_a_study(tmp_path):

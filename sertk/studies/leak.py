@@ -145,11 +145,14 @@ class LeakGap(Display):
         """The answer, in words."""
         where = "in its test" if _heard_in_test(self.leaky) else "in validation"
         between = f" (95 % interval {100 * self.gap.low:.1f} to {100 * self.gap.high:.1f})"
-        return (
+        points = f"{100 * self.gap.value:.1f} points{between * self.gap.known}"
+        said = (
             f"The division that leaks promises {percent(self.promised.value)} % UAR {where}; on "
-            f"speakers whom nobody had heard it is {percent(self.kept.value)} %: "
-            f"{100 * self.gap.value:.1f} points{between * self.gap.known} do not hold."
+            f"speakers whom nobody had heard it is {percent(self.kept.value)} %"
         )
+        if self.gap.value > 0:
+            return f"{said}: {points} do not hold."
+        return f"{said}, no less: the gap is {points}."
 
     def record(self) -> dict[str, Any]:
         """Write it down for JSON: `sentence, gap, gap_low, gap_high, scores`; null if unknown."""
