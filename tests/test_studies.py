@@ -188,6 +188,33 @@ def test_a_leaderboard_ranks_within_each_protocol(studied, capsys, tmp_path):
 
 def test_an_empty_leaderboard(refused, tmp_path):
     assert "There is no finished run" in refused("leaderboard", str(tmp_path))
+    fake_run.write(tmp_path / "a", speakers=4, status="unfinished")
+    said = refused("leaderboard", str(tmp_path))
+    assert "there are 1 that cannot be ranked, the first, a, because: The run" in said
+
+
+def test_a_leaderboard_leaves_out_what_another_hand_wrote(tmp_path, capsys):
+    fake_run.write(tmp_path / "good", speakers=4)
+    fake_run.write(tmp_path / "odd", speakers=4, model={"name": "mlp"})
+    assert main(["leaderboard", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert (
+        "not ranked: odd: Its run.json is not as the training wrote it ('parameters')." in said.err
+    )
+    assert "1. UAR" in said.out
+    _, published = said.out.split("Published, not ranked, each by its own protocol:\n")
+    assert all(line.startswith("  ravdess: ") for line in published.splitlines())
+    assert "files at random" in published
+    assert "IEMOCAP" not in published  # recipes for it may be tried on others
+
+
+@pytest.mark.parametrize("corpus", ["iemocap", "emodb", "ravdess"])
+def test_published_figures_stand_beside_the_corpus_that_they_were_measured_on(corpus, tmp_path):
+    fake_run.write(tmp_path / "a", speakers=4, folds=2, seeds=(0,), corpus=corpus)
+    found = studies.Leaderboard(tmp_path).published
+    assert set(found["corpus"]) == {corpus}
+    assert found["protocol"].str.contains("IEMOCAP").all() == (corpus == "iemocap")
+    assert found["score"].str.contains("82.82", regex=False).any() == (corpus == "emodb")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,8 @@ def study(args: argparse.Namespace) -> None:
     if args.epochs is not None:
         settings["epochs"] = args.epochs
     chosen = start.changed(**given, settings=settings)
-    tell(f"{len(chosen.trials())} runs")
+    count = len(chosen.trials())
+    tell(f"{count} run{'s' * (count > 1)}")
     start_backend(args)
     result = studies.run(
         chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), jobs=args.processes
@@ -88,6 +89,10 @@ def leaderboard(args: argparse.Namespace) -> None:
                 ends = f" ({row['low']:.1%} to {row['high']:.1%})" if known else ""
                 name = f"{row['run']}  {row['model']}" + "  LEAKY" * (not row["holds"])
                 give(f"  {row['rank']}. UAR {row['uar']:.1%}{ends}  {name}")
+        if board.published_lines:
+            give("Published, not ranked, each by its own protocol:")
+        for line in board.published_lines:
+            give(f"  {line}")
     if args.output:
         give(f"Page: {board.write_html(args.output)}")
 

@@ -17,10 +17,12 @@ class Published:
     Args:
         score: As published.
         protocol: Of the measurement.
+        corpus: Measured on this one, where the recipe names several that were tried one by one.
     """
 
     score: str
     protocol: str
+    corpus: str = ""
 
 
 @dataclass(frozen=True)

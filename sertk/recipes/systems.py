@@ -111,7 +111,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         {**_R1, "stability": 1.0},
         arguments={"image_size": 256}, standardize="minmax", augment="mixnoise", copies=8,
         where=_IMPROVISED,
-        published=(Published("WA 74.0, UAR 64.4", _R1_PROTOCOL),),
+        published=(Published("WA 74.0, UAR 64.4", _R1_PROTOCOL, "iemocap"),),
         differences=(
             _ANEW, _SILENCE, _SAID_SLOWLY,
             Difference(
@@ -128,7 +128,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         ("iemocap", "emodb", "ravdess"), _R1_PREP, "alexnet_gap",
         {**_R1, "mixup": 0.4, "mixup_by": "sample_max"},
         arguments={"image_size": 256}, standardize="minmax", where=_IMPROVISED,
-        published=(Published("WA 73.2, UAR 62.6", _R1_PROTOCOL),),
+        published=(Published("WA 73.2, UAR 62.6", _R1_PROTOCOL, "iemocap"),),
         differences=(_ANEW, _SILENCE, _SAID_SLOWLY),
         as_published=_R1_LOUD,
         stamps=_LOUD_STAMP,
@@ -143,7 +143,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         where=_IMPROVISED,
         published=(
             Published("WA 70.4, UAR 63.9 (the paper that it follows)", "IEMOCAP improvised, 4 "
-                      "classes, speakers apart, ImageNet weights, whole utterances"),
+                      "classes, speakers apart, ImageNet weights, whole utterances", "iemocap"),
         ),
         differences=(
             _SILENCE, _SAID_SLOWLY,
@@ -167,8 +167,9 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
          "crops": "every", "decision": "max"},
         where=_IMPROVISED,
         published=(
-            Published("UAR 64.74 (sd 5.44)", "IEMOCAP improvised, 4 classes, 10 speakers apart"),
-            Published("UAR 82.82 (sd 4.99)", "EmoDB, 10 speakers apart"),
+            Published("UAR 64.74 (sd 5.44)", "IEMOCAP improvised, 4 classes, 10 speakers apart",
+                      "iemocap"),
+            Published("UAR 82.82 (sd 4.99)", "EmoDB, 10 speakers apart", "emodb"),
         ),
         differences=(
             _SAID_SLOWLY,

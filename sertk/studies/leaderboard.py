@@ -51,16 +51,17 @@ class Leaderboard(Display):
             try:
                 run = Run(path.parent)
                 result = evaluate(run)
+                key, _ = _protocol(run, result), _facts(run)
             except SertkError as error:
                 self.unread[str(path.parent.relative_to(self.folder))] = str(error)
                 continue
-            found.setdefault(_protocol(run, result), []).append((run, result))
+            except (KeyError, TypeError) as error:  # written by another version or hand
+                reason = f"Its run.json is not as the training wrote it ({error})."
+                self.unread[str(path.parent.relative_to(self.folder))] = reason
+                continue
+            found.setdefault(key, []).append((run, result))
         if not found:
-            raise RunError(
-                f"There is no finished run with test scores below {self.folder}.",
-                "A leaderboard ranks what `sertk train` and `sertk cv` wrote.",
-                "Check the path, or train first.",
-            )
+            raise self._nothing()
         members = [run for group in found.values() for run, _ in group]
         self.corpora = sorted({name for run in members for name in run.info["corpora"]})
         rows = [
@@ -70,6 +71,20 @@ class Leaderboard(Display):
             pd.DataFrame(rows).set_index(["protocol", "rank"]),
             "Runs by UAR, %, within each protocol",
             "Runs of different protocols are not comparable, and are not ranked together.",
+        )
+
+    def _nothing(self) -> RunError:
+        """Say that there is nothing to rank, and why not what is there."""
+        if not self.unread:
+            return RunError(
+                f"There is no finished run with test scores below {self.folder}.",
+                "A leaderboard ranks what `sertk train` and `sertk cv` wrote.",
+                "Check the path, or train first.",
+            )
+        name, reason = next(iter(self.unread.items()))
+        return RunError(
+            f"There is no finished run with test scores below {self.folder}; there are "
+            f"{len(self.unread)} that cannot be ranked, the first, {name}, because: {reason}"
         )
 
     def _ranked(self, protocol: str, group: list[tuple[Run, Evaluation]]) -> list[dict[str, Any]]:
@@ -83,10 +98,7 @@ class Leaderboard(Display):
                     "protocol": protocol,
                     "rank": rank,
                     "run": str(run.folder.relative_to(self.folder)),
-                    "model": run.info["model"]["name"],
-                    "parameters": run.info["model"]["parameters"],
-                    "augmentation": (run.info.get("augmentation") or {}).get("name", "none"),
-                    "standardize": run.info.get("standardize", "training"),
+                    **_facts(run),
                     "uar": interval.value, "low": interval.low, "high": interval.high,
                     "wa": result.wa, "chance": result.chance,
                     "behind": behind.value, "behind_low": behind.low, "behind_high": behind.high,
@@ -98,13 +110,19 @@ class Leaderboard(Display):
         return rows
 
     @property
+    def published_lines(self) -> list[str]:
+        """Say in a line each what was published on these corpora, and by which protocol."""
+        return [f"{f.corpus}: {f.score}  {f.system}; {f.protocol}" for f in
+                self.published.itertuples()]  # fmt: skip
+
+    @property
     def published(self) -> pd.DataFrame:
         """Published figures on the corpora that are there: `corpus, system, score, protocol`."""
         rows = [
             (corpus, recipe.title, figure.score, figure.protocol)
             for recipe in RECIPES.values()
-            for corpus in recipe.corpora
             for figure in recipe.published
+            for corpus in ((figure.corpus,) if figure.corpus else recipe.corpora)
             if corpus in self.corpora
         ]
         return pd.DataFrame(rows, columns=["corpus", "system", "score", "protocol"])
@@ -125,6 +143,16 @@ class Leaderboard(Display):
     def _draw(self, ax: "Axes") -> None:
         table = self._table.reset_index().set_index(["protocol", "run"])
         ScoreDisplay(table, self.title)._draw(ax)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """Name what was trained."""
+    return {
+        "model": run.info["model"]["name"],
+        "parameters": run.info["model"]["parameters"],
+        "augmentation": (run.info.get("augmentation") or {}).get("name", "none"),
+        "standardize": run.info.get("standardize", "training"),
+    }
 
 
 def describe(run: Run) -> str:
