@@ -1,6 +1,7 @@
 """Studies: what a leak promises, and differences on the same test speakers."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -266,6 +267,73 @@ def test_a_level_alone_is_a_tuple_of_one():
     alone = studies.Study("?", model="mlp", augment=["none", "noise"], seed=3)
     assert alone == studies.Study("?", model=("mlp",), augment=("none", "noise"), seed=(3,))
     assert len(alone.trials()) == 2
+
+
+def faked(home, **changes):
+    """A study whose runs nobody trained; the last trial is missing."""
+    study = studies.Study("Does noise help?", augment=("none", "noise"), seed=(0, 1), **changes)
+    home.mkdir()
+    runner._write_down(study, home)
+    for trial in study.trials()[:-1]:
+        fake_run.write(home / "trials" / trial.name, speakers=6, takes=1, seeds=(trial.seed,),
+                       grouping=trial.grouping)  # fmt: skip
+    return studies.StudyResult(home)
+
+
+def test_the_answer_to_one_comparison(tmp_path, monkeypatch):
+    result = faked(tmp_path / "study")
+
+    def answered(*rows):
+        table = pd.DataFrame(rows, columns=["context", "augment", "difference", "low", "high"])
+        shown = DifferenceDisplay(table.set_index(["context", "augment"]), "")
+        monkeypatch.setattr(studies.StudyResult, "differences", lambda self: shown)
+        return result.answer
+
+    noise = ("everywhere", "noise")
+    assert answered((*noise, -0.019, -0.038, 0.001)) == (
+        "noise differs from none by -1.9 points (-3.8 to +0.1), which is no more than these "
+        "speakers' chance."
+    )
+    assert answered((*noise, 0.02, 0.01, 0.03)).endswith(
+        "which is more than these speakers' chance."
+    )
+    few = (*noise, 0.02, np.nan, np.nan)
+    assert answered(few) == (
+        "noise differs from none by +2.0 points, of too few speakers for an interval."
+    )
+    assert "too few speakers were tested for an interval; the best is noise" in answered(
+        few, ("everywhere", "pitch", 0.01, np.nan, np.nan)
+    )
+    assert answered() == (
+        "There is nothing to compare: ravdess-all-emotion8-usual-compact-noise-speaker_folds-1 "
+        "could not be trained, or is not yet."
+    )
+    result.study = result.study.changed(augment=("none",), seed=(0,))
+    assert result.answer == "There is nothing to compare: none is the only level of augment."
+
+
+def test_the_page_of_an_unfinished_study(tmp_path, capsys):
+    home = faked(tmp_path / "study").folder
+    assert main(["report", str(home)]) == 0
+    assert capsys.readouterr().out == f"Page: {home / 'study.html'}\n"
+    page = (home / "study.html").read_text(encoding="utf-8")
+    assert "1 run is missing" in page
+    assert len(pd.read_csv(home / "study.csv")) == 3
+    cells = r'<td>(none|noise)</td>.*?<td class="number">(\d)</td><td class="number">12\.5</td>'
+    assert re.findall(cells, page) == [("none", "2"), ("noise", "1")]  # seeds, beside chance
+
+
+def test_groupings_that_tested_nobody_in_common_are_not_set_against_each_other(tmp_path):
+    study = studies.Study("?", grouping=("emotion8", "merged_negative"), seed=0)
+    runner._write_down(study, tmp_path)
+    for trial, corpus in zip(study.trials(), ("ravdess", "savee"), strict=True):
+        group = labels.GROUPINGS[trial.grouping]
+        fake_run.write(tmp_path / "trials" / trial.name, speakers=6, takes=1, seeds=(0,),
+                       classes=tuple(group.classes), corpus=corpus)  # fmt: skip
+    result = studies.StudyResult(tmp_path)
+    assert result.study.compare == "grouping"
+    assert result.regrouped() is None
+    assert "no two combinations tested the same speakers" in result.answer
 
 
 def test_a_folder_without_a_study(tmp_path):

@@ -71,11 +71,11 @@ def make_parser() -> Parser:
         help="count each speaker's answers from the mean of all of them (transductive)",
     )  # fmt: skip
     evaluate.add_argument("--json", action="store_true", help="for machines")
-    report = command("runs", "report", "write the HTML report of a run")
-    report.add_argument("run", help="folder of a run")
+    report = command("runs", "report", "write the HTML report of a run or study")
+    report.add_argument("run", help="folder of a run, or of a study, finished or not")
     report.add_argument("--audio", action="store_true", help="embed the worst mistakes as sound")
     report.add_argument("--root", help="folder of the corpus, for --audio")
-    report.add_argument("-o", "--output", help="file to write (default: RUN/report.html)")
+    report.add_argument("-o", "--output", help="file to write (default: in that folder)")
     _robustness_arguments(
         command("runs", "robustness", "disturb the test speech, and write how much a run loses")
     )

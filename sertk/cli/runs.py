@@ -194,10 +194,17 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def report(args: argparse.Namespace) -> None:
-    """Write the HTML report of a run."""
+    """Write the HTML report of a run, or the page of a study."""
     from sertk import report
     from sertk.run import Run
 
+    if (Path(args.run).expanduser() / "study.json").is_file():
+        from sertk import studies
+
+        result = studies.StudyResult(args.run)
+        result.write_csv()
+        give(f"Page: {studies.write_html(result, args.output)}")
+        return
     run = Run(args.run)
     roots = inputs.roots(run.info["corpora"], args.root)
     give(f"Report: {report.write_html(run, args.output, audio=args.audio, roots=roots)}")

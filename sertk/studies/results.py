@@ -17,7 +17,7 @@ from sertk import labels
 from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.paired import difference
-from sertk.run import Run
+from sertk.run import Run, write_csv
 from sertk.studies.displays import DifferenceDisplay, ScoreDisplay
 from sertk.studies.study import FACTORS, Study, Trial
 
@@ -122,6 +122,12 @@ class StudyResult:
             )  # fmt: skip
         return pd.DataFrame(rows)
 
+    def write_csv(self) -> Path:
+        """Write `frame()` into the folder of the study, as study.csv."""
+        path = self.folder / "study.csv"
+        write_csv(path, self.frame())
+        return path
+
     def _contexts(self, compared: str) -> dict[tuple[str, ...], dict[str, list[Trial]]]:
         """Sort trials: levels of all other factors -> level of the compared one -> seeds."""
         found: dict[tuple[str, ...], dict[str, list[Trial]]] = {}
@@ -196,8 +202,7 @@ class StudyResult:
             sides = [self._evaluations.get((context, name)) for name in (level, base)]
             if sides[0] is None or sides[1] is None:
                 continue
-            same = set(sides[0].classes) == set(sides[1].classes)
-            if same and set(sides[0].rows["utterance_id"]) & set(sides[1].rows["utterance_id"]):
+            if _comparable(sides[0], sides[1]):
                 yield self._name_of(context, self.study.compare), (sides[0], sides[1])
 
     def regrouped(self) -> DifferenceDisplay | None:
@@ -214,6 +219,8 @@ class StudyResult:
                     for name in (coarse, fine)
                 )
                 pair = (trained, finer.regroup(coarse))
+                if not _comparable(*pair):
+                    continue
                 everywhere.setdefault((coarse, fine), []).append(pair)
                 found.setdefault(self._name_of(context, "grouping"), {})[coarse, fine] = [pair]
         if len(found) > 1:
@@ -278,6 +285,12 @@ class StudyResult:
         if len(levels) == 1:
             return f"{levels[0]} is the only level of {self.study.compare}"
         return "no two combinations tested the same speakers"
+
+
+def _comparable(one: Evaluation, other: Evaluation) -> bool:
+    """Whether both know the same classes, and tested an utterance in common."""
+    common = set(one.rows["utterance_id"]) & set(other.rows["utterance_id"])
+    return set(one.classes) == set(other.classes) and bool(common)
 
 
 @cache

@@ -59,9 +59,9 @@ def run_study(
             "One run at a time is the least.",
             "Use -1 for every core, or leave it out.",
         )
-    home = _output.folder(Path(folder).expanduser())
     for corpus in study.corpus:
-        corpora.scan(corpus, roots.get(corpus))  # refused before anything is trained
+        corpora.scan(corpus, roots.get(corpus))  # refused before anything is written
+    home = _output.folder(Path(folder).expanduser())
     _write_down(study, home)
     waiting = [t for t in study.trials() if not _finished(home / "trials" / t.name)]
     failed = {}
@@ -79,7 +79,7 @@ def run_study(
         )
     runs.write_json(home / "failed.json", failed)
     result = StudyResult(home)
-    runs.write_csv(home / "study.csv", result.frame())
+    result.write_csv()
     return result
 
 
