@@ -193,6 +193,22 @@ def test_dyads_are_two_speakers(sessions):
         splits.by_dyad(corpus(23, sessions=sessions))
 
 
+def test_a_copy_that_strayed_is_refused_whoever_divided(small):
+    divided = splits.by_speaker(small, val=1, test=1)
+    heard = divided[divided["split"] == "train"].head(2)
+    copied = heard.assign(utterance_id=heard["utterance_id"] + "~", parent=heard["utterance_id"])
+    for split, rows in (("train", copied), ("test", copied), ("train", copied.assign(parent="?"))):
+        both = pd.concat([divided, rows.assign(split=split)], ignore_index=True)
+        if split == "train" and rows is copied:
+            splits.check(both)
+            continue
+        with pytest.raises(SplitError, match="2 augmented copies stand in another split"):
+            splits.check(both, allow_shared_speakers=True)
+    drawn = splits.random(pd.concat([divided, copied], ignore_index=True), folds=5)
+    with pytest.raises(SplitError, match="augmented copies stand in another split"):
+        [splits.check(splits.in_fold(drawn, fold)) for fold in range(5)]
+
+
 @pytest.mark.parametrize(("folds", "remedy"), [(2, "more"), (1000, "fewer")])
 def test_random_folds_that_cannot_be(small, folds, remedy):
     with pytest.raises(SplitError, match=f"Ask for {remedy} folds, such as 5"):

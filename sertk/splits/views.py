@@ -72,8 +72,9 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
     """Refuse a division that mixes speakers, unless it was made to do so.
 
     Raises:
-        SplitError: If there is no `split`, a part has no rows, or speakers are shared and
-            neither the protocol is marked leaky nor `allow_shared_speakers` is set.
+        SplitError: If there is no `split`, a part has no rows, a copy stands elsewhere than its
+            original, or speakers are shared and neither the protocol is marked leaky nor
+            `allow_shared_speakers` is set.
     """
     if "split" not in manifest:
         raise SplitError(
@@ -88,6 +89,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "Training needs speakers to learn from and others to select on.",
             "Divide again with sertk.splits.by_speaker().",
         )
+    _check_copies(manifest)
     if allow_shared_speakers or protocol(manifest)["name"] == "random":
         return
     for (a, b), speakers in shared_speakers(manifest).items():
@@ -97,6 +99,22 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "Speaker-independent scores need them apart.",
             "Use sertk.splits.by_speaker(), or pass allow_shared_speakers=True if that is the "
             "experiment.",
+        )
+
+
+def _check_copies(manifest: pd.DataFrame) -> None:
+    """Refuse copies that stand elsewhere than their originals, whatever protocol put them there."""
+    if "parent" not in manifest:
+        return
+    copies = manifest[manifest["parent"].notna()]
+    home = dict(zip(manifest["utterance_id"], manifest["split"], strict=True))
+    strayed = copies.loc[copies["parent"].map(home) != copies["split"], "utterance_id"]
+    if len(strayed):
+        raise SplitError(
+            f"{len(strayed)} augmented copies stand in another split than their originals, or have "
+            f"none ({listing(list(strayed), 3)}).",
+            "A copy in another part than its original tells the test.",
+            "Divide the originals alone, and let training make the copies: augment= (--augment).",
         )
 
 
