@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -362,6 +365,25 @@ def test_test_sets_of_the_same_words_are_kept_apart(ravdess, tmp_path):
     names = studies.Leaderboard(tmp_path).frame().index.get_level_values(0)
     assert len(set(names)) == 2
     assert all("(test set " in name for name in names)
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    child = (
+        "import os, time; from sertk.studies import runner; runner._end_with(os.getppid()); "
+        "print('there', flush=True); time.sleep(600)"
+    )
+    parent = (
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], "
+        "stdout=sys.stdout); sys.stdin.readline()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", parent, child], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as started:
+        assert started.stdout.readline() == b"there\n"
+        started.kill()
+        began = time.monotonic()
+        assert started.stdout.read() == b""  # which ends when the last of both has ended
+    assert time.monotonic() - began < 300
 
 
 def test_no_processes_train_nothing(tmp_path, refused):

@@ -6,8 +6,11 @@ choice, and a `StudyResult`. A trial that cannot be trained is told, and the oth
 
 import dataclasses
 import os
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +28,7 @@ from sertk.run import Run
 from sertk.studies.results import StudyResult, read_record
 from sertk.studies.study import Study, Trial
 
+_LOOK_SECONDS = 1.0  # between looks at whether the process that waits is still there
 _SEVERAL = {"speaker_folds": ("folds", "val"), "random": ("folds",), "loso": ("val",)}
 
 
@@ -67,7 +71,8 @@ def run_study(
     failed = {}
     with _shared_cores(jobs), tqdm(total=len(study.trials()), unit="run", desc="study") as bar:
         bar.update(len(study.trials()) - len(waiting))
-        work = (joblib.delayed(_attempt)(study, t, home, dict(roots)) for t in waiting)
+        here = os.getpid()
+        work = (joblib.delayed(_attempt)(study, t, home, dict(roots), here) for t in waiting)
         for name, refusal in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work):
             if refusal:
                 failed[name] = refusal
@@ -139,8 +144,27 @@ def _shared_cores(jobs: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _attempt(study: Study, trial: Trial, home: Path, roots: dict[str, Any]) -> tuple[str, str]:
+@cache
+def _end_with(parent: int) -> None:
+    """End this process with the one that started it: nobody would wait for what it trains.
+
+    What is written is written whole, so that the next process goes on with it.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _attempt(
+    study: Study, trial: Trial, home: Path, roots: dict[str, Any], parent: int
+) -> tuple[str, str]:
     """Train a trial; hand out its name, and why it was refused if it was."""
+    if os.getpid() != parent:
+        _end_with(parent)
     from sertk import training  # which loads Keras
 
     try:
