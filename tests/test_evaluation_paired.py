@@ -1,5 +1,6 @@
 """Two runs compared: intervals against a loop, p-values against scipy, and honest refusals."""
 
+import json
 from itertools import product
 
 import numpy as np
@@ -9,8 +10,10 @@ from scipy import stats
 from sklearn import metrics as oracle
 
 from sertk import evaluation
+from sertk.cli import main
 from sertk.errors import ConfigurationError
 from sertk.evaluation import paired
+from tests import fake_run
 
 
 def table(skill, speakers=9, seed=0, seeds=1):
@@ -159,3 +162,21 @@ def test_what_cannot_be_compared(pair):
     relabelled = pair[1].assign(label=np.where(pair[1].index < 2, "b", pair[1]["label"]))
     with pytest.raises(ConfigurationError, match=r"\d utterances have another label.*s?0_"):
         evaluation.compare(one, scored(relabelled))
+
+
+def test_on_the_command_line(tmp_path, capsys, refused):
+    runs = [fake_run.write(tmp_path / name, skill=skill, takes=2)
+            for name, skill in (("good", 2.2), ("poor", 1.2))]  # fmt: skip
+    words = ["compare", *(str(run.folder) for run in runs)]
+    assert main([*words, "--json"]) == 0
+    told = pd.DataFrame(json.loads(capsys.readouterr().out)).set_index("metric")
+    results = [evaluation.evaluate(run) for run in runs]
+    pd.testing.assert_frame_equal(told, evaluation.compare(*results).frame())
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    points = 100 * (results[0].uar - results[1].uar)
+    assert f"UAR {results[0].uar:.1%} and {results[1].uar:.1%}: {points:+.1f} points (" in said
+    assert main([*words, "--grouping", "valence2", "--json"]) == 0
+    coarse = json.loads(capsys.readouterr().out)[0]
+    assert coarse["first"] == pytest.approx(results[0].regroup("valence2").uar)
+    assert "holds no run" in refused("compare", runs[0].folder, tmp_path / "nobody")

@@ -1,4 +1,4 @@
-"""Commands that take several runs: study, leak-gap, leaderboard."""
+"""Commands that take several runs: study, compare, leak-gap, leaderboard."""
 
 import argparse
 import json
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from sertk.studies import LeakGap
 
 
-def study(args: argparse.Namespace) -> None:
-    """Train a grid of choices, and compare them."""
+def study(args: argparse.Namespace) -> int:
+    """Train a grid of choices, and compare them; 1 if one could not be trained."""
     from sertk import studies
     from sertk.cli.runs import start_backend
     from sertk.studies.study import FACTORS
@@ -48,8 +48,33 @@ def study(args: argparse.Namespace) -> None:
     )
     for name, reason in result.missing.items():
         tell(f"not trained: {name}: {reason}")
+    if result.others:
+        tell(f"The folder holds {result.others} more trials, which this study does not ask for.")
     give(result.answer)
     give(f"Page: {studies.write_html(result)}")
+    return int(bool(result.missing))
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Say whether one run is better than another."""
+    from sertk import evaluation
+
+    first, second = map(evaluation.evaluate, args.run)
+    if args.grouping:
+        first, second = first.regroup(args.grouping), second.regroup(args.grouping)
+    found = evaluation.compare(first, second, names=args.run)
+    table = found.frame()
+    if args.json:
+        give(table.reset_index().to_json(orient="records", double_precision=15))
+        return
+    give(f"{args.run[0]} minus {args.run[1]}. {found.note}")
+    for metric, row in table.iterrows():
+        known = row["low"] == row["low"]
+        ends = f" ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})" if known else ""
+        give(
+            f"{str(metric).upper()} {row['first']:.1%} and {row['second']:.1%}: "
+            f"{100 * row['difference']:+.1f} points{ends}, p {row['p']:.3g}"
+        )
 
 
 def leak_gap(args: argparse.Namespace) -> None:

@@ -190,6 +190,10 @@ class LeakGap(Display):
             drawing=pages.pair("scores", draw, self.sentence),
             rows=self.frame().reset_index().to_dict("records"),
             runs={"leaky": self.leaky.info, "clean": info},
+            chosen={
+                name: run.info["training"]["monitor"] != "epoch"
+                for name, run in (("leaky", self.leaky), ("clean", self.clean))
+            },
             command=command or info["command"],
             pct=percent,
         )

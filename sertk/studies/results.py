@@ -99,6 +99,12 @@ class StudyResult:
         there = {trial.name for trial in self.runs}
         return {t.name: reasons.get(t.name, "") for t in self.study.trials() if t.name not in there}
 
+    @property
+    def others(self) -> int:
+        """How many trials lie in the folder that the study does not ask for."""
+        asked = {trial.name for trial in self.study.trials()}
+        return sum(path.parent.name not in asked for path in self.folder.glob("trials/*/run.json"))
+
     def frame(self) -> pd.DataFrame:
         """One row per run: its levels and seed, scores as fractions, and what it cost."""
         rows = []
