@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sertk import cache, evaluation
-from sertk.errors import ConfigurationError
+from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import Evaluation
 from sertk.evaluation.displays import Display, ends, percent
 from sertk.replay import Replay
@@ -72,8 +72,8 @@ def matrix(
         By `train` and `test`: `uar, low, high` (95 % over speakers), `n` utterances, `speakers`.
 
     Raises:
-        ConfigurationError: If fewer than two classes are shared, a manifest has no labels, or
-            nothing of a home was tested.
+        ConfigurationError: If fewer than two classes are shared, a manifest has no labels,
+            nothing of a home was tested, or a run knows a part of its speakers.
         RunError: If a run is unfinished, or tested nobody.
 
     Example:
@@ -118,7 +118,15 @@ def matrix(
 def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
     """Predict a corpus; at home, take what was predicted of speakers that were never heard."""
     classes = replay.run.classes
-    if set(manifest["speaker"]) & set(replay.manifest["speaker"]):
+    strangers = sorted(set(manifest["speaker"]) - set(replay.manifest["speaker"]), key=str)
+    if len(strangers) < manifest["speaker"].nunique(dropna=False):
+        if strangers:
+            raise ConfigurationError(
+                f"The run {replay.run.folder} knows some speakers of a corpus and not others "
+                f"({listing(strangers, 6)}).",
+                "Some would be tested by models that never heard them, the others not at all.",
+                "Give the two parts as two manifests.",
+            )
         tested = replay.run.predictions.query("split == 'test'")
         home = tested[tested["utterance_id"].isin(manifest["utterance_id"])]
         if home.empty:

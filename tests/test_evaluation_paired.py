@@ -162,6 +162,8 @@ def test_what_cannot_be_compared(pair):
     relabelled = pair[1].assign(label=np.where(pair[1].index < 2, "b", pair[1]["label"]))
     with pytest.raises(ConfigurationError, match=r"\d utterances have another label.*s?0_"):
         evaluation.compare(one, scored(relabelled))
+    with pytest.raises(ConfigurationError, match="Got 1 names, good, for two runs"):
+        evaluation.compare(one, one, names=["good"])
 
 
 def test_on_the_command_line(tmp_path, capsys, refused):

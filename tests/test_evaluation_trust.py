@@ -172,3 +172,7 @@ def test_difficulty_of_one_run_and_of_strangers(result, tmp_path):
     other = evaluation.evaluate(fake_run.write(tmp_path / "run", speakers=4, folds=2, corpus="x"))
     with pytest.raises(ConfigurationError, match="one, other have no speaker in common"):
         evaluation.difficulty({"one": result, "other": other})
+    with pytest.raises(ConfigurationError, match="There is no run to look at"):
+        evaluation.difficulty({})
+    with pytest.raises(ConfigurationError, match="0 bins of confidence"):
+        result.calibration(bins=0)

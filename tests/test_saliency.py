@@ -254,6 +254,10 @@ def test_what_makes_no_matrix(run, corpus, tmp_path):
         cross_corpus.matrix({"a": run}, {"b": corpus.drop(columns="label")})
     with pytest.raises(ConfigurationError, match=r"a, b share sad\."):
         cross_corpus.matrix({"a": run}, {"b": corpus[corpus["label"] == "sad"]})
+    first = corpus["speaker"].iloc[0]
+    mixed = corpus.assign(speaker=corpus["speaker"].replace(first, "stranger"))
+    with pytest.raises(ConfigurationError, match=r"some speakers .* not others \(stranger\)"):
+        cross_corpus.matrix({"a": run}, {"b": mixed})
     unfinished = fake_run.write(tmp_path / "run", speakers=4, folds=2, status="unfinished")
     with pytest.raises(RunError, match="is unfinished"):
         cross_corpus.matrix({"a": unfinished}, {"b": corpus})

@@ -85,7 +85,8 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
         fractions.
 
     Raises:
-        ConfigurationError: If classes or labels differ, or no utterance is common.
+        ConfigurationError: If classes or labels differ, no utterance is common, or there are not
+            two names.
 
     References:
         Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3.
@@ -101,6 +102,12 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
         [0.5, 0.03125]
     """
     names = tuple(names) or ("first", "second")
+    if len(names) != 2:
+        raise ConfigurationError(
+            f"Got {len(names)} names, {listing(names)}, for two runs.",
+            "Each of the two has one.",
+            'Name both, such as names=("compact", "mlp"), or leave them out.',
+        )
     utterances, speakers, one, other = _aligned(first, second)
     rows = {}
     for metric in _METRICS:

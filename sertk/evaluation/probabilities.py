@@ -95,7 +95,14 @@ def reliability(
 
     Returns:
         One row per bin, and the expected calibration error: the mean gap, weighted by predictions.
+
+    Raises:
+        ConfigurationError: If there is no bin, or a probability is missing.
     """
+    if bins < 1:
+        raise ConfigurationError(
+            f"{bins} bins of confidence.", "There is one at least.", "Use 10, or leave it out."
+        )
     predicted = pd.Categorical(rows["predicted"], categories=list(classes)).codes
     confidence = rows[columns(rows, classes)].to_numpy(float)[np.arange(len(rows)), predicted]
     right = (rows["label"] == rows["predicted"]).to_numpy(float)

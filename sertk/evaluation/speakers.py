@@ -71,12 +71,18 @@ def difficulty(results: Evaluation | Mapping[str, Evaluation]) -> DifficultyDisp
         runs: `true`, `heard`, `taken` (share of the true class).
 
     Raises:
-        ConfigurationError: If the runs have no speaker in common.
+        ConfigurationError: If there is none, or they have no speaker in common.
 
     Example:
         `evaluation.difficulty({"mlp": one, "compact": other}).frame().head()`
     """
     named = {"uar": results} if isinstance(results, Evaluation) else dict(results)
+    if not named:
+        raise ConfigurationError(
+            "There is no run to look at.",
+            "Who is difficult is told by one evaluation or several.",
+            'Give evaluate(run), or {"mlp": evaluate(run)}.',
+        )
     by_run = {name: result.by_speaker().frame() for name, result in named.items()}
     table = pd.concat({n: f["uar"] for n, f in by_run.items()}, axis=1, join="inner")
     if table.empty:
