@@ -161,9 +161,9 @@ def test_a_folder_without_its_noises(tmp_path):
         augment.recipe(f"mixnoise@{tmp_path / 'empty'}")
     damaged = recordings(tmp_path / "damaged")
     (damaged / "park.wav").write_bytes(b"RIFF")
-    with pytest.raises(ConfigurationError, match=r"A recording of noise: .*park\.wav"):
+    with pytest.raises(ConfigurationError, match=r"A recording of a noise or room: .*park\.wav"):
         augment.copies(frame, f"mixnoise@{damaged}")
-    with pytest.raises(ConfigurationError, match=r"A recording of noise: .*park\.wav"):
+    with pytest.raises(ConfigurationError, match=r"A recording of a noise or room: .*park\.wav"):
         augment.apply(f"mixnoise:park@{damaged}", tone(), RATE, 0)
 
 
