@@ -121,7 +121,7 @@ def learning(fits: list[dict[str, Any]], monitor: str) -> str:
     )
     if not kept:
         return said
-    at = f"epoch {kept[0]}" if len(kept) == 1 else (
+    at = f"epoch {kept[0]}" if min(kept) == max(kept) else (
         f"epochs {min(kept)} to {max(kept)} (median {np.median(kept):.0f})"
     )  # fmt: skip
     if monitor == "epoch":
