@@ -67,7 +67,10 @@ class TemperatureDisplay(Display):
         ax.set_ylabel("of these, right, %")
         ax.set_xlim(0, 100)
         ax.set_ylim(0, 100)
-        ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.4)
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(-0.06, 1.0), ncols=3, fontsize=8,
+            handletextpad=0.4, handlelength=1.4, columnspacing=0.8,
+        )  # fmt: skip  # a phone's width holds all three
         ax.set_title("", loc="left")  # the legend stands there
 
 
