@@ -4,10 +4,8 @@ In: a network, datasets and `Settings`. Out: the assembled model with the weight
 epoch on validation speakers, and its history. `sertk.training` calls this once per fold and seed.
 """
 
-import json
 import math
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from sertk import _seeding, objective, sampling, saving
-from sertk import run as runs
+from sertk import _seeding, objective, sampling
+from sertk.checkpoint import Checkpoint
 from sertk.datasets import ClipDataset
-from sertk.errors import ConfigurationError, RunError
+from sertk.errors import ConfigurationError
 from sertk.layers import SpecAugment, Standardize
 from sertk.objective import Mixup, ObjectiveModel, Stability
 from sertk.settings import MONITORS, Settings
@@ -57,48 +55,50 @@ def fit_network(
 ) -> tuple[keras.Model, pd.DataFrame, dict[str, Any]]:
     """Train, and keep the epoch that is best on validation speakers.
 
-    A state is saved after every epoch: called again after an interruption, it goes on from
-    there, with the same result.
+    Called again after an interruption, it goes on from the last epoch that was written down, with
+    the same result; what is needed for that lies in `folder` until `sertk.training` clears it.
 
     Returns:
         The assembled model with the kept weights, the history (`epoch, loss, val_loss, val_uar,
         val_wa, learning_rate`), and a record of `best_epoch`, `epochs` and the `seconds` that they
         took, those before an interruption included.
     """
-    state = _State.read(folder)
-    model = state.model or assemble(net, train, settings)
+    checkpoint = Checkpoint(folder)
+    progress = checkpoint.progress
+    model = assemble(net, train, settings)
+    checkpoint.restore(model)
     weights = None
     if settings.class_weight != "none":
         weights = sampling.class_weights(train.visited_labels, train.classes, settings.class_weight)
-    first = len(state.history)
     with tqdm(
-        total=settings.epochs, initial=first, desc=f"{folder.parent.name} {folder.name}",
-        unit="epoch", delay=2,
+        total=settings.epochs, initial=len(progress.history), unit="epoch", delay=2,
+        desc=f"{folder.parent.name} {folder.name}",
     ) as bar:  # fmt: skip
-        keeper = _Keeper(train, val, settings, state, folder, bar)
+        keeper = _Keeper(train, val, settings, checkpoint, bar)
         for begin, end, head in _phases(settings):
-            done = len(state.history)
+            done = len(progress.history)
             if keeper.finished or done >= end:
                 continue
-            if done == begin:
-                freeze(model, all_but_the_head=head)
-                model.compile(
-                    objective.optimizer(settings, (end - begin) * len(train), head=head),
-                    objective.loss(settings),
-                )
+            freeze(model, all_but_the_head=head)
+            model.compile(
+                objective.optimizer(settings, (end - begin) * len(train), head=head),
+                objective.loss(settings),
+            )
+            if done > begin:
+                checkpoint.restore_optimizer(model)
             model.fit(
                 train, epochs=end, initial_epoch=done, callbacks=[keeper],
                 class_weight=weights, verbose=0, shuffle=False,
             )  # fmt: skip
-    model.load_weights(folder / _state_name(state.best_epoch))
+    checkpoint.restore_best(model)
     freeze(model, all_but_the_head=False)
     record = {
-        "best_epoch": state.best_epoch,
-        "epochs": len(state.history),
-        "seconds": round(state.seconds, 1),
+        "best_epoch": progress.best_epoch,
+        "epochs": len(progress.history),
+        "seconds": round(progress.seconds, 1),
     }
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
-    return plain, pd.DataFrame(state.history), record
+    return plain, pd.DataFrame(progress.history), record
 
 
 def _phases(settings: Settings) -> list[tuple[int, int, bool]]:
@@ -121,13 +121,6 @@ def freeze(model: keras.Model, *, all_but_the_head: bool) -> None:
         layer.trainable = head or not all_but_the_head
 
 
-def clear_state(folder: Path) -> None:
-    """Remove what resuming needs, once the fit is written down elsewhere."""
-    for pattern in ("state.json", "state_*.keras", ".*.keras"):
-        for path in folder.glob(pattern):
-            path.unlink()
-
-
 def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Compute loss, UAR and WA of validation utterances.
 
@@ -148,90 +141,28 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-@dataclass
-class _State:
-    """Where a fit stands after an epoch; `model` is what to go on with."""
-
-    history: list[dict[str, float]]
-    best: list[float] = field(default_factory=lambda: [-math.inf])  # monitor, then -val_loss
-    best_epoch: int = 0
-    seconds: float = 0.0
-    model: keras.Model | None = None
-
-    @classmethod
-    def read(cls, folder: Path) -> "_State":
-        record = folder / "state.json"
-        if not record.is_file():
-            return cls([])
-        try:
-            saved = json.loads(record.read_text())
-            file, generators = saved.pop("file"), saved.pop("generators")
-            state = cls(**saved)
-        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{record} is damaged, or of another version of sertk ({error!r}).",
-                "A fit goes on from what its last epoch wrote down.",
-                f"Delete {folder} and give the same command again: this fit starts anew.",
-            ) from error
-        state.model = saving.load_model(folder / file)
-        for variable, value in zip(_generators(state.model), generators, strict=True):
-            variable.assign(value)
-        return state
-
-    def write(self, model: keras.Model, folder: Path) -> None:
-        """Save the model under the name of its epoch, then the record that names it.
-
-        The states of the last and of the best epoch are kept.
-        """
-        name = _state_name(len(self.history))
-        saving.save_model(model, folder / name)
-        record = {
-            "history": self.history,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "seconds": self.seconds,
-            # a .keras file does not hold the states of dropout's generators
-            "generators": [keras.ops.convert_to_numpy(v).tolist() for v in _generators(model)],
-            "file": name,
-        }
-        runs.write_json(folder / "state.json", record)
-        for old in folder.glob("state_*.keras"):
-            if old.name not in (name, _state_name(self.best_epoch)):
-                old.unlink()
-
-
-def _state_name(epoch: int) -> str:
-    return f"state_{epoch:04d}.keras"
-
-
-def _generators(model: keras.Model) -> list[keras.Variable]:
-    """List the states of the random generators in a model, in the order of its layers."""
-    return [v for v in model.variables if v.path.endswith("seed_generator_state")]
-
-
 class _Keeper(keras.callbacks.Callback):
-    """Validate after each epoch; keep the best weights, the history and a state to resume."""
+    """Validate after each epoch; keep the best weights, the history and what resuming needs."""
 
     def __init__(
         self,
         train: ClipDataset,
         val: ClipDataset,
         settings: Settings,
-        state: _State,
-        folder: Path,
+        checkpoint: Checkpoint,
         bar: tqdm,
     ):
         super().__init__()
         self.train, self.val, self.settings = train, val, settings
-        self.state, self.folder, self.bar = state, folder, bar
-        self.started = time.perf_counter() - state.seconds
+        self.checkpoint, self.progress, self.bar = checkpoint, checkpoint.progress, bar
+        self.started = time.perf_counter() - self.progress.seconds
         self.labels = np.array([train.classes.index(label) for label in val.manifest["label"]])
 
     @property
     def finished(self) -> bool:
-        losses = [row["val_loss"] for row in self.state.history]
+        losses = [row["val_loss"] for row in self.progress.history]
         return len(losses) >= self.settings.epochs or (
-            len(losses) > 0 and self.settings.out_of_patience(losses, self.state.best_epoch)
+            len(losses) > 0 and self.settings.out_of_patience(losses, self.progress.best_epoch)
         )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -244,7 +175,7 @@ class _Keeper(keras.callbacks.Callback):
         warm = self.settings.warmup * self.settings.epochs
         rate = self.settings.learning_rate * min(1.0, (epoch + 1) / max(warm, 1))
         if self.settings.schedule == "plateau":
-            losses = [row["val_loss"] for row in self.state.history]
+            losses = [row["val_loss"] for row in self.progress.history]
             since, lowered = 0, 0
             for k in range(1, len(losses)):
                 since = 0 if losses[k] < min(losses[:k]) else since + 1
@@ -254,12 +185,12 @@ class _Keeper(keras.callbacks.Callback):
         return rate
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        state, monitor = self.state, self.settings.monitor
+        progress, monitor = self.progress, self.settings.monitor
         columns = [f"p_{c}" for c in self.train.classes]
         scores = score(self.val.predict(self.model)[columns].to_numpy(), self.labels)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores, "learning_rate": rate}
-        state.history.append(row)
+        progress.history.append(row)
         value = [MONITORS[monitor] * row[monitor], -row["val_loss"]]
         if not math.isfinite(row["loss"] + row["val_loss"]):
             raise ConfigurationError(
@@ -267,10 +198,11 @@ class _Keeper(keras.callbacks.Callback):
                 "Training has diverged.",
                 f"Lower the learning rate (it is {self.settings.learning_rate}).",
             )
-        if value > state.best:
-            state.best, state.best_epoch = value, epoch + 1
-        state.seconds = time.perf_counter() - self.started
-        state.write(self.model, self.folder)
+        if value > progress.best:
+            progress.best, progress.best_epoch = value, epoch + 1
+            self.checkpoint.keep_best(self.model)
+        progress.seconds = time.perf_counter() - self.started
+        self.checkpoint.write(self.model)
         self.bar.set_postfix(
             {k: f"{row[k]:.3f}" for k in ("loss", "val_loss", "val_uar")}, refresh=False
         )

@@ -22,6 +22,7 @@ from sertk import (
     _seeding,
     audit,
     cache,
+    checkpoint,
     corpora,
     datasets,
     fitting,
@@ -346,7 +347,7 @@ def _fit_once(
     predictions = pd.concat(tables, ignore_index=True).assign(fold=fold, seed=seed)
     runs.write_csv(folder / "predictions.csv", predictions)
     runs.write_json(folder / "fit.json", {"fold": fold, "seed": seed, **record})
-    fitting.clear_state(folder)
+    checkpoint.clear(folder)
 
 
 def _initialise(net: keras.Model, source: Run, fold: int) -> None:

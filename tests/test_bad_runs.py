@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 
 import numpy as np
@@ -277,24 +278,25 @@ def test_models_that_cannot_be_loaded(train, refused, tmp_path):
 
 @pytest.mark.backend
 def test_a_disk_that_fills_up_in_training(train, refused, tmp_path, monkeypatch):
-    import keras
+    from sertk import checkpoint
 
     assert main(train("whole")) == 0
-    save, saved = keras.Model.save, []
+    save, saved = np.savez, []
 
-    def fills_up(model, path, **options):
+    def fills_up(path, **arrays):
         saved.append(path)
         if len(saved) == 3:
             path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
-        return save(model, path, **options)
+        return save(path, **arrays)
 
     with monkeypatch.context() as patched:
-        patched.setattr(keras.Model, "save", fills_up)
-        assert "state_0003.keras cannot be written" in refused(*train("run"))
+        patched.setattr(checkpoint, "_SHARE", math.inf)  # every epoch
+        patched.setattr(np, "savez", fills_up)
+        assert "state.npz cannot be written: the disk is full" in refused(*train("run"))
     folder = tmp_path / "run" / "fold_0" / "seed_0"
-    assert {p.name for p in folder.iterdir()} >= {"state.json", "state_0002.keras"}
-    assert not list(folder.glob(".*"))
+    assert [p.name for p in folder.iterdir()] == ["state.npz"]
+    assert len(checkpoint.Checkpoint(folder).progress.history) == 2
     assert "is unfinished" in refused("evaluate", tmp_path / "run")
     assert main(train("run")) == 0
     whole, run = Run(tmp_path / "whole"), Run(tmp_path / "run")

@@ -47,7 +47,7 @@ def test_a_stopped_cross_validation_goes_on_with_the_same_result(how, tmp_path):
     assert whole.returncode == 0
     wanted = (tmp_path / "whole" / "predictions.csv").read_bytes()
     for fold in 0, 1:  # in the middle of each fit
-        state = run / f"fold_{fold}" / "seed_0" / "state.json"
+        state = run / f"fold_{fold}" / "seed_0" / "state.npz"
         status, out, said = stop_when(start(*words, run), state.is_file, how)
         assert status == (-9 if how == signal.SIGKILL else 1)
         assert out == ""

@@ -1,6 +1,7 @@
 """Training: batches pure in seed and epoch; runs that repeat, resume, refuse, start from others."""
 
 import json
+import math
 
 import keras
 import numpy as np
@@ -9,15 +10,16 @@ import pytest
 
 from sertk import (
     audit,
+    checkpoint,
     datasets,
     evaluation,
-    fitting,
     models,
     sampling,
     settings,
     splits,
     training,
 )
+from sertk.checkpoint import Checkpoint
 from sertk.errors import ConfigurationError, RunError, SplitError, UnknownNameError
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
@@ -158,26 +160,63 @@ def test_an_interrupted_fit_goes_on_with_the_same_result(
                                        arguments={"width": 0.2}, **changes)  # fmt: skip
 
     whole = cv(tmp_path / "whole")
-    write = fitting._State.write
+    write = Checkpoint.write
 
-    def stops(state, model, folder):
-        write(state, model, folder)
-        if len(state.history) == 2:
+    def stops(self, model):
+        write(self, model)
+        if len(self.progress.history) == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fitting._State, "write", stops)
+        patched.setattr(checkpoint, "_SHARE", math.inf)  # every epoch
+        patched.setattr(Checkpoint, "write", stops)
         with pytest.raises(KeyboardInterrupt):
             cv(tmp_path / "parts")
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["status"] == "unfinished"
     with pytest.raises(RunError, match=r"has no predictions\.csv"):
         _ = Run(tmp_path / "parts").predictions
-    spent = json.loads((tmp_path / "parts/fold_0/seed_0/state.json").read_text())["seconds"]
+    spent = Checkpoint(tmp_path / "parts/fold_0/seed_0").progress.seconds
     resumed = cv(tmp_path / "parts")
     assert resumed.info["fits"][0]["seconds"] > spent > 0
     pd.testing.assert_frame_equal(resumed.history, whole.history, rtol=1e-5)
     columns = [c for c in whole.predictions if c.startswith("p_")]
     np.testing.assert_allclose(resumed.predictions[columns], whole.predictions[columns], atol=1e-5)
+
+
+def test_a_large_network_is_not_written_in_every_epoch(divided, tmp_path, monkeypatch):
+    clock = iter(range(0, 1000, 2))  # each look is two seconds later, so that writing takes two
+    monkeypatch.setattr(checkpoint.time, "perf_counter", lambda: next(clock))
+    written = []
+    monkeypatch.setattr(np, "savez", lambda path, **_: written.append(path.write_bytes(b"")))
+    net = models.build("mlp", (57, 4), 2, width=0.1)
+    net.compile("adamw", "categorical_crossentropy")
+    state = Checkpoint(tmp_path)
+    for _ in range(25):
+        state.write(net)
+    assert len(written) == 2  # of 25 looks in 54 s: writing has a twentieth of the time
+
+
+def test_a_damaged_state_is_told_and_kept(divided, tmp_path, monkeypatch):
+    def stops(self, model):
+        write(self, model)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        write = Checkpoint.write
+        patched.setattr(Checkpoint, "write", stops)
+        with pytest.raises(KeyboardInterrupt):
+            training.cross_validate("mlp", divided, PREP, folder=tmp_path, **QUICK)
+    state = tmp_path / "fold_0" / "seed_0" / "state.npz"
+    whole = state.read_bytes()
+    for damaged in (b"", b"no archive", whole[: len(whole) // 2]):
+        state.write_bytes(damaged)
+        with pytest.raises(RunError, match=r"state\.npz is damaged, or of another version"):
+            training.cross_validate("mlp", divided, PREP, folder=tmp_path, **QUICK)
+        assert state.read_bytes() == damaged
+    np.savez(state, progress='{"history": [], "best": [], "best_epoch": 0, "seconds": 1}',
+             last_0=np.zeros(3))  # fmt: skip
+    with pytest.raises(RunError, match="it holds 1 arrays for"):
+        training.cross_validate("mlp", divided, PREP, folder=tmp_path, **QUICK)
 
 
 def test_a_folder_is_one_run(folded, tmp_path):

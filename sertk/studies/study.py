@@ -208,7 +208,10 @@ STUDIES: dict[str, Study] = {
         ),
         settings={"optimizer": "adamw", "epochs": 40, "patience": 10},
         note="The reference system R3 trained 700 epochs of SGD. Here it is AdamW with an early "
-        "end on validation speakers: its network is the same, and its training is not.",
+        "end on validation speakers: its network is the same, and its training is not. R3 added "
+        "copies to the recordings; here an utterance is visited once an epoch, as itself or as its "
+        "copy, so that no recipe trains for more steps than another. A + stands for both changes "
+        "in one copy.",
     ),
     "gender": Study(
         "Does it matter whose voices a model has heard?",
