@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import evaluation, labels, manifest, splits, studies, training
+from sertk import corpora, evaluation, labels, manifest, splits, studies, training
+from sertk.augment import Augmentation
 from sertk.cli import main
 from sertk.errors import RunError, SertkError
 from sertk.preprocessing import Preprocessing
@@ -137,6 +139,49 @@ def test_a_study_goes_on_and_refuses_another(studied, ravdess):
         studies.run(more.changed(settings={"epochs": 2}), home, roots={"ravdess": ravdess})
 
 
+def small_net(input_shape, num_classes):
+    inputs = keras.Input(input_shape)
+    x = keras.layers.GlobalAveragePooling1D()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(num_classes, activation="softmax")(x))
+
+
+def test_a_study_takes_objects_under_names_of_ones_own(ravdess, tmp_path):
+    rows = manifest.select(corpora.scan("ravdess", ravdess), emotion=["happy", "sad", "angry"])
+    loud = {"happy": "high", "angry": "high", "sad": "low"}
+    study = studies.Study(
+        "Does noise for happy voices help?", corpus={"mine": rows}, feature={"short": PREP},
+        grouping={"three": {name: name for name in loud}, "arousal": loud},
+        model={"mean": small_net},
+        augment={"none": "none", "noise for happy": Augmentation(["noise"], only=("happy",))},
+        seed=0, folds=2, val=1, settings={"epochs": 1}, where={"gender": "male"},
+    )  # fmt: skip
+    assert study.compare == "augment"
+    result = studies.run(study, tmp_path)
+    assert list(result.missing) == ["mine-all-arousal-short-mean-noise_for_happy-speaker_folds-0"]
+    assert "Unknown label 'happy'" in next(iter(result.missing.values()))  # there it is `high`
+    trained = result.runs[study.trials()[1]]
+    assert trained.info["model"]["name"] == "small_net"
+    assert trained.info["preprocessing"] == PREP.to_dict()
+    assert trained.info["augmentation"]["only"] == ["happy"]
+    assert trained.classes == ["happy", "angry", "sad"]
+    assert set(trained.manifest["gender"]) == {"male"}
+
+    again = studies.StudyResult(tmp_path)  # without the objects
+    assert again.differences().frame().equals(result.differences().frame())
+    regrouped = again.regrouped().frame().loc["none", "arousal", "three"]
+    assert regrouped["regrouped"] == pytest.approx(
+        evaluation.evaluate(result.runs[study.trials()[0]]).regroup(loud).uar
+    )
+    page = studies.write_html(again).read_text(encoding="utf-8")
+    assert "<dt>augment noise for happy</dt>" in page
+    assert "only happy" in page
+
+    changed = study.changed(grouping={"three": {"happy": "x", "sad": "y"}})
+    with pytest.raises(RunError, match=r"holds another study .*grouping\.three\.mapping\.happy"):
+        studies.run(changed, tmp_path)
+    assert studies.run(study.changed(augment="none", grouping="three"), tmp_path).others == 2
+
+
 def test_a_study_of_gender(ravdess, tmp_path):
     study = studies.Study(
         "Whose voices?", compare="gender", gender=("all", "male", "male>female", "classes"),
@@ -238,8 +283,18 @@ def test_published_figures_stand_beside_the_corpus_that_they_were_measured_on(co
             r"Several levels of grouping, model .* compare='model'",
         ),
         ({"augment": (None, "noise")}, r"has the level None\. .*No copies are 'none'"),
-        ({"augment": ("none", ["noise"])}, r"has the level \['noise'\]\. A level of a study is"),
-        ({"grouping": {"happy": "x"}}, "A level of a study is a name"),
+        (
+            {"augment": ("none", ["noise"])},
+            r"has the level \['noise'\]\. A level of a study is .* "
+            r"Give an object a name: augment=\{'mine'",
+        ),
+        ({"grouping": {"mine": "x"}}, "Unknown grouping 'x'"),
+        ({"grouping": {"valence2": {"happy": "x"}}}, "That is the name of one of sertk's own"),
+        ({"model": {"mine": 3}}, "has a level that is a int. An object for it is a function"),
+        ({"corpus": {"mine": 3}}, "An object for it is a manifest, or a function"),
+        ({"feature": {"mine": len}}, "An object for it is a feature or a Preprocessing"),
+        ({"augment": {"mine": ["noize"]}}, "Did you mean 'noise'"),
+        ({"gender": {"mine": 3}}, "has the level {'mine': 3}"),
         ({"seed": ("a",)}, "A level of a study is a whole number"),
     ],
 )

@@ -17,7 +17,7 @@ def study(args: argparse.Namespace) -> int:
     """Train a grid of choices, and compare them; 1 if one could not be trained."""
     from sertk import studies
     from sertk.cli.runs import start_backend
-    from sertk.studies.study import FACTORS
+    from sertk.studies.levels import FACTORS
 
     if args.name is not None and args.name not in studies.STUDIES:
         raise UnknownNameError("study", args.name, studies.STUDIES)

@@ -9,8 +9,9 @@ from typing import Any
 from sertk import pages
 from sertk.evaluation import drawing
 from sertk.evaluation.displays import Display, percent
+from sertk.studies import levels
+from sertk.studies.levels import FACTORS
 from sertk.studies.results import StudyResult
-from sertk.studies.study import FACTORS
 
 _HERE = Path(__file__).parent
 _WIDE, _NARROW = 11.2, 3.9
@@ -82,6 +83,11 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     seconds = sum(run.info["wall_seconds"] for run in result.runs.values())
     facts = [(factor, ", ".join(map(str, getattr(study, factor)))) for factor in (*FACTORS, "seed")]
     facts += [
+        (f"{factor} {name}", _told(levels.describe(factor, thing)))
+        for factor, objects in study.own.items()
+        for name, thing in objects.items()
+    ]
+    facts += [
         ("Training", ", ".join(f"{k} {v}" for k, v in first.info["training"].items() if v)),
         ("Copies", f"{study.copies} of each training utterance"),
         ("Clips are scaled by", study.standardize),
@@ -91,3 +97,15 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     if info["git_commit"]:
         facts.append(("Commit", info["git_commit"]))
     return facts
+
+
+def _told(record: dict[str, Any]) -> str:
+    """Tell what a level of one's own is, in one line: what is set, without what is not."""
+    parts = []
+    for name, value in record.items():
+        if isinstance(value, dict):
+            parts.append(", ".join(f"{key} {item}" for key, item in value.items()))
+        elif value not in (None, "", [], False):
+            words = ", ".join(map(str, value)) if isinstance(value, list) else value
+            parts.append(f"{name.replace('_', ' ')} {words}")
+    return "; ".join(parts)

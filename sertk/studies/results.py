@@ -6,7 +6,7 @@ different protocols are compared by nobody here; runs on different speakers only
 
 import json
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from sertk import labels
 from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.paired import difference
+from sertk.labels import Grouping
 from sertk.run import Run, write_csv
 from sertk.studies.displays import DifferenceDisplay, ScoreDisplay
-from sertk.studies.study import FACTORS, Study, Trial
+from sertk.studies.levels import FACTORS
+from sertk.studies.study import Study, Trial
 
 _LEVELS = (*FACTORS, "seed")
 EVERYWHERE = "everywhere"
@@ -32,7 +34,10 @@ def read_record(path: Path) -> dict[str, Any]:
         RunError: If it is not as it was written.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = {
+            "own": {},
+            **json.loads(path.read_text(encoding="utf-8")),
+        }  # older ones took no objects
         missing = [name for name in Study.__dataclass_fields__ if name not in record]
         if missing:
             raise ValueError(f"it lacks {listing(missing)}")
@@ -70,9 +75,7 @@ class StudyResult:
                 "Check the path, or run one first.",
             )
         self.info = read_record(record)
-        known = {name: self.info[name] for name in Study.__dataclass_fields__}
-        known |= {name: tuple(self.info[name]) for name in _LEVELS}
-        self.study = Study(**known)
+        self.study = Study.from_record(self.info)
         self.runs = {trial: run for trial in self.study.trials() if (run := self._run(trial))}
         if not self.runs:
             raise RunError(
@@ -219,12 +222,12 @@ class StudyResult:
         found: dict[str, dict[tuple[str, str], list[tuple[Evaluation, Evaluation]]]] = {}
         everywhere: dict[tuple[str, str], list[tuple[Evaluation, Evaluation]]] = {}
         for context, groups in self._contexts("grouping").items():
-            for coarse, fine in _makeable(self.study.grouping, groups):
+            for coarse, fine in self._makeable(groups):
                 trained, finer = (
                     _together([self.runs[t] for t in groups[name]], groups[name][0].gender)
                     for name in (coarse, fine)
                 )
-                pair = (trained, finer.regroup(coarse))
+                pair = (trained, finer.regroup(self._grouping(coarse)))
                 if not _comparable(*pair):
                     continue
                 everywhere.setdefault((coarse, fine), []).append(pair)
@@ -248,6 +251,21 @@ class StudyResult:
             return None
         table = pd.DataFrame(rows).set_index(["context", "grouping", "regrouped from"])
         return DifferenceDisplay(table, "Trained in fewer classes, minus regrouped, points of UAR")
+
+    def _grouping(self, name: str) -> Grouping:
+        return labels.grouping(self.study.own.get("grouping", {}).get(name, name))
+
+    def _makeable(self, there: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Pair each coarse grouping with the finest other one that it can be made from."""
+        classes = {name: set(self._grouping(name).classes) for name in there}
+        for coarse in self.study.grouping:
+            for fine in sorted(there, key=lambda name: -len(classes[name])):
+                mapping = self._grouping(coarse).mapping
+                made = {mapping[c] for c in classes[fine] if c in mapping}
+                finer = coarse in there and len(classes[fine]) > len(classes[coarse])
+                if finer and made == classes[coarse]:
+                    yield coarse, fine
+                    break
 
     @property
     def answer(self) -> str:
@@ -297,23 +315,6 @@ def _comparable(one: Evaluation, other: Evaluation) -> bool:
     """Whether both know the same classes, and tested an utterance in common."""
     common = set(one.rows["utterance_id"]) & set(other.rows["utterance_id"])
     return set(one.classes) == set(other.classes) and bool(common)
-
-
-@cache
-def _grouping_classes(name: str) -> frozenset[str]:
-    return frozenset(labels.GROUPINGS[name].classes)
-
-
-def _makeable(order: tuple[str, ...], there: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pair each coarse grouping with the finest other one that it can be made from."""
-    for coarse in order:
-        for fine in sorted(there, key=lambda name: -len(_grouping_classes(name))):
-            mapping = labels.GROUPINGS[coarse].mapping
-            made = {mapping[c] for c in _grouping_classes(fine) if c in mapping}
-            finer = len(_grouping_classes(fine)) > len(_grouping_classes(coarse))
-            if coarse in there and finer and made == _grouping_classes(coarse):
-                yield coarse, fine
-                break
 
 
 def _together(members: list[Run], gender: str) -> Evaluation:

@@ -4,10 +4,10 @@ In: a `Study` and a folder. Out: a run folder per trial below `trials/`, `study.
 choice, and a `StudyResult`. A trial that cannot be trained is told, and the others go on.
 """
 
-import dataclasses
 import os
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -19,12 +19,13 @@ import joblib
 import pandas as pd
 from tqdm import tqdm
 
-from sertk import _output, _provenance, corpora, features, labels, manifest, splits
+from sertk import _output, _provenance, corpora, labels, manifest, splits
 from sertk import run as runs
 from sertk.errors import ConfigurationError, RunError, SertkError, listing
 from sertk.preprocessing import Preprocessing
 from sertk.recipes import RECIPES
 from sertk.run import Run
+from sertk.studies.levels import USUAL
 from sertk.studies.results import StudyResult, read_record
 from sertk.studies.study import Study, Trial
 
@@ -63,8 +64,8 @@ def run_study(
             "One run at a time is the least.",
             "Use -1 for every core, or leave it out.",
         )
-    for corpus in study.corpus:
-        corpora.scan(corpus, roots.get(corpus))  # refused before anything is written
+    for trial in {trial.corpus: trial for trial in study.trials()}.values():
+        _scanned(study, trial, roots)  # refused before anything is written
     home = _output.folder(Path(folder).expanduser())
     _write_down(study, home)
     waiting = [t for t in study.trials() if not _finished(home / "trials" / t.name)]
@@ -92,7 +93,7 @@ def _write_down(study: Study, home: Path) -> None:
     """Keep the study's record; refuse a folder whose trials were trained otherwise."""
     path = home / "study.json"
     record = {
-        **dataclasses.asdict(study),
+        **study.record(),
         "command": _provenance.command(),
         "environment": _provenance.environment(),
         "git_commit": _provenance.git_commit(),
@@ -101,6 +102,9 @@ def _write_down(study: Study, home: Path) -> None:
         there = read_record(path)
         same = ("folds", "val", "copies", "standardize", "where", "settings")
         found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
+        for factor, objects in record["own"].items():
+            for name, kept in there["own"].get(factor, {}).items():
+                found += runs.differences(f"{factor}.{name}", kept, objects.get(name, kept))
         if found:
             raise RunError(
                 f"{home} holds another study (it differs in: {listing(found, 6)}).",
@@ -135,7 +139,10 @@ def _shared_cores(jobs: int) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     try:
-        yield
+        with warnings.catch_warnings():
+            # loky replaces a worker whose memory has grown, and its next trial goes on in a new one
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+            yield
     finally:
         for name, value in before.items():
             if value is None:
@@ -169,9 +176,11 @@ def _attempt(
 
     try:
         training.cross_validate(
-            trial.model, utterances(study, trial, roots), preprocessing(trial),
+            study.level("model", trial), utterances(study, trial, roots),
+            preprocessing(study, trial),
             folder=home / "trials" / trial.name, seeds=(trial.seed,),
-            augment=None if trial.augment == "none" else trial.augment, copies=study.copies,
+            augment=None if trial.augment == "none" else study.level("augment", trial),
+            copies=study.copies,
             standardize=study.standardize, **study.settings,
         )  # fmt: skip
     except (SertkError, MemoryError, RuntimeError, ValueError) as error:
@@ -180,10 +189,11 @@ def _attempt(
     return trial.name, ""
 
 
-def preprocessing(trial: Trial) -> Preprocessing:
+def preprocessing(study: Study, trial: Trial) -> Preprocessing:
     """Build what a trial's recordings go through."""
-    if trial.feature != "usual":
-        return Preprocessing(features.get(trial.feature))
+    feature = study.level("feature", trial)
+    if feature != USUAL:
+        return feature if isinstance(feature, Preprocessing) else Preprocessing(feature)
     published = (recipe.prep for recipe in RECIPES.values() if recipe.model == trial.model)
     return next(published, Preprocessing())
 
@@ -191,13 +201,19 @@ def preprocessing(trial: Trial) -> Preprocessing:
 def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
     """Scan, select, label and divide what a trial is trained on."""
     one = {"gender": trial.gender} if trial.gender in ("male", "female") else {}
-    scanned = corpora.scan(trial.corpus, roots.get(trial.corpus))
-    rows = manifest.select(scanned, **study.where, **one)
-    labelled = labels.apply(rows, trial.grouping, gender=trial.gender == "classes")
+    rows = manifest.select(_scanned(study, trial, roots), **study.where, **one)
+    labelled = labels.apply(rows, study.level("grouping", trial), gender=trial.gender == "classes")
     if ">" in trial.gender:
         return _across_genders(labelled, *trial.gender.split(">"), val=study.val)
     options = {name: getattr(study, name) for name in _SEVERAL.get(trial.protocol, ())}
     return splits.make(labelled, trial.protocol, **options)
+
+
+def _scanned(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
+    corpus = study.level("corpus", trial)
+    if isinstance(corpus, pd.DataFrame):
+        return corpus
+    return corpora.scan(corpus, roots.get(trial.corpus))
 
 
 def _across_genders(rows: pd.DataFrame, heard: str, tested: str, *, val: int) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What a study is: a question, a grid of choices, and everything that stays the same.
 
 In: nothing. Out: frozen records; `sertk.studies.runner` trains them. Every factor is a tuple of
-levels; a trial is one level of each. Seeds are repetitions, not a factor to compare.
+levels (`sertk.studies.levels`); a trial is one of each. Seeds are repetitions, not a factor.
 """
 
 import dataclasses
@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sertk import augment, corpora, features, labels, models, splits
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.settings import Settings
-
-GENDERS = ("all", "male", "female", "male>female", "female>male", "classes")
-FACTORS = ("corpus", "gender", "grouping", "feature", "model", "augment", "protocol")
+from sertk.studies import levels
+from sertk.studies.levels import FACTORS
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,17 @@ class Study:
         where: Rows of the manifest to keep, column -> value, such as `{"style": "speech"}`.
         settings: Changes to `sertk.settings.Settings`, the same for all.
         note: What a reader must know besides, such as how an original did it.
+        own: Objects behind levels, factor -> name -> object; filled by the study itself.
 
-    A level alone stands for a tuple of one: `model="mlp"`.
+    A level alone stands for a tuple of one: `model="mlp"`. Where a level is an object, a mapping
+    names it: `augment={"none": "none", "noise for happy": Augmentation("noise", ("happy",))}`. A
+    corpus may be a manifest or a function, a grouping a mapping, a feature a `Preprocessing`, a
+    model a function, an augmentation a list of transforms.
 
     Raises:
         UnknownNameError: If a level, the factor or a setting has no such name.
-        ConfigurationError: If a factor has no levels, one twice, or one that is no name, or nobody
-            says which of several is compared.
+        ConfigurationError: If a factor has no levels, one twice, or one that is neither a name nor
+            a named object that fits, or nobody says which of several is compared.
 
     Example:
         >>> study = Study("Does noise help?", augment=("none", "noise"), model=("mlp",), seed=(0,))
@@ -105,15 +107,18 @@ class Study:
     where: Mapping[str, str | list[str]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        known = {
-            "corpus": corpora.names(), "gender": GENDERS, "grouping": labels.GROUPINGS,
-            "feature": ["usual", *features.names()], "model": models.names(),
-            "protocol": [*splits.PROTOCOLS, *splits.PUBLISHED],
-        }  # fmt: skip
+        own = {}
         for factor in (*FACTORS, "seed"):
-            object.__setattr__(self, factor, _levels(factor, getattr(self, factor)))
+            names, objects = levels.names_and_objects(
+                factor, getattr(self, factor), self.own.get(factor, {})
+            )
+            object.__setattr__(self, factor, names)
+            if objects:
+                own[factor] = objects
+        object.__setattr__(self, "own", own)
         if not self.compare:
             object.__setattr__(self, "compare", self._compared())
         if self.compare not in FACTORS:
@@ -130,20 +135,6 @@ class Study:
                 "Across genders there is one division: all speakers of the other are tested.",
                 "Leave one of them out.",
             )
-        for factor in (*FACTORS, "seed"):
-            levels = getattr(self, factor)
-            if not levels or len(set(levels)) < len(levels):
-                raise ConfigurationError(
-                    f"The factor {factor} has the levels {', '.join(map(str, levels)) or 'none'}.",
-                    "Each factor has one level at least, and none twice.",
-                    "Name different ones.",
-                )
-            for level in levels:
-                if factor in known and level not in known[factor]:
-                    raise UnknownNameError(factor, level, known[factor])
-        for recipe in self.augment:
-            if recipe != "none":
-                augment.recipe(recipe)  # which refuses what it does not know
         Settings().changed(dict(self.settings))
 
     def _compared(self) -> str:
@@ -170,30 +161,36 @@ class Study:
         What is compared is found anew where only one level of it is left.
         """
         left = changes.get(self.compare, getattr(self, self.compare))
-        if len(_levels(self.compare, left)) == 1:
+        if isinstance(left, str) or len(left) == 1:
             changes = {"compare": "", **changes}
         return dataclasses.replace(self, **changes)
+
+    def level(self, factor: str, trial: Trial) -> Any:
+        """Hand out what a trial's level stands for: an object, or the name itself."""
+        name = getattr(trial, factor)
+        return self.own.get(factor, {}).get(name, name)
+
+    def record(self) -> dict[str, Any]:
+        """Record the study for study.json: its levels by name, and what its objects are."""
+        own = {
+            factor: {name: levels.describe(factor, thing) for name, thing in objects.items()}
+            for factor, objects in self.own.items()
+        }
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"own": own}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Study":
+        """Rebuild what `record` wrote, for reading: of objects there are only descriptions."""
+        own = {
+            factor: {name: levels.read(factor, kept) for name, kept in objects.items()}
+            for factor, objects in record["own"].items()
+        }
+        return cls(**{f.name: record[f.name] for f in dataclasses.fields(cls)} | {"own": own})
 
     def varied(self) -> list[str]:
         """Name the factors that have several levels, the compared one last."""
         several = [f for f in FACTORS if len(getattr(self, f)) > 1 and f != self.compare]
         return [*several, self.compare]
-
-
-def _levels(factor: str, given: Any) -> tuple[Any, ...]:
-    """Make a tuple of names, or of whole numbers for seeds, of what was given."""
-    levels = tuple(given) if isinstance(given, (list, tuple, range)) else (given,)
-    kind, word = (int, "whole number") if factor == "seed" else (str, "name")
-    wrong = [level for level in levels if not isinstance(level, kind) or isinstance(level, bool)]
-    if wrong:
-        none = " No copies are 'none'." if factor == "augment" and None in wrong else ""
-        raise ConfigurationError(
-            f"The factor {factor} has the level {wrong[0]!r}.",
-            f"A level of a study is a {word}: the runs and study.json are named by it.{none}",
-            "Train with an object by sertk.training.cross_validate, and compare two runs by "
-            "sertk.evaluation.compare." if factor != "seed" else "Such as seed=(0, 1, 2).",
-        )  # fmt: skip
-    return levels
 
 
 STUDIES: dict[str, Study] = {

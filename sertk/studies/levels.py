@@ -1,0 +1,179 @@
+"""The levels of a study's factors: names, or objects under names that the caller gives them.
+
+In: what was given for a factor. Out: its names, the objects behind those that sertk does not know,
+and what study.json keeps of an object: enough to tell it from another, not to train with it.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from sertk import _provenance, augment, corpora, features, labels, models, splits
+from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.labels import Grouping
+from sertk.preprocessing import Preprocessing
+
+GENDERS = ("all", "male", "female", "male>female", "female>male", "classes")
+FACTORS = ("corpus", "gender", "grouping", "feature", "model", "augment", "protocol")
+OBJECTS = ("corpus", "grouping", "feature", "model", "augment")  # factors that take them
+USUAL = "usual"  # what a model was published with
+
+
+class Described(dict[str, Any]):
+    """What study.json keeps of an object, in its place where a finished study is read."""
+
+
+def names_and_objects(
+    factor: str, given: Any, objects: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Sort what was given for a factor: its levels, and the objects of those that have one.
+
+    Args:
+        factor: Of `FACTORS`, or `"seed"`.
+        given: A level, several, or a mapping of names to objects.
+        objects: What names stand for where no mapping says so.
+
+    Raises:
+        ConfigurationError: If a level is no name (of a seed: no whole number), there is none, or
+            one comes twice.
+        UnknownNameError: If sertk knows no level of that name.
+
+    Example:
+        >>> names_and_objects("augment", {"none": "none", "hiss": "noise+shift"})
+        (('none', 'hiss'), {'hiss': 'noise+shift'})
+    """
+    if isinstance(given, Mapping) and factor in OBJECTS:
+        levels, objects = tuple(given), given
+    else:
+        levels = tuple(given) if isinstance(given, (list, tuple, range)) else (given,)
+    _check_names(factor, levels)
+    found = {}
+    for level in levels:
+        thing = objects.get(level, level)
+        if isinstance(thing, type(level)) and thing == level:
+            _check_known(factor, level)
+        else:
+            _check_free(factor, level)
+            found[level] = _checked(factor, thing)
+    return levels, found
+
+
+def describe(factor: str, thing: Any) -> dict[str, Any]:
+    """Tell an object in words and numbers that JSON can keep.
+
+    Example:
+        >>> describe("model", len)
+        {'function': 'builtins.len'}
+    """
+    if isinstance(thing, Described):
+        return thing
+    if isinstance(thing, Grouping):
+        record = dataclasses.asdict(thing)
+        return {**record, "mapping": dict(thing.mapping), "optional": sorted(thing.optional)}
+    if isinstance(thing, Preprocessing):
+        return thing.to_dict()
+    if isinstance(thing, pd.DataFrame):
+        return {"manifest": _provenance.data_hash(thing), "utterances": len(thing)}
+    if factor == "augment":
+        return _plan(thing).record(copies=1)
+    if isinstance(thing, str):
+        return {"name": thing}
+    name = getattr(thing, "__qualname__", type(thing).__qualname__)
+    return {"function": f"{getattr(thing, '__module__', '?')}.{name}"}
+
+
+def read(factor: str, record: Mapping[str, Any]) -> Any:
+    """Make of what `describe` wrote what a finished study needs: a grouping, or the words."""
+    if factor == "grouping" and "mapping" in record:
+        return Grouping(**{**record, "optional": frozenset(record["optional"])})
+    return Described(record)
+
+
+def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
+    kind, word = (int, "whole number") if factor == "seed" else (str, "name")
+    wrong = [level for level in levels if not isinstance(level, kind) or isinstance(level, bool)]
+    if wrong:
+        none = " No copies are 'none'." if factor == "augment" and None in wrong else ""
+        remedy = "Such as seed=(0, 1, 2)." if factor == "seed" else "Name one of `sertk names`."
+        if factor in OBJECTS:
+            remedy = f"Give an object a name: {factor}={{'mine': ...}}."
+        raise ConfigurationError(
+            f"The factor {factor} has the level {wrong[0]!r}.",
+            f"A level of a study is a {word}: the runs and study.json are named by it.{none}",
+            remedy,
+        )
+    if not levels or len(set(levels)) < len(levels):
+        raise ConfigurationError(
+            f"The factor {factor} has the levels {', '.join(map(str, levels)) or 'none'}.",
+            "Each factor has one level at least, and none twice.",
+            "Name different ones.",
+        )
+
+
+def _known(factor: str) -> list[str]:
+    """List the names of a factor that can be listed: recipes of copies are words joined by +."""
+    lists: dict[str, Callable[[], list[str]]] = {
+        "corpus": corpora.names,
+        "gender": lambda: list(GENDERS),
+        "grouping": lambda: list(labels.GROUPINGS),
+        "feature": lambda: [USUAL, *features.names()],
+        "model": models.names,
+        "augment": lambda: ["none", *augment.names()],
+        "protocol": lambda: [*splits.PROTOCOLS, *splits.PUBLISHED],
+    }
+    return lists[factor]()
+
+
+def _check_known(factor: str, level: Any) -> None:
+    if factor == "augment" and level != "none":
+        augment.recipe(level)  # which refuses what it does not know
+    elif factor != "seed" and level not in _known(factor):
+        raise UnknownNameError(factor, level, _known(factor))
+
+
+def _check_free(factor: str, name: str) -> None:
+    if name in _known(factor):
+        raise ConfigurationError(
+            f"The factor {factor} was given an object under the name {name!r}.",
+            "That is the name of one of sertk's own, and a reader would take it for that.",
+            "Choose another name.",
+        )
+
+
+def _checked(factor: str, thing: Any) -> Any:
+    """Refuse an object that its factor cannot take, before anything is trained."""
+    if isinstance(thing, Described):
+        return thing
+    if factor == "grouping":
+        return labels.grouping(thing)
+    if factor == "augment":
+        _plan(thing)  # which refuses what it does not know
+        return thing
+    if isinstance(thing, str):
+        _check_known(factor, thing)
+        return thing
+    fits = {
+        "corpus": callable(thing) or isinstance(thing, pd.DataFrame),
+        "feature": isinstance(thing, Preprocessing) or hasattr(thing, "finish_layers"),
+        "model": callable(thing),
+    }
+    if not fits[factor]:
+        wanted = {
+            "corpus": "a manifest, or a function that returns one",
+            "feature": "a feature or a Preprocessing",
+            "model": "a function such as those of sertk.models",
+        }
+        raise ConfigurationError(
+            f"The factor {factor} has a level that is a {type(thing).__name__}.",
+            f"An object for it is {wanted[factor]}.",
+            "Pass one, or a name.",
+        )
+    return Preprocessing(thing) if hasattr(thing, "finish_layers") else thing
+
+
+def _plan(thing: Any) -> augment.Augmentation:
+    """Look at an augmentation alone: which labels there are is known once they are applied."""
+    return augment.plan(thing, getattr(thing, "only", None) or ())
