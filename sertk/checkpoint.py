@@ -104,6 +104,7 @@ class Checkpoint:
         begun = time.perf_counter()
         if begun < self._due:
             return
+        self._arrays.clear()  # they were restored
         groups = {
             "last": _values(_variables(model)),
             "optimizer": _values(model.optimizer.variables),

@@ -5,6 +5,7 @@ and what study.json keeps of an object: enough to tell it from another, not to t
 """
 
 import dataclasses
+import reprlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -101,7 +102,7 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
         if factor in OBJECTS:
             remedy = f"Give an object a name: {factor}={{'mine': ...}}."
         raise ConfigurationError(
-            f"The factor {factor} has the level {wrong[0]!r}.",
+            f"The factor {factor} has the level {reprlib.repr(wrong[0])}.",
             f"A level of a study is a {word}: the runs and study.json are named by it.{none}",
             remedy,
         )
