@@ -93,7 +93,10 @@ def test_a_study_has_a_row_for_every_run(studied):
         row = table[table["run"] == trial.name].iloc[0]
         assert row["uar"] == evaluation.evaluate(run).uar
         assert (row["augment"], row["seed"]) == (trial.augment, trial.seed)
-    assert (studied.folder / "study.csv").is_file()
+    assert len(pd.read_csv(studied.folder / "study.csv")) == 8
+    written = pd.read_csv(studied.folder / "differences.csv")
+    found = studied.differences().frame()
+    assert written["difference"].to_numpy() == pytest.approx(found["difference"].to_numpy())
     scores = studied.scores().frame()
     assert scores.loc[("valence2", "noise"), "uar"] == pytest.approx(
         table[(table["grouping"] == "valence2") & (table["augment"] == "noise")]["uar"].mean()

@@ -132,7 +132,8 @@ class StudyResult:
         return pd.DataFrame(rows)
 
     def write_csv(self) -> Path:
-        """Write `frame()` into the folder of the study, as study.csv."""
+        """Write `frame()` as study.csv, and `differences()` as differences.csv beside it."""
+        write_csv(self.folder / "differences.csv", self.differences().frame().reset_index())
         path = self.folder / "study.csv"
         write_csv(path, self.frame())
         return path

@@ -215,6 +215,9 @@ STUDIES: dict[str, Study] = {
         compare="gender",
         gender=("all", "male", "female", "male>female", "female>male", "classes"),
         settings={"epochs": 40, "patience": 10},
+        note="male and female hear and test voices of one gender; male>female hears men and tests "
+        "women, female>male the reverse; classes tells men from women as well, and is scored by "
+        "emotion. Each is set against what all reaches on the same tested speakers.",
     ),
     "grouping": Study(
         "Is it better to train in fewer classes, or to regroup?",
