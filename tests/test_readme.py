@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+STUDIES = ROOT / "reports" / "studies"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -62,6 +63,19 @@ def test_what_the_pretrained_network_reaches_is_what_its_reports_say():
         (disturbed["length", 1], "from a single second"),
     ):
         assert f"{100 * uar:.0f} % {words}" in README.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", sorted(p.parent.name for p in STUDIES.glob("*/study.csv")))
+def test_what_moves_a_score_is_told_as_the_study_found_it(name):
+    with (STUDIES / name / "differences.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["context"] == "everywhere"]
+    (compared,) = set(rows[0]) - {"context", "difference", "low", "high", "speakers"}
+    text = " ".join((STUDIES / "README.md").read_text(encoding="utf-8").split())
+    assert f"]({name}/study.html)" in text
+    for row in rows:
+        points, low, high = (100 * float(row[key]) for key in ("difference", "low", "high"))
+        told = f"`{row[compared]}` {points:+.1f} ({low:+.1f} to {high:+.1f})" in text
+        assert told or low <= 0 <= high
 
 
 @pytest.mark.parametrize("name", ["log", "anchors"])
