@@ -142,6 +142,78 @@ def test_seeds_are_averaged_and_are_no_evidence():
     )
 
 
+def test_seeds_that_disagree_widen_the_interval_as_in_a_loop():
+    """A training that is luckier in each seed is no better, however sure its speakers are."""
+    lucky = [table(skill, seed=k).assign(seed=k) for k, skill in enumerate((0.85, 0.55, 0.62))]
+    plain = [table(0.65, seed=10 + k).assign(seed=k) for k in range(3)]
+    sides = [pd.concat(side, ignore_index=True) for side in (lucky, plain)]
+    shown = evaluation.compare(*map(scored, sides))
+    row = shown.frame().loc["uar"]
+    assert "drawing speakers and seeds" in shown.note
+
+    rng = np.random.default_rng(1)
+    parts = [
+        [[of[of["speaker"] == f"s{k}"] for k in range(9)] for of in seeds]
+        for seeds in (lucky, plain)
+    ]
+    drawn = []
+    for _ in range(400):
+        speakers, seeds = rng.integers(0, 9, 9), rng.integers(0, 3, 2)
+        rows = [pd.concat([part[s][k] for s in seeds for k in speakers]) for part in parts]
+        scores = [oracle.balanced_accuracy_score(r["label"], r["predicted"]) for r in rows]
+        drawn.append(scores[0] - scores[1])
+    expected = np.quantile(drawn, [0.025, 0.975])
+    assert row[["low", "high"]].tolist() == pytest.approx(expected, abs=0.03)
+    assert row["difference"] == pytest.approx(np.mean(drawn), abs=0.03)
+
+    merged = [side.assign(seed=0, utterance_id=side["utterance_id"] + side["seed"].astype(str))
+              for side in sides]  # fmt: skip
+    narrow = paired.difference(tuple(map(scored, merged)))
+    assert row["high"] - row["low"] > 1.5 * (narrow.high - narrow.low)
+
+
+def test_luck_of_trainings_seldom_looks_sure():
+    """Sixty pairs that differ by luck alone; drawing speakers only, one in four looked sure."""
+    rng = np.random.default_rng(0)
+
+    def trained():
+        skills = rng.normal(0.6, 0.03, 3)
+        rows = [table(s, speakers=10, seed=int(rng.integers(2**30))) for s in skills]
+        return pd.concat([r.assign(seed=k) for k, r in enumerate(rows)], ignore_index=True)
+
+    sure = {"speakers and seeds": 0, "speakers": 0}
+    for _ in range(60):
+        sides = [trained(), trained()]
+        pooled = [side.assign(utterance_id=side["utterance_id"] + side["seed"].astype(str), seed=0)
+                  for side in sides]  # fmt: skip
+        for drawn, pair in (("speakers and seeds", sides), ("speakers", pooled)):
+            found = paired.difference(tuple(map(scored, pair)))
+            sure[drawn] += found.low > 0 or found.high < 0
+    assert sure["speakers and seeds"] <= 6
+    assert sure["speakers"] >= 12
+
+
+def test_seeds_are_those_that_both_have():
+    rows = [table(0.5 + 0.1 * k, seed=k).assign(seed=k) for k in range(3)]
+    two, three = scored(pd.concat(rows[:2])), scored(pd.concat(rows))
+    same = paired.difference((three, two))
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    # of one common seed nothing can be drawn: the runs are compared whole
+    one = paired.difference((three, scored(rows[0])))
+    assert one.value == pytest.approx(three.uar - scored(rows[0]).uar)
+    assert one.known
+
+
+def test_pairs_of_other_seeds_take_part_as_they_are():
+    first = [scored(pd.concat([table(0.8, seed=k).assign(seed=k) for k in range(2)]))]
+    first.append(scored(pd.concat([table(0.5, seed=5 + k).assign(seed=k) for k in range(2)])))
+    single = scored(table(0.8, seed=1)), scored(table(0.5, seed=6))
+    found = paired.difference(tuple(first), single)
+    each = [paired.difference(tuple(first)).value, paired.difference(single).value]
+    assert found.value == pytest.approx(np.mean(each))
+    assert 0 < found.low < found.value < found.high
+
+
 def test_a_run_is_no_better_than_itself_and_common_utterances_count(pair):
     same = evaluation.compare(scored(pair[0]), scored(pair[0])).frame()
     assert same[["difference", "low", "high"]].to_numpy().tolist() == [[0, 0, 0]] * 2

@@ -256,12 +256,9 @@ def test_the_answer_to_one_comparison(tmp_path, monkeypatch):
 
     noise = ("everywhere", "noise")
     assert answered((*noise, -0.019, -0.038, 0.001)) == (
-        "noise differs from none by -1.9 points (-3.8 to +0.1), which is no more than these "
-        "speakers' chance."
+        "noise differs from none by -1.9 points (-3.8 to +0.1), which is no more than chance."
     )
-    assert answered((*noise, 0.02, 0.01, 0.03)).endswith(
-        "which is more than these speakers' chance."
-    )
+    assert answered((*noise, 0.02, 0.01, 0.03)).endswith("which is more than chance.")
     few = (*noise, 0.02, np.nan, np.nan)
     assert answered(few) == (
         "noise differs from none by +2.0 points, of too few speakers for an interval."

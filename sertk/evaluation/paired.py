@@ -1,12 +1,13 @@
 """Is one run better than another? The same utterances in both, and speakers that stay whole.
 
 In: two evaluations of the same utterances. Out: the difference of their scores, with an interval
-from drawing speakers, the same in both, and the p-value of a permutation test over speakers.
+from drawing speakers and seeds, the same in both, and the p-value of a permutation test over
+speakers.
 """
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,10 +71,12 @@ class PairedDisplay(Display):
 def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) -> PairedDisplay:
     """Compare two runs on the utterances that both were tested on.
 
-    The interval draws speakers with replacement, the same in both runs. The test swaps the two
-    runs' predictions of whole speakers, which changes nothing if the runs are alike: p is the
-    share of swaps whose difference is at least as large. Neither knows of the seeds: differences
-    between trainings are averaged, not counted as evidence.
+    The interval draws speakers with replacement, the same in both runs. Where two seeds or more
+    are in both, those alone are compared, and drawn too: the interval tells what other speakers
+    and another training would give.
+    The test swaps the two runs' predictions of whole speakers, which changes nothing if the runs
+    are alike: p is the share of swaps whose difference is at least as large. It is of these
+    trainings: seeds are averaged, and are no evidence.
 
     Args:
         first: Of `sertk.evaluation.evaluate`.
@@ -90,6 +93,7 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
 
     References:
         Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3.
+        Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1(2).
 
     Example:
         >>> from sertk.evaluation import evaluate
@@ -108,12 +112,13 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
             "Each of the two has one.",
             'Name both, such as names=("compact", "mlp"), or leave them out.',
         )
-    utterances, speakers, one, other = _aligned(first, second)
+    pair = _aligned(first, second)
+    one, other = pair.one.mean(1), pair.other.mean(1)
     rows = {}
     for metric in _METRICS:
         score = metrics.METRICS[metric]
         values = [float(score(matrix.sum(0))) for matrix in (one, other)]
-        found = _interval([(speakers, one, other)], metric)
+        found = _interval([pair], metric)
         rows[metric] = {
             "first": values[0],
             "second": values[1],
@@ -121,19 +126,21 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
             "low": found.low,
             "high": found.high,
             "p": _permutation(one, other, metric),
-            "speakers": len(speakers),
-            "utterances": utterances,
+            "speakers": len(pair.speakers),
+            "utterances": pair.utterances,
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     scores = [metrics.uar_present(matrix) for matrix in (one, other)]
     of_speakers = pd.DataFrame(
         {"first": scores[0], "second": scores[1], "difference": scores[0] - scores[1]},
-        index=pd.Index(speakers, name="speaker"),
+        index=pd.Index(pair.speakers, name="speaker"),
     )
+    drawn = "speakers and seeds" if pair.seeds else "speakers"
     note = (
-        f"{utterances} utterances of {len(speakers)} speakers; 95 % interval from drawing speakers"
+        f"{pair.utterances} utterances of {len(pair.speakers)} speakers; 95 % interval from "
+        f"drawing {drawn}"
         + (f" (none: {found.note})" if not found.known else "")
-        + ", p from swapping them."
+        + ", p from swapping speakers."
     )
     return PairedDisplay(table, of_speakers, names, note)
 
@@ -141,7 +148,8 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
 def difference(*pairs: tuple[Evaluation, Evaluation]) -> intervals.Interval:
     """Subtract the UAR of each second from that of its first, and take the mean over pairs.
 
-    Speakers are drawn once for all pairs, each with all of its results.
+    Speakers are drawn once for all pairs, each with all of its results, and so are seeds, as in
+    `compare`.
 
     Args:
         *pairs: Both of one pair have the same classes and labels; several may differ in them.
@@ -149,14 +157,21 @@ def difference(*pairs: tuple[Evaluation, Evaluation]) -> intervals.Interval:
     Raises:
         ConfigurationError: As `compare` does.
     """
-    aligned = [_aligned(first, second)[1:] for first, second in pairs]
-    return _interval(aligned, "uar")
+    return _interval([_aligned(first, second) for first, second in pairs], "uar")
 
 
-def _aligned(
-    first: Evaluation, second: Evaluation
-) -> tuple[int, list[str], np.ndarray, np.ndarray]:
-    """Count the confusions of common utterances by speaker, a mean over seeds."""
+class _Pair(NamedTuple):
+    """Confusions of the utterances that two runs share, (speakers, seeds, classes, classes)."""
+
+    utterances: int
+    speakers: list[str]
+    seeds: list[int]  # that both have, if several; otherwise none, and one mean over those of each
+    one: np.ndarray
+    other: np.ndarray
+
+
+def _aligned(first: Evaluation, second: Evaluation) -> _Pair:
+    """Count the confusions of common utterances by speaker and seed."""
     if set(first.classes) != set(second.classes):
         raise ConfigurationError(
             f"One run knows the classes {', '.join(first.classes)}, the other "
@@ -184,47 +199,66 @@ def _aligned(
             "Train both from the same manifest and grouping.",
         )
     speakers = sorted(one["speaker"].unique())
-    one_counts, other_counts = (
-        _by_speaker(e, common, speakers, list(first.classes)) for e in (first, second)
+    seeds = sorted({*first.seeds} & {*second.seeds})
+    paired = len(seeds) > 1
+    counts = (
+        _counts(e, common, speakers, list(first.classes), seeds if paired else e.seeds)
+        for e in (first, second)
     )
-    return len(common), speakers, one_counts, other_counts
+    if paired:
+        return _Pair(len(common), speakers, seeds, *counts)
+    return _Pair(len(common), speakers, [], *(c.mean(1, keepdims=True) for c in counts))
 
 
-def _by_speaker(
-    result: Evaluation, common: pd.Index, speakers: list[str], classes: list[str]
-) -> np.ndarray:
-    rows = result.rows[result.rows["utterance_id"].isin(common)]
-    truth, predicted, speaker = (
+def _counts(
+    result: Evaluation, common: pd.Index, speakers: list[str], classes: list[str], seeds: list[int]
+) -> np.ndarray:  # (speakers, seeds, classes, classes)
+    rows = result.rows[result.rows["utterance_id"].isin(common) & result.rows["seed"].isin(seeds)]
+    truth, predicted, speaker, seed = (
         pd.Index(names).get_indexer(pd.Index(rows[column]))
-        for column, names in (("label", classes), ("predicted", classes), ("speaker", speakers))
-    )
-    counts = metrics.count(truth, predicted, len(classes), [speaker], [len(speakers)])
-    return counts / len(result.seeds)
+        for column, names in (
+            ("label", classes), ("predicted", classes), ("speaker", speakers), ("seed", seeds),
+        )
+    )  # fmt: skip
+    sizes = [len(speakers), len(seeds)]
+    return metrics.count(truth, predicted, len(classes), [speaker, seed], sizes)
 
 
-def _interval(
-    aligned: Sequence[tuple[list[str], np.ndarray, np.ndarray]], metric: str
-) -> intervals.Interval:
-    """Draw speakers, each with its confusions of both sides of every pair."""
+def _interval(pairs: Sequence[_Pair], metric: str) -> intervals.Interval:
+    """Draw speakers and seeds, each with its confusions of both sides of every pair.
+
+    Both are drawn, crossed (Owen 2007). Of so few seeds, one fewer is drawn than there are, for
+    otherwise the spread of their mean would come out too small: by a third, of three.
+    """
     score = metrics.METRICS[metric]
-    everybody = sorted({name for speakers, _, _ in aligned for name in speakers})
-    seat = {name: place for place, name in enumerate(everybody)}
+    everybody = sorted({name for pair in pairs for name in pair.speakers})
+    seeds = sorted({seed for pair in pairs for seed in pair.seeds}) or [0]
     blocks = []
-    for speakers, one, other in aligned:
-        block = np.zeros((len(everybody), 2, *one.shape[1:]))
-        block[[seat[name] for name in speakers]] = np.stack([one, other], axis=1)
-        blocks.append(block.reshape(len(everybody), -1))
-    shapes = [(2, *one.shape[1:]) for _, one, _ in aligned]
-    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
+    for pair in pairs:
+        both = np.stack([pair.one, pair.other], axis=2)
+        block = np.zeros((len(everybody), len(seeds), *both.shape[2:]))
+        seats = np.searchsorted(everybody, pair.speakers)
+        places = np.searchsorted(seeds, pair.seeds or seeds)
+        block[np.ix_(seats, places)] = both
+        blocks.append(block.reshape(*block.shape[:2], -1))
+    ends = np.cumsum([block.shape[2] for block in blocks])[:-1]
+    rng = np.random.default_rng(0)
 
     def mean_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, cells of all pairs)
-        parts = np.split(cells, ends, axis=1)
-        scores = [score(p.reshape(-1, *s)) for p, s in zip(parts, shapes, strict=True)]
-        return np.mean([pair[:, 0] - pair[:, 1] for pair in scores], axis=0)
+        gaps = []
+        for pair, part in zip(pairs, np.split(cells, ends, axis=1), strict=True):
+            scores = score(part.reshape(-1, 2, *pair.one.shape[2:]))
+            gaps.append(scores[:, 0] - scores[:, 1])
+        return np.mean(gaps, axis=0)
 
-    together = np.concatenate(blocks, axis=1)
+    def drawn_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, seeds, cells of all pairs)
+        count = len(seeds)
+        often = rng.multinomial(max(count - 1, 1), np.full(count, 1 / count), size=len(cells))
+        return mean_gap(np.einsum("rs,rsc->rc", often.astype(float), cells))
+
+    together = np.concatenate(blocks, axis=2)
     return intervals.interval(
-        float(mean_gap(together.sum(0, keepdims=True))[0]), mean_gap, together
+        float(mean_gap(together.sum((0, 1))[np.newaxis])[0]), drawn_gap, together
     )
 
 

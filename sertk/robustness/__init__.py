@@ -72,7 +72,7 @@ def measure(
     Returns:
         `condition, level, uar, low, high, n` and `change, change_low, change_high` against the
         clean point, which is the first row; fractions. Intervals are 95 %, from drawing speakers;
-        those of changes draw the same speakers clean and disturbed.
+        those of changes draw the same speakers and seeds clean and disturbed.
 
     Raises:
         RunError: If the run is unfinished, or tested nobody.

@@ -22,29 +22,35 @@ class _RowDisplay(Display):
 
     def __init__(self, table: pd.DataFrame, title: str, note: str = ""):
         super().__init__(table, title, note)
-        groups = table.index.get_level_values(0).nunique() if len(table) else 0
-        self.size = (8.0, 1.1 + _ROW * (len(table) + groups))
+        self.size = (8.0, 1.1 + _ROW * len(self._lines()))
+
+    def _lines(self) -> list[tuple[str, bool]]:
+        """Name what stands below each other, and say whether it is a row or heads a group.
+
+        One group needs no head, and groups of one row each, all of a kind, need nothing else.
+        """
+        keys = [tuple(map(str, key)) for key in self._table.index]
+        groups = list(dict.fromkeys(group for group, *_ in keys))
+        kinds = {" from ".join(key[1:]) for key in keys}
+        if len(kinds) == 1 and len(groups) == len(keys) > 1:
+            return [(group, True) for group in groups]
+        lines = []
+        for group in groups:
+            if len(groups) > 1:
+                lines.append((group, False))
+            lines += [("  " + " from ".join(key[1:]), True) for key in keys if key[0] == group]
+        return lines
 
     def _rows(self, ax: "Axes") -> np.ndarray:
-        """Name the rows, with a line of its own before each group; hand out their places."""
-        places, ticks, names = [], [], []
-        place = 0
-        for group, rows in self._table.groupby(level=0, sort=False):
-            ticks.append(place)
-            names.append(str(group))
-            for key in rows.index:
-                place += 1
-                places.append(place)
-                ticks.append(place)
-                names.append("  " + ", ".join(map(str, key[1:])))
-            place += 1
-        ax.set_yticks(ticks, names)
-        for tick, label in zip(ticks, ax.get_yticklabels(), strict=True):
-            label.set_fontweight("normal" if tick in places else "bold")
-        ax.set_ylim(place - 0.4, -0.7)
+        """Name the lines; hand out the places of the rows among them."""
+        lines = self._lines()
+        ax.set_yticks(range(len(lines)), [name for name, _ in lines])
+        for label, (_, row) in zip(ax.get_yticklabels(), lines, strict=True):
+            label.set_fontweight("normal" if row else "bold")
+        ax.set_ylim(len(lines) - 0.4, -0.7)
         ax.tick_params(axis="y", length=0)
         ax.grid(visible=False, axis="y")
-        return np.array(places, dtype=float)
+        return np.array([place for place, (_, row) in enumerate(lines) if row], dtype=float)
 
 
 class DifferenceDisplay(_RowDisplay):
@@ -60,7 +66,7 @@ class DifferenceDisplay(_RowDisplay):
                 100 * row["difference"], place, "o", color=colour, markersize=6.5,
                 markerfacecolor=colour if sure else "none",
             )  # fmt: skip
-        ax.set_xlabel("points of UAR, with 95 % intervals over speakers (filled: without zero)")
+        ax.set_xlabel("points of UAR, with 95 % intervals (filled: without zero)")
 
 
 class ScoreDisplay(_RowDisplay):

@@ -298,8 +298,8 @@ class StudyResult:
         else:
             best = first.loc[first["difference"].idxmax()]
             lead = (
-                f"Against {against}{over}, no choice moves UAR by more than these speakers' "
-                f"chance; the best is {best[self.study.compare]}, {_points(best)}."
+                f"Against {against}{over}, no choice moves UAR by more than chance; the best is "
+                f"{best[self.study.compare]}, {_points(best)}."
             )
         return f"{lead} With {len(first)} comparisons, one in twenty would look sure by luck."
 
@@ -334,8 +334,8 @@ def _points(row: pd.Series) -> str:
 
 
 def _verdict(row: pd.Series) -> str:
-    """Tell one difference, and whether these speakers alone could have made it."""
+    """Tell one difference, and whether the draw of speakers and seeds could have made it."""
     if np.isnan(row["low"]):
         return f"{_points(row)}, of too few speakers for an interval"
     sure = row["low"] > 0 or row["high"] < 0
-    return f"{_points(row)}, which is {'more' if sure else 'no more'} than these speakers' chance"
+    return f"{_points(row)}, which is {'more' if sure else 'no more'} than chance"
