@@ -274,6 +274,27 @@ def test_the_answer_to_one_comparison(tmp_path, monkeypatch):
     assert result.answer == "There is nothing to compare: none is the only level of augment."
 
 
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        ([("everywhere", "noise"), ("everywhere", "pitch")], ["  noise", "  pitch"]),
+        ([("everywhere", "noise"), ("mlp", "noise")], ["everywhere", "mlp"]),
+        (
+            [("everywhere", "noise"), ("mlp", "noise"), ("mlp", "pitch")],
+            ["everywhere", "  noise", "mlp", "  noise", "  pitch"],
+        ),
+        ([("mlp", "valence2", "basic5")], ["  valence2 from basic5"]),
+    ],
+)
+def test_a_figure_names_what_its_rows_do_not_share(rows, lines):
+    names = ["context", "grouping", "from"][: len(rows[0])]
+    index = pd.MultiIndex.from_tuples(rows, names=names)
+    table = pd.DataFrame({"difference": 0.01, "low": -0.01, "high": 0.03}, index=index)
+    axes = DifferenceDisplay(table, "").plot()
+    assert [label.get_text() for label in axes.get_yticklabels()] == lines
+    assert len(axes.lines) == 1 + len(rows)  # zero, and a mark each
+
+
 def test_the_page_of_an_unfinished_study(tmp_path, capsys):
     home = faked(tmp_path / "study").folder
     assert main(["report", str(home)]) == 0
