@@ -83,8 +83,7 @@ class Checkpoint:
             self._assign(_variables(model), "last")
 
     def restore_optimizer(self, model: keras.Model) -> None:
-        """Give the optimiser of a compiled model what it had gathered."""
-        model.optimizer.build(model.trainable_variables)
+        """Give the optimiser of a compiled model, built as before, what it had gathered."""
         self._assign(model.optimizer.variables, "optimizer")
 
     def restore_best(self, model: keras.Model) -> None:

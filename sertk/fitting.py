@@ -84,6 +84,8 @@ def fit_network(
                 objective.optimizer(settings, (end - begin) * len(train), head=head),
                 objective.loss(settings),
             )
+            # here, for variables that are made while TensorFlow traces a step have it traced twice
+            model.optimizer.build(model.trainable_variables)
             if done > begin:
                 checkpoint.restore_optimizer(model)
             model.fit(
