@@ -21,6 +21,7 @@ from sertk import (
 )
 from sertk.checkpoint import Checkpoint
 from sertk.errors import ConfigurationError, RunError, SplitError, UnknownNameError
+from sertk.objective import ObjectiveModel
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
 
@@ -306,13 +307,20 @@ def test_settings_out_of_range(changes, match):
 
 
 @pytest.mark.parametrize("optimizer", settings.OPTIMIZERS)
-def test_every_optimizer_and_schedule_learns(divided, tmp_path, optimizer):
+def test_every_optimizer_learns_and_has_its_step_traced_once(
+    divided, tmp_path, optimizer, monkeypatch
+):
+    steps, whole = [], ObjectiveModel.compute_loss
+    monkeypatch.setattr(
+        ObjectiveModel, "compute_loss", lambda *a, **k: (steps.append(1), whole(*a, **k))[1]
+    )
     run = training.cross_validate(
         "mlp", divided, PREP, folder=tmp_path, optimizer=optimizer, schedule="constant",
         class_weight="inverse", patience=None, **{**QUICK, "epochs": 6},
     )  # fmt: skip
     losses = run.history["loss"]
     assert losses.iloc[-1] < losses.iloc[0]
+    assert len(steps) == (2 if keras.backend.backend() == "jax" else 1)  # JAX asks for shapes first
 
 
 def test_warm_up_rises_and_cosine_falls(divided, tmp_path):
