@@ -149,7 +149,7 @@ def test_seeds_that_disagree_widen_the_interval_as_in_a_loop():
     sides = [pd.concat(side, ignore_index=True) for side in (lucky, plain)]
     shown = evaluation.compare(*map(scored, sides))
     row = shown.frame().loc["uar"]
-    assert "drawing speakers and seeds" in shown.note
+    assert "drawing them and the seeds of first and second, p" in shown.note
 
     rng = np.random.default_rng(1)
     parts = [
@@ -193,15 +193,23 @@ def test_luck_of_trainings_seldom_looks_sure():
     assert sure["speakers"] >= 12
 
 
-def test_seeds_are_those_that_both_have():
+def test_each_side_has_all_of_its_seeds():
     rows = [table(0.5 + 0.1 * k, seed=k).assign(seed=k) for k in range(3)]
     two, three = scored(pd.concat(rows[:2])), scored(pd.concat(rows))
-    same = paired.difference((three, two))
-    assert (same.value, same.low, same.high) == (0, 0, 0)
-    # of one common seed nothing can be drawn: the runs are compared whole
-    one = paired.difference((three, scored(rows[0])))
-    assert one.value == pytest.approx(three.uar - scored(rows[0]).uar)
-    assert one.known
+    for other, said in ((two, "the seeds of first and second,"), (scored(rows[0]), "the seeds of first,")):
+        shown = evaluation.compare(three, other)
+        assert said in shown.note
+        row = shown.frame().loc["uar"]
+        assert row[["first", "second"]].tolist() == pytest.approx([three.uar, other.uar])
+        assert row["low"] < row["difference"] < row["high"]
+    # skills of 50 to 70 % differ as trainings do, whichever numbers their seeds have
+    renamed = three.rows.assign(seed=three.rows["seed"] + 7)
+    widths = [
+        found.high - found.low
+        for found in (paired.difference((three, scored(side))) for side in (three.rows, renamed))
+    ]
+    assert widths[0] == 0
+    assert widths[1] > 0.1
 
 
 def test_pairs_of_other_seeds_take_part_as_they_are():

@@ -71,9 +71,9 @@ class PairedDisplay(Display):
 def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) -> PairedDisplay:
     """Compare two runs on the utterances that both were tested on.
 
-    The interval draws speakers with replacement, the same in both runs. Where two seeds or more
-    are in both, those alone are compared, and drawn too: the interval tells what other speakers
-    and another training would give.
+    The interval draws speakers with replacement, the same in both runs, and the seeds of a run
+    that has several, the same in both if their seeds are: it tells what other speakers and another
+    training would give.
     The test swaps the two runs' predictions of whole speakers, which changes nothing if the runs
     are alike: p is the share of swaps whose difference is at least as large. It is of these
     trainings: seeds are averaged, and are no evidence.
@@ -112,13 +112,14 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
             "Each of the two has one.",
             'Name both, such as names=("compact", "mlp"), or leave them out.',
         )
-    pair = _aligned(first, second)
-    one, other = pair.one.mean(1), pair.other.mean(1)
+    utterances, *pair = _aligned(first, second)
+    speakers = pair[0].speakers
+    one, other = (side.counts.mean(1) for side in pair)
     rows = {}
     for metric in _METRICS:
         score = metrics.METRICS[metric]
         values = [float(score(matrix.sum(0))) for matrix in (one, other)]
-        found = _interval([pair], metric)
+        found = _interval([(pair[0], pair[1])], metric)
         rows[metric] = {
             "first": values[0],
             "second": values[1],
@@ -126,19 +127,20 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
             "low": found.low,
             "high": found.high,
             "p": _permutation(one, other, metric),
-            "speakers": len(pair.speakers),
-            "utterances": pair.utterances,
+            "speakers": len(speakers),
+            "utterances": utterances,
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     scores = [metrics.uar_present(matrix) for matrix in (one, other)]
     of_speakers = pd.DataFrame(
         {"first": scores[0], "second": scores[1], "difference": scores[0] - scores[1]},
-        index=pd.Index(pair.speakers, name="speaker"),
+        index=pd.Index(speakers, name="speaker"),
     )
-    drawn = "speakers and seeds" if pair.seeds else "speakers"
+    several = [name for name, side in zip(names, pair, strict=True) if len(side.seeds) > 1]
+    seeds = f" and the seeds of {' and '.join(several)}" * bool(several)
     note = (
-        f"{pair.utterances} utterances of {len(pair.speakers)} speakers; 95 % interval from "
-        f"drawing {drawn}"
+        f"{utterances} utterances of {len(speakers)} speakers; 95 % interval from drawing them"
+        + seeds
         + (f" (none: {found.note})" if not found.known else "")
         + ", p from swapping speakers."
     )
@@ -148,8 +150,8 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
 def difference(*pairs: tuple[Evaluation, Evaluation]) -> intervals.Interval:
     """Subtract the UAR of each second from that of its first, and take the mean over pairs.
 
-    Speakers are drawn once for all pairs, each with all of its results, and so are seeds, as in
-    `compare`.
+    Speakers are drawn once for all pairs, each with all of its results, and so are the seeds of
+    runs that have the same ones.
 
     Args:
         *pairs: Both of one pair have the same classes and labels; several may differ in them.
@@ -157,21 +159,19 @@ def difference(*pairs: tuple[Evaluation, Evaluation]) -> intervals.Interval:
     Raises:
         ConfigurationError: As `compare` does.
     """
-    return _interval([_aligned(first, second) for first, second in pairs], "uar")
+    return _interval([_aligned(first, second)[1:] for first, second in pairs], "uar")
 
 
-class _Pair(NamedTuple):
-    """Confusions of the utterances that two runs share, (speakers, seeds, classes, classes)."""
+class _Side(NamedTuple):
+    """Confusions of the common utterances in one of two runs."""
 
-    utterances: int
     speakers: list[str]
-    seeds: list[int]  # that both have, if several; otherwise none, and one mean over those of each
-    one: np.ndarray
-    other: np.ndarray
+    seeds: tuple[int, ...]
+    counts: np.ndarray  # (speakers, seeds, classes, classes)
 
 
-def _aligned(first: Evaluation, second: Evaluation) -> _Pair:
-    """Count the confusions of common utterances by speaker and seed."""
+def _aligned(first: Evaluation, second: Evaluation) -> tuple[int, _Side, _Side]:
+    """Count the utterances that two runs share, and their confusions by speaker and seed."""
     if set(first.classes) != set(second.classes):
         raise ConfigurationError(
             f"One run knows the classes {', '.join(first.classes)}, the other "
@@ -199,67 +199,61 @@ def _aligned(first: Evaluation, second: Evaluation) -> _Pair:
             "Train both from the same manifest and grouping.",
         )
     speakers = sorted(one["speaker"].unique())
-    seeds = sorted({*first.seeds} & {*second.seeds})
-    paired = len(seeds) > 1
-    counts = (
-        _counts(e, common, speakers, list(first.classes), seeds if paired else e.seeds)
-        for e in (first, second)
-    )
-    if paired:
-        return _Pair(len(common), speakers, seeds, *counts)
-    return _Pair(len(common), speakers, [], *(c.mean(1, keepdims=True) for c in counts))
+    classes = list(first.classes)
+    sides = [_side(e, common, speakers, classes) for e in (first, second)]
+    return len(common), sides[0], sides[1]
 
 
-def _counts(
-    result: Evaluation, common: pd.Index, speakers: list[str], classes: list[str], seeds: list[int]
-) -> np.ndarray:  # (speakers, seeds, classes, classes)
-    rows = result.rows[result.rows["utterance_id"].isin(common) & result.rows["seed"].isin(seeds)]
+def _side(result: Evaluation, common: pd.Index, speakers: list[str], classes: list[str]) -> _Side:
+    rows = result.rows[result.rows["utterance_id"].isin(common)]
     truth, predicted, speaker, seed = (
         pd.Index(names).get_indexer(pd.Index(rows[column]))
         for column, names in (
-            ("label", classes), ("predicted", classes), ("speaker", speakers), ("seed", seeds),
+            ("label", classes), ("predicted", classes), ("speaker", speakers),
+            ("seed", result.seeds),
         )
     )  # fmt: skip
-    sizes = [len(speakers), len(seeds)]
-    return metrics.count(truth, predicted, len(classes), [speaker, seed], sizes)
+    sizes = [len(speakers), len(result.seeds)]
+    counts = metrics.count(truth, predicted, len(classes), [speaker, seed], sizes)
+    return _Side(speakers, tuple(result.seeds), counts)
 
 
-def _interval(pairs: Sequence[_Pair], metric: str) -> intervals.Interval:
-    """Draw speakers and seeds, each with its confusions of both sides of every pair.
+def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.Interval:
+    """Draw speakers, and seeds crossed with them (Owen 2007), which is wide rather than narrow.
 
-    Both are drawn, crossed (Owen 2007). Of so few seeds, one fewer is drawn than there are, for
-    otherwise the spread of their mean would come out too small: by a third, of three.
+    Runs of the same seeds share the draw of them. One seed fewer is drawn than there are, for
+    otherwise the variance of their mean would come out too small: by a third, of three.
     """
     score = metrics.METRICS[metric]
-    everybody = sorted({name for pair in pairs for name in pair.speakers})
-    seeds = sorted({seed for pair in pairs for seed in pair.seeds}) or [0]
+    sides = [side for pair in pairs for side in pair]
+    everybody = sorted({name for side in sides for name in side.speakers})
     blocks = []
-    for pair in pairs:
-        both = np.stack([pair.one, pair.other], axis=2)
-        block = np.zeros((len(everybody), len(seeds), *both.shape[2:]))
-        seats = np.searchsorted(everybody, pair.speakers)
-        places = np.searchsorted(seeds, pair.seeds or seeds)
-        block[np.ix_(seats, places)] = both
-        blocks.append(block.reshape(*block.shape[:2], -1))
-    ends = np.cumsum([block.shape[2] for block in blocks])[:-1]
+    for side in sides:
+        block = np.zeros((len(everybody), *side.counts.shape[1:]))
+        block[np.searchsorted(everybody, side.speakers)] = side.counts
+        blocks.append(block.reshape(len(everybody), -1))
+    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
     rng = np.random.default_rng(0)
 
-    def mean_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, cells of all pairs)
-        gaps = []
-        for pair, part in zip(pairs, np.split(cells, ends, axis=1), strict=True):
-            scores = score(part.reshape(-1, 2, *pair.one.shape[2:]))
-            gaps.append(scores[:, 0] - scores[:, 1])
-        return np.mean(gaps, axis=0)
+    def gap(cells: np.ndarray, often: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
+        scores = []
+        for side, part in zip(sides, np.split(cells, ends, axis=1), strict=True):
+            of_seeds = part.reshape(len(cells), *side.counts.shape[1:])
+            scores.append(score(np.einsum("rs,rsij->rij", often[side.seeds], of_seeds)))
+        return np.mean(scores[::2], axis=0) - np.mean(scores[1::2], axis=0)
 
-    def drawn_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, seeds, cells of all pairs)
-        count = len(seeds)
-        often = rng.multinomial(max(count - 1, 1), np.full(count, 1 / count), size=len(cells))
-        return mean_gap(np.einsum("rs,rsc->rc", often.astype(float), cells))
+    def drawn_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, cells of all sides)
+        often = {}
+        for seeds in dict.fromkeys(side.seeds for side in sides):
+            count = len(seeds)
+            draws = rng.multinomial(max(count - 1, 1), np.full(count, 1 / count), len(cells))
+            often[seeds] = draws.astype(float)
+        return gap(cells, often)
 
-    together = np.concatenate(blocks, axis=2)
-    return intervals.interval(
-        float(mean_gap(together.sum((0, 1))[np.newaxis])[0]), drawn_gap, together
-    )
+    together = np.concatenate(blocks, axis=1)
+    all_once = {side.seeds: np.ones((1, len(side.seeds))) for side in sides}
+    value = float(gap(together.sum(0, keepdims=True), all_once)[0])
+    return intervals.interval(value, drawn_gap, together)
 
 
 def _permutation(one: np.ndarray, other: np.ndarray, metric: str) -> float:
