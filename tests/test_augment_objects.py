@@ -256,6 +256,21 @@ def test_lists_that_act_alike_are_one_and_others_are_not():
     assert name(used) == name(louder())
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: augment.noise_between(10, 0), "from 10 to 0"),
+        (lambda: augment.noise_between("a", 3), "from 'a' to 3"),
+        (lambda: augment.noise_between(float("nan"), 3), "from nan to 3"),
+        (lambda: augment.speed_between(0, 1), "above 0, the lower one first"),
+        (lambda: augment.background(".", min_snr_db=9, max_snr_db=3), "from 9 to 3"),
+    ],
+)
+def test_a_range_that_is_none_is_refused_where_it_is_given(make, said):
+    with pytest.raises(ConfigurationError, match=said):
+        make()
+
+
 def test_another_constant_is_another_list(monkeypatch):
     plans = [augment.plan([scaled_by_the_module]).recipe]
     monkeypatch.setitem(scaled_by_the_module.__globals__, "FACTOR", 3.0)

@@ -1,33 +1,21 @@
 """A list of transforms in place of a name: functions, objects of audiomentations, words.
 
 In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
-chains are equal, in any process, when they would make the same copies. Of a function that is its
-code, defaults, closure and the constants it names, of an object its attributes, of a file its
-content; what a function calls is known by name only, so that a change there is not noticed.
+chains are equal, in any process, when they would make the same copies.
 """
 
-import functools
 import hashlib
 import inspect
 import json
-import types
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from sertk import _seeding, audio
-from sertk.augment import folders
+from sertk import _seeding
+from sertk.augment import identity
 from sertk.augment.words import Step
 from sertk.errors import ConfigurationError
-
-_CONSTANTS = (bool, int, float, str, tuple, np.ndarray)  # of a module, that a function may name
-# what audiomentations changes in its own objects while they work
-_STATE = (
-    "parameters", "are_parameters_frozen", "should_apply", "time_info_arr", "transform_index",
-    "transform_indexes", "post_gain_factor", "room",
-)  # fmt: skip
 
 
 class Chain:
@@ -53,6 +41,12 @@ class Chain:
     def __init__(
         self, transforms: Iterable[Any], word: Callable[[str], tuple[str, tuple[Step, ...]]]
     ):
+        if not isinstance(transforms, Iterable):
+            raise ConfigurationError(
+                f"An augmentation is {transforms!r}.",
+                "It is the name of a recipe, or a list of transforms.",
+                "Put a single transform into a list.",
+            )
         given = list(transforms)
         if not given:
             raise ConfigurationError(
@@ -61,7 +55,7 @@ class Chain:
                 "Leave it out (augment=None) to train on the originals alone.",
             )
         parts = [
-            word(item) if isinstance(item, str) else (_described(item), (_step(item),))
+            word(item) if isinstance(item, str) else (identity.described(item), (_step(item),))
             for item in given
         ]
         self.steps: tuple[Step, ...] = tuple(step for _, steps in parts for step in steps)
@@ -86,7 +80,7 @@ def _step(transform: Any) -> Step:
             "It holds functions, transforms of audiomentations, or words.",
             "Write a function (waveform, sample_rate, generator) -> waveform.",
         )
-    taken = 2 if _of_library(transform) else _num_arguments(transform)
+    taken = 2 if identity.of_audiomentations(transform) else _num_arguments(transform)
     if taken not in (2, 3):
         raise ConfigurationError(
             f"The transform {transform!r} takes {taken} arguments.",
@@ -115,89 +109,8 @@ def _step(transform: Any) -> Step:
     return step
 
 
-def _of_library(transform: Any) -> bool:
-    return any(kind.__module__.startswith("audiomentations") for kind in type(transform).__mro__)
-
-
 def _num_arguments(transform: Any) -> int:
     """Count the arguments that must be given by place."""
     parameters = inspect.signature(transform).parameters.values()
     by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return sum(p.default is p.empty for p in by_place)
-
-
-def _described(value: Any) -> Any:
-    """Say in plain values what something is, so that what would act otherwise reads otherwise."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, Path) and value.is_file():
-        of_sound = value.suffix.lower() in audio.SUFFIXES
-        content = folders.content(value) if of_sound else _hash(value.read_bytes())
-        return {"file": value.name, "content": content}
-    if isinstance(value, (Path, np.generic)):
-        return str(value)
-    if isinstance(value, (set, frozenset)):
-        return _in_order(value)
-    if isinstance(value, np.ndarray):
-        return {
-            "array": list(value.shape),
-            "sha": _hash(value.tobytes() + str(value.dtype).encode()),
-        }
-    if isinstance(value, Mapping):
-        return {str(key): _described(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_described(inner) for inner in value]
-    if isinstance(value, functools.partial):
-        return {"partial": _described(value.func), "of": _described([value.args, value.keywords])}
-    if isinstance(value, types.MethodType):
-        return {"method": value.__name__, "of": _described(value.__self__)}
-    if isinstance(value, types.FunctionType):
-        return _described_function(value)
-    if isinstance(value, type) or inspect.isbuiltin(value):
-        return {"name": f"{value.__module__}.{value.__qualname__}"}
-    if not hasattr(value, "__dict__"):
-        raise ConfigurationError(
-            f"The list of transforms holds something of the kind {type(value).__name__}, of which "
-            "nobody can tell what it does.",
-            "Copies are cached under what made them, so that it must be known.",
-            "Use a function, or an object whose attributes are plain values.",
-        )
-    state = _STATE if _of_library(value) else ()
-    own = {k: v for k, v in vars(value).items() if k not in state and not k.startswith("__")}
-    return {"name": _qualified(type(value)), **{k: _described(v) for k, v in sorted(own.items())}}
-
-
-def _described_function(function: types.FunctionType) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": _qualified(function), "code": _hash(_code(function.__code__))}
-    if function.__defaults__ or function.__kwdefaults__:
-        found["defaults"] = _described([function.__defaults__, function.__kwdefaults__])
-    if function.__closure__:
-        held = [cell.cell_contents for cell in function.__closure__]
-        found["closure"] = _described([value for value in held if value is not function])
-    known = {name: function.__globals__.get(name) for name in function.__code__.co_names}
-    constants = {name: value for name, value in known.items() if isinstance(value, _CONSTANTS)}
-    if constants:
-        found["constants"] = _described(constants)
-    return found
-
-
-def _qualified(thing: Any) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}"
-
-
-def _code(code: types.CodeType) -> bytes:
-    """Write down what a function does; what it calls is known by name."""
-    constants = [
-        _code(c) if isinstance(c, types.CodeType) else repr(_in_order(c)).encode()
-        for c in code.co_consts
-    ]
-    return b"\0".join([code.co_code, repr(code.co_names).encode(), *constants])
-
-
-def _in_order(value: Any) -> Any:
-    """Sort a set, whose order differs from process to process."""
-    return sorted(map(repr, value)) if isinstance(value, (set, frozenset)) else value
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=6).hexdigest()

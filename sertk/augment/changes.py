@@ -5,6 +5,7 @@ such as `noise_between` or `speed_between` makes a function with ranges of your 
 of transforms.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sertk import audio
 from sertk.augment import noises
 from sertk.augment.folders import recorded, response, sounds
 from sertk.augment.words import Function, as_loud_as, stretch
+from sertk.errors import ConfigurationError
 
 _TURN = 0.5  # seconds between the turns of a level that wanders
 _EDGE = 0.1  # seconds that may be cut off an end
@@ -29,12 +31,16 @@ def noise_between(min_snr_db: float, max_snr_db: float) -> Function:
         min_snr_db: Lowest signal-to-noise ratio, in dB.
         max_snr_db: Highest.
 
+    Raises:
+        ConfigurationError: If that is no range.
+
     Example:
         >>> wave = np.sin(np.arange(16_000, dtype="float32") / 9)
         >>> added = noise_between(6, 6)(wave, 16_000, np.random.default_rng(0))
         >>> added.shape
         (16000,)
     """
+    _check_range("SNR in dB", min_snr_db, max_snr_db)
 
     def function(
         waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
@@ -56,8 +62,9 @@ def background(
         max_snr_db: Highest.
 
     Raises:
-        ConfigurationError: If there is no such folder, or no recording in it.
+        ConfigurationError: If there is no such folder, no recording in it, or that is no range.
     """
+    _check_range("SNR in dB", min_snr_db, max_snr_db)
     files = sounds(folder)
 
     def function(
@@ -121,11 +128,15 @@ def speed_between(slowest: float, fastest: float) -> Function:
         slowest: Least factor of the speed.
         fastest: Largest.
 
+    Raises:
+        ConfigurationError: If that is no range of positive numbers.
+
     Example:
         >>> wave = np.sin(np.arange(16_000, dtype="float32") / 9)
         >>> speed_between(0.8, 0.8)(wave, 16_000, np.random.default_rng(0)).shape
         (20000,)
     """
+    _check_range("speed", slowest, fastest, above=0.0)
 
     def function(
         waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
@@ -134,6 +145,17 @@ def speed_between(slowest: float, fastest: float) -> Function:
         return audio.resample(waveform, round(sample_rate * factor), sample_rate)
 
     return function
+
+
+def _check_range(what: str, lowest: float, highest: float, *, above: float = -math.inf) -> None:
+    numbers = all(isinstance(end, int | float | np.number) for end in (lowest, highest))
+    if not (numbers and above < lowest <= highest < math.inf):
+        raise ConfigurationError(
+            f"The {what} was to be drawn from {lowest!r} to {highest!r}.",
+            f"These are two numbers{f' above {above:g}' * (above > -math.inf)}, the lower one "
+            "first; the same twice draws nothing.",
+            "Such as noise_between(5, 20), or speed_between(0.8, 1.25).",
+        )
 
 
 def trim_shift(
