@@ -46,7 +46,8 @@ class Run:
         self.folder = Path(folder).expanduser()
         record = self.folder / "run.json"
         if not record.is_file():
-            below = sorted(path.parent.name for path in self.folder.glob("*/run.json"))
+            found = [*self.folder.glob("*/run.json"), *self.folder.glob("trials/*/run.json")]
+            below = sorted(str(path.parent.relative_to(self.folder)) for path in found)
             raise RunError(
                 f"{self.folder} holds no run (there is no run.json).",
                 "A run is the folder that `sertk train` or `sertk cv` wrote.",
@@ -71,6 +72,8 @@ class Run:
         missing = [key for key in _KEYS if key not in self.info]
         if missing:
             raise _damaged(record, f"it lacks {listing(missing)}", _NO_RECORD)
+        if not all(isinstance(self.info[key], dict) for key in ("protocol", "model")):
+            raise _damaged(record, "its protocol or model is no record", _NO_RECORD)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"

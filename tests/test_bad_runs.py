@@ -90,6 +90,7 @@ def column(name, **values):
         (text("run.json", lambda t: "[]"), "run.json is damaged (it has no schema_version)"),
         (text("run.json", lambda t: '{"schema_version": 1}'), "it lacks status, corpora, classes"),
         (lambda f: (f / "run.json").write_bytes(b"\xff\xfe"), "run.json is damaged ('utf-8'"),
+        (change(protocol="random"), "run.json is damaged (its protocol or model is no record)"),
         (lambda f: (f / "predictions.csv").unlink(), "has no predictions.csv"),
         (lambda f: (f / "predictions.csv").write_bytes(b"\xff" * 9), "predictions.csv is damaged"),
         (text("predictions.csv", lambda t: ""), "is damaged (No columns"),

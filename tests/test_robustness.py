@@ -101,6 +101,13 @@ def roots(small_root):
     return {"small": small_root}
 
 
+@pytest.mark.parametrize("made", [None, [], np.zeros((2, 9)), np.full(9, np.nan)])
+def test_a_condition_that_makes_no_waveform_is_refused(run, roots, made):
+    broken = robustness.Condition("odd", "Odd", "x", (1.0,), lambda heard, level: made)
+    with pytest.raises(ConfigurationError, match=r"The condition 'odd' made of '.*' something"):
+        robustness.measure(run, broken, roots=roots)
+
+
 @pytest.mark.backend
 def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
     mute = robustness.Condition(
@@ -127,7 +134,7 @@ def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
     assert ((by["low"] <= by["uar"]) & (by["uar"] <= by["high"])).all()
     assert len(table) == 1 + 2 + 2 + 5
     assert len(shown.plot().child_axes) == 3
-    again = robustness.measure(run, [mild], roots=roots).frame()
+    again = robustness.measure(run, mild, roots=roots).frame()
     pd.testing.assert_frame_equal(again, table[: len(again)])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sertk import _seeding, audio, evaluation
+from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation, paired
 from sertk.replay import Replay
 from sertk.robustness.conditions import USUAL, Condition, Heard, chosen
@@ -43,7 +44,7 @@ def names() -> list[str]:
 
 def measure(
     run: Run | str | Path,
-    conditions: Iterable[str | Condition] | None = None,
+    conditions: str | Condition | Iterable[str | Condition] | None = None,
     *,
     noises: str | Path | None = None,
     roots: Mapping[str, str | Path] | None = None,
@@ -57,7 +58,7 @@ def measure(
 
     Args:
         run: A finished run, or its folder, with its models.
-        conditions: Names or `Condition`s; all of `names()` by default:
+        conditions: A name or `Condition`, or several; all of `names()` by default:
 
             - `white`: white noise at 20 to -5 dB SNR;
             - `babble`: five voices of other speakers of the run, never the tested speaker's own;
@@ -86,6 +87,8 @@ def measure(
     from tqdm import tqdm
 
     replay = Replay(run, roots)
+    if isinstance(conditions, str | Condition):
+        conditions = [conditions]
     wanted = chosen(
         USUAL if conditions is None else conditions, replay.sounds(replay.manifest), noises
     )
@@ -131,6 +134,13 @@ def _spectrum(
         seed = _seeding.derive(0, "robustness", condition.name, sound["utterance_id"])
         heard = Heard(waveform, rate, str(sound["speaker"]), np.random.default_rng(seed))
         waveform = np.asarray(condition.disturb(heard, level), np.float32)
+        if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
+            raise ConfigurationError(
+                f"The condition {condition.name!r} made of {sound['utterance_id']!r} something of "
+                f"the shape {waveform.shape}, or with values that are no numbers.",
+                "It returns a waveform, shape (samples,), of finite numbers.",
+                "Correct its function `disturb`.",
+            )
     return replay.prep.extract(replay.prep.prepare(waveform))
 
 

@@ -111,9 +111,7 @@ def speaker_folds(
         raise SplitError(
             f"{folds} folds were asked of {len(order)} speakers ({listing(order)}).",
             "There must be at least 2 folds, and a speaker for each.",
-            f"Ask for {min(5, len(order))} folds or fewer."
-            if len(order) >= _FEWEST
-            else _MORE_SPEAKERS,
+            f"Ask for {min(5, len(order))} folds." if len(order) >= _FEWEST else _MORE_SPEAKERS,
         )
     genders = _genders(manifest)
     by_gender = sorted(order, key=lambda speaker: genders.get(speaker, ""))  # stable: stays drawn
@@ -245,7 +243,7 @@ def _rotate(
             f"{_speakers(len(sequence))} in {len(groups)} fold{'s' * (len(groups) != 1)}, of whom "
             f"{val} shall validate ({listing(sequence)}).",
             "Every fold needs speakers to test, to validate and to train on, one at least of each.",
-            "Ask for fewer in validation (--val 1), or for more folds."
+            "Ask for another number in validation (--val 1), or for more folds."
             if len(sequence) >= _FEWEST
             else _MORE_SPEAKERS,
         )

@@ -39,7 +39,7 @@ def leak_gap(
     Args:
         model: Name of a model.
         utterances: A manifest with the `fold` of a protocol that keeps speakers apart; at random
-            it gets as many folds.
+            it gets as many folds, and three at least: one validates.
         prep: How a recording becomes a clip.
         folder: Of the two runs, `leaky` and `clean`.
         **training: What `sertk.training.cross_validate` takes besides.
@@ -51,7 +51,8 @@ def leak_gap(
     from sertk import training as trainings  # which loads Keras
 
     num_folds = len(splits.folds(splits.in_fold(utterances, 0)))
-    divisions = {"clean": utterances, "leaky": splits.random(utterances, folds=num_folds)}
+    leaky = splits.random(utterances, folds=max(3, num_folds))
+    divisions = {"clean": utterances, "leaky": leaky}
     runs = {
         name: trainings.cross_validate(model, rows, prep, folder=Path(folder) / name, **training)
         for name, rows in divisions.items()
@@ -150,9 +151,11 @@ class LeakGap(Display):
             f"The division that leaks promises {percent(self.promised.value)} % UAR {where}; on "
             f"speakers whom nobody had heard it is {percent(self.kept.value)} %"
         )
-        if self.gap.value > 0:
-            return f"{said}: {points} do not hold."
-        return f"{said}, no less: the gap is {points}."
+        if self.gap.value <= 0:
+            return f"{said}, no less: the gap is {points}."
+        if self.gap.known and self.gap.low <= 0:
+            return f"{said}: the gap of {points} is no more than chance."
+        return f"{said}: {points} do not hold."
 
     def record(self) -> dict[str, Any]:
         """Write it down for JSON: `sentence, gap, gap_low, gap_high, scores`; null if unknown."""
