@@ -196,7 +196,10 @@ def test_luck_of_trainings_seldom_looks_sure():
 def test_each_side_has_all_of_its_seeds():
     rows = [table(0.5 + 0.1 * k, seed=k).assign(seed=k) for k in range(3)]
     two, three = scored(pd.concat(rows[:2])), scored(pd.concat(rows))
-    for other, said in ((two, "the seeds of first and second,"), (scored(rows[0]), "the seeds of first,")):
+    for other, said in (
+        (two, "the seeds of first and second,"),
+        (scored(rows[0]), "the seeds of first,"),
+    ):
         shown = evaluation.compare(three, other)
         assert said in shown.note
         row = shown.frame().loc["uar"]

@@ -13,6 +13,7 @@ import pytest
 from sertk import evaluation, labels, manifest, splits, studies, training
 from sertk.cli import main
 from sertk.errors import RunError, SertkError
+from sertk.evaluation import Interval
 from sertk.preprocessing import Preprocessing
 from sertk.studies import runner
 from sertk.studies.displays import DifferenceDisplay
@@ -51,7 +52,11 @@ def test_no_gap_is_told_as_none(tmp_path):
     assert (
         f", no less: the gap is {100 * worse.gap.value:.1f} points (95 % interval" in worse.sentence
     )
-    assert studies.LeakGap(*runs[::-1]).sentence.endswith("do not hold.")
+    small = studies.LeakGap(*runs[::-1])
+    assert small.gap.low < 0 < small.gap.value
+    assert small.sentence.endswith("is no more than chance.")
+    small.gap = Interval(0.05, 0.01, 0.09, 0.95, 6)
+    assert small.sentence.endswith("5.0 points (95 % interval 1.0 to 9.0) do not hold.")
 
 
 def test_leak_gap_on_the_command_line(small_root, tmp_path, capsys, refused, monkeypatch):
@@ -238,7 +243,7 @@ def faked(home, **changes):
     """A study whose runs nobody trained; the last trial is missing."""
     study = studies.Study("Does noise help?", augment=("none", "noise"), seed=(0, 1), **changes)
     home.mkdir()
-    runner._write_down(study, home)
+    runner._write_down(study, home, {})
     for trial in study.trials()[:-1]:
         fake_run.write(home / "trials" / trial.name, speakers=6, takes=1, seeds=(trial.seed,),
                        grouping=trial.grouping)  # fmt: skip
@@ -249,7 +254,8 @@ def test_the_answer_to_one_comparison(tmp_path, monkeypatch):
     result = faked(tmp_path / "study")
 
     def answered(*rows):
-        table = pd.DataFrame(rows, columns=["context", "augment", "difference", "low", "high"])
+        columns = ["context", "augment", "difference", "low", "high", "speakers"]
+        table = pd.DataFrame([(*row, 8) if len(row) == 5 else row for row in rows], columns=columns)
         shown = DifferenceDisplay(table.set_index(["context", "augment"]), "")
         monkeypatch.setattr(studies.StudyResult, "differences", lambda self: shown)
         return result.answer
@@ -259,6 +265,7 @@ def test_the_answer_to_one_comparison(tmp_path, monkeypatch):
         "noise differs from none by -1.9 points (-3.8 to +0.1), which is no more than chance."
     )
     assert answered((*noise, 0.02, 0.01, 0.03)).endswith("which is more than chance.")
+    assert answered((*noise, 0.02, 0.01, 0.03, 5)).endswith("chance. That rests on 5 speakers.")
     few = (*noise, 0.02, np.nan, np.nan)
     assert answered(few) == (
         "noise differs from none by +2.0 points, of too few speakers for an interval."
@@ -308,7 +315,7 @@ def test_the_page_of_an_unfinished_study(tmp_path, capsys):
 
 def test_groupings_that_tested_nobody_in_common_are_not_set_against_each_other(tmp_path):
     study = studies.Study("?", grouping=("emotion8", "merged_negative"), seed=0)
-    runner._write_down(study, tmp_path)
+    runner._write_down(study, tmp_path, {})
     for trial, corpus in zip(study.trials(), ("ravdess", "savee"), strict=True):
         group = labels.GROUPINGS[trial.grouping]
         fake_run.write(tmp_path / "trials" / trial.name, speakers=6, takes=1, seeds=(0,),

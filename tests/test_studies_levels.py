@@ -60,7 +60,7 @@ def test_a_study_takes_objects_under_names_of_ones_own(ravdess, tmp_path):
         ({"compare": "colour"}, "Unknown factor 'colour'"),
         ({"compare": "protocol"}, "not ranked against each other"),
         ({"protocol": ("loso", "random"), "gender": ("male>female",)}, "one division"),
-        ({"model": ()}, "The factor model has the levels none"),
+        ({"model": ()}, "The factor model has no level"),
         ({"seed": (1, 1)}, "The factor seed has the levels 1, 1"),
         ({"gender": ("males",)}, "Did you mean 'male'"),
         ({"augment": ("noize",)}, "Did you mean 'noise'"),
@@ -83,6 +83,9 @@ def test_a_study_takes_objects_under_names_of_ones_own(ravdess, tmp_path):
         ({"augment": {"mine": ["noize"]}}, "Did you mean 'noise'"),
         ({"gender": {"mine": 3}}, "has the level {'mine': 3}"),
         ({"seed": ("a",)}, "A level of a study is a whole number"),
+        ({"augment": {"none": "none", "a b": ["noise"], "a_b": ["pitch"]}}, "would share one"),
+        ({"augment": {"mine": 5}}, "An augmentation is 5"),
+        ({"where": "style=speech"}, "got where='style=speech'. It is a mapping"),
     ],
 )
 def test_a_study_that_cannot_be(changes, match):

@@ -5,6 +5,8 @@ and what study.json keeps of an object: enough to tell it from another, not to t
 """
 
 import dataclasses
+import hashlib
+import re
 import reprlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -13,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from sertk import _provenance, augment, corpora, features, labels, models, splits
+from sertk.augment import identity
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.labels import Grouping
 from sertk.preprocessing import Preprocessing
@@ -21,6 +24,7 @@ GENDERS = ("all", "male", "female", "male>female", "female>male", "classes")
 FACTORS = ("corpus", "gender", "grouping", "feature", "model", "augment", "protocol")
 OBJECTS = ("corpus", "grouping", "feature", "model", "augment")  # factors that take them
 USUAL = "usual"  # what a model was published with
+_LONGEST = 32  # characters of a level in the name of a folder: seven of them make one
 
 
 class Described(dict[str, Any]):
@@ -65,9 +69,12 @@ def names_and_objects(
 def describe(factor: str, thing: Any) -> dict[str, Any]:
     """Tell an object in words and numbers that JSON can keep.
 
+    Raises:
+        ConfigurationError: If that cannot be told.
+
     Example:
         >>> describe("model", len)
-        {'function': 'builtins.len'}
+        {'name': 'builtins.len'}
     """
     if isinstance(thing, Described):
         return thing
@@ -79,11 +86,9 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     if isinstance(thing, pd.DataFrame):
         return {"manifest": _provenance.data_hash(thing), "utterances": len(thing)}
     if factor == "augment":
-        return _plan(thing).record(copies=1)
-    if isinstance(thing, str):
-        return {"name": thing}
-    name = getattr(thing, "__qualname__", type(thing).__qualname__)
-    return {"function": f"{getattr(thing, '__module__', '?')}.{name}"}
+        record = _plan(thing).record(copies=1)
+        return {key: value for key, value in record.items() if key != "copies"}  # the study's
+    return {"name": thing} if isinstance(thing, str) else identity.described(thing)
 
 
 def read(factor: str, record: Mapping[str, Any]) -> Any:
@@ -91,6 +96,20 @@ def read(factor: str, record: Mapping[str, Any]) -> Any:
     if factor == "grouping" and "mapping" in record:
         return Grouping(**{**record, "optional": frozenset(record["optional"])})
     return Described(record)
+
+
+def folder_name(level: str) -> str:
+    """Write a level as a part of a folder's name: short, of letters that every system takes.
+
+    Example:
+        >>> folder_name("male>female"), folder_name("background@/corpora/noises/of the street")
+        ('male_female', 'background__corpora_noi_88754bb0')
+    """
+    name = re.sub(r"[^\w+]", "_", level)
+    if len(name) <= _LONGEST:
+        return name
+    mark = hashlib.blake2b(level.encode(), digest_size=4).hexdigest()
+    return f"{name[: _LONGEST - 1 - len(mark)]}_{mark}"
 
 
 def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
@@ -108,9 +127,17 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
         )
     if not levels or len(set(levels)) < len(levels):
         raise ConfigurationError(
-            f"The factor {factor} has the levels {', '.join(map(str, levels)) or 'none'}.",
+            f"The factor {factor} has the levels {', '.join(map(repr, levels))}."
+            if levels
+            else f"The factor {factor} has no level.",
             "Each factor has one level at least, and none twice.",
             "Name different ones.",
+        )
+    if kind is str and len({folder_name(level) for level in levels}) < len(levels):
+        raise ConfigurationError(
+            f"The factor {factor} has the levels {', '.join(map(repr, levels))}.",
+            "Runs lie in folders named by them, and two of these would share one.",
+            "Let the names differ in letters or digits.",
         )
 
 

@@ -6,6 +6,7 @@ different protocols are compared by nobody here; runs on different speakers only
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pandas as pd
 from sertk import labels
 from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
+from sertk.evaluation.intervals import FEW_SPEAKERS
 from sertk.evaluation.paired import difference
 from sertk.labels import Grouping
 from sertk.run import Run, write_csv
@@ -34,10 +36,8 @@ def read_record(path: Path) -> dict[str, Any]:
         RunError: If it is not as it was written.
     """
     try:
-        record = {
-            "own": {},
-            **json.loads(path.read_text(encoding="utf-8")),
-        }  # older ones took no objects
+        # older ones took no objects, and knew nothing of the data
+        record = {"own": {}, "data": {}, **json.loads(path.read_text(encoding="utf-8"))}
         missing = [name for name in Study.__dataclass_fields__ if name not in record]
         if missing:
             raise ValueError(f"it lacks {listing(missing)}")
@@ -98,7 +98,10 @@ class StudyResult:
     def missing(self) -> dict[str, str]:
         """Trials without a run -> why; nothing if they were not reached."""
         path = self.folder / "failed.json"
-        reasons = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        reasons = {}
+        if path.is_file():
+            with suppress(ValueError):  # a damaged one: the trials are missing all the same
+                reasons = json.loads(path.read_text(encoding="utf-8"))
         there = {trial.name for trial in self.runs}
         return {t.name: reasons.get(t.name, "") for t in self.study.trials() if t.name not in there}
 
@@ -112,7 +115,7 @@ class StudyResult:
         """One row per run: its levels and seed, scores as fractions, and what it cost."""
         rows = []
         for trial, run in self.runs.items():
-            result = evaluate(run)
+            result = _together([run], trial.gender)
             interval = result.interval()
             genders = result.by_gender().frame()["uar"]
             rows.append(
@@ -123,6 +126,7 @@ class StudyResult:
                     "uar_female": genders.get("female", np.nan),
                     "uar_male": genders.get("male", np.nan),
                     "speakers": result.num_speakers, "utterances": result.num_utterances,
+                    "voices": _voices([run]),
                     "leaky": bool(run.info["protocol"]["leaky"]),
                     "parameters": run.info["model"]["parameters"],
                     "seconds": run.info["wall_seconds"],
@@ -162,8 +166,12 @@ class StudyResult:
         }
 
     def scores(self) -> ScoreDisplay:
-        """Show UAR of every combination, as the mean over seeds with its sd and interval."""
+        """Show UAR of every combination, as the mean over seeds with its sd and interval.
+
+        `voices` is how many speakers a network has learnt from, the mean over folds.
+        """
         rows = []
+        contexts = self._contexts(self.study.compare)
         for (context, level), result in self._evaluations.items():
             found = result.summary().frame().loc["uar"]
             interval = result.interval()
@@ -174,6 +182,7 @@ class StudyResult:
                     "uar": interval.value, "low": interval.low, "high": interval.high,
                     "sd": found["sd"], "seeds": len(result.seeds),
                     "speakers": result.num_speakers, "utterances": result.num_utterances,
+                    "voices": _voices([self.runs[trial] for trial in contexts[context][level]]),
                     "chance": result.chance,
                 }
             )  # fmt: skip
@@ -283,7 +292,8 @@ class StudyResult:
         over = f" over {contexts} settings" * (contexts > 0)
         if len(first) == 1:
             row = first.iloc[0]
-            return f"{row[self.study.compare]} differs from {against}{over} by {_verdict(row)}."
+            lead = f"{row[self.study.compare]} differs from {against}{over} by {_verdict(row)}."
+            return lead + self._caution(first)
         sure = first[(first["low"] > 0) | (first["high"] < 0)]
         if len(sure):
             ranked = sure.sort_values("difference", ascending=False)
@@ -301,7 +311,15 @@ class StudyResult:
                 f"Against {against}{over}, no choice moves UAR by more than chance; the best is "
                 f"{best[self.study.compare]}, {_points(best)}."
             )
-        return f"{lead} With {len(first)} comparisons, one in twenty would look sure by luck."
+        luck = f" With {len(first)} comparisons, one in twenty would look sure by luck."
+        return lead + luck + self._caution(first)
+
+    def _caution(self, table: pd.DataFrame) -> str:
+        """Say what the intervals cannot know."""
+        fewest = int(table["speakers"].min())
+        few = f" That rests on {fewest} speakers." if fewest < FEW_SPEAKERS else ""
+        single = len(self.study.seed) == 1
+        return few + " There is one seed: another training may say otherwise." * single
 
     def _why_nothing(self) -> str:
         if self.missing:
@@ -316,6 +334,11 @@ def _comparable(one: Evaluation, other: Evaluation) -> bool:
     """Whether both know the same classes, and tested an utterance in common."""
     common = set(one.rows["utterance_id"]) & set(other.rows["utterance_id"])
     return set(one.classes) == set(other.classes) and bool(common)
+
+
+def _voices(members: list[Run]) -> float:
+    """Count the speakers that a network has learnt from: the mean over folds."""
+    return float(np.mean([len(fold["train"]) for run in members for fold in run.info["folds"]]))
 
 
 def _together(members: list[Run], gender: str) -> Evaluation:

@@ -25,7 +25,7 @@ from sertk.errors import ConfigurationError, RunError, SertkError, listing
 from sertk.preprocessing import Preprocessing
 from sertk.recipes import RECIPES
 from sertk.run import Run
-from sertk.studies.levels import USUAL
+from sertk.studies.levels import USUAL, Described
 from sertk.studies.results import StudyResult, read_record
 from sertk.studies.study import Study, Trial
 
@@ -54,6 +54,7 @@ def run_study(
     Raises:
         RunError: If the folder holds another study, or no trial could be trained.
         CorpusError: If a corpus is not there.
+        ConfigurationError: If a level is an object that this study only read of.
 
     Example:
         `run_study(STUDIES["gender"], "runs/gender", jobs=2)`
@@ -64,10 +65,29 @@ def run_study(
             "One run at a time is the least.",
             "Use -1 for every core, or leave it out.",
         )
-    for trial in {trial.corpus: trial for trial in study.trials()}.values():
-        _scanned(study, trial, roots)  # refused before anything is written
+    if not isinstance(roots, Mapping):
+        raise ConfigurationError(
+            f"A study got roots={roots!r}.",
+            "It is a mapping of corpora to folders.",
+            f"Such as roots={{{study.corpus[0]!r}: {str(roots)!r}}}.",
+        )
+    for factor, objects in study.own.items():
+        for name in getattr(study, factor):
+            if isinstance(objects.get(name), Described):
+                raise ConfigurationError(
+                    f"The {factor} {name!r} of this study was read from study.json.",
+                    "That keeps what an object was, to tell it from another, and not the object.",
+                    f"Pass it again: {factor}={{{name!r}: ...}}.",
+                )
+    # refused before anything is written, as what is not there
+    data = {
+        name: _provenance.data_hash(
+            _scanned(study, trial, roots).drop(columns="path", errors="ignore")
+        )
+        for name, trial in {trial.corpus: trial for trial in study.trials()}.items()
+    }
     home = _output.folder(Path(folder).expanduser())
-    _write_down(study, home)
+    _write_down(study, home, data)
     waiting = [t for t in study.trials() if not _finished(home / "trials" / t.name)]
     failed = {}
     with _shared_cores(jobs), tqdm(total=len(study.trials()), unit="run", desc="study") as bar:
@@ -89,22 +109,36 @@ def run_study(
     return result
 
 
-def _write_down(study: Study, home: Path) -> None:
-    """Keep the study's record; refuse a folder whose trials were trained otherwise."""
+def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
+    """Keep the study's record; refuse a folder whose trials were trained otherwise.
+
+    Objects and data of trials that this study does not ask for stay in the record.
+    """
     path = home / "study.json"
     record = {
         **study.record(),
+        "data": data,
         "command": _provenance.command(),
         "environment": _provenance.environment(),
         "git_commit": _provenance.git_commit(),
     }
-    if path.is_file():
+    if (home / "run.json").is_file():
+        raise RunError(
+            f"{home} holds a run.",
+            "A study has a folder of its own.",
+            "Choose another (-o).",
+        )
+    if path.is_file() and any(home.glob("trials/*/run.json")):
         there = read_record(path)
         same = ("folds", "val", "copies", "standardize", "where", "settings")
         found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
-        for factor, objects in record["own"].items():
-            for name, kept in there["own"].get(factor, {}).items():
-                found += runs.differences(f"{factor}.{name}", kept, objects.get(name, kept))
+        parts = {"data": (there["data"], record["data"])}
+        for factor in {*there["own"], *record["own"]}:
+            asked = record["own"].setdefault(factor, {})
+            parts[factor] = (there["own"].get(factor, {}), asked)
+        for part, (before, now) in parts.items():
+            for name, kept in before.items():
+                found += runs.differences(f"{part}.{name}", kept, now.setdefault(name, kept))
         if found:
             raise RunError(
                 f"{home} holds another study (it differs in: {listing(found, 6)}).",
@@ -183,9 +217,10 @@ def _attempt(
             copies=study.copies,
             standardize=study.standardize, **study.settings,
         )  # fmt: skip
-    except (SertkError, MemoryError, RuntimeError, ValueError) as error:
-        # the others may still be trained
-        return trial.name, str(error) or type(error).__name__
+    except SertkError as error:  # the others may still be trained
+        return trial.name, str(error)
+    except Exception as error:  # of a function of the caller's, or for want of memory
+        return trial.name, f"{type(error).__name__}: {error}"
     return trial.name, ""
 
 
@@ -200,8 +235,9 @@ def preprocessing(study: Study, trial: Trial) -> Preprocessing:
 
 def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
     """Scan, select, label and divide what a trial is trained on."""
-    one = {"gender": trial.gender} if trial.gender in ("male", "female") else {}
-    rows = manifest.select(_scanned(study, trial, roots), **study.where, **one)
+    rows = manifest.select(_scanned(study, trial, roots), **study.where)
+    if trial.gender in ("male", "female"):
+        rows = manifest.select(rows, gender=trial.gender)
     labelled = labels.apply(rows, study.level("grouping", trial), gender=trial.gender == "classes")
     if ">" in trial.gender:
         return _across_genders(labelled, *trial.gender.split(">"), val=study.val)

@@ -6,7 +6,6 @@ levels (`sertk.studies.levels`); a trial is one of each. Seeds are repetitions, 
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,8 +38,8 @@ class Trial:
             ...       "speaker_folds", 0).name
             'ravdess-male_female-valence2-usual-mlp-r5_pitch-speaker_folds-0'
         """
-        words = (getattr(self, factor) for factor in FACTORS)
-        return "-".join([*(re.sub(r"[^\w+]", "_", word) for word in words), str(self.seed)])
+        words = (levels.folder_name(getattr(self, factor)) for factor in FACTORS)
+        return "-".join([*words, str(self.seed)])
 
     def without(self, *factors: str) -> tuple[str, ...]:
         """Name the levels of all factors but these, seeds aside: a context to compare in."""
@@ -135,6 +134,13 @@ class Study:
                 "Across genders there is one division: all speakers of the other are tested.",
                 "Leave one of them out.",
             )
+        for name in ("where", "settings"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ConfigurationError(
+                    f"A study got {name}={getattr(self, name)!r}.",
+                    "It is a mapping of names to values.",
+                    "Such as where={'style': 'speech'}, or settings={'epochs': 40}.",
+                )
         Settings().changed(dict(self.settings))
 
     def _compared(self) -> str:
@@ -215,9 +221,10 @@ STUDIES: dict[str, Study] = {
         compare="gender",
         gender=("all", "male", "female", "male>female", "female>male", "classes"),
         settings={"epochs": 40, "patience": 10},
-        note="male and female hear and test voices of one gender; male>female hears men and tests "
-        "women, female>male the reverse; classes tells men from women as well, and is scored by "
-        "emotion. Each is set against what all reaches on the same tested speakers.",
+        note="male and female hear and test voices of one gender, and so hear fewer of them; "
+        "male>female hears men and tests women, female>male the reverse; classes tells men from "
+        "women as well, and is scored by emotion. Each is set against what all reaches on the same "
+        "tested speakers. How many voices each has learnt from stands in the table of scores.",
     ),
     "grouping": Study(
         "Is it better to train in fewer classes, or to regroup?",

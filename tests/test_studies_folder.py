@@ -1,0 +1,138 @@
+"""The folder of a study: what goes on in it, what is refused. Nothing is trained here."""
+
+import pytest
+
+from sertk import corpora, studies, training
+from sertk.augment.changes import noise_between
+from sertk.cli import main
+from sertk.errors import ConfigurationError, RunError
+from tests import fake_run
+
+ONE = {"grouping": "valence2", "model": "mlp", "seed": 0, "folds": 2, "val": 1}
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """Write runs that nobody trained, and list what they were asked to train."""
+    asked = []
+
+    def cross_validate(model, rows, prep, *, folder, seeds, **others):
+        asked.append({"model": model, "rows": rows, **others})
+        if callable(model):
+            model((30, 40), 2)
+        classes = tuple(sorted(rows["label"].unique()))
+        return fake_run.write(folder, classes=classes, speakers=8, takes=2, seeds=seeds)
+
+    monkeypatch.setattr(training, "cross_validate", cross_validate)
+    return asked
+
+
+def net(width):
+    return lambda input_shape, num_classes: width
+
+
+def test_an_object_is_remembered_while_others_are_asked_for(fits, ravdess, tmp_path):
+    roots = {"ravdess": ravdess}
+    mine = {"none": "none", "mine": [noise_between(30, 30)]}
+    studies.run(studies.Study("?", augment=mine, **ONE), tmp_path, roots=roots)
+    studies.run(studies.Study("?", augment=("none", "noise"), **ONE), tmp_path, roots=roots)
+    studies.run(studies.Study("?", augment=mine, **ONE), tmp_path, roots=roots)
+    assert len(fits) == 3
+    mine["mine"] = [noise_between(-20, -20)]
+    with pytest.raises(RunError, match=r"holds another study .*augment\.mine"):
+        studies.run(studies.Study("?", augment=mine, **ONE), tmp_path, roots=roots)
+
+
+def test_functions_that_differ_in_what_they_hold_are_told_apart(fits, ravdess, tmp_path):
+    one = {**ONE, "model": {"net": net(4)}}
+    studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
+    one["model"] = {"net": net(4)}
+    studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
+    one["model"] = {"net": net(64)}
+    with pytest.raises(RunError, match=r"model\.net\.closure"):
+        studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
+
+
+def test_other_recordings_are_another_study(fits, ravdess, tmp_path):
+    rows = corpora.scan("ravdess", ravdess)
+    half = rows[rows["speaker"].isin(rows["speaker"].unique()[:4])]
+    studies.run(studies.Study("?", corpus={"mine": half}, **ONE), tmp_path / "own")
+    with pytest.raises(RunError, match=r"corpus\.mine\.manifest"):
+        studies.run(studies.Study("?", corpus={"mine": rows}, **ONE), tmp_path / "own")
+
+    first = tmp_path / "first"
+    for actor in range(1, 5):
+        (first / f"Actor_{actor:02d}").mkdir(parents=True)
+        for path in (ravdess / f"Actor_{actor:02d}").iterdir():
+            (first / path.parent.name / path.name).symlink_to(path)
+    study = studies.Study("?", **ONE)
+    studies.run(study, tmp_path / "named", roots={"ravdess": first})
+    with pytest.raises(RunError, match=r"data\.ravdess, .* there and"):
+        studies.run(study.changed(seed=(0, 1)), tmp_path / "named", roots={"ravdess": ravdess})
+
+
+def test_a_study_with_a_mistake_leaves_its_folder_free(fits, ravdess, tmp_path):
+    study = studies.Study("?", **{**ONE, "folds": 9})
+    with pytest.raises(RunError, match=r"None of the 1 trials .*9 folds were asked"):
+        studies.run(study, tmp_path, roots={"ravdess": ravdess})
+    assert studies.run(study.changed(folds=2), tmp_path, roots={"ravdess": ravdess}).runs
+    with pytest.raises(RunError, match="folds, 2 there and 3 here"):
+        studies.run(study.changed(folds=3), tmp_path, roots={"ravdess": ravdess})
+
+
+def test_a_function_that_fails_is_told_and_the_rest_goes_on(fits, ravdess, tmp_path):
+    def wrong(input_shape):
+        return None
+
+    study = studies.Study("?", **{**ONE, "model": {"wrong": wrong, "mlp": "mlp"}})
+    result = studies.run(study, tmp_path, roots={"ravdess": ravdess})
+    (reason,) = result.missing.values()
+    assert reason.startswith("TypeError: ")
+    assert [trial.model for trial in result.runs] == ["mlp"]
+    (tmp_path / "failed.json").write_text("{", encoding="utf-8")
+    assert list(studies.StudyResult(tmp_path).missing.values()) == [""]
+
+
+def test_a_selection_by_gender_meets_a_level_of_gender(fits, ravdess, tmp_path):
+    study = studies.Study("?", gender=("male", "female"), where={"gender": "male"}, **ONE)
+    result = studies.run(study, tmp_path, roots={"ravdess": ravdess})
+    (reason,) = result.missing.values()
+    assert "No row has gender = female" in reason
+    assert set(fits[0]["rows"]["gender"]) == {"male"}
+
+
+def test_what_was_read_cannot_be_trained(fits, ravdess, tmp_path):
+    study = studies.Study("?", augment={"none": "none", "mine": ["noise"]}, **ONE)
+    there = studies.run(study, tmp_path, roots={"ravdess": ravdess}).study
+    assert there != study  # of the object there is a description
+    with pytest.raises(ConfigurationError, match=r"augment 'mine' .* was read from study\.json"):
+        studies.run(there, tmp_path, roots={"ravdess": ravdess})
+    with pytest.raises(ConfigurationError, match=r"Such as roots=\{'ravdess': 'corpora'\}"):
+        studies.run(study, tmp_path, roots="corpora")
+
+
+def test_a_folder_that_is_a_run_is_no_study(fits, ravdess, tmp_path, refused):
+    fake_run.write(tmp_path / "run")
+    said = refused("study", "--root", ravdess, "--seeds", "0", "--folds", "2", "--val", "1",
+                   "-o", tmp_path / "run")  # fmt: skip
+    assert "holds a run. A study has a folder of its own" in said
+
+
+def test_emotions_by_gender_are_scored_by_emotion_in_every_table(fits, ravdess, tmp_path):
+    study = studies.Study("?", compare="gender", gender=("all", "classes"), **ONE)
+    table = studies.run(study, tmp_path, roots={"ravdess": ravdess}).frame()
+    assert table["chance"].tolist() == [0.5, 0.5]
+
+
+def test_voices_that_a_network_has_learnt_from_are_counted(fits, ravdess, tmp_path):
+    result = studies.run(studies.Study("?", **ONE), tmp_path, roots={"ravdess": ravdess})
+    # the runs that nobody trained test two of eight in each of four folds, and two validate
+    assert result.frame()["voices"].tolist() == [4.0]
+    assert result.scores().frame()["voices"].tolist() == [4.0]
+    assert main(["report", str(tmp_path)]) == 0
+    page = (tmp_path / "study.html").read_text(encoding="utf-8")
+    assert "voices heard" in page
+    assert "There is one seed: another training may say otherwise." not in page  # one level alone
+    noisy = studies.Study("?", augment=("none", "noise"), **ONE)
+    answer = studies.run(noisy, tmp_path, roots={"ravdess": ravdess}).answer
+    assert answer.endswith("There is one seed: another training may say otherwise.")
