@@ -309,7 +309,8 @@ def test_the_page_of_an_unfinished_study(tmp_path, capsys):
     page = (home / "study.html").read_text(encoding="utf-8")
     assert "1 run is missing" in page
     assert len(pd.read_csv(home / "study.csv")) == 3
-    cells = r'<td>(none|noise)</td>.*?<td class="number">(\d)</td><td class="number">12\.5</td>'
+    number = r'<td class="number">{}</td>'
+    cells = rf'<th scope="row">(none|noise)</th>.*?{number}{number}'.format(r"(\d)", r"12\.5")
     assert re.findall(cells, page) == [("none", "2"), ("noise", "1")]  # seeds, beside chance
 
 
