@@ -59,27 +59,7 @@ def run_study(
     Example:
         `run_study(STUDIES["gender"], "runs/gender", jobs=2)`
     """
-    if jobs == 0:
-        raise ConfigurationError(
-            "0 processes.",
-            "One run at a time is the least.",
-            "Use -1 for every core, or leave it out.",
-        )
-    if not isinstance(roots, Mapping):
-        raise ConfigurationError(
-            f"A study got roots={roots!r}.",
-            "It is a mapping of corpora to folders.",
-            f"Such as roots={{{study.corpus[0]!r}: {str(roots)!r}}}.",
-        )
-    for factor, objects in study.own.items():
-        for name in getattr(study, factor):
-            if isinstance(objects.get(name), Described):
-                raise ConfigurationError(
-                    f"The {factor} {name!r} of this study was read from study.json.",
-                    "That keeps what an object was, to tell it from another, and not the object.",
-                    f"Pass it again: {factor}={{{name!r}: ...}}.",
-                )
-    # refused before anything is written, as what is not there
+    _check(study, roots, jobs)
     data = {
         name: _provenance.data_hash(
             _scanned(study, trial, roots).drop(columns="path", errors="ignore")
@@ -107,6 +87,30 @@ def run_study(
     result = StudyResult(home)
     result.write_csv()
     return result
+
+
+def _check(study: Study, roots: Mapping[str, str | Path], jobs: int) -> None:
+    """Refuse what cannot be trained, before anything is written."""
+    if jobs == 0:
+        raise ConfigurationError(
+            "0 processes.",
+            "One run at a time is the least.",
+            "Use -1 for every core, or leave it out.",
+        )
+    if not isinstance(roots, Mapping):
+        raise ConfigurationError(
+            f"A study got roots={roots!r}.",
+            "It is a mapping of corpora to folders.",
+            f"Such as roots={{{study.corpus[0]!r}: {str(roots)!r}}}.",
+        )
+    for factor, objects in study.own.items():
+        for name in getattr(study, factor):
+            if isinstance(objects.get(name), Described):
+                raise ConfigurationError(
+                    f"The {factor} {name!r} of this study was read from study.json.",
+                    "That keeps what an object was, to tell it from another, and not the object.",
+                    f"Pass it again: {factor}={{{name!r}: ...}}.",
+                )
 
 
 def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
