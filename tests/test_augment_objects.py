@@ -1,6 +1,8 @@
 """Augmentation by objects, for some labels, live; and the words that take ranges and folders."""
 
+import functools
 import itertools
+import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from scipy.signal import welch
 
 from sertk import augment, cache, explore, splits
 from sertk.augment import Augmentation, folders
+from sertk.augment.identity import described
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
 from tests.test_augment import RATE, rms, tone
@@ -254,6 +257,26 @@ def test_lists_that_act_alike_are_one_and_others_are_not():
     ]  # fmt: skip
     assert len(set(different)) == len(different)
     assert name(used) == name(louder())
+
+
+def test_what_a_function_is_holds_all_that_acts_and_nothing_else(monkeypatch):
+    def cached(factor):
+        return functools.cache(scale(factor))
+
+    assert described(cached(2)) == described(cached(2)) != described(cached(3))
+    assert described(lambda w, limit=math.inf: w)["defaults"] == [["inf"], None]
+    told = [described(lambda w: w.reshape(w.FACTOR))]
+    monkeypatch.setitem(globals(), "FACTOR", 5.0)
+    assert "constants" not in told[0]  # an attribute of that name is none of ours
+
+    def even(n):
+        return n == 0 or odd(n - 1)
+
+    def odd(n):
+        return n != 0 and even(n - 1)
+
+    assert described(even)["closure"][0]["closure"] == [{"again": "function"}]
+    assert described(partial(scale(2), np))["of"] == [[{"module": "numpy"}], {}]
 
 
 @pytest.mark.parametrize(

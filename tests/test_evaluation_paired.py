@@ -215,6 +215,15 @@ def test_each_side_has_all_of_its_seeds():
     assert widths[1] > 0.1
 
 
+def test_speakers_and_seeds_may_be_called_anything(pair):
+    rows = pair[0].assign(speaker=pair[0]["speaker"].str[1:].astype(int), seed="first")
+    rows.loc[rows["speaker"] == 3, "speaker"] = None
+    one, other = scored(rows), scored(rows.assign(predicted="a", seed="second"))
+    found = paired.difference((one, other), (other, one), (one, other))
+    assert found.speakers == 9
+    assert found.value == pytest.approx((one.uar - other.uar) / 3)
+
+
 def test_pairs_of_other_seeds_take_part_as_they_are():
     first = [scored(pd.concat([table(0.8, seed=k).assign(seed=k) for k in range(2)]))]
     first.append(scored(pd.concat([table(0.5, seed=5 + k).assign(seed=k) for k in range(2)])))

@@ -1,11 +1,19 @@
 """The folder of a study: what goes on in it, what is refused. Nothing is trained here."""
 
+import json
+import shutil
+from types import MappingProxyType
+
+import numpy as np
 import pytest
+import soundfile
 
 from sertk import corpora, studies, training
 from sertk.augment.changes import noise_between
 from sertk.cli import main
 from sertk.errors import ConfigurationError, RunError
+from sertk.preprocessing import Preprocessing
+from sertk.studies import runner
 from tests import fake_run
 
 ONE = {"grouping": "valence2", "model": "mlp", "seed": 0, "folds": 2, "val": 1}
@@ -48,6 +56,7 @@ def test_functions_that_differ_in_what_they_hold_are_told_apart(fits, ravdess, t
     studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
     one["model"] = {"net": net(4)}
     studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
+    assert len(fits) == 1
     one["model"] = {"net": net(64)}
     with pytest.raises(RunError, match=r"model\.net\.closure"):
         studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
@@ -60,6 +69,11 @@ def test_other_recordings_are_another_study(fits, ravdess, tmp_path):
     with pytest.raises(RunError, match=r"corpus\.mine\.manifest"):
         studies.run(studies.Study("?", corpus={"mine": rows}, **ONE), tmp_path / "own")
 
+    swapped = half.assign(emotion=half["emotion"].replace({"happy": "sad", "sad": "happy"}))
+    swapped.attrs = dict(half.attrs)
+    with pytest.raises(RunError, match=r"corpus\.mine\.manifest"):
+        studies.run(studies.Study("?", corpus={"mine": swapped}, **ONE), tmp_path / "own")
+
     first = tmp_path / "first"
     for actor in range(1, 5):
         (first / f"Actor_{actor:02d}").mkdir(parents=True)
@@ -67,8 +81,52 @@ def test_other_recordings_are_another_study(fits, ravdess, tmp_path):
             (first / path.parent.name / path.name).symlink_to(path)
     study = studies.Study("?", **ONE)
     studies.run(study, tmp_path / "named", roots={"ravdess": first})
-    with pytest.raises(RunError, match=r"data\.ravdess, .* there and"):
+    with pytest.raises(RunError, match="differs in: recordings of ravdess"):
         studies.run(study.changed(seed=(0, 1)), tmp_path / "named", roots={"ravdess": ravdess})
+
+
+def test_the_same_study_goes_on_whatever_its_selection_is_written_as(fits, ravdess, tmp_path):
+    study = studies.Study(
+        "?", where=MappingProxyType({"emotion": ("happy", "sad", "angry")}), **ONE
+    )
+    for _ in range(2):
+        assert studies.run(study, tmp_path, roots={"ravdess": ravdess}).runs
+    assert len(fits) == 1
+    assert set(fits[0]["rows"]["emotion"]) == {"happy", "sad", "angry"}
+
+
+def test_names_that_look_alike_have_folders_of_their_own(fits, ravdess, tmp_path):
+    for name, change in (("a b", noise_between(3, 3)), ("a_b", noise_between(9, 9))):
+        study = studies.Study("?", augment={name: [change]}, **ONE)
+        studies.run(study, tmp_path, roots={"ravdess": ravdess})
+    assert len(fits) == 2
+    assert len({path.name for path in (tmp_path / "trials").iterdir()}) == 2
+
+
+def test_a_model_under_another_name_hears_what_it_was_published_with():
+    named = studies.Study("?", model={"mine": "alexnet_tuned", "own": net(4)})
+    mine, own = (runner.preprocessing(named, trial) for trial in named.trials()[::3])
+    known = studies.Study("?", model="alexnet_tuned")
+    assert mine == runner.preprocessing(known, known.trials()[0]) != own
+    assert own == Preprocessing()
+
+
+def test_a_study_is_read_without_what_its_names_stood_for(fits, ravdess, tmp_path):
+    noises = tmp_path / "noises"
+    noises.mkdir()
+    soundfile.write(noises / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8000), 8000)
+    study = studies.Study("?", augment=("none", f"background@{noises}"), **ONE)
+    result = studies.run(study, tmp_path / "study", roots={"ravdess": ravdess})
+    shutil.rmtree(noises)
+    again = studies.StudyResult(tmp_path / "study")
+    assert again.differences().frame().equals(result.differences().frame())
+    record = json.loads((tmp_path / "study" / "study.json").read_text(encoding="utf-8"))
+    older = {key: value for key, value in record.items() if key not in ("own", "data")}
+    (tmp_path / "study" / "study.json").write_text(json.dumps(older), encoding="utf-8")
+    assert len(studies.StudyResult(tmp_path / "study").runs) == 2
+    (tmp_path / "study" / "study.json").write_text(json.dumps({**older, "own": []}))
+    with pytest.raises(RunError, match="its objects are no record"):
+        studies.StudyResult(tmp_path / "study")
 
 
 def test_a_study_with_a_mistake_leaves_its_folder_free(fits, ravdess, tmp_path):
@@ -87,7 +145,7 @@ def test_a_function_that_fails_is_told_and_the_rest_goes_on(fits, ravdess, tmp_p
     study = studies.Study("?", **{**ONE, "model": {"wrong": wrong, "mlp": "mlp"}})
     result = studies.run(study, tmp_path, roots={"ravdess": ravdess})
     (reason,) = result.missing.values()
-    assert reason.startswith("TypeError: ")
+    assert reason.startswith("TypeError in test_studies_folder.py, line ")
     assert [trial.model for trial in result.runs] == ["mlp"]
     (tmp_path / "failed.json").write_text("{", encoding="utf-8")
     assert list(studies.StudyResult(tmp_path).missing.values()) == [""]
@@ -116,6 +174,7 @@ def test_a_folder_that_is_a_run_is_no_study(fits, ravdess, tmp_path, refused):
     said = refused("study", "--root", ravdess, "--seeds", "0", "--folds", "2", "--val", "1",
                    "-o", tmp_path / "run")  # fmt: skip
     assert "holds a run. A study has a folder of its own" in said
+    assert not (tmp_path / "run" / "study.json").exists()
 
 
 def test_emotions_by_gender_are_scored_by_emotion_in_every_table(fits, ravdess, tmp_path):

@@ -1,6 +1,7 @@
 """What a study may ask: its levels by name or as objects, and what is compared."""
 
 import keras
+import pandas as pd
 import pytest
 
 from sertk import corpora, evaluation, manifest, studies
@@ -83,8 +84,14 @@ def test_a_study_takes_objects_under_names_of_ones_own(ravdess, tmp_path):
         ({"augment": {"mine": ["noize"]}}, "Did you mean 'noise'"),
         ({"gender": {"mine": 3}}, "has the level {'mine': 3}"),
         ({"seed": ("a",)}, "A level of a study is a whole number"),
-        ({"augment": {"none": "none", "a b": ["noise"], "a_b": ["pitch"]}}, "would share one"),
+        (
+            {"augment": {"none": "none", "Mine": ["noise"], "mine": ["pitch"]}},
+            "which on some systems have no capitals",
+        ),
         ({"augment": {"mine": 5}}, "An augmentation is 5"),
+        ({"augment": {"noise+pitch": ["gain"]}}, "one of sertk's own"),
+        ({"augment": None}, r"has the level None\. .*No copies are 'none'"),
+        ({"corpus": {"mine": pd.DataFrame({"a": [1]})}}, "manifest"),
         ({"where": "style=speech"}, "got where='style=speech'. It is a mapping"),
     ],
 )

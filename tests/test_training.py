@@ -186,7 +186,7 @@ def test_an_interrupted_fit_goes_on_with_the_same_result(
 
 def test_a_large_network_is_not_written_in_every_epoch(divided, tmp_path, monkeypatch):
     clock = iter(range(0, 1000, 2))  # each look is two seconds later, so that writing takes two
-    monkeypatch.setattr(checkpoint.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(checkpoint, "perf_counter", lambda: next(clock))
     written = []
     monkeypatch.setattr(np, "savez", lambda path, **_: written.append(path.write_bytes(b"")))
     net = models.build("mlp", (57, 4), 2, width=0.1)

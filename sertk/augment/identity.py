@@ -5,9 +5,11 @@ are its code, defaults, closure and the constants it names, of an object its att
 its content; what a function calls is known by name only, so that a change there is not noticed.
 """
 
+import dis
 import functools
 import hashlib
 import inspect
+import math
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +29,12 @@ _STATE = (
 )  # fmt: skip
 
 
-def described(value: Any) -> Any:
+def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
     """Say in plain values what something is, so that what would act otherwise reads otherwise.
+
+    Args:
+        value: Anything of the caller's.
+        within: What holds it, outermost first: something that holds itself is told once.
 
     Raises:
         ConfigurationError: If that cannot be told.
@@ -37,8 +43,13 @@ def described(value: Any) -> Any:
         >>> described(len), described((1, "a"))
         ({'name': 'builtins.len'}, [1, 'a'])
     """
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if value is None or isinstance(value, (str, bool, int)):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if any(value is holder for holder in within):
+        return {"again": type(value).__name__}
+    within = (*within, value)
     if isinstance(value, Path) and value.is_file():
         of_sound = value.suffix.lower() in audio.SUFFIXES
         content = folders.content(value) if of_sound else _hash(value.read_bytes())
@@ -53,19 +64,23 @@ def described(value: Any) -> Any:
             "sha": _hash(value.tobytes() + str(value.dtype).encode()),
         }
     if isinstance(value, Mapping):
-        return {str(key): described(inner) for key, inner in value.items()}
+        return {str(key): described(inner, within) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [described(inner) for inner in value]
+        return [described(inner, within) for inner in value]
     if isinstance(value, functools.partial):
-        return {"partial": described(value.func), "of": described([value.args, value.keywords])}
+        given = [value.args, value.keywords]
+        return {"partial": described(value.func, within), "of": described(given, within)}
     if isinstance(value, types.MethodType):
-        return {"method": value.__name__, "of": described(value.__self__)}
+        return {"method": value.__name__, "of": described(value.__self__, within)}
     if isinstance(value, types.FunctionType):
-        return _described_function(value)
+        return _described_function(value, within)
     if isinstance(value, types.ModuleType):
         return {"module": value.__name__}
     if isinstance(value, type) or inspect.isbuiltin(value):
         return {"name": f"{value.__module__}.{value.__qualname__}"}
+    if hasattr(value, "__wrapped__"):  # a function behind functools.cache
+        inner = described(inspect.unwrap(value), within)
+        return {"wrapped": inner, "by": _qualified(type(value))}
     if not hasattr(value, "__dict__"):
         raise ConfigurationError(
             f"An object is, or holds, something of the kind {type(value).__name__}, and of that "
@@ -75,20 +90,22 @@ def described(value: Any) -> Any:
         )
     state = _STATE if of_audiomentations(value) else ()
     own = {k: v for k, v in vars(value).items() if k not in state and not k.startswith("__")}
-    return {"name": _qualified(type(value)), **{k: described(v) for k, v in sorted(own.items())}}
+    told = {k: described(v, within) for k, v in sorted(own.items())}
+    return {"name": _qualified(type(value)), **told}
 
 
-def _described_function(function: types.FunctionType) -> dict[str, Any]:
+def _described_function(function: types.FunctionType, within: tuple[Any, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {"name": _qualified(function), "code": _hash(_code(function.__code__))}
     if function.__defaults__ or function.__kwdefaults__:
-        found["defaults"] = described([function.__defaults__, function.__kwdefaults__])
+        found["defaults"] = described([function.__defaults__, function.__kwdefaults__], within)
     if function.__closure__:
         held = [cell.cell_contents for cell in function.__closure__]
-        found["closure"] = described([value for value in held if value is not function])
-    known = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+        found["closure"] = described([value for value in held if value is not function], within)
+    named = {step.argval for step in dis.get_instructions(function) if step.opname == "LOAD_GLOBAL"}
+    known = {name: function.__globals__.get(name) for name in sorted(named)}
     constants = {name: value for name, value in known.items() if isinstance(value, _CONSTANTS)}
     if constants:
-        found["constants"] = described(constants)
+        found["constants"] = described(constants, within)
     return found
 
 

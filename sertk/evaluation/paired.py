@@ -5,7 +5,7 @@ from drawing speakers and seeds, the same in both, and the p-value of a permutat
 speakers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -142,7 +142,8 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
         f"{utterances} utterances of {len(speakers)} speakers; 95 % interval from drawing them"
         + seeds
         + (f" (none: {found.note})" if not found.known else "")
-        + ", p from swapping speakers."
+        + ", p from swapping speakers"
+        + ("." if several else "; one seed each, and another training may say otherwise.")
     )
     return PairedDisplay(table, of_speakers, names, note)
 
@@ -156,6 +157,10 @@ def difference(*pairs: tuple[Evaluation, Evaluation]) -> intervals.Interval:
     Args:
         *pairs: Both of one pair have the same classes and labels; several may differ in them.
 
+    Returns:
+        The mean difference, a fraction; without an interval where fewer than three speakers are
+        common.
+
     Raises:
         ConfigurationError: As `compare` does.
     """
@@ -165,8 +170,8 @@ def difference(*pairs: tuple[Evaluation, Evaluation]) -> intervals.Interval:
 class _Side(NamedTuple):
     """Confusions of the common utterances in one of two runs."""
 
-    speakers: list[str]
-    seeds: tuple[int, ...]
+    speakers: list[Hashable]
+    seeds: tuple[Hashable, ...]
     counts: np.ndarray  # (speakers, seeds, classes, classes)
 
 
@@ -198,24 +203,25 @@ def _aligned(first: Evaluation, second: Evaluation) -> tuple[int, _Side, _Side]:
             "Both must agree on what is true.",
             "Train both from the same manifest and grouping.",
         )
-    speakers = sorted(one["speaker"].unique())
+    speakers = sorted(one["speaker"].unique(), key=str)
     classes = list(first.classes)
     sides = [_side(e, common, speakers, classes) for e in (first, second)]
     return len(common), sides[0], sides[1]
 
 
-def _side(result: Evaluation, common: pd.Index, speakers: list[str], classes: list[str]) -> _Side:
+def _side(
+    result: Evaluation, common: pd.Index, speakers: list[Hashable], classes: list[str]
+) -> _Side:
+    """Count the confusions of the common utterances, classes and speakers in the given order."""
     rows = result.rows[result.rows["utterance_id"].isin(common)]
-    truth, predicted, speaker, seed = (
+    truth, predicted, speaker = (
         pd.Index(names).get_indexer(pd.Index(rows[column]))
-        for column, names in (
-            ("label", classes), ("predicted", classes), ("speaker", speakers),
-            ("seed", result.seeds),
-        )
-    )  # fmt: skip
-    sizes = [len(speakers), len(result.seeds)]
+        for column, names in (("label", classes), ("predicted", classes), ("speaker", speakers))
+    )
+    seed, seeds = pd.factorize(rows["seed"], sort=True)
+    sizes = [len(speakers), len(seeds)]
     counts = metrics.count(truth, predicted, len(classes), [speaker, seed], sizes)
-    return _Side(speakers, tuple(result.seeds), counts)
+    return _Side(speakers, tuple(seeds), counts)
 
 
 def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.Interval:
@@ -226,16 +232,16 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
     """
     score = metrics.METRICS[metric]
     sides = [side for pair in pairs for side in pair]
-    everybody = sorted({name for side in sides for name in side.speakers})
+    everybody = pd.Index(list(dict.fromkeys(name for side in sides for name in side.speakers)))
     blocks = []
     for side in sides:
         block = np.zeros((len(everybody), *side.counts.shape[1:]))
-        block[np.searchsorted(everybody, side.speakers)] = side.counts
+        block[everybody.get_indexer(pd.Index(side.speakers))] = side.counts
         blocks.append(block.reshape(len(everybody), -1))
     ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng([0, 1])  # apart from that of the speakers
 
-    def gap(cells: np.ndarray, often: dict[tuple[int, ...], np.ndarray]) -> np.ndarray:
+    def gap(cells: np.ndarray, often: dict[tuple[Hashable, ...], np.ndarray]) -> np.ndarray:
         scores = []
         for side, part in zip(sides, np.split(cells, ends, axis=1), strict=True):
             of_seeds = part.reshape(len(cells), *side.counts.shape[1:])

@@ -36,10 +36,13 @@ def leak_gap(
 ) -> "LeakGap":
     """Cross-validate on a clean protocol, and again with the files divided at random.
 
+    At random, training has other numbers of recordings; of two clean folds it has more, for the
+    random ones are three at least.
+
     Args:
         model: Name of a model.
         utterances: A manifest with the `fold` of a protocol that keeps speakers apart; at random
-            it gets as many folds, and three at least: one validates.
+            it gets as many.
         prep: How a recording becomes a clip.
         folder: Of the two runs, `leaky` and `clean`.
         **training: What `sertk.training.cross_validate` takes besides.

@@ -8,15 +8,15 @@ import dataclasses
 import hashlib
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from sertk import _provenance, augment, corpora, features, labels, models, splits
+from sertk import augment, corpora, features, labels, manifest, models, splits
 from sertk.augment import identity
-from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.errors import ConfigurationError, SertkError, UnknownNameError
 from sertk.labels import Grouping
 from sertk.preprocessing import Preprocessing
 
@@ -24,11 +24,15 @@ GENDERS = ("all", "male", "female", "male>female", "female>male", "classes")
 FACTORS = ("corpus", "gender", "grouping", "feature", "model", "augment", "protocol")
 OBJECTS = ("corpus", "grouping", "feature", "model", "augment")  # factors that take them
 USUAL = "usual"  # what a model was published with
+_COMPARED = (  # of a manifest: all that decides what is trained and tested on
+    "utterance_id", "sha256", "speaker", "emotion", "gender", "session", "style", "intensity",
+    "start", "end", "label", "split", "fold", "val_folds",
+)  # fmt: skip
 _LONGEST = 32  # characters of a level in the name of a folder: seven of them make one
 
 
 class Described(dict[str, Any]):
-    """What study.json keeps of an object, in its place where a finished study is read."""
+    """The words that study.json keeps of an object: they stand for it in a study that was read."""
 
 
 def names_and_objects(
@@ -58,7 +62,9 @@ def names_and_objects(
     found = {}
     for level in levels:
         thing = objects.get(level, level)
-        if isinstance(thing, type(level)) and thing == level:
+        if isinstance(thing, Described):
+            found[level] = thing
+        elif isinstance(thing, type(level)) and thing == level:
             _check_known(factor, level)
         else:
             _check_free(factor, level)
@@ -79,16 +85,28 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     if isinstance(thing, Described):
         return thing
     if isinstance(thing, Grouping):
-        record = dataclasses.asdict(thing)
-        return {**record, "mapping": dict(thing.mapping), "optional": sorted(thing.optional)}
+        fields = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
+        return {**fields, "mapping": dict(thing.mapping), "optional": sorted(thing.optional)}
     if isinstance(thing, Preprocessing):
         return thing.to_dict()
     if isinstance(thing, pd.DataFrame):
-        return {"manifest": _provenance.data_hash(thing), "utterances": len(thing)}
+        return {"manifest": fingerprint(thing), "utterances": len(thing)}
     if factor == "augment":
         record = _plan(thing).record(copies=1)
         return {key: value for key, value in record.items() if key != "copies"}  # the study's
     return {"name": thing} if isinstance(thing, str) else identity.described(thing)
+
+
+def fingerprint(manifest: pd.DataFrame) -> str:
+    """Hash what decides on what is trained and tested: not where files lie, nor how long they are.
+
+    Example:
+        >>> fingerprint(pd.DataFrame({"utterance_id": ["a"], "emotion": ["sad"], "path": ["b"]}))
+        'c1daa59293ddd3af'
+    """
+    columns = [column for column in _COMPARED if column in manifest]
+    text = manifest[columns].sort_values("utterance_id").to_csv(index=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def read(factor: str, record: Mapping[str, Any]) -> Any:
@@ -98,15 +116,28 @@ def read(factor: str, record: Mapping[str, Any]) -> Any:
     return Described(record)
 
 
+def unknown(factor: str, levels: Iterable[Any]) -> list[Any]:
+    """List the levels that are no names here: of another version, or of a folder that is gone."""
+    lost = []
+    for level in levels:
+        try:
+            _check_known(factor, level)
+        except SertkError:
+            lost.append(level)
+    return lost
+
+
 def folder_name(level: str) -> str:
     """Write a level as a part of a folder's name: short, of letters that every system takes.
+
+    What had to be changed has a mark of the whole level at its end.
 
     Example:
         >>> folder_name("male>female"), folder_name("background@/corpora/noises/of the street")
         ('male_female', 'background__corpora_noi_88754bb0')
     """
-    name = re.sub(r"[^\w+]", "_", level)
-    if len(name) <= _LONGEST:
+    name = re.sub(r"[^\w+]", "_", level, flags=re.ASCII)
+    if level in GENDERS or (name == level and len(name) <= _LONGEST):
         return name
     mark = hashlib.blake2b(level.encode(), digest_size=4).hexdigest()
     return f"{name[: _LONGEST - 1 - len(mark)]}_{mark}"
@@ -133,11 +164,11 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
             "Each factor has one level at least, and none twice.",
             "Name different ones.",
         )
-    if kind is str and len({folder_name(level) for level in levels}) < len(levels):
+    if kind is str and len({folder_name(level).casefold() for level in levels}) < len(levels):
         raise ConfigurationError(
             f"The factor {factor} has the levels {', '.join(map(repr, levels))}.",
-            "Runs lie in folders named by them, and two of these would share one.",
-            "Let the names differ in letters or digits.",
+            "Runs lie in folders named by them, which on some systems have no capitals.",
+            "Let the names differ in more.",
         )
 
 
@@ -163,7 +194,7 @@ def _check_known(factor: str, level: Any) -> None:
 
 
 def _check_free(factor: str, name: str) -> None:
-    if name in _known(factor):
+    if not unknown(factor, [name]):
         raise ConfigurationError(
             f"The factor {factor} was given an object under the name {name!r}.",
             "That is the name of one of sertk's own, and a reader would take it for that.",
@@ -173,8 +204,6 @@ def _check_free(factor: str, name: str) -> None:
 
 def _checked(factor: str, thing: Any) -> Any:
     """Refuse an object that its factor cannot take, before anything is trained."""
-    if isinstance(thing, Described):
-        return thing
     if factor == "grouping":
         return labels.grouping(thing)
     if factor == "augment":
@@ -183,6 +212,8 @@ def _checked(factor: str, thing: Any) -> Any:
     if isinstance(thing, str):
         _check_known(factor, thing)
         return thing
+    if isinstance(thing, pd.DataFrame):
+        manifest.validate(thing)
     fits = {
         "corpus": callable(thing) or isinstance(thing, pd.DataFrame),
         "feature": isinstance(thing, Preprocessing) or hasattr(thing, "finish_layers"),

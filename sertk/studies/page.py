@@ -36,6 +36,7 @@ def write_html(result: StudyResult, path: str | Path | None = None) -> Path:
         "page.html",
         title=study.question,
         answer=result.answer,
+        one_seed=result.one_seed,
         study=study,
         baseline=getattr(study, study.compare)[0],
         figures={
@@ -105,7 +106,9 @@ def _told(record: dict[str, Any]) -> str:
     for name, value in record.items():
         if isinstance(value, dict):
             parts.append(", ".join(f"{key} {item}" for key, item in value.items()))
-        elif value not in (None, "", [], False):
-            words = ", ".join(map(str, value)) if isinstance(value, list) else value
-            parts.append(f"{name.replace('_', ' ')} {words}")
+        elif isinstance(value, list):
+            words = [_told(item) if isinstance(item, dict) else str(item) for item in value]
+            parts += [f"{name.replace('_', ' ')} {', '.join(words)}"] * bool(words)
+        elif value is not None and value is not False and value != "" and name != "code":
+            parts.append(f"{name.replace('_', ' ')} {value}")
     return "; ".join(parts)

@@ -41,6 +41,10 @@ def read_record(path: Path) -> dict[str, Any]:
         missing = [name for name in Study.__dataclass_fields__ if name not in record]
         if missing:
             raise ValueError(f"it lacks {listing(missing)}")
+        kept = [record["data"], record["own"]]
+        kept += record["own"].values() if isinstance(record["own"], dict) else []
+        if not all(isinstance(part, dict) for part in kept):
+            raise ValueError("its objects are no record")
     except (UnicodeDecodeError, ValueError, TypeError) as error:
         raise RunError(
             f"{path} is damaged ({error}).",
@@ -318,8 +322,12 @@ class StudyResult:
         """Say what the intervals cannot know."""
         fewest = int(table["speakers"].min())
         few = f" That rests on {fewest} speakers." if fewest < FEW_SPEAKERS else ""
-        single = len(self.study.seed) == 1
-        return few + " There is one seed: another training may say otherwise." * single
+        return few + " There is one seed: another training may say otherwise." * self.one_seed
+
+    @property
+    def one_seed(self) -> bool:
+        """Whether everything was trained once, so that no interval knows of another training."""
+        return max(len(result.seeds) for result in self._evaluations.values()) == 1
 
     def _why_nothing(self) -> str:
         if self.missing:

@@ -7,6 +7,7 @@ choice, and a `StudyResult`. A trial that cannot be trained is told, and the oth
 import os
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from sertk.errors import ConfigurationError, RunError, SertkError, listing
 from sertk.preprocessing import Preprocessing
 from sertk.recipes import RECIPES
 from sertk.run import Run
-from sertk.studies.levels import USUAL, Described
+from sertk.studies.levels import FACTORS, USUAL, Described, fingerprint
 from sertk.studies.results import StudyResult, read_record
 from sertk.studies.study import Study, Trial
 
@@ -61,9 +62,7 @@ def run_study(
     """
     _check(study, roots, jobs)
     data = {
-        name: _provenance.data_hash(
-            _scanned(study, trial, roots).drop(columns="path", errors="ignore")
-        )
+        name: fingerprint(manifest.select(_scanned(study, trial, roots), **study.where))
         for name, trial in {trial.corpus: trial for trial in study.trials()}.items()
     }
     home = _output.folder(Path(folder).expanduser())
@@ -78,12 +77,12 @@ def run_study(
             if refusal:
                 failed[name] = refusal
             bar.update()
+    runs.write_json(home / "failed.json", failed)
     if len(failed) == len(study.trials()):
         raise RunError(
             f"None of the {len(failed)} trials could be trained, the first because: "
             f"{next(iter(failed.values()))}"
         )
-    runs.write_json(home / "failed.json", failed)
     result = StudyResult(home)
     result.write_csv()
     return result
@@ -136,13 +135,14 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
         there = read_record(path)
         same = ("folds", "val", "copies", "standardize", "where", "settings")
         found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
-        parts = {"data": (there["data"], record["data"])}
+        parts = {"recordings of": (there["data"], record["data"])}
         for factor in {*there["own"], *record["own"]}:
             asked = record["own"].setdefault(factor, {})
             parts[factor] = (there["own"].get(factor, {}), asked)
         for part, (before, now) in parts.items():
             for name, kept in before.items():
-                found += runs.differences(f"{part}.{name}", kept, now.setdefault(name, kept))
+                now.setdefault(name, kept)
+                found += _differences(part, name, kept, now[name])
         if found:
             raise RunError(
                 f"{home} holds another study (it differs in: {listing(found, 6)}).",
@@ -150,6 +150,12 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
                 "Choose another folder (-o), or delete this one.",
             )
     runs.write_json(path, record)
+
+
+def _differences(part: str, name: str, there: Any, here: Any) -> list[str]:
+    if part in FACTORS:
+        return list(runs.differences(f"{part}.{name}", there, here))
+    return [f"{part} {name}"] * (there != here)
 
 
 def _finished(folder: Path) -> bool:
@@ -224,7 +230,9 @@ def _attempt(
     except SertkError as error:  # the others may still be trained
         return trial.name, str(error)
     except Exception as error:  # of a function of the caller's, or for want of memory
-        return trial.name, f"{type(error).__name__}: {error}"
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}, line {where.lineno}"
+        return trial.name, f"{type(error).__name__} in {place}: {error}"
     return trial.name, ""
 
 
@@ -233,7 +241,8 @@ def preprocessing(study: Study, trial: Trial) -> Preprocessing:
     feature = study.level("feature", trial)
     if feature != USUAL:
         return feature if isinstance(feature, Preprocessing) else Preprocessing(feature)
-    published = (recipe.prep for recipe in RECIPES.values() if recipe.model == trial.model)
+    model = study.level("model", trial)
+    published = (recipe.prep for recipe in RECIPES.values() if recipe.model == model)
     return next(published, Preprocessing())
 
 

@@ -6,6 +6,7 @@ levels (`sertk.studies.levels`); a trial is one of each. Seeds are repetitions, 
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,7 +168,7 @@ class Study:
         What is compared is found anew where only one level of it is left.
         """
         left = changes.get(self.compare, getattr(self, self.compare))
-        if isinstance(left, str) or len(left) == 1:
+        if not isinstance(left, list | tuple | Mapping) or len(left) == 1:
             changes = {"compare": "", **changes}
         return dataclasses.replace(self, **changes)
 
@@ -182,15 +183,19 @@ class Study:
             factor: {name: levels.describe(factor, thing) for name, thing in objects.items()}
             for factor, objects in self.own.items()
         }
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"own": own}
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        record = {**fields, "where": dict(self.where), "settings": dict(self.settings), "own": own}
+        return json.loads(json.dumps(record))  # as it will be read again
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Study":
         """Rebuild what `record` wrote, for reading: of objects there are only descriptions."""
-        own = {
-            factor: {name: levels.read(factor, kept) for name, kept in objects.items()}
-            for factor, objects in record["own"].items()
-        }
+        own: dict[str, dict[str, Any]] = {factor: {} for factor in FACTORS}
+        for factor, objects in record["own"].items():
+            own[factor] = {name: levels.read(factor, kept) for name, kept in objects.items()}
+        for factor, known in own.items():
+            for name in levels.unknown(factor, record[factor]):
+                known.setdefault(name, levels.Described(name=name))
         return cls(**{f.name: record[f.name] for f in dataclasses.fields(cls)} | {"own": own})
 
     def varied(self) -> list[str]:
