@@ -37,7 +37,7 @@ class Trial:
         Example:
             >>> Trial("ravdess", "male>female", "valence2", "usual", "mlp", "r5:pitch",
             ...       "speaker_folds", 0).name
-            'ravdess-male_female-valence2-usual-mlp-r5_pitch-speaker_folds-0'
+            'ravdess-male_female-valence2-usual-mlp-r5_pitch_c8ba2454-speaker_folds-0'
         """
         words = (levels.folder_name(getattr(self, factor)) for factor in FACTORS)
         return "-".join([*words, str(self.seed)])
