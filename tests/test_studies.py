@@ -300,6 +300,8 @@ def test_a_figure_names_what_its_rows_do_not_share(rows, lines):
     axes = DifferenceDisplay(table, "").plot()
     assert [label.get_text() for label in axes.get_yticklabels()] == lines
     assert len(axes.lines) == 1 + len(rows)  # zero, and a mark each
+    cells = re.findall(r"<td>(.*?)</td>", DifferenceDisplay(table, "")._repr_html_())
+    assert cells == ["1.0", "-1.0", "3.0"] * len(rows)  # all in points
 
 
 def test_the_page_of_an_unfinished_study(tmp_path, capsys):

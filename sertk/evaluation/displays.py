@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PERCENTAGES = {"uar", "wa", "macro_f1", "recall", "precision", "f1", "low", "high", "mean", "sd"}
-PERCENTAGES |= {"min", "max", "value", "confidence", "accuracy", "from", "to"}
+PERCENTAGES |= {"min", "max", "value", "confidence", "accuracy", "from", "to", "chance"}
+PERCENTAGES |= {"difference", "retrained", "regrouped", "behind", "behind_low", "behind_high"}
 DASH = "\u2013"
 
 
