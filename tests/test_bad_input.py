@@ -95,6 +95,7 @@ def test_words(words, match, refused, monkeypatch, tmp_path):
         ("--protocol by_speaker --val my_9 --test 1", "no such speaker"),
         ("--protocol speaker_folds --folds 9", "9 folds were asked of 4 speakers"),
         ("--protocol speaker_folds --folds 2 --val 5", "Ask for another number in validation"),
+        ("--protocol speaker_folds --folds 2 --val 0", "Ask for another number in validation"),
         ("--protocol random --val my_1,my_2", "val is a number"),
         ("--protocol random --val 2", "shares between 0 and 1"),
         ("--protocol random --split-seed -4", "A seed is 0 or more"),

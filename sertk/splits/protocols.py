@@ -243,9 +243,11 @@ def _rotate(
             f"{_speakers(len(sequence))} in {len(groups)} fold{'s' * (len(groups) != 1)}, of whom "
             f"{val} shall validate ({listing(sequence)}).",
             "Every fold needs speakers to test, to validate and to train on, one at least of each.",
-            "Ask for another number in validation (--val 1), or for more folds."
-            if len(sequence) >= _FEWEST
-            else _MORE_SPEAKERS,
+            _MORE_SPEAKERS
+            if len(sequence) < _FEWEST
+            else "Ask for more folds."
+            if val == 1
+            else "Ask for another number in validation (--val 1), or for more folds.",
         )
     rotated = []
     position = 0
