@@ -1,7 +1,12 @@
-"""Intervals that know that utterances of one speaker are not independent.
+"""Confidence intervals that know that utterances of one speaker are not independent.
 
-In: one confusion matrix per speaker. Out: percentile intervals of any score, from drawing whole
-speakers with replacement. A resample is a sum of matrices, so ten thousand cost milliseconds.
+In: one confusion matrix per speaker. Out: an interval of any score: its standard error from a
+bootstrap over whole speakers, its width from Student's t with one degree of freedom per further
+speaker, on the logit scale. A resample is a sum of matrices, so ten thousand cost milliseconds.
+
+Percentiles of the resamples, the usual choice, cover 71 to 86 % instead of 95 with three to six
+speakers: a bootstrap of few clusters underestimates the variance, and a normal tail is too short.
+The interval here covers 93 to 98 % in the same simulations, which `tests/test_coverage.py` repeats.
 """
 
 import math
@@ -10,6 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sertk.evaluation import metrics
+
+SCORE = (0.0, 1.0)
+DIFFERENCE = (-1.0, 1.0)
 _BLOCK = 2_000  # resamples at once: bounds memory for corpora of a thousand speakers
 FEW_SPEAKERS = 6
 # two speakers can be drawn in three ways only: what that spans is no 95 %
@@ -90,8 +99,24 @@ def interval(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
+    bounds: tuple[float, float] = SCORE,
 ) -> Interval:
-    """Put a percentile interval around a score; with one or two speakers none, and why."""
+    """Compute a confidence interval of a score; with one or two speakers there is none.
+
+    Args:
+        value: The score itself, within `bounds`.
+        statistic: Takes one array of shape (resamples, classes, classes) per stratum.
+        *strata: Arrays of shape (speakers, classes, classes); speakers are drawn within each.
+        level: Coverage, in (0, 1).
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples.
+        bounds: Lowest and highest value of the statistic: `SCORE` or `DIFFERENCE`.
+
+    References:
+        Cameron, Gelbach & Miller 2008, Bootstrap-based improvements for inference with clustered
+        errors, Review of Economics and Statistics 90(3).
+        Hesterberg 2015, What teachers should know about the bootstrap, American Statistician 69(4).
+    """
     speakers = sum(len(stratum) for stratum in strata)
     fewest = min(len(stratum) for stratum in strata)
     if fewest < MIN_SPEAKERS:
@@ -102,20 +127,48 @@ def interval(
         )
         return Interval(value, math.nan, math.nan, level, speakers, note)
     drawn = bootstrap(statistic, *strata, resamples=resamples, seed=seed)
-    low, high = percentiles(drawn, level)
-    note = f"rests on {speakers} speakers only" if speakers < FEW_SPEAKERS else ""
-    return Interval(value, float(low), float(high), level, speakers, note)
+    low, high = ends(np.array([value]), drawn[:, None], np.array([fewest]), level, bounds)
+    notes = [f"based on {speakers} speakers only"] if speakers < FEW_SPEAKERS else []
+    if low[0] == high[0]:
+        notes.append("all resamples have the same score, so its uncertainty is not known")
+    return Interval(value, float(low[0]), float(high[0]), level, speakers, "; ".join(notes))
 
 
-def percentiles(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end over the first axis; resamples without a value (NaN) are left out."""
-    tail = (1 - level) / 2
-    columns = drawn.reshape(len(drawn), -1).T
-    ends = [
-        np.quantile(kept, [tail, 1 - tail])
-        if len(kept := column[~np.isnan(column)])
-        else (np.nan,) * 2
-        for column in columns
-    ]
-    low, high = np.array(ends, dtype=float).T
-    return low.reshape(drawn.shape[1:]), high.reshape(drawn.shape[1:])
+def ends(
+    values: np.ndarray,
+    drawn: np.ndarray,
+    speakers: np.ndarray,
+    level: float,
+    bounds: tuple[float, float] = SCORE,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the lower and upper ends of intervals from resamples of several scores.
+
+    Args:
+        values: shape (scores,), the scores themselves.
+        drawn: shape (resamples, scores); resamples without a value (NaN) are left out.
+        speakers: shape (scores,), speakers behind each score; below `MIN_SPEAKERS` the ends are NaN.
+        level: Coverage, in (0, 1).
+        bounds: Lowest and highest value of a score.
+
+    Returns:
+        Lower and upper ends, shape (scores,) each, within `bounds`.
+    """
+    from scipy.stats import t
+
+    known = ~np.isnan(drawn)
+    counts = known.sum(0)
+    centres = metrics.divide(np.nan_to_num(drawn).sum(0), counts)
+    squares = np.where(known, np.square(drawn - centres), 0.0).sum(0)
+    # a bootstrap of n speakers has the variance of n - 1 degrees of freedom divided by n
+    errors = np.sqrt(metrics.divide(squares, counts) * metrics.divide(speakers, speakers - 1))
+    width = bounds[1] - bounds[0]
+    shares = (values - bounds[0]) / width
+    slopes = shares * (1 - shares)  # of the logit; zero where a score can get no better or worse
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logits = np.log(shares / (1 - shares))
+        reach = t.ppf((1 + level) / 2, np.maximum(speakers - 1, 1)) * errors / width / slopes
+        low, high = (1 / (1 + np.exp(-(logits + side * reach))) for side in (-1, 1))
+    certain = (errors == 0) | (slopes == 0)
+    low, high = np.where(certain, shares, low), np.where(certain, shares, high)
+    enough = (speakers >= MIN_SPEAKERS) & ~np.isnan(values)
+    return tuple(np.where(enough, bounds[0] + width * end, np.nan) for end in (low, high))

@@ -103,8 +103,38 @@ def macro_f1(matrix: np.ndarray) -> np.ndarray:
     return f1(matrix).mean(-1)
 
 
+def macro_f1_present(matrix: np.ndarray) -> np.ndarray:
+    """Mean F1 over the classes that occur; NaN for a matrix without counts."""
+    return mean_known(np.where(matrix.sum(-1) > 0, f1(matrix), np.nan))
+
+
 METRICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "uar": uar,
     "wa": wa,
     "macro_f1": macro_f1,
 }
+# the same over the classes that occur: for a part of the speakers, who may lack a class by chance
+PRESENT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "uar": uar_present,
+    "wa": wa,
+    "macro_f1": macro_f1_present,
+}
+
+
+def of_resamples(metric: str, pooled: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Choose how resamples of a confusion matrix are scored.
+
+    A class that a resample lacks is left out of its mean: no speaker of it was drawn, which is no
+    error. A class that `pooled` lacks counts as zero, as it does in the score itself.
+
+    Args:
+        metric: Name of one of `METRICS`.
+        pooled: shape (classes, classes), the confusion matrix that is resampled.
+
+    Example:
+        >>> pooled, without_b = np.diag([2.0, 1.0, 0.0]), np.diag([2.0, 0.0, 0.0])
+        >>> round(float(of_resamples("uar", pooled)(without_b)), 3), round(float(uar(pooled)), 3)
+        (0.667, 0.667)
+    """
+    share = 1.0 if metric == "wa" else float((pooled.sum(-1) > 0).mean())
+    return lambda matrices: share * PRESENT[metric](matrices)

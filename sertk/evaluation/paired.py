@@ -139,7 +139,7 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     several = [name for name, side in zip(names, pair, strict=True) if len(side.seeds) > 1]
     seeds = f" and the seeds of {' and '.join(several)}" * bool(several)
     note = (
-        f"{utterances} utterances of {len(speakers)} speakers; 95 % interval from drawing them"
+        f"{utterances} utterances of {len(speakers)} speakers; 95 % interval over them"
         + seeds
         + (f" (none: {found.note})" if not found.known else "")
         + ", p from swapping speakers"
@@ -230,8 +230,8 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
     Runs of the same seeds share the draw of them. One seed fewer is drawn than there are, for
     otherwise the variance of their mean would come out too small: by a third, of three.
     """
-    score = metrics.METRICS[metric]
     sides = [side for pair in pairs for side in pair]
+    scores = [metrics.of_resamples(metric, side.counts.sum((0, 1))) for side in sides]
     everybody = pd.Index(list(dict.fromkeys(name for side in sides for name in side.speakers)))
     blocks = []
     for side in sides:
@@ -242,11 +242,11 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
     rng = np.random.default_rng([0, 1])  # apart from that of the speakers
 
     def gap(cells: np.ndarray, often: dict[tuple[Hashable, ...], np.ndarray]) -> np.ndarray:
-        scores = []
-        for side, part in zip(sides, np.split(cells, ends, axis=1), strict=True):
+        values = []
+        for side, score, part in zip(sides, scores, np.split(cells, ends, axis=1), strict=True):
             of_seeds = part.reshape(len(cells), *side.counts.shape[1:])
-            scores.append(score(np.einsum("rs,rsij->rij", often[side.seeds], of_seeds)))
-        return np.mean(scores[::2], axis=0) - np.mean(scores[1::2], axis=0)
+            values.append(score(np.einsum("rs,rsij->rij", often[side.seeds], of_seeds)))
+        return np.mean(values[::2], axis=0) - np.mean(values[1::2], axis=0)
 
     def drawn_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, cells of all sides)
         often = {}
@@ -259,7 +259,7 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
     together = np.concatenate(blocks, axis=1)
     all_once = {side.seeds: np.ones((1, len(side.seeds))) for side in sides}
     value = float(gap(together.sum(0, keepdims=True), all_once)[0])
-    return intervals.interval(value, drawn_gap, together)
+    return intervals.interval(value, drawn_gap, together, bounds=intervals.DIFFERENCE)
 
 
 def _permutation(one: np.ndarray, other: np.ndarray, metric: str) -> float:

@@ -133,9 +133,11 @@ class Evaluation:
     def interval(
         self, metric: str = "uar", *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
     ) -> intervals.Interval:
-        """Bootstrap an interval by drawing whole speakers with replacement.
+        """Compute a confidence interval over speakers.
 
-        Utterances of a speaker are alike, so drawing utterances would promise too much. With
+        The standard error comes from resampling whole speakers, since utterances of one speaker
+        are not independent; the width from Student's t, since few speakers underestimate it (see
+        `sertk.evaluation.intervals`). A resample is scored over the classes that it has. With
         several seeds a speaker's confusions are summed over them. With fewer than three speakers
         there is no interval: its ends are NaN, and its note says why.
 
@@ -158,8 +160,8 @@ class Evaluation:
                 "Use level=0.95 for a 95 % interval.",
             )
         return intervals.interval(
-            self._score(metric), metrics.METRICS[metric], self._by_speaker,
-            level=level, resamples=resamples, seed=seed,
+            self._score(metric), metrics.of_resamples(metric, self._by_seed.sum(0)),
+            self._by_speaker, level=level, resamples=resamples, seed=seed,
         )  # fmt: skip
 
     def summary(self) -> displays.SummaryDisplay:
@@ -182,7 +184,7 @@ class Evaluation:
             f"{self.split}: {self.num_utterances} utterances, {self.num_speakers} speakers, "
             f"{len(self.folds)} fold{'s' * (len(self.folds) > 1)}, "
             f"{len(self.seeds)} seed{'s' * (len(self.seeds) > 1)}; "
-            f"95 % intervals from resampling speakers{'; sd over seeds' * (len(self.seeds) > 1)}"
+            f"95 % intervals over speakers{'; sd over seeds' * (len(self.seeds) > 1)}"
         )
 
     def _repr_html_(self) -> str:
@@ -208,13 +210,13 @@ class Evaluation:
         `support` counts utterances, not predictions: several seeds do not multiply it.
         """
         total = self._by_seed.sum(0)
-        ends = (np.full(len(self.classes), np.nan),) * 2
-        if self.num_speakers >= intervals.MIN_SPEAKERS:
-            drawn = intervals.bootstrap(metrics.recall, self._by_speaker, resamples=10_000, seed=0)
-            ends = intervals.percentiles(drawn, 0.95)
+        recall = metrics.recall(total)
+        drawn = intervals.bootstrap(metrics.recall, self._by_speaker, resamples=10_000, seed=0)
+        speakers = (self._by_speaker.sum(2) > 0).sum(0)  # who spoke the class
+        ends = intervals.ends(recall, drawn, speakers, 0.95)
         table = pd.DataFrame(
             {
-                "recall": metrics.recall(total),
+                "recall": recall,
                 "low": ends[0],
                 "high": ends[1],
                 "precision": metrics.precision(total),
@@ -329,19 +331,20 @@ class Evaluation:
             lambda f, m: metrics.uar_present(f) - metrics.uar_present(m),
             female,
             male,
+            bounds=intervals.DIFFERENCE,
         )
 
     def over_folds_and_seeds(self) -> displays.SpreadDisplay:
         """Show mean, sd, min and max of each score over folds, and over seeds.
 
-        A fold's score is the mean over its seeds; a seed's score is that of its predictions
-        pooled over folds. Their number is small: the sd over folds is no standard error.
+        A fold's score is the mean over its seeds, over the classes that its test speakers have; a
+        seed's score is that of its predictions pooled over folds. Their number is small: the sd
+        over folds is no standard error.
         """
         cells, (folds, _) = self._counts(self.rows["fold"], self.rows["seed"])
         points = {
             "folds": pd.DataFrame(
-                {m: metrics.mean_known(np.where(cells.sum((2, 3)) > 0, score(cells), np.nan))
-                 for m, score in metrics.METRICS.items()},
+                {m: metrics.mean_known(score(cells)) for m, score in metrics.PRESENT.items()},
                 index=pd.Index(folds, name="fold"),
             ),
             "seeds": pd.DataFrame(

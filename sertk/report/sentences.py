@@ -40,8 +40,8 @@ def basis(numbers: dict[str, Any]) -> str:
         return sentence + " One speaker says nothing about others, so there is no interval."
     if on["speakers"] < MIN_SPEAKERS:
         return f"{sentence} {on['speakers']} speakers are too few for an interval."
-    few = " With so few, they are rough." if on["speakers"] < FEW_SPEAKERS else ""
-    return f"{sentence} Intervals cover 95 %, from resampling the {on['speakers']} speakers.{few}"
+    few = " With so few speakers, they are wide." if on["speakers"] < FEW_SPEAKERS else ""
+    return f"{sentence} Intervals cover 95 %, over the {on['speakers']} speakers.{few}"
 
 
 def confusions(numbers: dict[str, Any]) -> str:

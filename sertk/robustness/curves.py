@@ -34,7 +34,7 @@ class RobustnessDisplay(Display):
     ):
         note = (
             f"{clean.num_utterances} utterances of {clean.num_speakers} test speakers, disturbed "
-            "as they were recorded; 95 % intervals from resampling speakers; chance "
+            "as they were recorded; 95 % intervals over speakers; chance "
             f"{percent(clean.chance)} %."
         )
         super().__init__(table, "UAR when speech is disturbed, %", note)
