@@ -111,8 +111,6 @@ def broken_files():
             r"is a Git LFS pointer of \d+ bytes, not sound.*git lfs pull",
         ),
         "page.wav": (b"<html>404</html>" * 9, r"cannot be read as sound \(.+\)\. WAV, FLAC, OGG"),
-        "phone.m4a": (b"ftypM4A ", r"is a \.m4a file.*ffmpeg -i 'phone\.m4a' 'phone\.wav'"),
-        "browser.WEBM": (b"\x1aE\xdf\xa3", r"is a \.WEBM file.*ffmpeg -i"),
         "none.wav": (wave[:0], r"holds no samples\. Sound is needed"),
         "nan.wav": (np.where(np.arange(8000) < 3, np.nan, wave), r"holds 3 samples that are no n"),
         "inf.wav": (np.where(np.arange(8000) < 1, np.inf, wave), r"holds 1 samples that are no n"),

@@ -215,7 +215,7 @@ WRONG = {
     "cut.mp3": "is cut short",
     "zero.wav": "is empty (0 bytes)",
     "text.wav": "cannot be read as sound",
-    "text.mp3": "its content is not what its name says",
+    "text.mp3": "Format not recognised",
     "pointer.wav": "git lfs pull",
 }
 

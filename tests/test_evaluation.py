@@ -12,8 +12,7 @@ from sklearn import metrics as oracle
 from sertk import evaluation
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.evaluation import intervals, metrics
-from tests import interval_by_hand
-from tests import fake_run
+from tests import fake_run, interval_by_hand
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def no_sound(path: PurePosixPath) -> str | None:
         return MACOS
     if _no_text(str(path)):
         return "a name that is not UTF-8"
-    if suffix in audio.SUFFIXES or suffix in audio.UNREAD_SUFFIXES:
+    if suffix in audio.SUFFIXES or suffix in audio.FFMPEG_SUFFIXES:
         return None
     return f"not sound (*{suffix})" if suffix else "not sound (no suffix)"
 
@@ -68,7 +68,7 @@ def no_sound(path: PurePosixPath) -> str | None:
 def unread(path: PurePosixPath) -> str | None:
     """Say that sound in this format is not read; `None` if it is."""
     suffix = path.suffix.lower()
-    return f"not read here (*{suffix})" if suffix in audio.UNREAD_SUFFIXES else None
+    return f"not read here (*{suffix})" if suffix in audio.FFMPEG_SUFFIXES else None
 
 
 def gather(

@@ -146,7 +146,8 @@ def ends(
     Args:
         values: shape (scores,), the scores themselves.
         drawn: shape (resamples, scores); resamples without a value (NaN) are left out.
-        speakers: shape (scores,), speakers behind each score; below `MIN_SPEAKERS` the ends are NaN.
+        speakers: shape (scores,), speakers behind each score; the ends are NaN below
+            `MIN_SPEAKERS`.
         level: Coverage, in (0, 1).
         bounds: Lowest and highest value of a score.
 
@@ -171,4 +172,5 @@ def ends(
     certain = (errors == 0) | (slopes == 0)
     low, high = np.where(certain, shares, low), np.where(certain, shares, high)
     enough = (speakers >= MIN_SPEAKERS) & ~np.isnan(values)
-    return tuple(np.where(enough, bounds[0] + width * end, np.nan) for end in (low, high))
+    low, high = (np.where(enough, bounds[0] + width * end, np.nan) for end in (low, high))
+    return low, high

@@ -1,0 +1,37 @@
+"""The only reader of recordings, and the primitives that work on a waveform.
+
+In: a path, or a waveform. Out: mono float32 of shape (samples,), full scale at +-1. What libsndfile
+decodes is read at any rate, depth and channel count; what ffmpeg decodes where it is installed.
+
+`reading` reads, `opening` and `headers` judge what lies in a file, `ffmpeg` and `quiet` deal with
+the decoders, `waveforms` holds what is done to a waveform.
+"""
+
+from sertk.audio.opening import FFMPEG_SUFFIXES, LOWEST_RATE, SUFFIXES
+from sertk.audio.reading import blocks, content_hash, info, read
+from sertk.audio.waveforms import (
+    noise_at_snr,
+    normalise_rms,
+    remove_offset,
+    resample,
+    reverberate,
+    room_response,
+    trim,
+)
+
+__all__ = [
+    "FFMPEG_SUFFIXES",
+    "LOWEST_RATE",
+    "SUFFIXES",
+    "blocks",
+    "content_hash",
+    "info",
+    "noise_at_snr",
+    "normalise_rms",
+    "read",
+    "remove_offset",
+    "resample",
+    "reverberate",
+    "room_response",
+    "trim",
+]

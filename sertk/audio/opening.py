@@ -1,0 +1,243 @@
+"""Open a recording with the decoder that can, and say why one cannot be opened.
+
+In: a path. Out: a `Recording`, whose samples come in pieces of shape (samples, channels). Files are
+opened by descriptor and never by name: a name may be no text, stand for a FIFO, or lead libsndfile
+to an AppleDouble file beside it.
+"""
+
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import soundfile
+
+from sertk.audio import ffmpeg, headers, quiet
+from sertk.errors import AudioError
+
+SUFFIXES = (
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au",
+    ".caf",
+)  # fmt: skip
+FFMPEG_SUFFIXES = (".m4a", ".aac", ".mp4", ".webm", ".wma", ".amr", ".3gp", ".mka")
+LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz
+_UNKNOWN = 2**62  # frames, from which on libsndfile does not know their number
+_SETTLING = 1.0  # seconds before a position, from which a lossy decoder starts
+_NO_SEEKING = ("DWVW_12", "DWVW_16", "DWVW_24")  # libsndfile seeks in them, and fails
+
+
+class Recording(Protocol):
+    """An open recording: what its header says, and its samples from where it stands.
+
+    Attributes:
+        path: Of the file.
+        sample_rate: In Hz.
+        channels: Number of channels.
+        frames: Samples of each channel that the header declares; `None` where it does not.
+    """
+
+    path: Path
+    sample_rate: int
+    channels: int
+    frames: int | None
+
+    def skip_to(self, first: int) -> None:
+        """Go from the beginning to a sample."""
+
+    def decode(self, size: int, count: int | None = None) -> Iterator[np.ndarray]:
+        """Give `count` samples, all by default, in pieces of `size`, (samples, channels)."""
+
+
+class _Libsndfile:
+    """A recording that libsndfile decodes."""
+
+    def __init__(self, path: Path, file: soundfile.SoundFile):
+        self.path, self.file = path, file
+        self.sample_rate, self.channels = file.samplerate, file.channels
+        # a stream's length, 0 in its header, is unknown as well
+        known = 0 < file.frames < _UNKNOWN or file.format not in ("FLAC", "OGG")
+        self.frames = file.frames if known else None
+
+    def skip_to(self, first: int) -> None:
+        if not first:
+            return
+        begin = 0
+        if soundfile.SoundFile.seekable(self.file) and self.file.subtype not in _NO_SEEKING:
+            begin = max(first - round(_SETTLING * self.sample_rate), 0)
+            begin = begin if self.frames is None else min(begin, self.frames)
+            self.file.seek(begin)
+        for _ in self.decode(2**18, first - begin):
+            pass
+
+    def decode(self, size: int, count: int | None = None) -> Iterator[np.ndarray]:
+        left = count
+        while left is None or left > 0:
+            samples = self._samples(size if left is None else min(size, left))
+            if not len(samples):
+                return
+            left = None if left is None else left - len(samples)
+            yield samples
+
+    def _samples(self, count: int) -> np.ndarray:
+        if self.file.subtype != "PCM_16":
+            return self.file.read(count, dtype="float32", always_2d=True)
+        # the same numbers as libsndfile's own conversion, in a third of its time
+        return self.file.read(count, dtype="int16", always_2d=True) * np.float32(1 / 32768)
+
+
+class _Forward(soundfile.SoundFile):
+    """A file that is read forward: soundfile seeks after each read of one that can seek.
+
+    An MP3 decoder that has sought lacks the bits that earlier frames kept for later ones.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextmanager
+def open_recording(path: Path) -> Iterator[Recording]:
+    """Open a recording for the length of a block.
+
+    Raises:
+        AudioError: If it cannot be opened, or, in the block, decoded.
+    """
+    with _binary(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(48)
+        _refuse_what_is_no_sound(path, size, head)
+        if path.suffix.lower() in FFMPEG_SUFFIXES:
+            if not ffmpeg.installed():
+                raise _needs_ffmpeg(path)
+            with ffmpeg.recording(path) as decoded:
+                _check_rate(path, decoded.sample_rate)
+                yield decoded
+            return
+        lost, unset_at = headers.length(file)
+        if lost is not None:
+            raise cut_short(path, f"{lost[0]} of {lost[1]} bytes")
+        is_mpeg = head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
+        with quiet.mpeg_decoder() if is_mpeg else nullcontext():
+            try:
+                sound = _sound_file(file, unset_at)
+            except soundfile.LibsndfileError as error:
+                refusal = _no_sound(path, error)
+                refusal.__cause__ = error
+            else:
+                with sound:
+                    _check_rate(path, sound.samplerate)
+                    try:
+                        yield _Libsndfile(path, sound)
+                    except soundfile.LibsndfileError as error:
+                        raise _no_sound(path, error) from error
+                return
+    with _otherwise(path, refusal) as decoded:
+        yield decoded
+
+
+@contextmanager
+def _otherwise(path: Path, refusal: AudioError) -> Iterator[Recording]:
+    """Let ffmpeg try what libsndfile refuses; if it refuses as well, the first reason counts."""
+    if not ffmpeg.installed():
+        raise refusal
+    with ExitStack() as stack:
+        try:
+            decoded = stack.enter_context(ffmpeg.recording(path))
+        except AudioError:
+            raise refusal from refusal.__cause__
+        _check_rate(path, decoded.sample_rate)
+        yield decoded
+
+
+def _sound_file(file: BinaryIO, unset_at: int | None) -> soundfile.SoundFile:
+    file.seek(0)
+    if unset_at is not None:
+        return _Forward(headers.Patched(file, unset_at))
+    descriptor = os.dup(file.fileno())  # which libsndfile closes, also where it refuses
+    return _Forward(descriptor, closefd=True)
+
+
+@contextmanager
+def _binary(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; a FIFO is refused without waiting for its writer."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioError(
+            f"There is no file {path}.",
+            "A file of sound is needed there.",
+            "Check the path; `sertk verify MANIFEST --root DIR` finds what a manifest misses.",
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AudioError(
+            f"{path} cannot be opened ({reason}).",
+            "A file of sound must be readable.",
+            "Change its permissions, or copy it to where you may read it.",
+        ) from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise AudioError(
+            f"{path} is a {'folder' if stat.S_ISDIR(mode) else 'pipe or device'}.",
+            "A recording is a regular file.",
+            "Name a file, or write the stream to one first.",
+        )
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        yield file
+
+
+def _refuse_what_is_no_sound(path: Path, size: int, head: bytes) -> None:
+    """Give the reasons that no decoder can: an empty file, a pointer to one."""
+    if size == 0:
+        raise AudioError(
+            f"{path} is empty (0 bytes).", "", "Fetch it again, or unpack the archive again."
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise AudioError(
+            f"{path} is a Git LFS pointer of {size} bytes, not sound.",
+            "",
+            "Run `git lfs pull` in the corpus folder.",
+        )
+
+
+def cut_short(path: Path, what: str) -> AudioError:
+    """Say that a file lost its end."""
+    return AudioError(
+        f"{path} is cut short: {what} are there.",
+        "",
+        "Fetch it again, or unpack the archive again.",
+    )
+
+
+def _needs_ffmpeg(path: Path) -> AudioError:
+    source, target = shlex.quote(path.name), shlex.quote(f"{path.stem}.wav")
+    return AudioError(
+        f"{path} is a {path.suffix} file, which is decoded by ffmpeg, and ffmpeg is not installed.",
+        "WAV, FLAC, OGG, MP3, AIFF, AU and CAF are read without it.",
+        f"Install ffmpeg, or convert the file where it is installed: ffmpeg -i {source} {target}",
+    )
+
+
+def _check_rate(path: Path, rate: int) -> None:
+    """Refuse a rate that no recording has: at 1 Hz a resampled second would fill the memory."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(
+            f"{path} has a sample rate of {rate} Hz.",
+            f"Recordings have {LOWEST_RATE} to {HIGHEST_RATE} Hz.",
+            "Write the file again with its true rate.",
+        )
+
+
+def _no_sound(path: Path, error: soundfile.LibsndfileError) -> AudioError:
+    reason = error.error_string.strip().rstrip(".")
+    return AudioError(
+        f"{path} cannot be read as sound ({reason}).",
+        "WAV, FLAC, OGG, MP3, AIFF, AU and CAF are read; where ffmpeg is installed, what it "
+        "decodes.",
+        "Fetch the file again, or convert it: ffmpeg -i IN OUT.wav",
+    )

@@ -1,0 +1,162 @@
+"""Primitives on a waveform: resampling, offset, silent ends, level, noise, rooms.
+
+In and out: mono float32 of shape (samples,), full scale at +-1.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import soxr
+
+_OFFSET_SECONDS = 0.5  # of the running mean that `remove_offset` subtracts
+_FRAME, _HOP = 2048, 512  # samples, of `trim`
+_CHUNK = 2**20  # samples whose running mean is computed at once
+
+
+def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Resample a waveform with soxr HQ, rates in Hz."""
+    return soxr.resample(waveform, from_rate, to_rate, quality="HQ").astype(np.float32)
+
+
+def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Subtract the running mean of half a second, and what mean is left.
+
+    A constant offset, a step of it and slow drift come from microphones and sound cards, and are
+    no sound; what lies above a few Hz stays. The running mean is that of the samples within a
+    quarter of a second, fewer at the ends.
+
+    Args:
+        waveform: shape (samples,), float32.
+        sample_rate: In Hz.
+
+    Returns:
+        shape (samples,), float32, of mean zero.
+
+    Example:
+        >>> tone = np.sin(np.arange(16_000, dtype="float32") / 5)
+        >>> apart = remove_offset(tone + 0.1, 16_000) - remove_offset(tone, 16_000)
+        >>> bool(np.abs(apart).max() < 1e-6)
+        True
+    """
+    reach = round(_OFFSET_SECONDS * sample_rate / 2)
+    count = len(waveform)
+    centred = np.empty(count, np.float32)
+    for first in range(0, count, _CHUNK):
+        last = min(first + _CHUNK, count)
+        begin, end = max(first - reach, 0), min(last + reach, count)
+        sums = np.concatenate([[0.0], np.cumsum(waveform[begin:end], dtype=float)])
+        here = np.arange(first, last)
+        low = np.maximum(here - reach, 0)
+        high = np.minimum(here + reach + 1, count)
+        means = (sums[high - begin] - sums[low - begin]) / (high - low)
+        np.subtract(waveform[first:last], means, out=centred[first:last], casting="same_kind")
+    return centre(centred)
+
+
+def centre(waveform: np.ndarray) -> np.ndarray:
+    """Subtract the mean, as exported graphs do."""
+    return waveform - np.float32(waveform.mean(dtype=float))
+
+
+def trim(waveform: np.ndarray, top_db: float) -> np.ndarray:
+    """Cut leading and trailing parts that are more than `top_db` below the loudest frame.
+
+    Frames are 2,048 samples at a hop of 512, as in `librosa.effects.trim`, whose result this
+    equals; a silent waveform comes back whole.
+
+    Args:
+        waveform: shape (samples,).
+        top_db: Decibels below the loudest frame's RMS; > 0.
+
+    Example:
+        >>> quiet, loud = np.zeros(8192, "float32"), np.ones(8192, "float32")
+        >>> len(trim(np.concatenate([quiet, loud, quiet]), top_db=40)) < 3 * 8192
+        True
+    """
+    count = len(waveform)
+    hops = np.zeros(-(-count // _HOP) + 2 * (_FRAME // _HOP))  # energy by hop, silence around it
+    whole = count // _HOP
+    before = _FRAME // 2 // _HOP
+    squared = waveform[: whole * _HOP].reshape(whole, _HOP)
+    hops[before : before + whole] = np.einsum("ij,ij->i", squared, squared, dtype=float)
+    hops[before + whole] = np.square(waveform[whole * _HOP :], dtype=float).sum()
+    power = np.lib.stride_tricks.sliding_window_view(hops, _FRAME // _HOP).sum(axis=1) / _FRAME
+    power = power[: 1 + count // _HOP]
+    loudest = power.max()
+    if loudest <= 1e-10:
+        return waveform
+    (loud,) = np.nonzero(power > loudest * 10 ** (-top_db / 10))
+    return waveform[loud[0] * _HOP : min((loud[-1] + 1) * _HOP, count)]
+
+
+def normalise_rms(waveform: np.ndarray, level_db: float) -> np.ndarray:
+    """Scale a waveform to a root mean square of `level_db` (dB re full scale).
+
+    A silent waveform stays silent. Peaks above full scale are kept: features are computed in
+    floating point, and clipping would add sound that was never there.
+
+    Example:
+        >>> wave = np.array([0.5, -0.5], "float32")
+        >>> round(float(normalise_rms(wave, -20.0)[0]), 3)
+        0.1
+    """
+    rms = float(np.sqrt(np.mean(np.square(waveform, dtype=float))))
+    if rms < 1e-7:
+        return waveform
+    return (waveform * np.float32(10 ** (level_db / 20) / rms)).astype(np.float32)
+
+
+def noise_at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """Add noise at a ratio of root mean squares; where the sum leaves full scale, lower both.
+
+    Args:
+        waveform: shape (samples,), float32.
+        noise: shape (samples,), at least as long.
+        snr_db: Level of the waveform above that of the noise.
+
+    Example:
+        >>> speech = np.sin(np.arange(8000, dtype="float32")) / 4
+        >>> hiss = np.random.default_rng(0).normal(size=8000).astype("float32")
+        >>> added = noise_at_snr(speech, hiss, 6.0) - speech
+        >>> round(float(10 * np.log10(np.mean(speech**2) / np.mean(added**2))), 3)
+        6.0
+    """
+    taken = noise[: len(waveform)].astype(np.float32)
+    power = float(np.mean(np.square(taken, dtype=float)))
+    if power < 1e-14:
+        return waveform
+    wanted = float(np.mean(np.square(waveform, dtype=float))) / 10 ** (snr_db / 10)
+    mixed = waveform + np.float32(np.sqrt(wanted / power)) * taken
+    return (mixed / max(1.0, float(np.abs(mixed).max()))).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def room_response(seconds: float, sample_rate: int, seed: int = 0) -> np.ndarray:
+    """Make the impulse response of a room: the direct sound, then noise that dies away.
+
+    The tail falls by 60 dB within `seconds` and holds as much energy as the direct sound.
+
+    Args:
+        seconds: Reverberation time.
+        sample_rate: In Hz.
+        seed: Of the tail; another seed is another room.
+
+    Returns:
+        shape (1 + seconds * sample_rate,), float32; the first sample is 1.
+    """
+    time = np.arange(1, 1 + round(seconds * sample_rate)) / sample_rate
+    tail = np.random.default_rng(seed).normal(size=len(time)) * 10 ** (-3 * time / seconds)
+    tail /= np.sqrt(np.square(tail).sum())
+    return np.concatenate([[1.0], tail]).astype(np.float32)
+
+
+def reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Put a waveform into a room, and keep its length.
+
+    Args:
+        waveform: shape (samples,), float32.
+        response: Impulse response at the same rate, such as `room_response` makes.
+    """
+    from scipy.signal import fftconvolve
+
+    return fftconvolve(waveform.astype(float), response)[: len(waveform)].astype(np.float32)
