@@ -259,7 +259,7 @@ def _write_part(
 def _spectrum(row: dict[str, Any], path: Path, prep: Preprocessing) -> np.ndarray:
     feature = prep.feature
     if isinstance(feature, Embedding) and feature.folder and row["augmentation"] is None:
-        return feature.read(path)
+        return feature.read(path, row["start"], row["end"])
     waveform = prep.load(path, row["start"], row["end"])
     if row["augmentation"] is not None:
         seed = _seeding.derive(0, row["utterance_id"])

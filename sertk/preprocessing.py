@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ class Preprocessing:
             value that the mean of cepstral coefficients of speech does not take.
         level_db: Scale each recording to this root mean square once it is trimmed, in dB re full
             scale; `None` leaves it. It matters for waveforms and encoders.
+        channel: Number of the channel to take, from 1; `None` averages the channels.
+
+    Every recording loses its offset, slow drift and steps of it (`sertk.audio.remove_offset`): they
+    come from the microphone, and change spectra and silent ends. Rumble and hum stay.
 
     Raises:
         ConfigurationError: If a value is out of range.
@@ -59,6 +64,7 @@ class Preprocessing:
     floor_db: float = 80.0
     reference: str = "clip"
     level_db: float | None = None
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         feature = features.get(self.feature) if isinstance(self.feature, str) else self.feature
@@ -73,7 +79,7 @@ class Preprocessing:
         if bad:
             raise ConfigurationError(
                 f"Preprocessing got {', '.join(bad)}.",
-                "Rates, lengths and levels are positive numbers; sample_rate lies between "
+                "Rates, lengths, levels and channels are positive; sample_rate lies between "
                 f"{LOWEST_RATE} and {_HIGHEST_RATE} Hz, clip_seconds up to {_LONGEST_CLIP}.",
                 "The defaults are 16000 Hz, 3.0 s, trim_db 40 and floor_db 80.",
             )
@@ -84,10 +90,11 @@ class Preprocessing:
     def load(
         self, path: str | Path, start: float | None = None, end: float | None = None
     ) -> np.ndarray:
-        """Read a file, mix it down, resample, trim and level it.
+        """Read a recording as a waveform that is ready for the feature.
 
-        The level is that of what is left after trimming, so that an exported graph, which takes
-        trimmed waveforms, can set it itself.
+        Its channels are mixed down, it is resampled, its offset removed, its silent ends trimmed,
+        and its level set. The level is that of what is left after trimming, so that an exported
+        graph, which takes trimmed waveforms, can set it itself.
 
         Returns:
             The waveform, shape (samples,), float32.
@@ -95,34 +102,43 @@ class Preprocessing:
         Raises:
             AudioError: If the file cannot be read.
         """
-        waveform, _ = audio.read(path, sample_rate=self.sample_rate, start=start, end=end)
+        waveform, _ = audio.read(
+            path, sample_rate=self.sample_rate, start=start, end=end, channel=self.channel
+        )
         return self.prepare(waveform)
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
-        """Trim and level a waveform at this sample rate, shape (samples,)."""
-        if self.trim_db is not None:
-            waveform = audio.trim(waveform, self.trim_db)
-        return self.level(waveform)
+        """Remove the offset, trim and level a waveform at this sample rate, shape (samples,)."""
+        return self.level(self.trim(self.remove_offset(waveform)))
+
+    def remove_offset(self, waveform: np.ndarray) -> np.ndarray:
+        """Remove offset and slow drift of a waveform at this sample rate, shape (samples,)."""
+        return audio.remove_offset(waveform, self.sample_rate)
+
+    def trim(self, waveform: np.ndarray) -> np.ndarray:
+        """Cut silent ends, if `trim_db` is set."""
+        return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)
 
     def level(self, waveform: np.ndarray) -> np.ndarray:
-        """Scale a waveform to `level_db`, if there is one."""
-        return waveform if self.level_db is None else audio.normalise_rms(waveform, self.level_db)
+        """Center a waveform, and scale it to `level_db`, if that is set: what graphs do first."""
+        centered = audio.center(waveform)
+        return centered if self.level_db is None else audio.normalise_rms(centered, self.level_db)
 
     def extract(self, waveform: np.ndarray) -> np.ndarray:
         """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
         return self.feature.source(waveform)
 
-    @property
+    @cached_property
     def clip_frames(self) -> int:
         """Frames in a clip."""
         return self.feature.source.frames(round(self.clip_seconds * self.sample_rate))
 
-    @property
+    @cached_property
     def clip_shape(self) -> tuple[int, ...]:
         """Shape of a clip as it is cut: (frames, bins of the absolute spectrum)."""
         return self.feature.source.shape(self.clip_frames)
 
-    @property
+    @cached_property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of a finished clip, which is the input shape of a network."""
         return self.feature.shape(self.clip_frames)
@@ -192,7 +208,9 @@ class Preprocessing:
             "sample_rate": self.sample_rate,
             "trim_db": self.trim_db,
             "level_db": self.level_db,
+            "offset": "removed",
             **({"levelled": "after trimming"} if self.level_db is not None else {}),
+            **({"channel": self.channel} if self.channel is not None else {}),
             "identity": getattr(self.feature.source, "identity", None),
         }
         text = json.dumps(record, sort_keys=True)
@@ -201,9 +219,11 @@ class Preprocessing:
 
 def _in_range(name: str, value: float | None) -> bool:
     if value is None:
-        return name in ("trim_db", "level_db")
+        return name in ("trim_db", "level_db", "channel")
     if name == "level_db":
         return -200 <= value <= 60
+    if name == "channel":
+        return value >= 1
     low = LOWEST_RATE if name == "sample_rate" else 0
     high = {"sample_rate": _HIGHEST_RATE, "clip_seconds": _LONGEST_CLIP}.get(name, np.inf)
     return value > 0 and low <= value <= high

@@ -213,6 +213,46 @@ def test_trim_leaves_silence_alone():
     assert audio.trim(silence, 40) is silence
 
 
+def offsets():
+    """What microphones and sound cards add, at 16 kHz for two seconds."""
+    time = np.arange(2 * RATE) / RATE
+    return {
+        "constant": np.full(len(time), 0.05),
+        "drift": 0.03 * time - 0.02,
+        "step": np.where(time < 0.8, -0.01, 0.03),
+        "slow wave": 0.02 * np.sin(2 * np.pi * 0.3 * time),
+    }
+
+
+@pytest.mark.parametrize("name", offsets())
+def test_an_offset_is_removed(name):
+    wave = tone(2.0) * np.hanning(2 * RATE).astype(np.float32)
+    clean = audio.remove_offset(wave, RATE)
+    np.testing.assert_allclose(clean, wave, atol=2e-3)  # what is sound stays
+    other = audio.remove_offset(wave + offsets()[name].astype(np.float32), RATE)
+    apart = np.abs(other - clean)
+    assert clean.dtype == other.dtype == np.float32
+    assert abs(float(other.mean(dtype=float))) < 1e-7
+    if name == "step":  # stays for a quarter of a second around it
+        far = np.abs(np.arange(2 * RATE) / RATE - 0.8) > 0.26
+        assert apart[far].max() < 1e-5
+        assert apart.max() < 0.03
+    else:
+        assert apart.max() < {"constant": 1e-6, "drift": 5e-3, "slow wave": 7e-3}[name]
+
+
+@pytest.mark.parametrize("length", [1, 7, 4000, 8001, 40_000])
+def test_the_running_mean_is_that_of_a_loop(length, monkeypatch):
+    monkeypatch.setattr("sertk.audio.waveforms._CHUNK", 3000)  # joined without a seam
+    wave = np.random.default_rng(length).normal(0.1, 0.2, length).astype(np.float32)
+    reach = RATE // 4
+    means = [wave[max(n - reach, 0) : n + reach + 1].mean(dtype=float) for n in range(length)]
+    expected = wave - means
+    np.testing.assert_allclose(
+        audio.remove_offset(wave, RATE), expected - expected.mean(), atol=1e-6
+    )
+
+
 def test_normalise_rms():
     for level in (-20.0, -3.0, 0.0):
         scaled = audio.normalise_rms(tone(), level)

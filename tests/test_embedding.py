@@ -112,3 +112,51 @@ def test_what_cannot_be_an_embedding(tmp_path):
     np.save(tmp_path / "words.npy", np.array(["a"]))
     with pytest.raises(AudioError, match="An embedding is finite"):
         Embedding(folder=str(tmp_path))
+
+
+def test_segments_of_files_are_cut_by_frame_rate(tmp_path):
+    made = np.random.default_rng(0).normal(size=(200, DIMENSIONS)).astype(np.float32)
+    np.save(tmp_path / "long.npy", made)
+    np.save(tmp_path / "one.npy", made[0])
+    feature = Embedding(folder=str(tmp_path), frame_rate=50.0)
+    recording = tmp_path / "long.wav"
+    np.testing.assert_array_equal(feature.read(recording), made)
+    np.testing.assert_array_equal(feature.read(recording, 1.0, 2.5), made[50:125])
+    np.testing.assert_array_equal(feature.read(recording, end=1.0), made[:50])
+    np.testing.assert_array_equal(feature.read(recording, start=3.0), made[150:])
+    with pytest.raises(AudioError, match="holds 200 frames, and the segment from 9"):
+        feature.read(recording, 9.0, 10.0)
+    with pytest.raises(AudioError, match="holds 1 frame, and the segment"):
+        feature.read(tmp_path / "one.wav", 0.0, 1.0)
+
+
+def test_segments_reach_the_cache(tmp_path, small):
+    """Two segments of one recording get two embeddings."""
+    from sertk import manifest as manifests
+
+    first = small.iloc[[0, 1]].copy()
+    first["path"] = first["path"].iloc[0]
+    first["start"], first["end"] = [0.0, 0.1], [0.1, 0.2]
+    first.attrs = dict(small.attrs)
+    made = np.random.default_rng(0).normal(size=(20, DIMENSIONS)).astype(np.float32)
+    path = manifests.paths(first)[0]
+    (tmp_path / "made").mkdir()
+    np.save(tmp_path / "made" / f"{path.stem}.npy", made)
+    prep = Preprocessing(Embedding(folder=str(tmp_path / "made")), clip_seconds=0.1)
+    found = cache.compute(first, prep, folder=tmp_path / "cache")
+    for row, part in zip(first["utterance_id"], (made[:5], made[5:10]), strict=True):
+        np.testing.assert_array_equal(found[row], part)
+
+
+def test_an_encoder_runs_once_for_a_length_and_not_for_every_clip(tmp_path, monkeypatch):
+    from sertk.features import embedding
+
+    encoder(tmp_path / "encoder.onnx")
+    runs = []
+    encode = embedding._encode
+    monkeypatch.setattr(embedding, "_encode", lambda *given: runs.append(1) or encode(*given))
+    prep = Preprocessing(Embedding(encoder=str(tmp_path / "encoder.onnx")), clip_seconds=0.5)
+    for _ in range(50):
+        assert prep.clip_shape == prep.input_shape == (prep.clip_frames, DIMENSIONS)
+    assert Preprocessing.from_dict(prep.to_dict()).clip_frames == prep.clip_frames
+    assert len(runs) <= 2  # a second, to know the dimensions, and a clip

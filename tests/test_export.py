@@ -95,6 +95,7 @@ def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path
     prep = Preprocessing.from_dict(made.info["preprocessing"])
     whole = graph.from_waveform(model, prep, decision)
     for wave in waves(prep, 0.02, 0.149, 0.15, 0.16, 0.3, 0.301, 1.0):
+        wave += np.float32(0.03)  # an offset, which the graph removes
         spectrum = prep.extract(prep.level(wave))
         starts = segments.starts(len(spectrum), prep.clip_frames)
         clips = np.empty((len(starts), *prep.clip_shape), np.float32)
@@ -152,6 +153,8 @@ def test_the_file_says_what_it_is(onnx_file, trained):
     assert "licence not known" in told["licence"]
     assert Preprocessing.from_dict(json.loads(told["preprocessing"])).clip_seconds == 0.6
     record = json.loads(told["sertk"])
+    steps = [step["step"] for step in record["before_the_graph"]]
+    assert steps == ["decode", "mix_down", "resample", "remove_offset", "trim"]
     trim = next(step for step in record["before_the_graph"] if step["step"] == "trim")
     assert trim["top_db"] == 40.0
     assert any("join the clips" in step for step in record["inside_the_graph"])

@@ -84,6 +84,17 @@ def test_rooms_telephones_bands_gains_and_lengths():
     assert len(conditions.length(heard(wave), 5.0)) == len(wave)
 
 
+def test_offset_and_hum_are_shares_of_full_scale():
+    wave = tone()
+    for level in USUAL["offset"].levels:
+        np.testing.assert_allclose(conditions.offset(heard(wave), level) - wave, level, atol=1e-7)
+    for level in USUAL["hum"].levels:
+        added = conditions.hum(heard(wave), level) - wave
+        frequency, power = welch(added, RATE, nperseg=len(added))
+        assert frequency[power.argmax()] == pytest.approx(50, abs=2)
+        assert rms(added) * np.sqrt(2) == pytest.approx(level, rel=0.01)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, small_root):
     from tests import small_corpus

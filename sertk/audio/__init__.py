@@ -10,6 +10,7 @@ the decoders, `waveforms` holds what is done to a waveform.
 from sertk.audio.opening import FFMPEG_SUFFIXES, LOWEST_RATE, SUFFIXES
 from sertk.audio.reading import blocks, content_hash, info, read
 from sertk.audio.waveforms import (
+    center,
     noise_at_snr,
     normalise_rms,
     remove_offset,
@@ -24,6 +25,7 @@ __all__ = [
     "LOWEST_RATE",
     "SUFFIXES",
     "blocks",
+    "center",
     "content_hash",
     "info",
     "noise_at_snr",

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 import soxr
 
-_OFFSET_SECONDS = 0.5  # of the running mean that `remove_offset` subtracts
-_FRAME, _HOP = 2048, 512  # samples, of `trim`
+OFFSET_SECONDS = 0.5  # of the running mean that `remove_offset` subtracts
+TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES = 2048, 512
 _CHUNK = 2**20  # samples whose running mean is computed at once
 
 
@@ -38,9 +38,9 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         >>> bool(np.abs(apart).max() < 1e-6)
         True
     """
-    reach = round(_OFFSET_SECONDS * sample_rate / 2)
+    reach = round(OFFSET_SECONDS * sample_rate / 2)
     count = len(waveform)
-    centred = np.empty(count, np.float32)
+    leveled = np.empty(count, np.float32)
     for first in range(0, count, _CHUNK):
         last = min(first + _CHUNK, count)
         begin, end = max(first - reach, 0), min(last + reach, count)
@@ -49,11 +49,11 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         low = np.maximum(here - reach, 0)
         high = np.minimum(here + reach + 1, count)
         means = (sums[high - begin] - sums[low - begin]) / (high - low)
-        np.subtract(waveform[first:last], means, out=centred[first:last], casting="same_kind")
-    return centre(centred)
+        np.subtract(waveform[first:last], means, out=leveled[first:last], casting="same_kind")
+    return center(leveled)
 
 
-def centre(waveform: np.ndarray) -> np.ndarray:
+def center(waveform: np.ndarray) -> np.ndarray:
     """Subtract the mean, as exported graphs do."""
     return waveform - np.float32(waveform.mean(dtype=float))
 
@@ -73,20 +73,20 @@ def trim(waveform: np.ndarray, top_db: float) -> np.ndarray:
         >>> len(trim(np.concatenate([quiet, loud, quiet]), top_db=40)) < 3 * 8192
         True
     """
-    count = len(waveform)
-    hops = np.zeros(-(-count // _HOP) + 2 * (_FRAME // _HOP))  # energy by hop, silence around it
-    whole = count // _HOP
-    before = _FRAME // 2 // _HOP
-    squared = waveform[: whole * _HOP].reshape(whole, _HOP)
+    count, frame, hop = len(waveform), TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES
+    hops = np.zeros(-(-count // hop) + 2 * (frame // hop))  # energy by hop, silence around it
+    whole = count // hop
+    before = frame // 2 // hop
+    squared = waveform[: whole * hop].reshape(whole, hop)
     hops[before : before + whole] = np.einsum("ij,ij->i", squared, squared, dtype=float)
-    hops[before + whole] = np.square(waveform[whole * _HOP :], dtype=float).sum()
-    power = np.lib.stride_tricks.sliding_window_view(hops, _FRAME // _HOP).sum(axis=1) / _FRAME
-    power = power[: 1 + count // _HOP]
+    hops[before + whole] = np.square(waveform[whole * hop :], dtype=float).sum()
+    power = np.lib.stride_tricks.sliding_window_view(hops, frame // hop).sum(axis=1) / frame
+    power = power[: 1 + count // hop]
     loudest = power.max()
     if loudest <= 1e-10:
         return waveform
     (loud,) = np.nonzero(power > loudest * 10 ** (-top_db / 10))
-    return waveform[loud[0] * _HOP : min((loud[-1] + 1) * _HOP, count)]
+    return waveform[loud[0] * hop : min((loud[-1] + 1) * hop, count)]
 
 
 def normalise_rms(waveform: np.ndarray, level_db: float) -> np.ndarray:

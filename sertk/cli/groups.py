@@ -74,6 +74,9 @@ def add_feature(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--floor-db", type=float, help="floor below the loudest value (80)")
     group.add_argument("--level-db", type=float, help="scale each recording to this level")
     group.add_argument("--reference", metavar="NAME", help="clip, or full_scale to keep the level")
+    group.add_argument(
+        "--channel", type=int, metavar="N", help="take channel N from 1 (their mean)"
+    )
     group.add_argument("--cache", metavar="DIR", help="where features are kept (SERTK_CACHE)")
     group.add_argument("--jobs", type=int, metavar="N", help="workers, -1 for every core (1)")
 

@@ -148,7 +148,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
             f"Use --sample-rate {parameters['sample_rate']}.",
         )
     feature = features.get(args.feature, **parameters)
-    names = ("sample_rate", "clip_seconds", "floor_db", "level_db", "reference")
+    names = ("sample_rate", "clip_seconds", "floor_db", "level_db", "reference", "channel")
     given = {name: getattr(args, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.trim_db is not None:

@@ -209,7 +209,7 @@ def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA/NAME)")
     parser.add_argument(
         "--conditions", metavar="A,B",
-        help="white, babble, reverberation, gain, band, telephone, length (default: all)",
+        help="white, babble, reverberation, gain, band, telephone, offset, hum, length (all)",
     )  # fmt: skip
     parser.add_argument("--noises", metavar="FOLDER", help="add a curve with recorded noise")
     parser.add_argument("--jobs", type=int, metavar="N", help="workers, -1 for every core (1)")
@@ -276,6 +276,9 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         help="what stays below it is no speech (%(default)s dB re full scale; none: answer always, "
         "to steady noise, too)",
     )  # fmt: skip
+    parser.add_argument(
+        "--channel", type=int, metavar="N", help="take channel N, from 1 (the mean of all channels)"
+    )
     parser.add_argument("--threads", type=int, default=0, help="of ONNX and OpenVINO (every core)")
     groups.add_device(parser.add_argument_group("where a run folder is computed"))
 

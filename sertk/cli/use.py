@@ -71,8 +71,9 @@ def _opened(args: argparse.Namespace) -> "Predictor":
     source = inputs.model(args, "run", "model", "bundle")
     with inputs.terms_told():
         predictor = predict.load(
-            source, fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence
-        )
+            source, fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence,
+            channel=args.channel,
+        )  # fmt: skip
     _tell_which(args, predictor)
     return predictor
 

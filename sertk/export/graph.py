@@ -14,6 +14,21 @@ from sertk.preprocessing import PADDING_DB, Preprocessing
 
 
 @keras.saving.register_keras_serializable("sertk")
+class Center(keras.layers.Layer):
+    """Subtract the mean of each waveform, as `sertk.audio.center` does.
+
+    Input shape:
+        (batch, samples), float32.
+    """
+
+    def call(self, waveforms):
+        return waveforms - ops.mean(waveforms, axis=1, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("sertk")
 class Level(keras.layers.Layer):
     """Scale each waveform to a root mean square, as `sertk.audio.normalise_rms` does.
 
@@ -131,18 +146,23 @@ def from_spectrum(model: Any, prep: Preprocessing, decision: str) -> keras.Model
 def from_waveform(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
     """Build the whole: (batch, samples) to probabilities (batch, classes)."""
     inputs = keras.Input((None,), name="sound")  # "waveform" is a layer, too
-    x = inputs if prep.level_db is None else Level(prep.level_db, name="level")(inputs)
-    front = prep.feature.source.layer()
-    return keras.Model(inputs, _vote(model, prep, decision, front(x)), name="sertk")
+    spectrum = prep.feature.source.layer()(_leveled(prep, inputs))
+    return keras.Model(inputs, _vote(model, prep, decision, spectrum), name="sertk")
 
 
 def from_one_clip(model: Any, prep: Preprocessing) -> keras.Model:
     """Build the whole for a waveform of exactly one clip: (1, samples), every shape known."""
     samples = round(prep.clip_seconds * prep.sample_rate)
     inputs = keras.Input((samples,), batch_size=1, name="sound")
-    x = inputs if prep.level_db is None else Level(prep.level_db, name="level")(inputs)
-    spectrum = ops.reshape(prep.feature.source.layer()(x), (1, *prep.clip_shape))
-    return keras.Model(inputs, _only(model(spectrum)), name="sertk")
+    spectrum = prep.feature.source.layer()(_leveled(prep, inputs))
+    clip = ops.reshape(spectrum, (1, *prep.clip_shape))
+    return keras.Model(inputs, _only(model(clip)), name="sertk")
+
+
+def _leveled(prep: Preprocessing, waveforms: Any) -> Any:
+    """Do what `Preprocessing.level` does."""
+    centered = Center(name="center")(waveforms)
+    return centered if prep.level_db is None else Level(prep.level_db, name="level")(centered)
 
 
 def _vote(model: Any, prep: Preprocessing, decision: str, spectrum: Any) -> Any:

@@ -43,7 +43,7 @@ def front_end(prep: Preprocessing, opset: int, ir_version: int) -> Any:
     from onnx import TensorProto, helper
 
     build = _Builder()
-    x = "waveform"
+    x = build("Sub", "waveform", build("ReduceMean", "waveform", axes=[1], keepdims=1))
     if prep.level_db is not None:
         x = _level(build, x, prep.level_db)
     feature = prep.feature.source

@@ -3,6 +3,7 @@
 Everything is float32 and time first. `sertk.frontend` computes the same in a graph.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ WINDOWS = ("hann", "hamming")
 REGRESSION = 5  # frames of the derivatives that become channels
 NOISE_SAMPLES = 2**16
 _BLOCK = 64  # frames transformed at once: their spectra stay in the processor's cache
+_CHUNK = 4096  # frames whose spectra are in memory at once
 
 
 def checked(waveform: np.ndarray) -> np.ndarray:
@@ -85,20 +87,39 @@ def mel_matrix(
 
 
 def power_spectrum(
-    waveform: np.ndarray, n_fft: int, hop_length: int, win_length: int, window: str = "hann"
+    waveform: np.ndarray,
+    n_fft: int,
+    hop_length: int,
+    win_length: int,
+    window: str = "hann",
+    reduce: Callable[[np.ndarray], np.ndarray] = lambda power: power,
 ) -> np.ndarray:
-    """Compute |STFT|^2 of centred frames, shape (1 + samples // hop_length, n_fft // 2 + 1)."""
+    """Compute |STFT|^2 of centred frames, shape (1 + samples // hop_length, n_fft // 2 + 1).
+
+    Args:
+        waveform: shape (samples,), float32.
+        n_fft: DFT size in samples.
+        hop_length: Samples from frame to frame.
+        win_length: Window length in samples.
+        window: One of `WINDOWS`.
+        reduce: What each frame's spectrum becomes, (frames, n_fft // 2 + 1) to (frames, bins);
+            applied a few thousand frames at a time, so that an hour of sound takes little memory.
+    """
     padded = np.pad(waveform, n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
     # in double precision: float32 would lose bins 80 dB below the peak by up to 1e-3 dB
     shape = padded_window(n_fft, win_length, window).astype(np.float64)
-    power = np.empty((len(frames), n_fft // 2 + 1), np.float32)
-    for start in range(0, len(frames), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        squares = scipy.fft.rfft(frames[block] * shape, axis=-1).view(np.float64)  # re, im, re ...
-        squares *= squares
-        np.add(squares[:, ::2], squares[:, 1::2], out=power[block], casting="same_kind")
-    return power
+    reduced = []
+    for first in range(0, len(frames), _CHUNK):
+        chunk = frames[first : first + _CHUNK]
+        power = np.empty((len(chunk), n_fft // 2 + 1), np.float32)
+        for start in range(0, len(chunk), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            squares = scipy.fft.rfft(chunk[block] * shape, axis=-1).view(np.float64)  # re, im, re
+            squares *= squares
+            np.add(squares[:, ::2], squares[:, 1::2], out=power[block], casting="same_kind")
+        reduced.append(reduce(power))
+    return reduced[0] if len(reduced) == 1 else np.concatenate(reduced)
 
 
 @lru_cache(maxsize=8)

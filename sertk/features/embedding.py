@@ -75,7 +75,7 @@ class Embedding:
     def _example(self) -> np.ndarray:
         """Some embedding, to know the dimensions by."""
         if self.encoder:
-            return _encode(self.encoder, np.zeros((1, _SECOND), np.float32))
+            return np.zeros(_shape(self.encoder, _changed(self.encoder), _SECOND), np.float32)
         file = next(Path(self.folder).expanduser().rglob("*.npy"), None)
         if file is None:
             raise ConfigurationError(
@@ -106,23 +106,48 @@ class Embedding:
             )
         return _encode(self.encoder, wave[None])
 
-    def read(self, path: Path) -> np.ndarray:
+    def read(self, path: Path, start: float | None = None, end: float | None = None) -> np.ndarray:
         """Read the file of a recording; the longest ending of its path that is there counts.
 
+        Args:
+            path: Of the recording.
+            start: Start of a segment, in seconds; the beginning by default.
+            end: End of a segment, in seconds; the end by default.
+
+        Returns:
+            shape (frames, dimensions), float32: the frames of the segment, by `frame_rate`.
+
         Raises:
-            AudioError: If there is none.
+            AudioError: If there is none, or it has no frames of the segment.
         """
         home = Path(self.folder).expanduser()
         parts = PurePosixPath(path.as_posix()).with_suffix(".npy").parts
         for first in range(1, len(parts)):
             file = home.joinpath(*parts[first:])
             if file.is_file():
-                return _read(file)
+                return self._segment(_read(file), file, start, end)
         raise AudioError(
             f"{self.folder} holds no embedding of {path.name}.",
             f"A file {path.stem}.npy was looked for there.",
             "Make it, or leave the recording out of the manifest.",
         )
+
+    def _segment(
+        self, values: np.ndarray, file: Path, start: float | None, end: float | None
+    ) -> np.ndarray:
+        if start is None and end is None:
+            return values
+        first = round((start or 0) * self.frame_rate)
+        last = len(values) if end is None else round(end * self.frame_rate)
+        frames = values[first:last]
+        if len(values) == 1 or not len(frames):
+            raise AudioError(
+                f"{file} holds {len(values)} frame{'s' * (len(values) != 1)}, and the segment from "
+                f"{start or 0} s to {'the end' if end is None else f'{end} s'} was asked for.",
+                f"Segments are cut by frame_rate, {self.frame_rate:g} frames per second here.",
+                "Give the frame rate of the files, or a file of its own to each segment.",
+            )
+        return frames
 
     @property
     def source(self) -> "Embedding":
@@ -133,7 +158,7 @@ class Embedding:
         if self._pooled:
             return 1
         if self.encoder:
-            return len(_encode(self.encoder, np.zeros((1, samples), np.float32)))
+            return _shape(self.encoder, _changed(self.encoder), samples)[0]
         return max(1, round(samples / self.sample_rate * self.frame_rate))
 
     @property
@@ -171,6 +196,18 @@ def _read(file: Path) -> np.ndarray:
     return np.atleast_2d(values).astype(np.float32)
 
 
+def _changed(encoder: str) -> int:
+    """When an encoder was last written: another file under its name is another encoder."""
+    path = Path(encoder).expanduser()
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+@lru_cache(maxsize=64)
+def _shape(encoder: str, changed: int, samples: int) -> tuple[int, ...]:
+    """Run an encoder on silence of a length once, to know the shape of its output."""
+    return _encode(encoder, np.zeros((1, samples), np.float32)).shape
+
+
 def _encode(encoder: str, waveforms: np.ndarray) -> np.ndarray:
     """Run an encoder on one waveform (1, samples), and give (frames, dimensions)."""
     path = Path(encoder).expanduser()
@@ -178,7 +215,7 @@ def _encode(encoder: str, waveforms: np.ndarray) -> np.ndarray:
         raise ConfigurationError(
             f"There is no encoder {encoder}.", "It is an ONNX file.", "Check encoder=."
         )
-    session = _session(str(path), path.stat().st_mtime_ns)
+    session = _session(str(path), _changed(encoder))
     name = session.get_inputs()[0].name
     try:
         (out, *_) = session.run(None, {name: waveforms})

@@ -79,13 +79,14 @@ class LogMel:
             shape (1 + samples // hop_length, n_mels), float32, dB.
         """
         emphasised = _spectrum.emphasise(_spectrum.checked(waveform), self.preemphasis)
-        power = _spectrum.power_spectrum(
-            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window
-        )
-        mel = _spectrum.mel_power(
-            power, self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax
-        )
-        return _spectrum.to_db(mel)
+        return _spectrum.power_spectrum(
+            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,
+            reduce=self._mel_db,
+        )  # fmt: skip
+
+    def _mel_db(self, power: np.ndarray) -> np.ndarray:
+        bands = (self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
+        return _spectrum.to_db(_spectrum.mel_power(power, *bands))
 
     def layer(self) -> Any:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_mels)."""

@@ -68,10 +68,10 @@ class LogSpectrogram:
             shape (1 + samples // hop_length, n_bins), float32, dB.
         """
         emphasised = _spectrum.emphasise(_spectrum.checked(waveform), self.preemphasis)
-        power = _spectrum.power_spectrum(
-            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window
-        )
-        return _spectrum.to_db(power[:, : self.n_bins])
+        return _spectrum.power_spectrum(
+            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,
+            reduce=lambda power: _spectrum.to_db(power[:, : self.n_bins]),
+        )  # fmt: skip
 
     def layer(self) -> Any:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_bins)."""

@@ -27,6 +27,7 @@ def load(
     threads: int = 0,
     silence_db: float | None = SILENCE_DB,
     short_seconds: float = SHORT,
+    channel: int | None = None,
 ) -> Predictor:
     """Open a model for prediction.
 
@@ -40,6 +41,8 @@ def load(
         silence_db: What stays below it in its loudest 50 ms is no speech, nor is steady noise;
             `None` always answers.
         short_seconds: Recordings with less sound are marked as short.
+        channel: Number of the channel to take, from 1; by default what the model was trained on,
+            usually the mean of all channels.
 
     Raises:
         ConfigurationError: If the source is none of these.
@@ -53,4 +56,4 @@ def load(
     engine = open_engine(source, fold, seed, threads)
     if source is None:
         warnings.warn(pretrained.notice(engine.spec), stacklevel=2)
-    return Predictor(engine, silence_db=silence_db, short_seconds=short_seconds)
+    return Predictor(engine, silence_db=silence_db, short_seconds=short_seconds, channel=channel)

@@ -4,6 +4,7 @@ In: files of sound and a model of any kind. Out: `Predictions` and `Timeline`, w
 pictures. What is done to a recording is the `Preprocessing` of the run, the same as in training.
 """
 
+import dataclasses
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -40,6 +41,8 @@ class Predictor:
             dB re full scale) gets `"no speech"` and no probabilities, as do noise and hum that do
             not change; `None` answers always.
         short_seconds: A recording, or window, with less sound than this is marked `short`.
+        channel: Number of the channel to take, from 1; by default what the model was trained on,
+            usually the mean of all channels.
 
     Attributes:
         classes: In the order of the probabilities.
@@ -55,10 +58,13 @@ class Predictor:
         *,
         silence_db: float | None = SILENCE_DB,
         short_seconds: float = SHORT,
+        channel: int | None = None,
     ):
         self.engine = engine
         self.spec = engine.spec
         self.prep = engine.spec.prep
+        if channel is not None:
+            self.prep = dataclasses.replace(self.prep, channel=channel)
         self.classes = list(engine.spec.classes)
         self.sample_rate = self.prep.sample_rate
         self.silence_db, self.short_seconds = silence_db, short_seconds
@@ -74,7 +80,8 @@ class Predictor:
         """Compute the probabilities of a waveform of your own.
 
         Args:
-            waveform: shape (samples,), mono, at `sample_rate`; it is trimmed as files are.
+            waveform: shape (samples,), mono, at `sample_rate`; its offset is removed and its ends
+                are trimmed as those of files are.
 
         Returns:
             shape (classes,), summing to 1.
@@ -89,9 +96,10 @@ class Predictor:
                 "It is (samples,), one at least, of finite numbers.",
                 "Average its channels first, or read it with sertk.audio.read().",
             )
-        if self.prep.trim_db is not None:
-            wave = audio.trim(wave, self.prep.trim_db)
-        return self.engine([wave])[0]
+        return self.engine([self._trimmed(wave)])[0]
+
+    def _trimmed(self, waveform: np.ndarray) -> np.ndarray:
+        return self.prep.trim(self.prep.remove_offset(waveform))
 
     def file(self, path: str | Path) -> dict[str, Any]:
         """Predict one recording.
@@ -185,15 +193,16 @@ class Predictor:
                 f"One answer is for a recording of up to {LONGEST / 60:.0f} minutes.",
                 "Ask for answers along it: --timeline (Predictor.timeline in Python).",
             )
-        return seconds, self.prep.load(path)
+        waveform, _ = audio.read(path, sample_rate=self.sample_rate, channel=self.prep.channel)
+        return seconds, self._trimmed(waveform)
 
     def timeline(
         self, path: str | Path, *, window: float | None = None, hop: float | None = None
     ) -> Timeline:
         """Predict along a recording of any length, in the same memory.
 
-        Windows are taken as they are: neither trimmed nor moved. The last one is filled up with
-        silence.
+        Windows lose their offset, and are neither trimmed nor moved. The last one is filled up
+        with silence.
 
         Args:
             path: WAV, FLAC, OGG or MP3.
@@ -221,17 +230,21 @@ class Predictor:
     ) -> Iterator[dict[str, Any]]:
         """Give the rows of a timeline one after the other, while the file is read."""
         window, hop = self._spans(window, hop)
-        pieces = windows(path, self.sample_rate, window, hop)
+        pieces = windows(path, self.sample_rate, window, hop, self.prep.channel)
         # a long window is many clips, which are computed together
         size = max(1, round(BATCH * min(1.0, self.prep.clip_seconds / window)))
         while batch := list(islice(pieces, size)):
             yield from self._along(batch)
 
     def _along(self, batch: list[Window]) -> Iterator[dict[str, Any]]:
-        waveforms = [piece.waveform for piece in batch]
+        # padding would move offset and level
+        unpadded = [self.prep.remove_offset(piece.waveform[: piece.samples]) for piece in batch]
+        waveforms = [
+            np.pad(waveform, (0, len(piece.waveform) - piece.samples))
+            for piece, waveform in zip(batch, unpadded, strict=True)
+        ]
         levels = [loudest_db(waveform, self.sample_rate) for waveform in waveforms]
-        heard = [piece.waveform[: piece.samples] for piece in batch]  # padding would move the level
-        shares = self._gated(waveforms, levels, heard)
+        shares = self._gated(waveforms, levels, unpadded)
         for piece, level, row in zip(batch, levels, shares, strict=True):
             place = {"start": piece.start, "end": piece.end}
             short = piece.samples / self.sample_rate < self.short_seconds
@@ -255,12 +268,12 @@ class Predictor:
         return window, hop
 
     def _gated(
-        self, waveforms: list[np.ndarray], levels: list[float], heard: list[np.ndarray]
+        self, waveforms: list[np.ndarray], levels: list[float], unpadded: list[np.ndarray]
     ) -> np.ndarray:
         """Compute the probabilities of what may hold speech; the rest stays without numbers."""
         shares = np.full((len(waveforms), len(self.classes)), np.nan)
         asked = [
-            k for k, (db, sound) in enumerate(zip(levels, heard, strict=True))
+            k for k, (db, sound) in enumerate(zip(levels, unpadded, strict=True))
             if self.silence_db is None
             or (db > self.silence_db and not is_steady(sound, self.sample_rate))
         ]  # fmt: skip

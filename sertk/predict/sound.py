@@ -101,7 +101,9 @@ class Window:
     samples: int
 
 
-def windows(path: str | Path, sample_rate: int, window: float, hop: float) -> Iterator[Window]:
+def windows(
+    path: str | Path, sample_rate: int, window: float, hop: float, channel: int | None = None
+) -> Iterator[Window]:
     """Cut a file of any length into windows, reading no more than one of them ahead.
 
     Args:
@@ -109,6 +111,7 @@ def windows(path: str | Path, sample_rate: int, window: float, hop: float) -> It
         sample_rate: To resample to, in Hz.
         window: Length, in seconds.
         hop: From window to window, in seconds.
+        channel: Number of the channel to take, from 1; the mean of all channels by default.
 
     Raises:
         AudioError: If the file cannot be read.
@@ -116,7 +119,7 @@ def windows(path: str | Path, sample_rate: int, window: float, hop: float) -> It
     length, step = round(window * sample_rate), round(hop * sample_rate)
     held, first, ended = np.zeros(0, np.float32), 0, 0
     waiting = 0  # samples between windows, where hop is longer than window
-    for block in audio.blocks(path, sample_rate=sample_rate):
+    for block in audio.blocks(path, sample_rate=sample_rate, channel=channel):
         held = np.concatenate([held, block])
         if waiting:
             dropped = min(waiting, len(held))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sertk import __version__, corpora, labels
+from sertk.audio.waveforms import OFFSET_SECONDS, TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES
 from sertk.errors import ConfigurationError, ModelError
 from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
@@ -26,7 +27,6 @@ _REFERENCES = {
     "clip_loud_padding": "decibels below the maximum of the clip; padding is 0",
     "full_scale_zero_padding": "floor below the maximum of the clip; padding is 0",
 }
-TRIM_FRAME, TRIM_HOP = 2048, 512  # samples, of `sertk.audio.trim`
 
 
 @dataclass(frozen=True)
@@ -200,21 +200,31 @@ def _before(prep: dict[str, Any]) -> list[dict[str, Any]]:
     """List what is done to a recording before the graph, so that anybody can do the same."""
     steps: list[dict[str, Any]] = [
         {"step": "decode", "to": "float, full scale +-1"},
-        {"step": "mix_down", "how": "mean of the channels"},
+        {
+            "step": "mix_down",
+            "how": f"channel {prep['channel']}" if prep.get("channel") else "mean of the channels",
+        },
         {"step": "resample", "to_hz": prep["sample_rate"], "how": "soxr HQ or as good"},
+        {
+            "step": "remove_offset",
+            "window_seconds": OFFSET_SECONDS,
+            "how": "subtract from each sample the mean of those within half of window_seconds, "
+            "fewer at the ends, and then the mean of what is left; of each window of a timeline "
+            "by itself, before silence fills it up",
+        },
     ]
     if prep.get("trim_db") is not None:
         steps.append(
             {
                 "step": "trim",
                 "top_db": prep["trim_db"],
-                "frame_samples": TRIM_FRAME,
-                "hop_samples": TRIM_HOP,
+                "frame_samples": TRIM_FRAME_SAMPLES,
+                "hop_samples": TRIM_HOP_SAMPLES,
                 "silent_below_power": 1e-10,
                 "how": "frames centred with zero padding; mean square of each; keep from hop * "
                 "first to min(hop * (last + 1), samples) of the frames louder than top_db below "
                 "the loudest; a waveform whose loudest frame is silent is kept whole",
-                "not_for": "windows of a timeline, which are taken as they are",
+                "not_for": "windows of a timeline, which are not trimmed",
             }
         )
     return steps
@@ -255,6 +265,7 @@ def _inside(spec: Spec) -> list[str]:
     level = prep.get("level_db")
     scaled = [f"scale to a root mean square of {level} dB re full scale"]
     return [
+        "subtract the mean of the waveform",
         *(scaled if level is not None else []),
         "spectrum of the whole waveform, frames centred with zero padding",
         "cut into clips of clip_seconds, evenly spread; a shorter one is centred in silence",

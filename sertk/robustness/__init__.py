@@ -66,6 +66,8 @@ def measure(
             - `gain`: 40 dB too quiet to 30 dB too loud, clipped at full scale;
             - `band`: nothing above 4, 2 or 1 kHz;
             - `telephone`: 8 kHz, 300 to 3,400 Hz, 8 bits by the mu law;
+            - `offset`: a constant of 0.003 to 0.05 of full scale;
+            - `hum`: a 50 Hz tone of an amplitude of 0.003 to 0.03 of full scale;
             - `length`: the middle 2, 1 or 0.5 s of the speech.
         noises: A folder of recorded noise, which adds a curve of its own.
         roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.

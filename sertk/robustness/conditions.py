@@ -21,6 +21,7 @@ _TRIM_DB = 40.0  # what is so far below the loudest frame is no speech
 _VOICES = 5  # in babble
 _TELEPHONE = (300.0, 3400.0)  # Hz
 _MU = 255.0
+_MAINS = 50.0  # Hz
 
 
 class Heard(NamedTuple):
@@ -133,6 +134,18 @@ def telephone(heard: Heard, level: float) -> np.ndarray:
     return audio.resample(opened.astype(np.float32), round(level), heard.sample_rate)
 
 
+def offset(heard: Heard, level: float) -> np.ndarray:
+    """Add a constant, as cheap microphones do; the level is a share of full scale."""
+    return heard.waveform + np.float32(level)
+
+
+def hum(heard: Heard, level: float) -> np.ndarray:
+    """Add a 50 Hz tone, as the mains do; the level is its amplitude, a share of full scale."""
+    phase = heard.generator.uniform(0, 2 * np.pi)
+    time = np.arange(len(heard.waveform)) / heard.sample_rate
+    return heard.waveform + level * np.sin(2 * np.pi * _MAINS * time + phase)
+
+
 def length(heard: Heard, level: float) -> np.ndarray:
     """Keep so many seconds from the middle of the speech, or all of what is shorter."""
     speech = audio.trim(heard.waveform, _TRIM_DB)
@@ -154,6 +167,8 @@ USUAL = {
         Condition("gain", "Loudness", "dB", (-40.0, -20.0, 20.0, 30.0), gain, 0.0),
         Condition("band", "Band limit", "Hz", (4000.0, 2000.0, 1000.0), band),
         Condition("telephone", "Telephone", "Hz sample rate", (8000.0,), telephone),
+        Condition("offset", "Constant offset", "of full scale", (0.003, 0.01, 0.05), offset),
+        Condition("hum", "Mains hum, 50 Hz", "of full scale", (0.003, 0.01, 0.03), hum),
         Condition("length", "Clip length", "s", (2.0, 1.0, 0.5), length),
     )
 }  # fmt: skip

@@ -5,8 +5,9 @@ import { test } from "node:test";
 
 const at = process.env.SERTK_PAGE;
 const numbers = JSON.parse(readFileSync(`${at}/numbers.json`, "utf-8"));
-const { Ring, loudestDb, mixDown, modulationDb, resample, roundHalfEven, spectrumDb, trim, windows } =
-  await import(`${at}/dsp.js`);
+const {
+  Ring, cancels, loudestDb, mixDown, modulationDb, removeOffset, resample, roundHalfEven, spectrumDb, trim, windows,
+} = await import(`${at}/dsp.js`);
 const { readBundle, readSpec } = await import(`${at}/bundle.js`);
 const { csv } = await import(`${at}/table.js`);
 const { cutWav, rateOfWav } = await import(`${at}/wav.js`);
@@ -32,6 +33,20 @@ test("trimming keeps what sertk.audio.trim keeps", () => {
     const trimmed = trim(wave(name), step);
     close(trimmed, wave(`${name}_trimmed`), 0);
   }
+});
+
+test("the offset that is removed is sertk.audio's", () => {
+  for (const { name } of numbers.levels) {
+    close(removeOffset(wave(name), 16000, numbers.offset_seconds), wave(`${name}_centered`), 2e-7);
+  }
+});
+
+test("channels that cancel are known", () => {
+  const [one, silent] = [wave("speech"), wave("silent")];
+  const other = one.map((value) => -value);
+  assert.equal(cancels([one, other], mixDown([one, other])), true);
+  assert.equal(cancels([one, one], mixDown([one, one])), false);
+  assert.equal(cancels([silent, silent], mixDown([silent, silent])), false);
 });
 
 test("levels are sertk.predict.sound's", () => {
@@ -125,7 +140,8 @@ test("a WAV that is cut short is known by its header", () => {
   assert.equal(cutWav(whole), false);
   assert.equal(cutWav(whole.subarray(0, whole.length - 100)), true);
   const streamed = whole.slice(0, whole.length - 100);
-  streamed.fill(255, 4, 8); // who wrote it did not know how long it would be
+  assert.equal(cutWav(streamed), true);
+  streamed.fill(255, 40, 44); // who wrote it did not know how long it would be
   assert.equal(cutWav(streamed), false);
   assert.equal(cutWav(new Uint8Array(40)), false);
 });

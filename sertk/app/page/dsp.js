@@ -19,6 +19,31 @@ export function mixDown(channels) {
   return mixed;
 }
 
+/** Whether channels cancel each other: their mean is silent, and they are not. */
+export function cancels(channels, mixed) {
+  const energy = (samples) => samples.reduce((sum, value) => sum + value * value, 0);
+  const each = channels.reduce((sum, channel) => sum + energy(channel), 0) / channels.length;
+  return each > 1e-8 * mixed.length && energy(mixed) < 1e-4 * each;
+}
+
+/** Subtract from each sample the mean of those around it, as the record's step `remove_offset` says. */
+export function removeOffset(waveform, sampleRate, windowSeconds) {
+  const reach = roundHalfEven((windowSeconds * sampleRate) / 2);
+  const total = waveform.length;
+  const sums = new Float64Array(total + 1);
+  for (let n = 0; n < total; n++) sums[n + 1] = sums[n] + waveform[n];
+  const made = new Float32Array(total);
+  let rest = 0;
+  for (let n = 0; n < total; n++) {
+    const first = Math.max(n - reach, 0);
+    const end = Math.min(n + reach + 1, total);
+    made[n] = waveform[n] - (sums[end] - sums[first]) / (end - first);
+    rest += made[n];
+  }
+  const mean = Math.fround(rest / total);
+  return made.map((value) => value - mean);
+}
+
 /** Resample by a Kaiser-windowed sinc, whose band is soxr HQ's: whole up to 0.91 of the lower half. */
 export function resample(waveform, from, to) {
   if (from === to) return waveform;

@@ -1,13 +1,14 @@
 // A model: what its record says, done in its order. before_the_graph, the graph, after_the_graph.
 // In: the bytes of a bundle; waveforms. Out: answers with the columns of sertk's timelines.
 import { readBundle, readSpec, text } from "./bundle.js";
-import { loudestDb, mixDown, modulationDb, roundHalfEven, trim, windows } from "./dsp.js";
+import { cancels, loudestDb, mixDown, modulationDb, removeOffset, roundHalfEven, trim, windows } from "./dsp.js";
 import { PageError, ofModel, ofRuntime, ofSound } from "./messages.js";
 import { cutWav, rateOfWav } from "./wav.js";
 
 export const LONGEST = 120; // seconds of a recording that may get a single answer
 const MOST = 1200; // seconds that are held in memory
-const STEPS = ["decode", "mix_down", "resample", "trim"];
+const STEPS = ["decode", "mix_down", "resample", "remove_offset", "trim"];
+const OFFSET_SECONDS = 0.5; // of bundles that were written before their record named the step
 
 export class Model {
   /** Open a bundle; nothing in it is run but the graph, by the runtime. */
@@ -42,7 +43,16 @@ export class Model {
     this.gate = spec.after_the_graph.no_speech;
     this.silenceDb = this.gate.below_db;
     this.shortSeconds = spec.after_the_graph.short_below_seconds;
+    this.offsetSeconds = this.#step("remove_offset")?.window_seconds ?? OFFSET_SECONDS;
     this.ms = NaN; // that the last answer took
+  }
+
+  #step(name) {
+    return this.spec.before_the_graph.find(({ step }) => step === name);
+  }
+
+  #withoutOffset(waveform) {
+    return removeOffset(waveform, this.sampleRate, this.offsetSeconds);
   }
 
   async #start(bytes, source) {
@@ -100,6 +110,7 @@ export class Model {
     const channels = Array.from({ length: buffer.numberOfChannels }, (_, n) => buffer.getChannelData(n));
     const mixed = mixDown(channels);
     if (mixed.length === 0) throw ofSound(name, "it holds no samples");
+    if (cancels(channels, mixed)) throw ofSound(name, "its channels cancel each other");
     if (!mixed.every(Number.isFinite)) throw ofSound(name, "it holds samples that are no numbers");
     return this.resampled(mixed, buffer.sampleRate);
   }
@@ -119,24 +130,28 @@ export class Model {
     const held = recorder.last(Math.ceil((wanted + 0.02) * recorder.rate));
     const waveform = await this.resampled(held, recorder.rate);
     const count = Math.min(roundHalfEven(wanted * this.sampleRate), waveform.length);
-    const answer = await this.answer(waveform.subarray(waveform.length - count));
+    const last = this.#withoutOffset(waveform.subarray(waveform.length - count));
+    const answer = await this.answer(last);
     return { ...answer, seconds: count / this.sampleRate, short: this.#isShort(count) };
   }
 
   /** Answer for a whole recording, its quiet ends cut off. */
   async whole(waveform) {
-    const step = this.spec.before_the_graph.find(({ step: name }) => name === "trim");
-    const kept = step ? trim(waveform, step) : waveform;
+    const step = this.#step("trim");
+    const centered = this.#withoutOffset(waveform);
+    const kept = step ? trim(centered, step) : centered;
     const answer = await this.answer(kept);
     return { ...answer, seconds: waveform.length / this.sampleRate, short: this.#isShort(kept.length) };
   }
 
-  /** Answer along a recording: windows as long as a clip, every half clip, taken as they are. */
+  /** Answer along a recording: windows as long as a clip, every half clip, not trimmed. */
   async *along(waveform) {
     const window = this.clipSeconds;
     for (const piece of windows(waveform, this.sampleRate, window, window / 2)) {
       const heard = roundHalfEven((piece.end - piece.start) * this.sampleRate);
-      const answer = await this.answer(piece.waveform, heard);
+      const padded = new Float32Array(piece.waveform.length);
+      padded.set(this.#withoutOffset(piece.waveform.subarray(0, heard)));
+      const answer = await this.answer(padded, heard);
       yield { start: piece.start, end: piece.end, short: this.#isShort(heard), ...answer };
     }
   }

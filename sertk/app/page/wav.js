@@ -12,15 +12,26 @@ export function rateOfWav(bytes) {
   return null;
 }
 
-/** Say whether the header promises more than there is: a browser would decode what is left. */
+/** Say whether samples are missing at the end: a browser would decode what is left. */
 export function cutWav(bytes) {
   if (!isWav(bytes)) return false;
-  const promised = viewOf(bytes).getUint32(4, true);
-  // two bytes of tolerance: some writers leave the pad byte of the last chunk out
-  return !UNKNOWN.includes(promised) && bytes.length + 2 < promised + 8;
+  const view = viewOf(bytes);
+  for (let at = 12; at + 8 <= bytes.length;) {
+    const size = view.getUint32(at + 4, true);
+    if (wordAt(bytes, at) === "data") return lost(bytes.length, at + 8 + size);
+    at += 8 + size + (size % 2);
+  }
+  return lost(bytes.length, 8 + view.getUint32(4, true)); // it ends before its samples begin
 }
 
-const UNKNOWN = [0, 0x7fffffff, 0xffffffff]; // what is written where the length is not known yet
+// The rules of sertk.audio.headers: sizes within 64 KiB of these stand for "not known yet", and
+// headers count up to 64 bytes too many.
+const PLACEHOLDERS = [2 ** 31, 2 ** 32];
+
+function lost(size, declared) {
+  const unset = PLACEHOLDERS.some((edge) => Math.abs(declared - edge) <= 2 ** 16);
+  return declared - size > 64 && !unset;
+}
 
 function isWav(bytes) {
   return bytes.length >= 28 && wordAt(bytes, 0) === "RIFF" && wordAt(bytes, 8) === "WAVE";
