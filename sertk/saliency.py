@@ -50,9 +50,10 @@ class OverlayDisplay(Display):
         seconds = self.clip.prep.clip_seconds
         if values.shape[1] == 1:
             below.plot(self._table.index, values[:, 0], color=drawing.ACCENT, lw=1.4)
-            below.set_ylim(0, None)
+            if values.min() >= 0:
+                below.set_ylim(0, None)
             below.set_xlim(0, seconds)
-            below.set_ylabel("attention")
+            below.set_ylabel("attention" if "attention" in self._table else "log-probability")
         else:
             draw_image(below, values, seconds, values.shape[1])
             if values.min() < 0:
@@ -232,14 +233,7 @@ def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray
         )
     finished = clips[clip]
     picture = finished[..., 0] if finished.ndim == 3 else finished
-    frames, bins = picture.shape
-    seconds = np.round(np.arange(frames) * replay.prep.clip_seconds / frames, 4)
-    table = pd.DataFrame(
-        picture,
-        index=pd.Index(seconds, name="time, s"),
-        columns=[f"bin {k}" for k in range(bins)],
-    )
-    shown = FeatureDisplay(table, replay.prep, slice(0, frames), utterance_id, "")
+    shown = FeatureDisplay(picture, replay.prep, slice(0, len(picture)), utterance_id)
     return replay.model(fold), finished, shown
 
 

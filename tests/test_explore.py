@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sertk import audio, explore, labels, splits
+from sertk import audio, explore, features, labels, segments, splits
 from sertk import manifest as manifests
 from sertk.cli import main
 from sertk.errors import AudioError, ConfigurationError, ManifestError, UnknownNameError
@@ -228,6 +228,41 @@ DISPLAYS = {
     "clip": explore.clip,
     "mfcc": explore.mfcc,
 }
+
+
+def any_feature(name, folder):
+    """A feature by name, with what it needs."""
+    if name != "embedding":
+        return features.get(name)
+    pytest.importorskip("onnx")
+    from tests.test_embedding import encoder
+
+    encoder(folder / "encoder.onnx")
+    return features.get(name, encoder=str(folder / "encoder.onnx"))
+
+
+@pytest.mark.parametrize("name", features.names())
+def test_a_clip_of_every_feature_is_shown(name, small, tmp_path):
+    prep = Preprocessing(any_feature(name, tmp_path), clip_seconds=1.0)
+    shown = explore.clip(small, prep)
+    table = shown.frame()
+    frames, *numbers = prep.input_shape
+    assert table.shape == (frames, np.prod(numbers))
+    assert table.index[-1] == pytest.approx(1.0, abs=0.05)
+    first = next(iter(small["utterance_id"]))
+    cut = np.empty(prep.clip_shape, np.float32)
+    path = manifests.paths(small)[0]
+    spectrum = prep.extract(prep.load(path))
+    prep.cut(spectrum, segments.starts(len(spectrum), prep.clip_frames)[0], cut)
+    for channel in range(numbers[1] if len(numbers) > 1 else 1):
+        columns = table.iloc[:, channel * numbers[0] : (channel + 1) * numbers[0]]
+        finished = prep.finish(cut)
+        expected = finished if finished.ndim == 2 else finished[..., channel]
+        np.testing.assert_array_equal(columns.to_numpy("f4"), expected)
+    axes = shown.plot()
+    axes.figure.canvas.draw()
+    assert first in shown.title
+    assert "<table" in shown._repr_html_()
 
 
 @pytest.mark.parametrize("name", DISPLAYS)

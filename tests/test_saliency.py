@@ -11,6 +11,7 @@ from sertk import (
     cross_corpus,
     embeddings,
     evaluation,
+    features,
     layers,
     saliency,
     splits,
@@ -20,6 +21,7 @@ from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.preprocessing import Preprocessing
 from sertk.replay import Replay
 from tests import fake_run, small_corpus
+from tests.test_explore import any_feature
 
 pytestmark = pytest.mark.backend
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
@@ -126,6 +128,29 @@ def test_saliency_of_an_utterance(run, roots):
     assert (other.frame() >= 0).all(axis=None)
     assert len(shown.plot().child_axes) == len(other.plot().child_axes) == 2
     assert "what speaks for" in shown._repr_html_()
+
+
+def averaging(input_shape, num_classes):
+    """A network for clips of any rank."""
+    inputs = keras.Input(input_shape)
+    x = keras.ops.mean(keras.ops.reshape(inputs, (-1, input_shape[0], *input_shape[1:])), axis=1)
+    x = keras.layers.Dense(4, activation="tanh")(keras.layers.Flatten()(x))
+    return keras.Model(inputs, keras.layers.Dense(num_classes, activation="softmax")(x))
+
+
+@pytest.mark.parametrize("name", features.names())
+def test_saliency_of_every_feature(name, corpus, tmp_path, roots):
+    prep = Preprocessing(any_feature(name, tmp_path), clip_seconds=0.5)
+    rows = splits.by_speaker(corpus, val=1, test=1)
+    trained = training.cross_validate(
+        averaging, rows, prep, folder=tmp_path / "run", epochs=1, batch_size=64
+    )
+    tested = trained.predictions.query("split == 'test'")["utterance_id"].iloc[0]
+    for method in saliency.METHODS:
+        shown = saliency.saliency(trained, tested, method=method, roots=roots)
+        assert shown.frame().shape == prep.input_shape[:2]
+        assert np.isfinite(shown.frame().to_numpy()).all()
+        shown.plot().figure.canvas.draw()
 
 
 def test_standardisation_by_speaker_is_carried_along(corpus, tmp_path, roots):

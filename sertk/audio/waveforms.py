@@ -50,7 +50,8 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         high = np.minimum(here + reach + 1, count)
         means = (sums[high - begin] - sums[low - begin]) / (high - low)
         np.subtract(waveform[first:last], means, out=leveled[first:last], casting="same_kind")
-    return center(leveled)
+    leveled -= np.float32(leveled.mean(dtype=float))
+    return leveled
 
 
 def center(waveform: np.ndarray) -> np.ndarray:

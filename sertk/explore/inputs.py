@@ -1,13 +1,14 @@
 """What a network gets: one clip of an utterance, after trimming, cutting, reference and floor."""
 
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sertk import manifest as manifests
 from sertk import segments
+from sertk.evaluation import drawing
 from sertk.explore import pick
 from sertk.explore.spectrogram import draw_image
 from sertk.explore.tables import Table
@@ -22,38 +23,68 @@ _HERTZ = (250, 500, 1000, 2000, 4000, 8000)
 
 
 class FeatureDisplay(Table):
-    """A clip as a network gets it: a row per frame, a column per bin.
+    """A clip as a network gets it: a row per frame, a column per bin (and channel).
 
-    Attributes:
+    Args:
+        finished: shape (frames, bins) or (frames, bins, channels).
         prep: The preprocessing that made it.
         sound: The frames that hold sound; the others are padding.
+        title: Caption.
+        note: One sentence below.
     """
 
     decimals = 2
 
     def __init__(
-        self, table: pd.DataFrame, prep: Preprocessing, sound: slice, title: str, note: str
+        self, finished: np.ndarray, prep: Preprocessing, sound: slice, title: str, note: str = ""
     ):
-        super().__init__(table, title, note)
-        self.prep = prep
-        self.sound = sound
+        frames = len(finished)
+        hop = getattr(prep.feature, "hop_length", None)
+        step = hop / prep.sample_rate if hop else prep.clip_seconds / frames
+        columns = [f"bin {k}" for k in range(finished.shape[1])]
+        if finished.ndim == 3:
+            channels = range(finished.shape[2])
+            columns = [f"channel {c}, {name}" for c in channels for name in columns]
+        # channels beside each other, each with all of its bins
+        flat = np.moveaxis(np.atleast_3d(finished), 2, 1).reshape(frames, -1)
+        index = pd.Index(np.round(np.arange(frames) * step, 5), name="time, s")
+        super().__init__(pd.DataFrame(flat, index=index, columns=columns), title, note)
+        self.prep, self.sound = prep, sound
+        self.channels = finished.shape[2] if finished.ndim == 3 else 1
 
     def _draw(self, ax: "Axes") -> None:
-        values = self._table.to_numpy(float)
-        coefficients = hasattr(self.prep.feature, "n_mfcc")
-        if coefficients:
-            # each on a scale of its own, or the first would leave nothing to see of the others
-            heard = values[self.sound]
-            values = (values - heard.mean(axis=0)) / np.maximum(heard.std(axis=0), 1e-6)
-            values = np.clip(values, -2.5, 2.5)
-        draw_image(ax, values, self.prep.clip_seconds, values.shape[1])
+        pictures = np.split(self._table.to_numpy(float), self.channels, axis=1)
+        if self.channels == 1:
+            self._draw_channel(ax, pictures[0])
+            return
+        ax.set_axis_off()
+        height = 1 / self.channels
+        for number, values in enumerate(pictures):
+            last = number == self.channels - 1
+            panel = ax.inset_axes((0, 1 - (number + 1) * height, 1, 0.86 * height))
+            self._draw_channel(panel, values)
+            panel.set_ylabel(f"channel {number}, {panel.get_ylabel()}" if last else "")
+            panel.tick_params(labelbottom=last)
+            panel.set_xlabel(panel.get_xlabel() if last else "")
+
+    def _draw_channel(self, ax: "Axes", values: np.ndarray) -> None:
+        """Draw one channel, shape (frames, bins): an image, or a line if there is one bin."""
+        bins = values.shape[1]
         ax.set_xlabel("time, s")
-        ax.set_ylabel("coefficient" if coefficients else "mel band, at its frequency in Hz")
-        if coefficients:
-            shown = range(0, values.shape[1], max(2, values.shape[1] // 8))
-            ax.set_yticks([k + 0.5 for k in shown], [str(k) for k in shown])
-        else:
-            ax.set_yticks(*_mel_ticks(self.prep.feature))
+        if bins == 1:
+            ax.plot(self._table.index, values[:, 0], color=drawing.ACCENT, lw=0.8)
+            ax.set_xlim(0, self.prep.clip_seconds)
+            ax.set_ylabel("value")
+            return
+        label, ticks = _bins(self.prep.feature, bins)
+        if label == "coefficient":
+            # each on a scale of its own, or the first would leave nothing to see of the others
+            within = values[self.sound]
+            values = (values - within.mean(axis=0)) / np.maximum(within.std(axis=0), 1e-6)
+            values = np.clip(values, -2.5, 2.5)
+        draw_image(ax, values, self.prep.clip_seconds, bins)
+        ax.set_ylabel(label)
+        ax.set_yticks(*ticks)
 
     def _repr_html_(self) -> str:
         table = self._shown().to_html(escape=True, max_rows=6, max_cols=8)
@@ -89,21 +120,16 @@ def clip(
     starts = segments.starts(len(spectrum), prep.clip_frames)
     prep.cut(spectrum, starts[0], cut)
     finished = prep.finish(cut)
-    hop = prep.feature.hop_length / prep.sample_rate
-    table = pd.DataFrame(
-        finished,
-        index=pd.Index(np.round(np.arange(len(finished)) * hop, 4), name="time, s"),
-        columns=[f"bin {k}" for k in range(finished.shape[1])],
-    )
     kind = _TITLES.get(type(prep.feature).__name__, type(prep.feature).__name__)
-    frames, bins = finished.shape
+    frames, *numbers = finished.shape
     note = (
-        f"{frames} frames, one every {1000 * hop:.0f} ms, of {bins} numbers. "
+        f"{frames} frames, one every {1000 * prep.clip_seconds / frames:.3g} ms, of "
+        f"{' x '.join(map(str, numbers))} numbers. "
         f"The utterance has {len(spectrum)} frames after trimming"
         + (": the rest is padding." if starts[0] < 0 else f", cut into {len(starts)} clips.")
     )
     sound = slice(max(-starts[0], 0), min(len(spectrum) - starts[0], len(finished)))
-    return FeatureDisplay(table, prep, sound, f"{kind} of {row['utterance_id']}", note)
+    return FeatureDisplay(finished, prep, sound, f"{kind} of {row['utterance_id']}", note)
 
 
 def mfcc(
@@ -124,6 +150,25 @@ def mfcc(
         `sertk.explore.mfcc(utterances, n_mfcc=20).plot()`
     """
     return clip(utterances, Preprocessing(Mfcc(n_mfcc=n_mfcc, deltas=0)), utterance_id)
+
+
+def _bins(feature: Any, bins: int) -> tuple[str, tuple[list[float], list[str]]]:
+    """Say what the bins of a feature are, and label some of them: (places, texts)."""
+    if hasattr(feature, "n_mfcc"):
+        return "coefficient", _numbered(bins)
+    if hasattr(feature, "n_mels"):
+        return "mel band, at its frequency in Hz", _mel_ticks(feature)
+    if hasattr(feature, "hertz_per_bin"):
+        places = [hertz / feature.hertz_per_bin for hertz in _HERTZ]
+        shown = [(place, f"{hertz:,}") for place, hertz in zip(places, _HERTZ, strict=True)]
+        inside = [(place + 0.5, text) for place, text in shown if place < bins]
+        return "frequency, Hz", ([place for place, _ in inside], [text for _, text in inside])
+    return "dimension", _numbered(bins)
+
+
+def _numbered(bins: int) -> tuple[list[float], list[str]]:
+    shown = range(0, bins, max(2, bins // 8))
+    return [k + 0.5 for k in shown], [str(k) for k in shown]
 
 
 def _mel_ticks(feature: object) -> tuple[list[float], list[str]]:

@@ -82,6 +82,10 @@ class LogSpectrogram:
         return frontend.LogSpectrogram(**settings, name="logspectrogram")
 
     @property
+    def hertz_per_bin(self) -> float:
+        return self.sample_rate / self.n_fft
+
+    @property
     def source(self) -> "LogSpectrogram":
         return self
 

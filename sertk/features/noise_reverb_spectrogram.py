@@ -88,6 +88,10 @@ class NoiseReverbSpectrogram:
         return keras.Model(inputs, keras.ops.stack(channels, axis=-1), name="noisereverb")
 
     @property
+    def hertz_per_bin(self) -> float:
+        return self._spectrogram.hertz_per_bin
+
+    @property
     def source(self) -> "NoiseReverbSpectrogram":
         return self
 
