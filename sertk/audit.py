@@ -5,16 +5,19 @@ the rows. A finding of severity `leak` makes the score mean something else than 
 is worth knowing.
 """
 
-import dataclasses
 import html
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from sertk import audio, splits
 from sertk import manifest as manifests
 from sertk.errors import AudioError, listing
+
+_MOST_TOLD = 20  # findings of one kind, each of a fold, before the rest are counted together
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Audit:
 
     def records(self) -> list[dict[str, object]]:
         """The findings for run.json: `kind, severity, message, rows` (a count), `reaches_test`."""
-        return [{**dataclasses.asdict(f), "rows": len(f.rows)} for f in self.findings]
+        return [{**vars(f), "rows": len(f.rows)} for f in self.findings]
 
     def __str__(self) -> str:
         lines = [f"{f.severity}: {f.message}" for f in self.findings]
@@ -102,31 +105,22 @@ def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
         leak: 1 speaker in both train and test: ann (2 utterances).
     """
     sound = _sound(manifest, listen)
-    views: list[tuple[int | None, pd.DataFrame]] = []
-    if "fold" in manifest:
-        views = [(k, splits.in_fold(manifest, k)) for k in splits.folds(manifest)]
-    elif "split" in manifest:
-        views = [(None, manifest)]
-    found = [
-        dataclasses.replace(finding, reaches_test=_any_tested(view, finding))
-        for fold, view in views
-        for finding in _leaks(view, sound, fold)
-    ]
-    found += [finding for fold, view in views for finding in _unselected(view, fold)]
-    found += _notes(manifest, sound, divided=bool(views))
+    found = list(_told(manifest, splits.leaks(manifest, sound, _part(manifest))))
+    divisions = splits.folds(manifest) if {"fold", "split"} & set(manifest) else []
+    found += _notes(manifest, sound, divided=bool(divisions))
     if listen and sound.isna().any():
         words = "files could not be heard, so nobody can tell what they repeat"
         found.append(_named("unheard", words, manifest[sound.isna()], "note"))
     how = "by their samples" if listen else "by sha256" if sound.notna().any() else "by name"
     division = (
-        "1 division" if len(views) == 1 else f"{len(views)} folds" if views else "no division"
+        "1 division"
+        if len(divisions) == 1
+        else f"{len(divisions)} folds"
+        if divisions
+        else "no division"
     )
     found.sort(key=lambda finding: finding.severity)
     return Audit(found, f"{len(manifest)} utterances, {division}, {how}")
-
-
-def _any_tested(view: pd.DataFrame, finding: Finding) -> bool:
-    return bool((view["split"] == "test")[view["utterance_id"].isin(finding.rows)].any())
 
 
 def _sound(manifest: pd.DataFrame, listen: bool) -> pd.Series:
@@ -158,58 +152,26 @@ def _part(manifest: pd.DataFrame) -> pd.Series:
     return " " + manifest["start"].astype(str) + "-" + manifest["end"].astype(str)
 
 
-def _leaks(view: pd.DataFrame, sound: pd.Series, fold: int | None) -> Iterator[Finding]:
-    name = "" if fold is None else f"fold {fold}, "
-    for (a, b), speakers in splits.shared_speakers(view).items():
-        rows = view[view["speaker"].isin(speakers) & view["split"].isin([a, b])]
-        noun = "speaker" if len(speakers) == 1 else "speakers"
-        yield Finding(
-            "shared speakers",
-            "leak",
-            f"{name}{len(speakers)} {noun} in both {a} and {b}: {listing(speakers)} "
-            f"({len(rows)} utterances).",
-            rows["utterance_id"].tolist(),
+def _told(manifest: pd.DataFrame, leaks: Iterable[splits.Leak]) -> Iterator[Finding]:
+    """Make findings of leaks; those of one kind in many folds are told once for the rest."""
+    ids = manifest["utterance_id"].to_numpy(object)
+    told: Counter[tuple[str, str, bool]] = Counter()
+    rest: dict[tuple[str, str, bool], np.ndarray] = {}
+    for leak in leaks:
+        kind = (leak.kind, leak.severity, leak.reaches_test)
+        told[kind] += 1
+        if told[kind] > _MOST_TOLD:
+            rest.setdefault(kind, np.zeros(len(ids), bool))[leak.rows] = True
+            continue
+        rows = ids[leak.rows].tolist()
+        count = "" if leak.complete else f": {listing(rows)} ({len(rows)} rows)."
+        yield Finding(leak.kind, leak.severity, f"{leak.message}{count}", rows, leak.reaches_test)
+    for kind, chosen in rest.items():
+        rows = ids[chosen].tolist()
+        message = (
+            f"{kind[0]} {told[kind] - _MOST_TOLD} times more, in other folds ({len(rows)} rows)."
         )
-    if "parent" in view:
-        home = dict(zip(view["utterance_id"], view["split"], strict=True))
-        parent = view["parent"].map(home)
-        across = view[view["parent"].notna() & (parent != view["split"])]
-        evaluated = view[view["parent"].notna() & (view["split"] != "train")]
-        if len(across):
-            yield _named("augmented copies", f"{name}augmented copies stand in another split than "
-                         "their originals", across)  # fmt: skip
-        elif len(evaluated):
-            yield _named("augmented copies", f"{name}augmented copies are validated or tested on",
-                         evaluated)  # fmt: skip
-    alike = {
-        "identical sound": sound,
-        "identical utterances": view["corpus"] + "/" + view["path"] + _part(view),
-    }
-    originals = view["parent"].isna() if "parent" in view else pd.Series(True, index=view.index)
-    for kind, key in alike.items():
-        known = view[key.notna() & originals].assign(key=key)
-        spread = known.groupby("key")["split"].transform("nunique") > 1
-        if spread.any():
-            yield _named(kind, f"{name}{kind} in more than one split", known[spread])
-    if fold is not None:
-        both = (view["split"] == "test") & splits.validates(view, fold)
-        if both.any():
-            yield _named(
-                "val == test", f"{name}utterances both validate and are tested", view[both]
-            )
-
-
-def _unselected(view: pd.DataFrame, fold: int | None) -> Iterator[Finding]:
-    """Name the classes that selection does not see."""
-    if "label" not in view:
-        return
-    of = {split: set(view.loc[view["split"] == split, "label"]) for split in ("train", "val")}
-    absent = sorted(of["train"] - of["val"])
-    if of["val"] and absent:
-        name = "" if fold is None else f"fold {fold}, "
-        message = f"{name}no validation speaker has {listing(absent)}: selection does not see it."
-        rows = view[(view["split"] == "train") & view["label"].isin(absent)]
-        yield Finding("unselected classes", "note", message, rows["utterance_id"].tolist())
+        yield Finding(kind[0], kind[1], message, rows, kind[2])
 
 
 def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterator[Finding]:

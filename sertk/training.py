@@ -138,8 +138,7 @@ def cross_validate(
     chosen = Settings().changed(settings)
     name = model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
     arguments = dict(arguments or {})
-    views = {fold: _view(manifest, fold) for fold in splits.folds(manifest)}
-    for view in views.values():
+    for _, view in _views(manifest):
         splits.check(view, allow_shared_speakers=allow_shared_speakers)
         splits.check_classes(view, labels.classes(manifest))
     _check_seeds(seeds)
@@ -151,12 +150,9 @@ def cross_validate(
         augmentation=augment and plan(augment, labels.classes(manifest)).record(copies),
     )  # fmt: skip
     with _writing(folder, record, manifest) as home:
-        everything = pd.concat(
-            [with_copies(view, augment, copies, 0) for view in views.values()]
-        ).drop_duplicates("utterance_id")
-        everything.attrs = dict(manifest.attrs)
+        everything = with_copies(splits.ever_trained(manifest), augment, copies, 0)
         features = cache.compute(everything.sort_values("utterance_id"), prep)
-        for fold, view in views.items():
+        for fold, view in _views(manifest):
             rows = with_copies(view, augment, copies, 0)
             for seed in seeds:
                 parts = datasets.divide(
@@ -184,8 +180,10 @@ def _check_seeds(seeds: Sequence[int]) -> None:
         )
 
 
-def _view(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
-    return splits.in_fold(manifest, fold) if "fold" in manifest else manifest
+def _views(manifest: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Look at the folds one after the other: side by side they would be a table for each."""
+    for fold in splits.folds(manifest):
+        yield fold, splits.in_fold(manifest, fold) if "fold" in manifest else manifest
 
 
 def _augmentation(train: ClipDataset) -> dict[str, Any] | None:
@@ -203,11 +201,10 @@ def _record(
     manifest: pd.DataFrame, prep: Preprocessing, settings: Settings, **rest: Any
 ) -> dict[str, Any]:
     """Write down everything that makes the run what it is."""
-    views = {fold: _view(manifest, fold) for fold in splits.folds(manifest)}
     findings = audit.audit(manifest).records()
     source = rest.pop("init_from")
     if source is not None:
-        findings += _heard_before(_as_run(source), views)
+        findings += _heard_before(_as_run(source), manifest)
     known = [name for name in manifest["corpus"].unique() if name in corpora.names()]
     group = manifest.attrs.get("grouping", "own labels")
     note = labels.GROUPINGS[group].note if group in labels.GROUPINGS else ""
@@ -227,7 +224,7 @@ def _record(
         "folds": [
             {"fold": fold, **{s: sorted(view.loc[view["split"] == s, "speaker"].dropna().unique())
                               for s in splits.SPLITS}}
-            for fold, view in views.items()
+            for fold, view in _views(manifest)
         ],
         "audit": findings,
         "init_from": None if source is None else _as_run(source).folder.name,
@@ -244,12 +241,12 @@ def _as_run(source: str | Path | Run) -> Run:
     return source if isinstance(source, Run) else Run(source)
 
 
-def _heard_before(source: Run, views: dict[int, pd.DataFrame]) -> list[dict[str, Any]]:
+def _heard_before(source: Run, manifest: pd.DataFrame) -> list[dict[str, Any]]:
     """Find test speakers that the weights to start from were trained or selected on."""
     known = {f["fold"]: {*f["train"], *f["val"]} for f in source.info["folds"]}
     heard = {
         speaker
-        for fold, view in views.items()
+        for fold, view in _views(manifest)
         for speaker in view.loc[view["split"] == "test", "speaker"]
         if speaker in known.get(fold, next(iter(known.values())))
     }
@@ -260,7 +257,7 @@ def _heard_before(source: Run, views: dict[int, pd.DataFrame]) -> list[dict[str,
         f"{len(heard)} of the test speakers"
     )
     finding = audit.Finding("init_from", "leak", message)
-    return [{**dataclasses.asdict(finding), "rows": len(heard)}]
+    return [{**vars(finding), "rows": len(heard)}]
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The audit: every kind of leak is found where it was planted, and nowhere else."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,3 +106,53 @@ def test_two_stretches_of_one_file_are_not_one_sound(tmp_path):
     divided = found.assign(split=["train", "test"])
     divided.attrs = found.attrs
     assert audit.audit(divided, listen=True).ok
+
+
+def many(speakers, each):
+    """Rows of many speakers, as a table alone."""
+    count = speakers * each
+    return pd.DataFrame(
+        {
+            "utterance_id": [f"big_{k}" for k in range(count)],
+            "corpus": "big",
+            "path": [f"{k}.wav" for k in range(count)],
+            "speaker": np.repeat([f"big_{k:04d}" for k in range(speakers)], each),
+            "emotion": np.resize(["happy", "sad"], count),
+            "label": np.resize(["happy", "sad"], count),
+        }
+    )
+
+
+def test_folds_are_compared_in_the_memory_of_one_table(monkeypatch):
+    def refuse(*_):
+        pytest.fail("a table was copied for a fold")
+
+    divided = splits.leave_one_speaker_out(many(400, 20))
+    monkeypatch.setattr(splits, "in_fold", refuse)
+    tracemalloc.start()
+    found = audit.audit(divided)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.findings == []
+    assert peak < 5e6, f"{peak / 1e6:.1f} MB for a table of {divided.memory_usage().sum() / 1e6}"
+
+
+def test_what_leaks_in_many_folds_is_told_once_for_the_rest():
+    divided = splits.random(many(60, 4), folds=60)
+    found = audit.audit(divided)
+    shared = [f for f in found.findings if f.kind == "shared speakers" and f.reaches_test]
+    assert len(shared) == 21
+    assert shared[-1].message.endswith("times more, in other folds (240 rows).")
+    tested = set(divided.loc[divided["fold"] >= 20, "utterance_id"])
+    assert tested <= set(shared[-1].rows)
+    assert not found.ok
+
+
+def test_rows_in_no_split_are_compared_with_nothing():
+    divided = splits.by_speaker(corpus(6), val=1, test=1)
+    again = (
+        divided[divided["split"] == "train"]
+        .iloc[[0]]
+        .assign(utterance_id="again", path="again.wav", split=None)
+    )
+    assert audit.audit(pd.concat([divided, again], ignore_index=True)).findings == []

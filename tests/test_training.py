@@ -2,6 +2,7 @@
 
 import json
 import math
+import weakref
 
 import keras
 import numpy as np
@@ -364,3 +365,23 @@ def test_class_weights_even_classes_out():
     weights = sampling.class_weights(labels, ["a", "b"])
     assert weights[0] * 6 == pytest.approx(weights[1] * 2)
     assert sum(weights[["a", "b"].index(label)] for label in labels) == pytest.approx(8)
+
+
+def test_views_of_folds_are_looked_at_one_by_one(small, tmp_path, monkeypatch):
+    alive, most = {}, []
+    plain = splits.in_fold
+
+    def counted(manifest, fold):
+        view = plain(manifest, fold)
+        alive[id(view)] = weakref.ref(view)
+        most.append(sum(held() is not None for held in alive.values()))
+        return view
+
+    monkeypatch.setattr(splits, "in_fold", counted)
+    monkeypatch.setattr(training, "_fit_once", lambda *_: None)
+    monkeypatch.setattr(training, "_finish", lambda *_: "done")
+    folded = splits.leave_one_speaker_out(small)
+    found = training.cross_validate("mlp", folded, PREP, folder=tmp_path, augment="noise", **QUICK)
+    assert found == "done"
+    assert len(most) >= 6
+    assert max(most) <= 3, "the views of several folds are held at once"

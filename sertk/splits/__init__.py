@@ -12,6 +12,8 @@ import pandas as pd
 
 from sertk import _arguments
 from sertk.errors import UnknownNameError
+from sertk.splits.leaks import Leak, leaks
+from sertk.splits.parts import ever_trained
 from sertk.splits.protocols import (
     by_dyad,
     by_session,
@@ -36,13 +38,16 @@ __all__ = [
     "PROTOCOLS",
     "PUBLISHED",
     "SPLITS",
+    "Leak",
     "by_dyad",
     "by_session",
     "by_speaker",
     "check",
     "check_classes",
+    "ever_trained",
     "folds",
     "in_fold",
+    "leaks",
     "leave_one_speaker_out",
     "make",
     "protocol",

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sertk.errors import ConfigurationError, SplitError, listing
+from sertk.splits.parts import Codes, parts
 
 SPLITS = ("train", "val", "test")
 
@@ -53,8 +54,8 @@ def protocol(manifest: pd.DataFrame) -> dict[str, object]:
     """
     if "protocol" in manifest.attrs:
         return dict(manifest.attrs["protocol"])
-    views = [in_fold(manifest, k) for k in folds(manifest)] if "fold" in manifest else [manifest]
-    leaky = any(shared_speakers(view) for view in views)
+    speakers = Codes(manifest["speaker"])
+    leaky = any(True for part in parts(manifest) for _ in part.shared(speakers))
     words = "a division read from the manifest; speakers are " + (
         "shared" if leaky else "kept apart"
     )

@@ -1,0 +1,140 @@
+"""Which rows train, validate and are tested, fold by fold, without a copy of the table for each.
+
+In: a manifest with `split`, or with `fold` and `val_folds`. Out: `Part`s, one at a time. A fold
+names its few test and validation rows; all others train, so that thousands of folds are compared
+in the memory of one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+OUTSIDE, TRAIN, VAL, TEST = -1, 0, 1, 2
+NAMES = {TRAIN: "train", VAL: "val", TEST: "test"}
+PAIRS = ((TRAIN, TEST), (TRAIN, VAL), (VAL, TEST))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One division of the rows.
+
+    Args:
+        fold: Its number; `None` for a manifest with `split`.
+        roles: shape (rows,), int8: `TRAIN`, `VAL`, `TEST`, or `OUTSIDE` for a row in no split.
+            The array is used again for the next part.
+        test: Places of the test rows.
+        val: Places of the validation rows that are not tested.
+        both: Places of the rows that both validate and are tested.
+    """
+
+    fold: int | None
+    roles: np.ndarray
+    test: np.ndarray
+    val: np.ndarray
+    both: np.ndarray
+
+    def counts(self, column: "Codes", codes: np.ndarray) -> dict[int, np.ndarray]:
+        """Count the rows of each split by value.
+
+        Args:
+            column: The values of all rows.
+            codes: The values to count, sorted; all that are tested or validate are among them.
+
+        Returns:
+            Split -> counts in the order of `codes`.
+        """
+        held = {}
+        for split, rows in ((TEST, self.test), (VAL, self.val)):
+            of_rows = column.codes[rows]
+            places = np.searchsorted(codes, of_rows[of_rows >= 0])
+            held[split] = np.bincount(places, minlength=len(codes))
+        return {**held, TRAIN: column.totals(self)[codes] - held[TEST] - held[VAL]}
+
+    def shared(self, column: "Codes") -> Iterator[tuple[int, int, list[int]]]:
+        """Find the values that two splits share: `(split, other split, their codes)`."""
+        codes = np.unique(column.codes[np.concatenate([self.test, self.val])])
+        codes = codes[codes >= 0]
+        counts = self.counts(column, codes)
+        for one, other in PAIRS:
+            found = codes[(counts[one] > 0) & (counts[other] > 0)]
+            if len(found):
+                yield one, other, found.tolist()
+
+
+class Codes:
+    """Numbers for the values of a column, in their order; -1 for none.
+
+    Args:
+        column: Of the manifest.
+
+    Attributes:
+        codes: shape (rows,), int.
+        names: The values.
+    """
+
+    def __init__(self, column: pd.Series):
+        self.codes, self.names = pd.factorize(column, sort=True)
+        self._totals: np.ndarray | None = None
+
+    def totals(self, part: Part) -> np.ndarray:
+        """Count the rows by value; those in no split are the same in every part."""
+        if self._totals is None:
+            used = self.codes[(self.codes >= 0) & (part.roles != OUTSIDE)]
+            self._totals = np.bincount(used, minlength=len(self.names))
+        return self._totals
+
+    def rows(self, values: list[int]) -> np.ndarray:
+        """Tell which rows have one of some values."""
+        chosen = np.zeros(len(self.names) + 1, bool)  # the last is that of -1
+        chosen[values] = True
+        return chosen[self.codes]
+
+
+def parts(manifest: pd.DataFrame) -> Iterator[Part]:
+    """Go through the divisions of a manifest; a manifest without any has none."""
+    if "fold" in manifest:
+        yield from _of_folds(manifest)
+    elif "split" in manifest:
+        roles = np.full(len(manifest), OUTSIDE, np.int8)
+        for role, name in NAMES.items():
+            roles[(manifest["split"] == name).fillna(False).to_numpy(bool)] = role
+        nothing = np.zeros(0, np.intp)
+        yield Part(None, roles, np.nonzero(roles == TEST)[0], np.nonzero(roles == VAL)[0], nothing)
+
+
+def ever_trained(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Mark as `train` each row that trains in any fold: augmented copies are made of these."""
+    trained = np.zeros(len(manifest), bool)
+    for part in parts(manifest):
+        trained |= part.roles == TRAIN
+    marked = manifest.assign(split=np.where(trained, "train", "test"))
+    marked.attrs = dict(manifest.attrs)
+    return marked
+
+
+def _of_folds(manifest: pd.DataFrame) -> Iterator[Part]:
+    tested = _places(pd.to_numeric(manifest["fold"]))
+    validating: dict[str, list[np.ndarray]] = {}
+    lists = manifest["val_folds"].fillna("").astype(str).reset_index(drop=True)
+    for text, rows in lists.groupby(lists, sort=False).groups.items():
+        for word in dict.fromkeys(str(text).split()):
+            validating.setdefault(word, []).append(rows.to_numpy())
+    roles = np.zeros(len(manifest), np.int8)
+    nothing = np.zeros(0, np.intp)
+    for fold, test in sorted(tested.items()):
+        held = np.sort(np.concatenate([nothing, *validating.get(str(fold), [])]))
+        roles[held] = VAL
+        roles[test] = TEST
+        val = held[roles[held] == VAL]
+        yield Part(fold, roles, test, val, held[roles[held] == TEST])
+        roles[held] = TRAIN
+        roles[test] = TRAIN
+
+
+def _places(folds: pd.Series) -> dict[int, np.ndarray]:
+    """Find the rows of each number."""
+    known = folds.reset_index(drop=True).dropna()
+    groups = known.astype("int64").groupby(known.astype("int64")).groups
+    return {int(str(fold)): rows.to_numpy() for fold, rows in groups.items()}
