@@ -40,13 +40,14 @@ OPTIONAL = {
     "end": "seconds into the file where it ends",
     "parent": "utterance_id that this row is an augmented copy of",
     "augmentation": "recipe that made the copy",
+    "copy": "number of the copy among those of its parent, from 0",
     "label": "class of the task, after a grouping",
     "split": "train, val or test",
     "fold": "the fold in which this row is tested",
     "val_folds": "the folds in which it is validated, space-separated",
 }
 _NUMBERS = {"duration": "float64", "start": "float64", "end": "float64"}
-_INTEGERS = ("sample_rate", "fold")
+_INTEGERS = ("sample_rate", "fold", "copy")
 GENDERS = ("male", "female")
 
 
