@@ -101,6 +101,7 @@ def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
         Checked 2 utterances, 1 division, by name.
         leak: 1 speaker in both train and test: ann (2 utterances).
     """
+    manifest = manifests.divided(manifest)
     sound = _sound(manifest, listen)
     views: list[tuple[int | None, pd.DataFrame]] = []
     if "fold" in manifest:
@@ -222,6 +223,8 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
             "kept apart.",
             unknown["utterance_id"].tolist(),
         )
+    for words in manifest.attrs.get("division", ()):
+        yield Finding("division", "note", f"{words}.", manifest["utterance_id"].tolist())
     originals = manifest[manifest["parent"].isna()] if "parent" in manifest else manifest
     key = sound.reindex(originals.index)
     twice = originals[key.notna() & key.duplicated(keep=False)]

@@ -137,7 +137,7 @@ def cross_validate(
     """
     chosen = Settings().changed(settings)
     name = model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
-    arguments = dict(arguments or {})
+    arguments, manifest = dict(arguments or {}), manifests.divided(manifest)
     views = {fold: _view(manifest, fold) for fold in splits.folds(manifest)}
     for view in views.values():
         splits.check(view, allow_shared_speakers=allow_shared_speakers)

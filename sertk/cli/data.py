@@ -62,10 +62,9 @@ def scan(args: argparse.Namespace) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """Print how a folder differs from a manifest; 1 if it lacks or changes anything."""
-    from sertk import corpora, manifest
+    from sertk import corpora
 
-    rows = manifest.read(args.manifest, root=args.root)
-    table = corpora.verify(rows, args.root or manifest.root_of(rows, rows["corpus"].iloc[0]))
+    table = corpora.verify(inputs.read(args))
     wrong = table[table["status"] != "ok"]
     if args.json:
         give(wrong.to_json(orient="records"))
@@ -90,9 +89,9 @@ def audit(args: argparse.Namespace) -> int:
 
 def extract(args: argparse.Namespace) -> None:
     """Compute the features of a manifest into the cache."""
-    from sertk import cache, manifest
+    from sertk import cache
 
-    rows = manifest.read(args.manifest, root=args.root)
+    rows = inputs.read(args)
     features = cache.compute(rows, inputs.preprocessing(args))
     table = features.frame(rows)
     if args.json:

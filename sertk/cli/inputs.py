@@ -25,10 +25,20 @@ def tell_about(utterances: "pd.DataFrame") -> None:
     tell(manifest.describe(utterances).to_string(index=False))
     for reason, count in utterances.attrs.get("skipped", {}).items():
         tell(f"skipped: {count} {reason}")
-    for note in utterances.attrs.get("notes", []):
+    for note in (*utterances.attrs.get("notes", ()), *utterances.attrs.get("division", ())):
         tell(f"note: {note}")
     for path, reason in utterances.attrs.get("unreadable", []):
         tell(f"unreadable: {path}: {reason}")
+
+
+def read(args: argparse.Namespace) -> "pd.DataFrame":
+    """Read the manifest that was named, and say what of it was read in another way."""
+    from sertk import manifest
+
+    rows = manifest.read(args.manifest, root=args.root)
+    for note in rows.attrs.get("division", ()):
+        tell(f"note: {note}")
+    return rows
 
 
 def utterances(args: argparse.Namespace) -> "pd.DataFrame":
@@ -45,7 +55,7 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
         rows = corpora.scan(args.corpus, root=args.root, **options(args.option, "--option"))
         tell_about(rows)
     else:
-        rows = manifest.read(args.manifest, root=args.root)
+        rows = read(args)
     wanted = where(args.where)
     if args.gender != "all":
         wanted["gender"] = [args.gender]

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pandas as pd
 
 from sertk import audio
@@ -29,7 +30,6 @@ DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = "Pass root= (--root) a table with the columns path, speaker, emotion, or its folder."
 
 _REQUIRED = ("path", "speaker", "emotion")
-_NUMBERS = ("duration", "sample_rate", "start", "end", "fold")
 _GENDERS = {"m": "male", "f": "female", "man": "male", "woman": "female"}
 _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
@@ -182,11 +182,14 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     if "gender" in table:
         genders = table["gender"].dropna().astype(str).drop_duplicates()
         report("genders that are neither male nor female", genders[genders.map(_gender).isna()])
-    for column in _NUMBERS:
+    for column in (*manifests.NUMBERS, *manifests.INTEGERS):
         if column in table:
             given = table[column].dropna()
-            wrong = pd.to_numeric(given, errors="coerce").isna()
+            numbers = pd.to_numeric(given, errors="coerce")
+            wrong = ~np.isfinite(numbers.astype("float64"))
             report(f"cells of {column} that are no number", given[wrong])
+            if column in manifests.INTEGERS:
+                report(f"cells of {column} that are no whole number", given[numbers % 1 > 0])
     return problems
 
 
@@ -217,7 +220,7 @@ def _manifest(
         table[column] = plain.where(plain.str.startswith(prefix), prefix + plain)
     if "gender" in table:
         table["gender"] = table["gender"].map(_gender, na_action="ignore")
-    for column in _NUMBERS:
+    for column in (*manifests.NUMBERS, *manifests.INTEGERS):
         if column in table:
             table[column] = pd.to_numeric(table[column])
     rows = [{str(key): cell for key, cell in row.items()} for row in table.to_dict("records")]

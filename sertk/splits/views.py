@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sertk.errors import ConfigurationError, SplitError, listing
-
-SPLITS = ("train", "val", "test")
+from sertk.manifest import SPLITS, divided
 
 
 def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
@@ -20,6 +19,8 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
             "A cross-validation needs folds.",
             "Call sertk.splits.leave_one_speaker_out(manifest) or another protocol first.",
         )
+    if "val_folds" not in manifest:
+        manifest = divided(manifest)
     tested = (manifest["fold"] == fold).fillna(False).to_numpy(dtype=bool)
     if not tested.any():
         known = sorted(manifest["fold"].dropna().unique())
@@ -82,12 +83,25 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "Training needs to know who trains, validates and is tested.",
             "Call sertk.splits.by_speaker(manifest) first.",
         )
+    unknown = manifest.loc[~manifest["split"].isin(SPLITS), "split"]
+    if len(unknown):
+        raise SplitError(
+            f"{len(unknown)} rows are in split {listing(sorted(map(repr, unknown.unique())))}.",
+            f"Each row is in {', '.join(SPLITS)}; another name is in no part.",
+            "Call sertk.manifest.divided(manifest), which reads the usual spellings, or rename "
+            "them.",
+        )
     empty = [s for s in SPLITS[:2] if not (manifest["split"] == s).any()]
     if empty:
+        folded = "fold" in manifest
         raise SplitError(
-            f"No row is in split {' or '.join(empty)}.",
+            f"No row is in split {' or '.join(empty)}"
+            + (", as `fold` and `val_folds` have it." if folded else "."),
             "Training needs speakers to learn from and others to select on.",
-            "Divide again with sertk.splits.by_speaker().",
+            "Name in `val_folds` the folds in which each row validates, or divide again with "
+            "sertk.splits.speaker_folds()."
+            if folded
+            else "Divide again with sertk.splits.by_speaker().",
         )
     _check_copies(manifest)
     if allow_shared_speakers or protocol(manifest)["name"] == "random":

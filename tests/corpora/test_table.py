@@ -189,3 +189,24 @@ def test_parquet(root):
     table = pd.DataFrame([row.split(",") for row in ROWS.splitlines()[1:]])
     table.set_axis(["path", "speaker", "emotion"], axis=1).to_parquet(root / "list.parquet")
     assert corpora.scan("table", root)["emotion"].tolist() == ["angry", "happy", "sad"]
+
+
+def test_numbers_that_are_not_whole(root):
+    text = "path,speaker,emotion,fold,start\nann/a.wav,ann,sad,1.5,\nben/a.wav,ben,sad,x,inf\n"
+    trees.text(root / "list.csv", text)
+    with pytest.raises(CorpusError) as caught:
+        corpora.scan("table", root)
+    for part in (
+        "1 cells of fold that are no whole number (1.5)",
+        "1 cells of fold that are no number (x)",
+        "1 cells of start that are no number (inf)",
+    ):
+        assert part in str(caught.value)
+
+
+def test_splits_and_folds_are_read_as_people_write_them(root):
+    text = "path,speaker,emotion,Split\nann/a.wav,ann,sad,Train\nben/a.wav,ben,sad,Dev\n"
+    trees.text(root / "list.csv", text)
+    found = corpora.scan("table", root)
+    assert found["split"].tolist() == ["train", "val"]
+    assert found.attrs["division"] == ["split 'Dev' is read as val, 'Train' as train"]
