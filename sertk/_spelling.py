@@ -8,12 +8,12 @@ import unicodedata
 
 
 def composed(text: str) -> str:
-    """Give the composed form (NFC) of a text, without spaces around it.
+    r"""Give the composed form (NFC) of a text, without spaces around it.
 
     macOS writes file names decomposed (NFD); the letters look the same and compare as different.
 
     Example:
-        >>> composed(" a\\u0308 ") == "\\u00e4"
+        >>> composed(" a\u0308 ") == "\u00e4"
         True
     """
     return unicodedata.normalize("NFC", text).strip()

@@ -16,8 +16,11 @@ import soxr
 
 from sertk.errors import AudioError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-UNREAD_SUFFIXES = (".m4a", ".aac", ".webm", ".mp4", ".wma", ".opus")
+SUFFIXES = (
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au",
+    ".caf",
+)  # fmt: skip
+FFMPEG_SUFFIXES = (".m4a", ".aac", ".mp4", ".webm", ".wma", ".amr", ".3gp", ".mka")
 LOWEST_RATE = 1_000  # Hz
 _LOUDEST = 1e12  # beyond, the power spectrum leaves float32
 _MP3_TOLERANCE = 0.9  # MP3 headers only estimate their length; other formats are exact or cut
@@ -179,7 +182,7 @@ def _samples(file: soundfile.SoundFile, count: int) -> np.ndarray:
 
 def _refuse_what_is_no_sound(path: Path) -> None:
     """Give the reasons that libsndfile cannot: no file, pointer, foreign format, cut short."""
-    if path.suffix.lower() in UNREAD_SUFFIXES:
+    if path.suffix.lower() in FFMPEG_SUFFIXES:
         raise AudioError(
             f"{path} is a {path.suffix} file, which is not read here.",
             "WAV, FLAC, OGG and MP3 are.",

@@ -56,9 +56,7 @@ class LiveCopies:
         )
         self._read = lru_cache(maxsize=_KEPT)(self._spectrum)
 
-    def name(
-        self, utterance_id: str, seed: int, *, copied: bool | None = None
-    ) -> str | LiveName:
+    def name(self, utterance_id: str, seed: int, *, copied: bool | None = None) -> str | LiveName:
         """Draw whether an utterance is visited as itself or as a copy, and name it.
 
         Args:

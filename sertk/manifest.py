@@ -18,8 +18,9 @@ from sertk._places import clean, locate, paths, root_of, roots_below, spans, sta
 from sertk.errors import ManifestError, listing
 
 __all__ = [
-    "GENDERS", "INTEGERS", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS", "concatenate", "describe", "divided",
-    "from_rows", "locate", "paths", "read", "root_of", "select", "validate", "write",
+    "GENDERS", "INTEGERS", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS", "concatenate",
+    "describe", "divided", "from_rows", "locate", "paths", "read", "root_of", "roots_below",
+    "select", "validate", "write",
 ]  # fmt: skip
 
 REQUIRED = {
@@ -381,7 +382,9 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
         )
         cells = kept[column].astype(str)
         found = sorted(cells[kept[column].notna()].unique())
-        kept = kept[cells.map(_spelling.composed).isin([_spelling.composed(str(v)) for v in values])]
+        kept = kept[
+            cells.map(_spelling.composed).isin([_spelling.composed(str(v)) for v in values])
+        ]
         if kept.empty:
             raise ManifestError(
                 f"No row has {column} = {', '.join(map(str, values))}.",

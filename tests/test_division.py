@@ -37,7 +37,9 @@ def test_a_leak_under_other_split_names_is_found():
     )
 
 
-@pytest.mark.parametrize("cells", [["train", "heldout", "test", "val"], ["train", None, "x", "val"]])
+@pytest.mark.parametrize(
+    "cells", [["train", "heldout", "test", "val"], ["train", None, "x", "val"]]
+)
 def test_other_names_are_refused(cells, tmp_path, refused):
     frame = rows(split=cells)
     with pytest.raises(ManifestError, match=r"holds .* in 1 rows.*It takes train, val, test"):

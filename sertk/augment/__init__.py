@@ -283,9 +283,9 @@ def copies(
         seed: Of the copies.
 
     Returns:
-        Rows of the copies alone, with `parent`, `augmentation` and `copy`. The utterance_id of a copy
-        with recordings carries a fingerprint of these in place of their folder, and that of a
-        list of transforms a fingerprint of what they do, so that other recordings or transforms
+        Rows of the copies alone, with `parent`, `augmentation` and `copy`. The utterance_id of a
+        copy with recordings carries a fingerprint of these in place of their folder, and that of
+        a list of transforms a fingerprint of what they do, so that other recordings or transforms
         are other copies, also to the cache.
 
     Raises:

@@ -35,7 +35,10 @@ def predict(args: argparse.Namespace) -> int:
             "Answers are counted from their mean over several recordings of a voice.",
             "Leave one of them out.",
         )
-    paths = predict.find(args.paths)
+    searched = predict.search(args.paths)
+    paths = searched.files
+    for line in searched.told():
+        tell(f"left out: {line}")
     predictor = _opened(args)
     if args.timeline:
         return _timelines(predictor, paths, args)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from sertk import audio
+from sertk import _walk
 from sertk import manifest as manifests
 from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
@@ -170,7 +170,7 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     report(f"paths outside {root}", paths[leaving])
     inside = paths[~leaving]
     report("files that are not there", [p for p in inside if not (root / p).is_file()])
-    unread = [p for p in inside if Path(p).suffix.lower() not in audio.SUFFIXES]
+    unread = [p for p in inside if not _walk.is_sound(p)]
     report("files in a format that is not read; convert them: ffmpeg -i IN OUT.wav", unread)
     place = [c for c in ("path", "start", "end") if c in table]
     report("rows that name a file again", table.loc[table.duplicated(place), "path"].dropna())

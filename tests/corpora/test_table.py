@@ -74,7 +74,7 @@ def test_absolute_paths_below_the_root_become_relative(root):
 
 def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
     outside = trees.sound(tmp_path / "outside.wav")
-    trees.text(root / "ann/c.m4a")
+    trees.text(root / "ann/c.pdf")
     rows = [
         "path,speaker,emotion,gender,duration",
         "ann/a.wav,ann,angry,female,1.5",
@@ -82,7 +82,7 @@ def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
         "ann/z.wav,ann,hangry,woman,1.5",
         f"{outside},ann,sad,femal,long",
         "../outside.wav,ann,sad,female,",
-        "ann/c.m4a,ann,sad,female,",
+        "ann/c.pdf,ann,sad,female,",
         "ben/a.wav,,sad,male,",
         ",ben,,male,",
     ]
@@ -96,7 +96,7 @@ def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
         "1 rows without emotion (line 9)",
         "2 paths outside",
         "1 files that are not there (ann/z.wav)",
-        "1 files in a format that is not read; convert them: ffmpeg -i IN OUT.wav (ann/c.m4a)",
+        "1 files in a format that is not read; convert them: ffmpeg -i IN OUT.wav (ann/c.pdf)",
         "1 rows that name a file again (ann/a.wav)",
         "1 unknown emotion words (hangry)",
         "1 genders that are neither male nor female (femal)",
