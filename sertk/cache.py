@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _output, _seeding, augment
+from sertk import _output, _seeding, augment, corpora
 from sertk import manifest as manifests
 from sertk.errors import AudioError, CacheError
 from sertk.features.embedding import Embedding
@@ -136,7 +136,9 @@ def compute(
 
     Raises:
         CacheError: If nothing at all can be read, or the folder cannot be written.
+        ManifestError: If a start or end lies past the end of its file.
     """
+    manifest = corpora.check_times(manifest)
     home = Path(folder).expanduser() if folder is not None else default_folder()
     recipe = manifest.get("augmentation", pd.Series(None, manifest.index, dtype=object))
     originals = manifest[recipe.isna()]
