@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from sertk import _output
 from sertk.cli import inputs
 from sertk.cli.streams import give, tell
 from sertk.errors import UnknownNameError
@@ -57,7 +58,7 @@ def scan(args: argparse.Namespace) -> None:
         manifest.write(found, args.output)
         tell(f"{len(found)} rows written to {args.output}")
     else:
-        give(found.to_csv(index=False).rstrip("\n"))
+        give(str(_output.to_csv(found)).removesuffix("\n"))
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -82,7 +83,7 @@ def audit(args: argparse.Namespace) -> int:
     rows = manifest.read(args.manifest, root=args.root)
     if args.protocol:
         rows = inputs.divide(rows, args)
-    found = audit.audit(rows, listen=args.listen)
+    found = audit.audit(rows, compare_audio=args.compare_audio)
     give(found.frame().to_json(orient="records") if args.json else str(found))
     return int(not found.ok)
 
