@@ -180,7 +180,7 @@ def write(manifest: pd.DataFrame, path: str | Path) -> None:
     manifest = validate(manifest)
     _output.folder(path.parent)
     with _output.whole(path) as temporary:
-        manifest.to_csv(temporary, index=False, lineterminator="\n")
+        _output.to_csv(manifest, temporary)
 
 
 def from_rows(rows: Iterable[Mapping[str, object]], corpus: str, root: Path) -> pd.DataFrame:
@@ -383,7 +383,9 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
         cells = kept[column].astype(str)
         found = sorted(cells[kept[column].notna()].unique())
         kept = kept[
-            cells.map(_spelling.composed).isin([_spelling.composed(str(v)) for v in values])
+            cells.map(_spelling.composed, na_action="ignore").isin(
+                [_spelling.composed(str(v)) for v in values]
+            )
         ]
         if kept.empty:
             raise ManifestError(

@@ -7,6 +7,7 @@ size: yours. File names mean nothing but what the layout reads from them.
 
 import re
 import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,9 +15,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sertk import _walk, audio
+from sertk import _spelling, _walk, audio
 from sertk import manifest as manifests
-from sertk.corpora import _files
+from sertk.corpora import _files, _ids
 from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
 from sertk.errors import AudioError, ConfigurationError, CorpusError, UnknownNameError, listing
@@ -150,7 +151,9 @@ def _by_layout(
     root: Path, sounds: list[PurePosixPath], layout: str, skipped: Counter[str]
 ) -> dict[PurePosixPath, dict[str, str]]:
     pattern = _compile(layout)
-    matches = {path: pattern.fullmatch(str(path)) for path in sounds}
+    # macOS writes names decomposed, and a layout is written composed
+    names = {path: unicodedata.normalize("NFC", str(path)) for path in sounds}
+    matches = {path: pattern.fullmatch(name) for path, name in names.items()}
     fields = {path: match.groupdict() for path, match in matches.items() if match is not None}
     if not fields:
         raise CorpusError(
@@ -166,7 +169,8 @@ def _by_layout(
 
 def _compile(layout: str) -> re.Pattern[str]:
     """Turn a layout into a regular expression for paths below the root."""
-    pieces = re.split(r"(\{[^{}]*\}|\*)", layout.strip("/"))
+    composed = unicodedata.normalize("NFC", layout.strip("/"))
+    pieces = re.split(r"(\{[^{}]*\}|\*)", composed)
     names = [piece[1:-1] for piece in pieces if piece.startswith("{")]
     for name in names:
         if name not in _FIELDS:
@@ -201,16 +205,14 @@ def _rows(
             "An emotion is a canonical word or one that emotions= translates.",
             "Pass emotions={'your word': 'angry'}, or {'your word': None} to leave one out.",
         )
-    stems = Counter(str(path.with_suffix("")) for path in fields)
+    names = _ids.unique([str(path) for path in fields])
     rows: list[_files.Row] = []
-    for path, found in fields.items():
+    for (path, found), name in zip(fields.items(), names, strict=True):
         emotion = words.emotion(found["emotion"])
         if emotion is None:
             skipped[f"emotion {found['emotion']} (left out by emotions=)"] += 1
             continue
-        stem = str(path.with_suffix(""))
-        name = (stem if stems[stem] == 1 else str(path)).replace("/", "_")
-        speaker = found.get("speaker")
+        speaker = _spelling.composed(found.get("speaker", ""))
         rows.append(
             {
                 **found,

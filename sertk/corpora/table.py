@@ -14,8 +14,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from sertk import _walk
+from sertk import _spelling, _walk
 from sertk import manifest as manifests
+from sertk.corpora import _ids
 from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
 from sertk.errors import CorpusError, listing
@@ -122,8 +123,8 @@ def _read(file: Path) -> pd.DataFrame:
 
 def _read_text(file: Path) -> pd.DataFrame:
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        header = text.split("\n", 1)[0]
+        text = file.read_bytes().decode("utf-8-sig")  # a carriage return in a cell is kept
+        header = next(iter(text.splitlines()), "")
         separator = max(",;\t", key=header.count)
         table = pd.read_csv(
             io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_values=[""]
@@ -150,7 +151,11 @@ def _relative(path: object, root: Path) -> str | None:
             if there.is_relative_to(base):
                 there = there.relative_to(base)
                 break
-    return PurePosixPath(there.as_posix()).as_posix()
+    if there.is_absolute():
+        return PurePosixPath(there.as_posix()).as_posix()
+    plain = PurePosixPath(there.as_posix()).as_posix()
+    found = manifests.locate(root, plain)
+    return found.relative_to(root).as_posix()
 
 
 def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
@@ -212,12 +217,12 @@ def _manifest(
         raise CorpusError(
             "No row is left.", "emotions= leaves all of them out.", "Keep some of the words."
         )
-    prefix = f"{corpus}_"
     if "utterance_id" not in table:
-        table["utterance_id"] = _names(table)
+        times = (table[c].tolist() if c in table else None for c in ("start", "end"))
+        table["utterance_id"] = _ids.unique(table["path"].tolist(), *times)
     for column in ("utterance_id", "speaker"):
-        plain = table[column].astype(str).str.strip()
-        table[column] = plain.where(plain.str.startswith(prefix), prefix + plain)
+        plain = table[column].astype(str).map(_spelling.composed)
+        table[column] = _ids.prefixed(plain, corpus)
     if "gender" in table:
         table["gender"] = table["gender"].map(_gender, na_action="ignore")
     for column in (*manifests.NUMBERS, *manifests.INTEGERS):
@@ -227,15 +232,3 @@ def _manifest(
     manifest = manifests.from_rows(rows, corpus, root)
     manifest.attrs |= {"skipped": dict(skipped), "notes": notes}
     return manifest
-
-
-def _names(table: pd.DataFrame) -> pd.Series:
-    """Name utterances by their paths, with suffix or times only where these tell them apart."""
-    names = table["path"].map(lambda path: PurePosixPath(path).with_suffix("").as_posix())
-    names = names.where(~names.duplicated(keep=False), table["path"]).str.replace("/", "_")
-    for column in ("start", "end"):
-        if column in table:
-            names = names.where(
-                ~names.duplicated(keep=False), names + "_" + table[column].astype(str)
-            )
-    return names
