@@ -369,7 +369,7 @@ def divide(
 
     made = Datasets(part("train"), part("val"), part("test"))
     there = [made.train.manifest.assign(split="train"), made.val.manifest.assign(split="val")]
-    splits.check_classes(pd.concat(there), classes)
+    splits.check_classes(pd.concat(there), classes, features.unreadable)
     return made
 
 

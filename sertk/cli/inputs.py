@@ -27,7 +27,12 @@ def tell_about(utterances: "pd.DataFrame") -> None:
         tell(f"skipped: {count} {reason}")
     for note in (*utterances.attrs.get("notes", ()), *utterances.attrs.get("division", ())):
         tell(f"note: {note}")
-    for path, reason in utterances.attrs.get("unreadable", []):
+    _tell_files(utterances)
+
+
+def _tell_files(utterances: "pd.DataFrame") -> None:
+    """Name the files that cannot be read."""
+    for path, reason in utterances.attrs.get("unreadable", ()):
         tell(f"unreadable: {path}: {reason}")
 
 
@@ -61,7 +66,11 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
         wanted["gender"] = [args.gender]
     if args.style:
         wanted["style"] = [args.style]
-    rows = labels.apply(manifest.select(rows, **wanted), args.grouping)
+    rows = manifest.select(rows, **wanted)
+    if args.manifest:
+        rows = corpora.check_files(rows)  # a scan has looked at them
+        _tell_files(rows)
+    rows = labels.apply(rows, args.grouping)
     for emotion, count in rows.attrs["dropped"].items():
         tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
     missing = set(rows.attrs["classes"]) - set(rows["label"])

@@ -1,5 +1,7 @@
 """Look at a divided manifest: one fold of it, its protocol, what its parts share."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -132,28 +134,47 @@ def _check_copies(manifest: pd.DataFrame) -> None:
         )
 
 
-def check_classes(rows: pd.DataFrame, classes: list[str]) -> None:
+def check_classes(
+    rows: pd.DataFrame, classes: list[str], unreadable: Sequence[Mapping[str, str]] = ()
+) -> None:
     """Refuse a division in which a class has nothing to learn from, or nothing selects.
 
     A class that only validation lacks is no mistake, since few speakers may not have it: selection
     does not see it then, and the audit says so.
 
+    Args:
+        rows: Those of train and val, with `split` and `label`; of files that can be read, once
+            that is known.
+        classes: All of the task.
+        unreadable: Files that were left out, with their `reason`; the message names them.
+
     Raises:
         ConfigurationError: Which classes lack in which split, and what to do.
     """
-    there = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
-    missing = sorted(set(classes) - there["train"])
+    present = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
+    lost = (
+        f" {len(unreadable)} files cannot be read, the first because: {unreadable[0]['reason']}"
+        if unreadable
+        else ""
+    )
+    missing = sorted(set(classes) - present["train"])
     if missing:
-        heard = set(missing) <= set(rows["label"])
+        elsewhere = set(missing) <= set(rows["label"])
         raise ConfigurationError(
-            f"No utterance of split 'train' is labelled {listing(missing, 12)}.",
+            f"No utterance of split 'train' is labelled {listing(missing, 12)}.{lost}",
             "Every class needs examples to learn from.",
-            f"Add recordings {'of more speakers' if heard else 'that have such a label'}, or "
+            f"Add recordings {'of more speakers' if elsewhere else 'that have such a label'}, or "
             "choose a grouping without (`sertk names groupings`).",
         )
-    if len(there["val"]) < min(2, len(classes)):
+    if not present["val"]:
         raise ConfigurationError(
-            f"Every utterance of split 'val' is labelled {listing(sorted(there['val']))}.",
+            f"No utterance of split 'val' is left.{lost}",
+            "Selection needs utterances to compare epochs on.",
+            "Fetch the files again, or let other speakers validate (--val).",
+        )
+    if len(present["val"]) < min(2, len(classes)):
+        raise ConfigurationError(
+            f"Every utterance of split 'val' is labelled {listing(sorted(present['val']))}.{lost}",
             "Selection needs several classes to tell apart.",
             "Let more speakers validate (--val 2).",
         )
