@@ -135,7 +135,11 @@ def _check_copies(manifest: pd.DataFrame) -> None:
 
 
 def check_classes(
-    rows: pd.DataFrame, classes: list[str], unreadable: Sequence[Mapping[str, str]] = ()
+    rows: pd.DataFrame,
+    classes: list[str],
+    unreadable: Sequence[Mapping[str, str]] = (),
+    *,
+    tested: bool = False,
 ) -> None:
     """Refuse a division in which a class has nothing to learn from, or nothing selects.
 
@@ -143,10 +147,10 @@ def check_classes(
     does not see it then, and the audit says so.
 
     Args:
-        rows: Those of train and val, with `split` and `label`; of files that can be read, once
-            that is known.
+        rows: With `split` and `label`; of files that can be read, once that is known.
         classes: All of the task.
         unreadable: Files that were left out, with their `reason`; the message names them.
+        tested: There must be rows of split test.
 
     Raises:
         ConfigurationError: Which classes lack in which split, and what to do.
@@ -166,12 +170,13 @@ def check_classes(
             f"Add recordings {'of more speakers' if elsewhere else 'that have such a label'}, or "
             "choose a grouping without (`sertk names groupings`).",
         )
-    if not present["val"]:
-        raise ConfigurationError(
-            f"No utterance of split 'val' is left.{lost}",
-            "Selection needs utterances to compare epochs on.",
-            "Fetch the files again, or let other speakers validate (--val).",
-        )
+    for split, needs in (("val", "Selection"), *([("test", "The test")] if tested else [])):
+        if not (rows["split"] == split).any():
+            raise ConfigurationError(
+                f"No utterance of split {split!r} is left.{lost}",
+                f"{needs} needs utterances that can be read.",
+                f"Fetch the files again, or choose other speakers (--{split}).",
+            )
     if len(present["val"]) < min(2, len(classes)):
         raise ConfigurationError(
             f"Every utterance of split 'val' is labelled {listing(sorted(present['val']))}.{lost}",
