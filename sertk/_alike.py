@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from sertk import _places, _spelling, audio
@@ -69,24 +70,27 @@ def sound(manifest: pd.DataFrame, compare_audio: bool | None) -> Sound:
 
 def _at_hand(manifest: pd.DataFrame, *, required: bool) -> tuple[pd.Series, str]:
     """Say for each row what to decode, nothing where the file is not at hand; and why not."""
-    stretches = pd.Series(None, index=manifest.index, dtype=object)
     spans = manifest.reindex(columns=["start", "end"]).astype(object)
     spans = spans.where(spans.notna(), None)
-    unknown = []
-    for corpus, rows in manifest.groupby("corpus", sort=False):
+    roots: dict[str, Path | None] = {}
+    for corpus in manifest["corpus"].unique():
         try:
-            root = manifests.root_of(manifest, str(corpus))
+            roots[corpus] = manifests.root_of(manifest, corpus)
         except ManifestError:
             if required:
                 raise
-            unknown.append(str(corpus))
-            continue
-        for row, path in rows["path"].items():
-            file = _places.locate(root, path)
-            if required or file.is_file():
-                stretches.at[row] = (file, *spans.loc[row])
+            roots[corpus] = None
+    stretches: list[_Stretch | None] = []
+    for corpus, path, (start, end) in zip(
+        manifest["corpus"], manifest["path"], spans.to_numpy(), strict=True
+    ):
+        root = roots[corpus]
+        file = None if root is None else _places.locate(root, path)
+        taken = file is not None and (required or file.is_file())
+        stretches.append((file, start, end) if file is not None and taken else None)
+    unknown = [corpus for corpus, root in roots.items() if root is None]
     reason = f"no folder is known for {', '.join(unknown)}" if unknown else ""
-    return stretches, reason
+    return pd.Series(stretches, index=manifest.index, dtype=object), reason
 
 
 def _hashes(files: pd.Series) -> tuple[dict[Hashable, str], list[str]]:
@@ -129,9 +133,9 @@ def speakers(manifest: pd.DataFrame) -> list[list[str]]:
 
 def contradictions(manifest: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
     """Find rows of one place or one sound that have different emotions."""
-    found = pd.Series(False, index=manifest.index)
+    found = np.zeros(len(manifest), bool)
+    emotions = manifest["emotion"].reset_index(drop=True)
     for key in (_places.keys(manifest), keys):
-        known = manifest[key.notna()]
-        emotions = known["emotion"].groupby(key[key.notna()]).transform("nunique")
-        found[known.index] |= emotions > 1
+        plain = key.reset_index(drop=True)  # rows of several tables may share an index
+        found |= (emotions.groupby(plain).transform("nunique") > 1).to_numpy()
     return manifest[found]

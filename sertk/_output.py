@@ -80,7 +80,8 @@ def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) ->
     for name in table.columns[table.dtypes.map(lambda kind: kind.kind not in "biufcM")]:
         words += map(str, table[name].unique())
     quoting = csv.QUOTE_ALL if any("\r" in word for word in words) else csv.QUOTE_MINIMAL
-    return table.to_csv(target, index=False, lineterminator="\n", quoting=quoting, **options)
+    fixed: dict[str, Any] = {"index": False, "lineterminator": "\n", "quoting": quoting}
+    return table.to_csv(target, **fixed, **options)
 
 
 def refusal(error: OSError) -> tuple[str, str] | None:

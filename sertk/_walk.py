@@ -51,7 +51,7 @@ def walk(root: str | Path) -> list[File]:
     files: list[File] = []
     seen: set[str] = set()
     above = {str(folder) for folder in Path(os.path.realpath(root)).parents}
-    waiting, linked = [PurePosixPath()], []
+    waiting, linked = [PurePosixPath()], list[PurePosixPath]()
     while waiting or linked:
         inside = waiting.pop() if waiting else linked.pop(0)
         real = os.path.realpath(Path(root) / inside)

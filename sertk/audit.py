@@ -104,7 +104,7 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
         Checked 2 utterances, 1 division, by name.
         leak: 1 speaker in both train and test: ann (2 utterances).
     """
-    manifest = manifests.divided(manifest)
+    manifest = manifests.divided(manifest).reset_index(drop=True)  # of several tables
     compared = _alike.sound(manifest, compare_audio)
     sound = compared.keys
     views: list[tuple[int | None, pd.DataFrame]] = []

@@ -167,13 +167,13 @@ def test_a_file_joins_what_is_one_name(tmp_path):
     """Spaces and decomposed letters make no second speaker and no second emotion."""
     rows = corpus(2, each=2)
     rows["speaker"] = ["B\u00e4r", "Ba\u0308r", "Ann", "Ann "]
-    rows["emotion"] = ["fr\u00f6hlich", "fro\u0308hlich"] * 2
+    rows["emotion"] = ["fr\u00f6hlich", "fr\u006f\u0308hlich"] * 2
     rows.to_csv(tmp_path / "m.csv", index=False)
     read = manifests.read(tmp_path / "m.csv")
     assert read["speaker"].tolist() == ["B\u00e4r", "B\u00e4r", "Ann", "Ann"]
     assert read["emotion"].nunique() == 1
     assert len(manifests.select(read, speaker="Ba\u0308r")) == 2
-    labelled = labels.apply(rows, {"fro\u0308hlich": "up"})
+    labelled = labels.apply(rows, {"fr\u006f\u0308hlich": "up"})
     assert labelled["label"].tolist() == ["up"] * 4
 
 
@@ -202,3 +202,13 @@ def test_one_sound_with_two_emotions_is_a_contradiction(tmp_path):
     found = audit.audit(manifests.from_rows(rows, "mine", tmp_path))
     assert {f.kind for f in found.findings} == {"repeated sound", "contradictory labels"}
     assert found.ok
+
+
+def test_rows_of_several_tables_under_one_index(small):
+    """Rows that share an index, as after `pd.concat`, are rows of their own."""
+    divided = splits.by_speaker(small, val=1, test=1)
+    made = augment.copies(divided, "noise", count=1)
+    both = pd.concat([divided, made])
+    both.attrs = divided.attrs
+    assert not both.index.is_unique
+    assert audit.audit(both).findings == []

@@ -198,7 +198,7 @@ def test_files_that_are_no_notebook(content, match, tmp_path):
 def test_parameters_that_are_not_python(tmp_path):
     cell = nbformat.v4.new_code_cell("epochs: int = = 3", metadata={"tags": ["parameters"]})
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "no.ipynb")
-    with pytest.raises(ConfigurationError, match=r"The cell of parameters of no\.ipynb is not Pyth"):
+    with pytest.raises(ConfigurationError, match=r"parameters of no\.ipynb is not Python"):
         notebooks.parameters(tmp_path / "no.ipynb")
 
 

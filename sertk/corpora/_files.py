@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from sertk import _walk, audio
@@ -185,10 +186,13 @@ def headers(manifest: pd.DataFrame, *, hash_files: bool = False) -> Headers:
         leave=False,
     )
     seen = dict(zip(different, looks, strict=True))
-    columns = zip(*(seen[file] for file in files), strict=True)
-    kinds = ("float64", "Int64", object, object)
+    seconds, rates, digests, reasons = zip(*(seen[file] for file in files), strict=True)
+    index = manifest.index
     return Headers(
-        *(pd.Series(c, manifest.index, dtype=k) for c, k in zip(columns, kinds, strict=True))
+        pd.Series(seconds, index, dtype="float64"),
+        pd.Series(rates, index, dtype="Int64"),
+        pd.Series(digests, index, dtype=object),
+        pd.Series(reasons, index, dtype=object),
     )
 
 
@@ -233,7 +237,9 @@ def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
     rows = manifest if everything else manifest[part]
     rows.attrs = dict(manifest.attrs)
     found = headers(rows)
-    seconds, rates = (s.reindex(manifest.index) for s in (found.seconds, found.rates))
+    lengths = np.full((2, len(manifest)), np.nan)
+    lengths[:, part | everything] = found.seconds, found.rates.astype("float64")
+    seconds, rates = (pd.Series(row, manifest.index) for row in lengths)
     checked = _spans.within(manifest, seconds, rates)
     if everything:
         checked = checked.assign()

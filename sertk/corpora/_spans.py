@@ -30,14 +30,14 @@ def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.D
     start, end = times(manifest)
     wrong = (start >= seconds) | (end > seconds + ROUNDING)
     if wrong.any():
-        rows = manifest.index[wrong]
-        named = [
-            f"{manifest['utterance_id'][row]}: {beyond(start[row], end[row], seconds[row])}"
-            for row in rows
-        ]
+        at_fault = zip(
+            manifest.loc[wrong, "utterance_id"], start[wrong], end[wrong], seconds[wrong],
+            strict=True,
+        )  # fmt: skip
+        named = [f"{name}: {beyond(*times)}" for name, *times in at_fault]
         unit = _unit(start[wrong], end[wrong], seconds[wrong], rates[wrong])
         raise ManifestError(
-            f"{len(rows)} of {len(manifest)} manifest rows have a time past the end of their file "
+            f"{len(named)} of {len(manifest)} manifest rows have a time past the end of their file "
             f"({listing(named)}).",
             "start and end are seconds from the beginning of the file.",
             f"These look like {unit[0]}: divide start and end by {unit[1]}."

@@ -38,10 +38,10 @@ def compare(manifest: pd.DataFrame, root: str | Path | None) -> pd.DataFrame:
         listed.append(_Folder(folder))
         named.append(listed[-1].look_for(rows))
     records = [record for part in named for record in part]
-    taken = {path for folder in listed for path in folder.taken}
+    taken = {path for one in listed for path in one.taken}
     # a folder inside another one lists its own sound: the deepest first
-    for folder in sorted(listed, key=lambda folder: -len(folder.real)):
-        records += folder.extra(taken)
+    for inner in sorted(listed, key=lambda one: -len(one.real)):
+        records += inner.extra(taken)
     return pd.DataFrame(records, columns=["utterance_id", "path", "status", "detail"])
 
 

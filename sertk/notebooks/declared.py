@@ -75,7 +75,8 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
     found = {}
     for statement in body:
         if isinstance(statement, ast.AnnAssign):
-            targets, kind = [statement.target], ast.unparse(statement.annotation)
+            targets: list[ast.expr] = [statement.target]
+            kind = ast.unparse(statement.annotation)
         elif isinstance(statement, ast.Assign):
             targets, kind = statement.targets, "None"
         else:

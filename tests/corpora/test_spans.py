@@ -77,3 +77,12 @@ def test_files_that_cannot_be_read_are_left_to_those_who_read_them(tmp_path):
     rows.attrs["roots"] = {"my": str(tmp_path)}
     with pytest.raises(CacheError, match="There is no file"):
         cache.compute(rows, Preprocessing("log_mel", clip_seconds=1.0), folder=tmp_path / "cache")
+
+
+def test_rows_of_several_tables_under_one_index(tmp_path):
+    rows = corpora.scan("table", save(tmp_path, ["0,1", "1,2"]))
+    whole = rows.assign(utterance_id=["c", "d"], start=None, end=[None, 9.0])
+    both = pd.concat([rows, whole])
+    both.attrs = rows.attrs
+    with pytest.raises(ManifestError, match=r"1 of 4 manifest rows .*\(d: end 9 s of 4\.3 s\)"):
+        corpora.check_times(both)
