@@ -43,7 +43,7 @@ def handle_rows(count: str, path: str) -> dict[str, Any]:
     timed("write", lambda: manifests.write(rows, path))
     read = timed("read", lambda: manifests.read(path))
     parts = timed("split", lambda: splits.by_speaker(read, val=200, test=200))
-    found = timed("audit", lambda: audit.audit(parts))
+    found = timed("audit", lambda: audit.audit(parts, compare_audio=False))
     Path(path).unlink()
     if not found.ok:
         raise ValueError(f"a leak was found where there is none: {found}")

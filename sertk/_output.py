@@ -4,14 +4,19 @@ In: where a file shall stand. Out: a temporary name beside it for the length of 
 process killed in the block leaves the file as it was.
 """
 
+import csv
 import errno
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sertk.errors import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _BARRED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -58,6 +63,25 @@ def folder(path: Path) -> Path:
     with into(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) -> str | None:
+    """Write a table as CSV that reads back as it is, without its index.
+
+    Python quotes a cell with the line end that is written, and no cell with a lone carriage
+    return, which readers take for a line end.
+
+    Args:
+        table: Any table.
+        target: File to write; `None` gives the text.
+        **options: Of `pandas.DataFrame.to_csv`.
+    """
+    words = [*map(str, table.columns)]
+    for name in table.columns[table.dtypes.map(lambda kind: kind.kind not in "biufcM")]:
+        words += map(str, table[name].unique())
+    quoting = csv.QUOTE_ALL if any("\r" in word for word in words) else csv.QUOTE_MINIMAL
+    fixed: dict[str, Any] = {"index": False, "lineterminator": "\n", "quoting": quoting}
+    return table.to_csv(target, **fixed, **options)
 
 
 def refusal(error: OSError) -> tuple[str, str] | None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sertk import audio, splits
+from sertk import _alike, _places, splits
 from sertk import manifest as manifests
-from sertk.errors import AudioError, listing
+from sertk.errors import listing
 
 _MOST_TOLD = 20  # findings of one kind, each of a fold, before the rest are counted together
 
@@ -81,37 +81,41 @@ class Audit:
         return f"<p>Checked {html.escape(self.checked)}.</p><ul>{listed}</ul>"
 
 
-def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
+def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit:
     """Find shared speakers, identical sound and copies across splits, and val that is test.
 
     Args:
         manifest: Rows with `split`, or with `fold` and `val_folds`; with neither, only
             duplicates are looked for.
-        listen: Decode every file and compare the samples, which finds copies under another
-            name, header or format; without it files are compared by `sha256` where known.
+        compare_audio: Decode every file and compare the samples, which finds copies under
+            another name, header or format. `None` does so for the files that are at hand,
+            `True` requires them, `False` compares names and `sha256` alone.
 
     Returns:
         The findings; `audit(...).ok` says whether there is no leak.
 
     Raises:
-        AudioError: If files are to be heard, and not one can be.
+        ManifestError: If `split`, `fold` or `val_folds` holds a value without meaning, or sound
+            is required and no folder is known for a corpus.
+        AudioError: If sound is required, and no file can be read.
 
     Example:
         >>> frame = pd.DataFrame({"utterance_id": ["a", "b"], "corpus": "x", "path": ["a", "b"],
         ...                       "speaker": ["ann", "ann"], "emotion": "sad",
         ...                       "split": ["train", "test"]})
-        >>> print(audit(frame))
+        >>> print(audit(frame, compare_audio=False))
         Checked 2 utterances, 1 division, by name.
         leak: 1 speaker in both train and test: ann (2 utterances).
     """
-    sound = _sound(manifest, listen)
-    found = list(_told(manifest, splits.leaks(manifest, sound, _part(manifest))))
+    manifest = manifests.divided(manifest).reset_index(drop=True)  # of several tables
+    compared = _alike.sound(manifest, compare_audio)
+    sound = compared.keys
+    found = list(_told(manifest, splits.leaks(manifest, sound, _places.keys(manifest))))
     divisions = splits.folds(manifest) if {"fold", "split"} & set(manifest) else []
     found += _notes(manifest, sound, divided=bool(divisions))
-    if listen and sound.isna().any():
-        words = "files could not be heard, so nobody can tell what they repeat"
-        found.append(_named("unheard", words, manifest[sound.isna()], "note"))
-    how = "by their samples" if listen else "by sha256" if sound.notna().any() else "by name"
+    if compared.missed.any():
+        words = "files are missing or cannot be read, so that their sound is not compared"
+        found.append(_named("sound not compared", words, manifest[compared.missed], "note"))
     division = (
         "1 division"
         if len(divisions) == 1
@@ -120,36 +124,7 @@ def audit(manifest: pd.DataFrame, *, listen: bool = False) -> Audit:
         else "no division"
     )
     found.sort(key=lambda finding: finding.severity)
-    return Audit(found, f"{len(manifest)} utterances, {division}, {how}")
-
-
-def _sound(manifest: pd.DataFrame, listen: bool) -> pd.Series:
-    """Name what each row sounds like: a hash, or nothing where it is not known."""
-    if not listen:
-        sha = manifest.get("sha256", pd.Series(None, index=manifest.index, dtype=object))
-        return sha.where(sha.isna(), sha.astype(str) + _part(manifest))
-    names: list[str | None] = []
-    reasons = []
-    spans = manifest.reindex(columns=["start", "end"]).astype(object)
-    spans = spans.where(spans.notna(), None)
-    for path, (start, end) in zip(manifests.paths(manifest), spans.to_numpy(), strict=True):
-        try:
-            names.append(audio.content_hash(path, start, end))
-        except AudioError as error:
-            names.append(None)
-            reasons.append(str(error))
-    if len(reasons) == len(manifest):
-        raise AudioError(
-            f"None of the {len(manifest)} files could be heard, the first because: {reasons[0]}"
-        )
-    return pd.Series(names, index=manifest.index, dtype=object)
-
-
-def _part(manifest: pd.DataFrame) -> pd.Series:
-    """Name the stretch of a file that a row is, or nothing for a whole file."""
-    if "start" not in manifest:
-        return pd.Series("", index=manifest.index)
-    return " " + manifest["start"].astype(str) + "-" + manifest["end"].astype(str)
+    return Audit(found, f"{len(manifest)} utterances, {division}, {compared.words}")
 
 
 def _told(manifest: pd.DataFrame, leaks: Iterable[splits.Leak]) -> Iterator[Finding]:
@@ -184,11 +159,24 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
             "kept apart.",
             unknown["utterance_id"].tolist(),
         )
+    for words in manifest.attrs.get("division", ()):
+        yield Finding("division", "note", f"{words}.", manifest["utterance_id"].tolist())
     originals = manifest[manifest["parent"].isna()] if "parent" in manifest else manifest
     key = sound.reindex(originals.index)
     twice = originals[key.notna() & key.duplicated(keep=False)]
     if len(twice):
         yield _named("repeated sound", "the same sound stands under several names", twice, "note")
+    contradicting = _alike.contradictions(originals, key)
+    if len(contradicting):
+        emotions = listing(sorted(contradicting["emotion"].unique()), 12)
+        message = f"one recording has several emotions ({emotions})"
+        yield _named("contradictory labels", message, contradicting, "note")
+    alike = _alike.speakers(manifest)
+    if alike:
+        names = listing(["/".join(map(repr, group)) for group in alike])
+        spelt = manifest["speaker"].isin([name for group in alike for name in group])
+        words = f"speakers are spelt alike, and leak into each other if they are one ({names})"
+        yield _named("speakers spelt alike", words, manifest[spelt], "note")
     scripted = manifest[manifest.get("style", pd.Series("", manifest.index)) == "scripted"]
     if "text" in scripted:
         texts = scripted.dropna(subset=["text"])

@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _output, _seeding, augment
+from sertk import _output, _seeding, augment, corpora
 from sertk import manifest as manifests
 from sertk.errors import AudioError, CacheError
 from sertk.features.embedding import Embedding
@@ -90,11 +90,9 @@ class Features:
         unreadable: Originals that could not be read: `utterance_id, path, reason`.
     """
 
-    def __init__(self, packs: list[Pack]):
-        self._packs = packs
-        self.unreadable = [
-            row for pack in packs for row in pack.unreadable if "~" not in row["utterance_id"]
-        ]
+    def __init__(self, originals: list[Pack], copies: Sequence[Pack] = ()):
+        self._packs = [*originals, *copies]
+        self.unreadable = [row for pack in originals for row in pack.unreadable]
 
     def __contains__(self, utterance_id: str) -> bool:
         return any(utterance_id in pack for pack in self._packs)
@@ -138,13 +136,13 @@ def compute(
 
     Raises:
         CacheError: If nothing at all can be read, or the folder cannot be written.
+        ManifestError: If a start or end lies past the end of its file.
     """
+    manifest = corpora.check_times(manifest)
     home = Path(folder).expanduser() if folder is not None else default_folder()
     recipe = manifest.get("augmentation", pd.Series(None, manifest.index, dtype=object))
-    groups = [
-        manifest[recipe.isna()],
-        *(manifest[recipe == name] for name in recipe.dropna().unique()),
-    ]
+    originals = manifest[recipe.isna()]
+    groups = [originals, *(manifest[recipe == name] for name in recipe.dropna().unique())]
     try:
         packs = [
             _pack(_carry_roots(rows, manifest), prep, home, jobs) for rows in groups if len(rows)
@@ -158,8 +156,9 @@ def compute(
             "Features are kept on disk between runs.",
             f"{reason[1]} Another folder: --cache DIR, or SERTK_CACHE.",
         ) from error
-    features = Features(packs)
-    if len(manifest) and len(features.unreadable) == int(recipe.isna().sum()) > 0:
+    of_originals = int(len(originals) > 0)  # their pack comes first, if there are any
+    features = Features(packs[:of_originals], packs[of_originals:])
+    if len(features.unreadable) == len(originals) > 0:
         raise CacheError(
             f"None of the {len(manifest)} files could be read, the first because: "
             f"{features.unreadable[0]['reason']}",
@@ -197,7 +196,10 @@ def _manifest_key(manifest: pd.DataFrame, paths: list[Path]) -> str:
                 stats[path] = f"{found.st_size} {found.st_mtime_ns}"
             except OSError:
                 stats[path] = "missing"
-    what = manifest.reindex(columns=["utterance_id", "path", "start", "end", "augmentation"])
+    columns = ["utterance_id", "path", "start", "end", "augmentation"]
+    if "copy" in manifest and "augmentation" in manifest and manifest["augmentation"].notna().any():
+        columns.append("copy")  # decides which entry of a set a copy is
+    what = manifest.reindex(columns=columns)
     for row, path in zip(what.itertuples(index=False, name=None), paths, strict=True):
         digest.update(f"{row} {stats[path]}\n".encode())
     return digest.hexdigest()
@@ -210,7 +212,7 @@ def _compute_parts(
     from tqdm import tqdm
 
     parts.mkdir(exist_ok=True)
-    columns = ("utterance_id", "start", "end", "augmentation")
+    columns = ("utterance_id", "start", "end", "augmentation", "copy")
     rows = manifest.reindex(columns=list(columns)).astype(object).to_dict("records")
     rows = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in rows]
     jobs_left = [
@@ -263,7 +265,7 @@ def _spectrum(row: dict[str, Any], path: Path, prep: Preprocessing) -> np.ndarra
     waveform = prep.load(path, row["start"], row["end"])
     if row["augmentation"] is not None:
         seed = _seeding.derive(0, row["utterance_id"])
-        number = augment.number(row["utterance_id"])
+        number = None if row["copy"] is None else int(row["copy"])  # pandas may hold 3.0
         waveform = augment.apply(row["augmentation"], waveform, prep.sample_rate, seed, number)
     return np.ascontiguousarray(prep.extract(waveform), dtype=np.float32)
 

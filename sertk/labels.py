@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sertk import _spelling
 from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
 
 EMOTIONS = (
@@ -186,7 +187,8 @@ def apply(
         (['positive', 'negative'], {'disgust': 1})
     """
     group = grouping(choice)
-    label = manifest["emotion"].map(dict(group.mapping))
+    composed = {_spelling.composed(emotion): label for emotion, label in group.mapping.items()}
+    label = manifest["emotion"].map(_spelling.composed, na_action="ignore").map(composed)
     _refuse_misspelt(manifest.loc[label.isna(), "emotion"].unique(), group)
     kept = manifest[label.notna()].copy()
     if kept.empty:

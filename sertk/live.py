@@ -1,10 +1,11 @@
 """Spectra of copies that nobody keeps: each is drawn when training asks for it.
 
-In: utterances, a `Preprocessing` and a recipe. Out: spectra by a name that carries the seed of the
-draw, so that the same name is the same spectrum in any thread and process.
+In: utterances, a `Preprocessing` and a recipe. Out: spectra by utterance and seed of the draw, so
+that the same name is the same spectrum in any thread and process.
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,14 @@ from sertk import manifest as manifests
 from sertk.augment.plan import Augmentation
 from sertk.preprocessing import Preprocessing
 
-_MARK = "~live."
 _KEPT = 64  # spectra; a batch asks for each twice
+
+
+class LiveName(NamedTuple):
+    """Name a drawn copy. It is no string, since any string may be an utterance_id."""
+
+    utterance_id: str
+    seed: int
 
 
 class LiveCopies:
@@ -49,7 +56,7 @@ class LiveCopies:
         )
         self._read = lru_cache(maxsize=_KEPT)(self._spectrum)
 
-    def name(self, utterance_id: str, seed: int, *, copied: bool | None = None) -> str:
+    def name(self, utterance_id: str, seed: int, *, copied: bool | None = None) -> str | LiveName:
         """Draw whether an utterance is visited as itself or as a copy, and name it.
 
         Args:
@@ -62,20 +69,19 @@ class LiveCopies:
             copied = bool(np.random.default_rng(seed).integers(self.copies + 1) > 0)
         if not copied or utterance_id not in self._chosen:
             return utterance_id
-        return f"{utterance_id}{_MARK}{seed}"
+        return LiveName(utterance_id, seed)
 
-    def __contains__(self, name: str) -> bool:
-        return _MARK in name
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, LiveName)
 
-    def __getitem__(self, name: str) -> np.ndarray:
+    def __getitem__(self, name: LiveName) -> np.ndarray:
         """Compute one spectrum, shape (frames, bins), float32."""
         return self._read(name)
 
-    def _spectrum(self, name: str) -> np.ndarray:
-        original, _, seed = name.rpartition(_MARK)
-        waveform = self.prep.load(*self._where[original])
+    def _spectrum(self, name: LiveName) -> np.ndarray:
+        waveform = self.prep.load(*self._where[name.utterance_id])
         changed = augment.apply(
-            self.augmentation.recipe, waveform, self.prep.sample_rate, int(seed)
+            self.augmentation.recipe, waveform, self.prep.sample_rate, name.seed
         )
         return np.ascontiguousarray(self.prep.extract(changed), dtype=np.float32)
 

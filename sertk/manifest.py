@@ -5,7 +5,6 @@ root of the row's corpus; roots come from the call, from `attrs["roots"]` (which
 there) or from the environment variable `SERTK_CORPORA`, never from the file.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,8 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sertk import _output
+from sertk import _output, _spelling
+from sertk._division import SPLITS, divided
+from sertk._places import clean, locate, paths, root_of, roots_below, spans, stays_inside
 from sertk.errors import ManifestError, listing
+
+__all__ = [
+    "GENDERS", "INTEGERS", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS", "concatenate",
+    "describe", "divided", "from_rows", "locate", "paths", "read", "root_of", "roots_below",
+    "select", "validate", "write",
+]  # fmt: skip
 
 REQUIRED = {
     "utterance_id": "unique name, prefixed by the corpus",
@@ -40,13 +47,14 @@ OPTIONAL = {
     "end": "seconds into the file where it ends",
     "parent": "utterance_id that this row is an augmented copy of",
     "augmentation": "recipe that made the copy",
+    "copy": "number of the copy among those of its parent, from 0",
     "label": "class of the task, after a grouping",
     "split": "train, val or test",
     "fold": "the fold in which this row is tested",
     "val_folds": "the folds in which it is validated, space-separated",
 }
-_NUMBERS = {"duration": "float64", "start": "float64", "end": "float64"}
-_INTEGERS = ("sample_rate", "fold")
+NUMBERS = {"duration": "float64", "start": "float64", "end": "float64"}
+INTEGERS = ("sample_rate", "fold", "copy")
 GENDERS = ("male", "female")
 
 
@@ -60,8 +68,13 @@ def read(
 
     Args:
         path: The file.
-        root: Folder of the corpus, for a manifest of one corpus.
+        root: Folder of the corpus; of several corpora, the folder above theirs.
         roots: Corpus name -> folder, for several.
+
+    Returns:
+        The manifest. Names of speakers and emotions are in composed letters (NFC) without spaces
+        around them; `attrs["division"]` names what was changed in `split`, `fold` and
+        `val_folds`, such as `Train`, which is read as `train`.
 
     Raises:
         ManifestError: If there is no such file, or it breaks the schema.
@@ -96,10 +109,10 @@ def read(
             "A manifest separates its columns with commas.",
             "Save it with commas, or read it as `--corpus table`, which takes any separator.",
         )
-    frame = _typed(frame, path)
+    frame = _composed(_typed(frame, path))
     frame.attrs["source"] = path.name
     if root is not None:
-        roots = {corpus: root for corpus in frame.get("corpus", pd.Series(dtype=str)).unique()}
+        roots = roots_below(root, list(frame.get("corpus", pd.Series(dtype=str)).unique()))
     if roots:
         frame.attrs["roots"] = {c: str(Path(r).expanduser()) for c, r in roots.items()}
     return validate(frame)
@@ -116,17 +129,27 @@ def _table(path: Path) -> pd.DataFrame:
     if not isinstance(frame.index, pd.RangeIndex):
         # pandas would take the first columns of longer rows for an index
         raise pd.errors.ParserError("rows have more cells than the header")
+    frame = frame.rename(columns=_usual_name)
+    if frame.columns.duplicated().any():
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise pd.errors.ParserError(f"two columns are called {twice}")
     if "path" in frame:
         # what Windows calls a folder; a name with a backslash would be no file elsewhere
         frame["path"] = frame["path"].str.replace("\\", "/")
     return frame
 
 
+def _usual_name(column: str) -> str:
+    """Name a column of the schema as the schema does: `Split` would steer nothing."""
+    plain = _spelling.composed(column).lower()
+    return plain if plain in {**REQUIRED, **NULLABLE, **OPTIONAL} else column
+
+
 def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    for column in (*_NUMBERS, *_INTEGERS):
+    for column in (*NUMBERS, *INTEGERS):
         if column in frame:
             numbers = pd.to_numeric(frame[column], errors="coerce")
-            whole = column in _INTEGERS
+            whole = column in INTEGERS
             wrong = frame[column].notna() & ~np.isfinite(numbers)
             if whole:
                 wrong |= frame[column].notna() & (numbers != numbers.round())
@@ -143,13 +166,21 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     return frame
 
 
+def _composed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write names in one normal form, so that one speaker is one and one word one."""
+    for column in ("speaker", "emotion", "label"):
+        if column in frame:
+            frame[column] = frame[column].map(_spelling.composed, na_action="ignore")
+    return frame
+
+
 def write(manifest: pd.DataFrame, path: str | Path) -> None:
     """Check a manifest and write it as CSV, whole or not at all; its folder is made."""
     path = Path(path).expanduser()
-    validate(manifest)
+    manifest = validate(manifest)
     _output.folder(path.parent)
     with _output.whole(path) as temporary:
-        manifest.to_csv(temporary, index=False, lineterminator="\n")
+        _output.to_csv(manifest, temporary)
 
 
 def from_rows(rows: Iterable[Mapping[str, object]], corpus: str, root: Path) -> pd.DataFrame:
@@ -167,9 +198,9 @@ def from_rows(rows: Iterable[Mapping[str, object]], corpus: str, root: Path) -> 
     own = [c for c in frame if c not in order]
     frame = frame[[*order, *own]].sort_values(["path", "utterance_id"], ignore_index=True)
     for column in order:
-        if column in _NUMBERS:
+        if column in NUMBERS:
             frame[column] = frame[column].astype("float64")
-        elif column in _INTEGERS:
+        elif column in INTEGERS:
             frame[column] = frame[column].astype("Int64")
         else:
             frame[column] = frame[column].astype("str")
@@ -178,12 +209,17 @@ def from_rows(rows: Iterable[Mapping[str, object]], corpus: str, root: Path) -> 
 
 
 def validate(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Check a manifest against the schema, and return it unchanged.
+    """Check a manifest against the schema.
+
+    Returns:
+        The manifest itself; where its division is spelt in another way, a copy as `divided`
+        makes it.
 
     Raises:
         ManifestError: If a column is missing, a required cell is empty, an utterance or a file
-            occurs twice, a path leaves its root, or a gender is misspelt. All rows at fault
-            are counted and the first ones named.
+            occurs twice, a path leaves its root, a gender is misspelt, or `split`, `fold` or
+            `val_folds` holds what it does not take. All rows at fault are counted and the first
+            ones named.
     """
     missing = [column for column in REQUIRED if column not in manifest]
     if missing:
@@ -208,20 +244,16 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
         "an utterance_id that occurs twice",
         "Remove the second rows, or rename them.",
     )
-    where = [
-        c
-        for c in ("corpus", "path", "start", "end", "parent", "copy_of", "augmentation")
-        if c in manifest
-    ]
+    place = manifest["corpus"].astype(str) + "/" + manifest["path"].map(clean) + spans(manifest)
     _refuse(
         manifest,
-        manifest.duplicated(where, keep=False) & ~_is_copy(manifest),
+        place.where(~_is_copy(manifest)).duplicated(keep=False) & ~_is_copy(manifest),
         "the same file as another row",
         "Keep one row per utterance; parts of one file need `start` and `end`.",
     )
     _refuse(
         manifest,
-        ~manifest["path"].map(_stays_inside).astype(bool),
+        ~manifest["path"].map(stays_inside).astype(bool),
         "a path that is absolute or leaves the root of its corpus",
         "Write paths relative to the root, such as Actor_01/a.wav.",
     )
@@ -236,7 +268,7 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
         _refuse(
             manifest, ~known, "a gender that is neither male nor female", "Correct or empty it."
         )
-    return manifest
+    return divided(manifest)
 
 
 def _is_copy(manifest: pd.DataFrame) -> pd.Series:
@@ -253,14 +285,6 @@ def _no_time(manifest: pd.DataFrame) -> pd.Series:
     return endless | (start < 0) | (end <= start.fillna(0))
 
 
-def _stays_inside(path: str) -> bool:
-    # by hand: pathlib would take several seconds for a million rows
-    slashed = path.replace("\\", "/")
-    parts = [part for part in slashed.split("/") if part not in ("", ".")]
-    odd = slashed[:1] == "/" or ".." in parts or path[1:2] == ":" or "\0" in path
-    return not odd and bool(parts)
-
-
 def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str) -> None:
     if at_fault.any():
         rows = manifest.loc[at_fault]
@@ -272,50 +296,36 @@ def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str)
         )
 
 
-def root_of(manifest: pd.DataFrame, corpus: str) -> Path:
-    """Find the folder of a corpus: from the manifest's attrs, else below `SERTK_CORPORA`.
-
-    Raises:
-        ManifestError: If neither says where it is.
-    """
-    if corpus in manifest.attrs.get("roots", {}):
-        return Path(manifest.attrs["roots"][corpus])
-    home = os.environ.get("SERTK_CORPORA")
-    if home and (Path(home).expanduser() / corpus).is_dir():
-        return Path(home).expanduser() / corpus
-    raise ManifestError(
-        f"Nobody says where the corpus {corpus!r} is (SERTK_CORPORA is {home or 'not set'}).",
-        "Paths in a manifest are relative to the root of their corpus.",
-        f"Pass --root DIR (root= or roots= in Python), or set SERTK_CORPORA to the folder above "
-        f"{corpus}/.",
-    )
-
-
-def paths(manifest: pd.DataFrame) -> list[Path]:
-    """Resolve every row's file against the root of its corpus."""
-    roots = {corpus: root_of(manifest, corpus) for corpus in manifest["corpus"].unique()}
-    return [roots[c] / p for c, p in zip(manifest["corpus"], manifest["path"], strict=True)]
-
-
 def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Put corpora under each other; roots and counts of what was skipped come along.
 
     Columns that one of them lacks are empty in its rows.
     """
-    frames = list(manifests)
+    frames = _divided_alike(list(manifests))
     together = pd.concat(
         [frame.set_axis(frame.columns, axis=1) for frame in frames], ignore_index=True
     )
     skipped: Counter[str] = Counter()
     for frame in frames:
         skipped.update(frame.attrs.get("skipped", {}))
+    divisions = [note for frame in frames for note in frame.attrs.get("division", ())]
     together.attrs = {
+        **({"division": divisions} if divisions else {}),
         "roots": {c: r for frame in frames for c, r in frame.attrs.get("roots", {}).items()},
         "skipped": dict(skipped),
         "unreadable": [entry for frame in frames for entry in frame.attrs.get("unreadable", ())],
         "notes": [note for frame in frames for note in frame.attrs.get("notes", ())],
     }
     return validate(together)
+
+
+def _divided_alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Leave a division out that not all of some manifests have: it says nothing of the others."""
+    if sum("split" in frame for frame in frames) in (0, len(frames)):
+        return frames
+    bare = [frame.drop(columns="split", errors="ignore") for frame in frames]
+    bare[0].attrs["division"] = ["the column split is left out, since not all manifests have it"]
+    return bare
 
 
 def describe(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -370,8 +380,13 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
         values = (
             [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
         )
-        found = sorted(kept[column].dropna().astype(str).unique())
-        kept = kept[kept[column].astype(str).isin([str(v) for v in values])]
+        cells = kept[column].astype(str)
+        found = sorted(cells[kept[column].notna()].unique())
+        kept = kept[
+            cells.map(_spelling.composed, na_action="ignore").isin(
+                [_spelling.composed(str(v)) for v in values]
+            )
+        ]
         if kept.empty:
             raise ManifestError(
                 f"No row has {column} = {', '.join(map(str, values))}.",

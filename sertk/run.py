@@ -203,7 +203,7 @@ def write_json(path: Path, record: dict[str, Any]) -> None:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table whole or not at all; floats keep nine digits, enough for float32."""
     with _output.whole(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
+        _output.to_csv(table, temporary, float_format="%.9g")
 
 
 def differences(name: str, there: Any, here: Any) -> Iterator[str]:

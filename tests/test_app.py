@@ -180,7 +180,15 @@ def test_a_browser_that_leaves_is_no_news(packed, capfd):
     ("path", "method", "headers", "status"),
     [
         ("/", "GET", {"Host": "evil.example"}, 403),
-        ("/", "GET", {"Host": "127.0.0.1:1"}, 403),
+        ("/", "GET", {"Host": "evil.example:8765"}, 403),
+        ("/", "GET", {"Host": "127.0.0.1.evil.example"}, 403),
+        ("/", "GET", {"Host": "localhost.evil.example:9000"}, 403),
+        ("/", "GET", {"Host": "evil.example@localhost"}, 403),
+        ("/", "GET", {"Host": ""}, 403),
+        ("/", "GET", {"Host": "127.0.0.1:1"}, 200),  # an ssh tunnel has its own port
+        ("/", "GET", {"Host": "localhost:9000"}, 200),
+        ("/", "GET", {"Host": "LOCALHOST"}, 200),
+        ("/", "GET", {"Host": "[::1]:9000"}, 200),
         ("/../pyproject.toml", "GET", {}, 404),
         ("/..%2fpyproject.toml", "GET", {}, 404),
         ("//etc/passwd", "GET", {}, 404),

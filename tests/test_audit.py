@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sertk import audit, augment, splits
+from sertk import audit, augment, labels, splits
 from sertk import manifest as manifests
+from sertk.errors import AudioError, ManifestError
 from tests.test_splits import corpus
 
 
@@ -49,8 +50,9 @@ def test_identical_sound_by_its_samples(small, small_root):
     try:
         wave, rate = soundfile.read(small_root / train["path"], dtype="int16")
         soundfile.write(small_root / test["path"], wave, rate, subtype="PCM_24")
-        assert audit.audit(divided).ok
-        assert ("identical sound", "leak") in kinds(divided, listen=True)
+        assert audit.audit(divided, compare_audio=False).ok
+        assert ("identical sound", "leak") in kinds(divided)  # the files are at hand
+        assert ("identical sound", "leak") in kinds(divided, compare_audio=True)
     finally:
         (small_root / test["path"]).write_bytes(kept)
 
@@ -79,7 +81,11 @@ def test_validation_that_is_the_test():
 
 def test_unknown_speakers_and_repeated_sound_without_a_division():
     rows = corpus(2).assign(speaker=None, sha256=["same"] * 2 + [None] * 6)
-    assert kinds(rows) == {("unknown speakers", "note"), ("repeated sound", "note")}
+    assert kinds(rows.assign(emotion="sad")) == {
+        ("unknown speakers", "note"),
+        ("repeated sound", "note"),
+    }
+    assert ("contradictory labels", "note") in kinds(rows)
 
 
 def test_scripted_texts_are_noted():
@@ -105,7 +111,109 @@ def test_two_stretches_of_one_file_are_not_one_sound(tmp_path):
     found = manifests.from_rows(rows, "mine", tmp_path)
     divided = found.assign(split=["train", "test"])
     divided.attrs = found.attrs
-    assert audit.audit(divided, listen=True).ok
+    assert audit.audit(divided, compare_audio=True).ok
+
+
+def test_what_is_not_at_hand_is_said(small, small_root, tmp_path, monkeypatch):
+    monkeypatch.delenv("SERTK_CORPORA", raising=False)
+    divided = splits.by_speaker(small, val=1, test=1)
+    assert "by name and by their samples" in str(audit.audit(divided))
+    assert str(audit.audit(divided, compare_audio=False)).startswith(
+        "Checked 72 utterances, 1 division, by name."
+    )
+    lost = divided.copy()
+    lost.attrs = {**divided.attrs, "roots": {}}
+    assert "the sound is not compared, since no folder is known for small" in str(audit.audit(lost))
+    with pytest.raises(ManifestError, match="No folder is known for the corpus 'small'"):
+        audit.audit(lost, compare_audio=True)
+    lost.attrs = {**divided.attrs, "roots": {"small": str(tmp_path)}}
+    assert "the sound is not compared, since no file is at its path" in str(audit.audit(lost))
+    with pytest.raises(AudioError, match="None of the 72 files can be read"):
+        audit.audit(lost, compare_audio=True)
+    one = divided.assign(path=divided["path"].where(divided.index > 0, "gone.wav"))
+    one.attrs = divided.attrs
+    (note,) = audit.audit(one).findings
+    assert note.kind == "sound not compared"
+    assert note.rows == [divided["utterance_id"][0]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ann", "ann"),
+        ("Ann", "Ann "),
+        ("1", "01"),
+        ("my_1", "my_001"),
+        ("B\u00e4r", "Ba\u0308r"),
+        ("ann-marie", "Ann Marie"),
+    ],
+)
+def test_speakers_that_are_spelt_alike_are_noted(one, other):
+    rows = corpus(6)
+    rows["speaker"] = rows["speaker"].replace({"ravdess_01": one, "ravdess_04": other})
+    divided = rows.assign(split="train")
+    divided.loc[rows["speaker"] == other, "split"] = "test"
+    (note,) = audit.audit(divided).findings
+    assert (note.kind, note.severity) == ("speakers spelt alike", "note")
+    assert repr(one) in note.message
+    assert repr(other) in note.message
+    assert set(note.rows) == set(rows.loc[rows["speaker"].isin([one, other]), "utterance_id"])
+
+
+def test_speakers_that_differ_are_not_noted():
+    rows = corpus(6).assign(speaker=lambda f: f["speaker"].str.replace("ravdess_0", "s10"))
+    assert audit.audit(rows).findings == []
+
+
+def test_a_file_joins_what_is_one_name(tmp_path):
+    """Spaces and decomposed letters make no second speaker and no second emotion."""
+    rows = corpus(2, each=2)
+    rows["speaker"] = ["B\u00e4r", "Ba\u0308r", "Ann", "Ann "]
+    rows["emotion"] = ["fr\u00f6hlich", "fr\u006f\u0308hlich"] * 2
+    rows.to_csv(tmp_path / "m.csv", index=False)
+    read = manifests.read(tmp_path / "m.csv")
+    assert read["speaker"].tolist() == ["B\u00e4r", "B\u00e4r", "Ann", "Ann"]
+    assert read["emotion"].nunique() == 1
+    assert len(manifests.select(read, speaker="Ba\u0308r")) == 2
+    labelled = labels.apply(rows, {"fr\u006f\u0308hlich": "up"})
+    assert labelled["label"].tolist() == ["up"] * 4
+
+
+def test_one_recording_with_two_emotions_is_a_contradiction(small, small_root):
+    ann = small[small["speaker"] == "small_ann"].head(2)
+    twin = ann.head(1).assign(utterance_id="twin", path="./" + ann["path"], emotion="sad")
+    both = pd.concat([ann.assign(emotion="angry"), twin], ignore_index=True)
+    both.attrs = small.attrs
+    for options in ({"compare_audio": False}, {}):
+        (note,) = [
+            f for f in audit.audit(both, **options).findings if f.kind == "contradictory labels"
+        ]
+        assert note.severity == "note"
+        assert "angry, sad" in note.message
+        assert note.rows == [ann["utterance_id"].iloc[0], "twin"]
+
+
+def test_one_sound_with_two_emotions_is_a_contradiction(tmp_path):
+    time = np.arange(8_000) / 16_000
+    for name in ("a.wav", "b.flac"):
+        soundfile.write(tmp_path / name, (3_000 * np.sin(time * 900)).astype("int16"), 16_000)
+    rows = [
+        {"utterance_id": name, "path": name, "speaker": "s", "emotion": emotion}
+        for name, emotion in (("a.wav", "happy"), ("b.flac", "sad"))
+    ]
+    found = audit.audit(manifests.from_rows(rows, "mine", tmp_path))
+    assert {f.kind for f in found.findings} == {"repeated sound", "contradictory labels"}
+    assert found.ok
+
+
+def test_rows_of_several_tables_under_one_index(small):
+    """Rows that share an index, as after `pd.concat`, are rows of their own."""
+    divided = splits.by_speaker(small, val=1, test=1)
+    made = augment.copies(divided, "noise", count=1)
+    both = pd.concat([divided, made])
+    both.attrs = divided.attrs
+    assert not both.index.is_unique
+    assert audit.audit(both).findings == []
 
 
 def many(speakers, each):
@@ -146,13 +254,3 @@ def test_what_leaks_in_many_folds_is_told_once_for_the_rest():
     tested = set(divided.loc[divided["fold"] >= 20, "utterance_id"])
     assert tested <= set(shared[-1].rows)
     assert not found.ok
-
-
-def test_rows_in_no_split_are_compared_with_nothing():
-    divided = splits.by_speaker(corpus(6), val=1, test=1)
-    again = (
-        divided[divided["split"] == "train"]
-        .iloc[[0]]
-        .assign(utterance_id="again", path="again.wav", split=None)
-    )
-    assert audit.audit(pd.concat([divided, again], ignore_index=True)).findings == []

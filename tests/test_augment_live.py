@@ -13,6 +13,7 @@ from sertk import manifest as manifests
 from sertk.augment import Augmentation
 from sertk.cli import main
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
+from sertk.live import LiveName
 from sertk.preprocessing import Preprocessing
 
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
@@ -58,16 +59,16 @@ def test_a_live_copy_is_what_the_recipe_makes_of_the_file(divided):
     for epoch in range(8):
         train.epoch = epoch
         drawn |= {train._draw(row)[1]: epoch for row in range(12)}
-    copies = [name for name in drawn if "~live." in name]
+    copies = [name for name in drawn if isinstance(name, LiveName)]
     assert 0.6 < len(copies) / (12 * 8) < 0.9  # three in four, each of another sound
     name = copies[0]
-    original, _, seed = name.rpartition("~live.")
+    original, seed = name
     row = train.manifest[train.manifest["utterance_id"] == original]
     row.attrs = divided.attrs
     waveform = PREP.load(manifests.paths(row)[0])
-    changed = augment.apply("pitch+noise", waveform, PREP.sample_rate, int(seed))
+    changed = augment.apply("pitch+noise", waveform, PREP.sample_rate, seed)
     np.testing.assert_allclose(train._spectrum(name), PREP.extract(changed), atol=1e-4)
-    assert int(seed) == _seeding.derive(train.seed, drawn[name], original)
+    assert seed == _seeding.derive(train.seed, drawn[name], original)
 
 
 def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
@@ -75,8 +76,9 @@ def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
     train = datasets.make(divided, PREP, augment=wanted, copies=20).train
     names = [train._draw(row)[1] for row in range(len(train._visits))]
     sad = set(train.manifest.query("label == 'sad'")["utterance_id"])
-    assert {name.rpartition("~live.")[0] or name for name in names if "~" in name} <= sad
-    assert sum("~" in name for name in names) > 10
+    drawn = [name for name in names if isinstance(name, LiveName)]
+    assert {name.utterance_id for name in drawn} <= sad
+    assert len(drawn) > 10
     with pytest.raises(ConfigurationError, match="no end of live copies"):
         train.configure(train.settings.changed({"versions": "every"}))
     with pytest.raises(UnknownNameError, match="Did you mean 'sad'"):
@@ -87,13 +89,14 @@ def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
 def test_half_of_the_visits_are_to_the_utterance_itself(divided, live):
     wanted = Augmentation("noise", live=live)
     train = datasets.make(divided, PREP, augment=wanted, copies=5).train
+    originals = set(divided["utterance_id"])
 
     def copied(versions):
         train.configure(train.settings.changed({"versions": versions}))
         names = []
         for train.epoch in range(10):
             names += [train._draw(row)[1] for row in range(24)]
-        return np.mean(["~" in name for name in names])
+        return np.mean([name not in originals for name in names])
 
     assert 0.4 < copied("half") < 0.6
     assert copied("draw") > 0.75  # five in six

@@ -239,15 +239,21 @@ def test_sounds_of_every_kind(feature, tmp_path, capsys):
             (line,) = [line for line in told if f"bad/{name} " in line]
             assert line.startswith("unreadable: ")
             assert reason in line
-    assert main(["audit", str(path), "--root", str(tmp_path), "--listen"]) == 0
-    heard = capsys.readouterr().out
-    assert "files could not be heard, so nobody can tell what they repeat: bad/cut.flac" in heard
-    assert f"({len(WRONG)} rows)" in heard
+    for switch in ([], ["--compare-audio"]):
+        assert main(["audit", str(path), "--root", str(tmp_path), *switch]) == 0
+        told = capsys.readouterr().out
+        assert "cannot be read, so that their sound is not compared: bad/cut.flac" in told
+        assert f"({len(WRONG)} rows)" in told
+    assert main(["audit", str(path), "--root", str(tmp_path), "--no-compare-audio"]) == 0
+    assert capsys.readouterr().out.endswith("by name.\nNothing found.\n")
 
 
-def test_an_audit_that_hears_nothing(refused, tmp_path):
-    said = refused("audit", save(tmp_path, table()), "--root", tmp_path, "--listen")
-    assert "None of the 8 files could be heard, the first because: There is no file" in said
+def test_an_audit_that_requires_sound(refused, tmp_path, capsys):
+    path = save(tmp_path, table())
+    said = refused("audit", path, "--root", tmp_path, "--compare-audio")
+    assert "None of the 8 files can be read, the first because: There is no file" in said
+    assert main(["audit", str(path), "--root", str(tmp_path)]) == 0
+    assert "the sound is not compared, since no file is at its path" in capsys.readouterr().out
 
 
 def test_half_an_archive(tmp_path, refused, capsys):

@@ -7,6 +7,7 @@ import signal
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sertk import augment, cache, splits
@@ -69,6 +70,48 @@ def test_unreadable_files_are_skipped_and_listed(small, small_root, tmp_path):
     assert "cannot be read as sound" in features.unreadable[0]["reason"]
     assert name not in features
     assert len(small) - 1 == (features.frame(small)["frames"] > 0).sum()
+
+
+def test_names_mean_nothing(small, small_root, tmp_path):
+    """An unreadable original is listed and a readable one read, whatever its utterance_id."""
+    rows = small.head(4).copy()
+    rows.attrs = small.attrs
+    rows["utterance_id"] = ["a~1", "~live.7", "b~r5.0.6", "c"]
+    rows.loc[2, "path"] = "ann/missing.wav"
+    features = cache.compute(rows, PREP, folder=tmp_path)
+    assert [row["utterance_id"] for row in features.unreadable] == ["b~r5.0.6"]
+    for name, path in zip(rows["utterance_id"], rows["path"], strict=True):
+        if name != "b~r5.0.6":
+            expected = PREP.extract(PREP.load(small_root / path))
+            np.testing.assert_array_equal(features[name], expected)
+
+
+def test_copies_are_known_by_their_columns(small, tmp_path):
+    """The column `copy` chooses the entry of a set; copies of the user's own have any name."""
+    rows = splits.by_speaker(small, val=1, test=1).assign(augmentation=None, copy=None)
+    own = rows[rows["split"] == "train"].head(2).assign(
+        parent=lambda f: f["utterance_id"], utterance_id=["one", "two"], augmentation="r5",
+        copy=[3, 4],
+    )  # fmt: skip
+    lost = own.tail(1).assign(utterance_id="three", path="ann/missing.wav")
+    both = pd.concat([rows, own, lost], ignore_index=True)
+    both.attrs = small.attrs
+    features = cache.compute(both, PREP, folder=tmp_path)
+    slow, fast = (
+        len(features[copy]) / len(features[original])
+        for copy, original in zip(own["utterance_id"], own["parent"], strict=True)
+    )
+    assert slow == pytest.approx(1.25, abs=0.05)
+    assert fast < 0.9
+    assert "three" not in features
+    assert features.unreadable == []  # it lists originals
+
+
+def test_a_copy_gets_no_name_that_is_taken():
+    rows = pd.DataFrame({"utterance_id": ["a", "a~noise.0.1"], "split": ["train", "test"]})
+    made = augment.copies(rows, "noise", count=2)
+    assert not set(made["utterance_id"]) & set(rows["utterance_id"])
+    assert made["copy"].tolist() == [0, 1]
 
 
 def test_nothing_readable_is_an_error(small, tmp_path):

@@ -157,7 +157,7 @@ def test_audit_finds_and_exits_with_1(scanned, small_root, capsys):
     assert "Nothing found" in capsys.readouterr().out
     assert main(["audit", str(scanned), "--split", "random", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)[0]["kind"] == "shared speakers"
-    assert main(["audit", str(scanned), "--root", str(small_root), "--listen"]) == 0
+    assert main(["audit", str(scanned), "--root", str(small_root), "--compare-audio"]) == 0
 
 
 def test_extract(scanned, small_root, capsys, tmp_path, monkeypatch):

@@ -308,7 +308,7 @@ def test_a_page_without_sound_reads_no_file(small, tmp_path):
     text = explore.write_html(rows, tmp_path / "page.html", sound=False).read_text("utf-8")
     assert "<audio" not in text
     rows.attrs = {}
-    with pytest.raises(ManifestError, match="Nobody says where the corpus 'small' is"):
+    with pytest.raises(ManifestError, match="No folder is known for the corpus 'small'"):
         explore.write_html(rows, tmp_path / "page.html")
 
 

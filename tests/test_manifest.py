@@ -160,7 +160,9 @@ def test_from_rows_orders_and_types(tmp_path):
 def test_where_the_roots_come_from(tmp_path, monkeypatch):
     monkeypatch.delenv("SERTK_CORPORA", raising=False)
     frame = rows()
-    with pytest.raises(ManifestError, match=r"'my' is \(SERTK_CORPORA is not set\).*--root DIR"):
+    with pytest.raises(
+        ManifestError, match=r"corpus 'my' \(SERTK_CORPORA is not set\).*--root DIR"
+    ):
         manifest.paths(frame)
     monkeypatch.setenv("SERTK_CORPORA", str(tmp_path))
     with pytest.raises(ManifestError, match=re.escape(f"SERTK_CORPORA is {tmp_path}")):

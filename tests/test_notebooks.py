@@ -155,6 +155,53 @@ def test_a_failing_cell_is_named_and_what_ran_is_kept(tiny, tmp_path, capsys):
     assert "Cell 5 of tiny.ipynb failed" in capsys.readouterr().err
 
 
+PARAMETERS = """\
+%matplotlib inline
+layout: str = "{emotion}/{speaker}=#*.wav"  # fields = names; # is a character
+words: dict = {"a=b": "#c", "x": 1}  # several
+long: list = [
+    "one",  # of two
+    "two=2",
+]  # on several lines
+plain = 'it is "#1"'
+secret: str = ""  # empty: none
+"""
+
+
+def test_defaults_may_hold_any_character(tmp_path):
+    cell = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    path = tmp_path / "odd.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    assert notebooks.parameters(path) == {
+        "layout": "{emotion}/{speaker}=#*.wav",
+        "words": {"a=b": "#c", "x": 1},
+        "long": ["one", "two=2"],
+        "plain": 'it is "#1"',
+        "secret": "",
+    }
+    read = notebooks.read_words(path, [("layout", "a=#b"), ("words", '{"k": "=#"}')])
+    assert read == {"layout": "a=#b", "words": {"k": "=#"}}
+    with pytest.raises(ConfigurationError, match=r"of type dict.*It means: several"):
+        notebooks.run(path, output=tmp_path / "out", words="no")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [("{", "holds no notebook"), ('{"cells": []', "holds no notebook")],
+)
+def test_files_that_are_no_notebook(content, match, tmp_path):
+    (tmp_path / "no.ipynb").write_text(content)
+    with pytest.raises(ConfigurationError, match=match):
+        notebooks.parameters(tmp_path / "no.ipynb")
+
+
+def test_parameters_that_are_not_python(tmp_path):
+    cell = nbformat.v4.new_code_cell("epochs: int = = 3", metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "no.ipynb")
+    with pytest.raises(ConfigurationError, match=r"parameters of no\.ipynb is not Python"):
+        notebooks.parameters(tmp_path / "no.ipynb")
+
+
 def test_names_and_types_are_checked_before_anything_runs(tiny, tmp_path, monkeypatch):
     import papermill
 

@@ -116,7 +116,7 @@ def sounds(at: Listener) -> Iterator[Said]:
         test_bad_input.sounds(at.folder)
         yield from _unreadable(at)
     _save(at, test_bad_input.table())
-    yield at.run("audit m.csv --root . --listen")
+    yield at.run("audit m.csv --root . --compare-audio")
     yield at.run("extract m.csv --root .")
 
 

@@ -4,6 +4,8 @@ In: address -> content. Out: a server on 127.0.0.1 that answers GET and HEAD, wi
 a browser load nothing from anywhere else.
 """
 
+import re
+import socket
 import sys
 import threading
 import time
@@ -17,6 +19,7 @@ from sertk.app.site import POLICY
 from sertk.errors import ConfigurationError
 
 HOST, PORT = "127.0.0.1", 8765
+_OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _KINDS = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -109,6 +112,16 @@ def wait() -> None:
         time.sleep(0.5)
 
 
+def _is_this_machine(host: str, connection: socket.socket) -> bool:
+    """Tell whether a Host header names this machine.
+
+    A page of another name that resolves to this machine must not read ours. The port is free: the
+    end of an ssh tunnel has its own.
+    """
+    name = re.sub(r":\d{1,5}$", "", host.strip()).lower()
+    return name in (*_OWN_NAMES, HOST, connection.getsockname()[0])
+
+
 def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -122,9 +135,7 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
             self._answer(False)
 
         def _answer(self, body: bool) -> None:
-            port = self.connection.getsockname()[1]
-            # a page of another name that resolves to this machine must not read ours
-            if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
+            if not _is_this_machine(self.headers.get("Host", ""), self.connection):
                 self._give(HTTPStatus.FORBIDDEN, b"This page is for 127.0.0.1.", ".txt", body)
                 return
             name = self.path.partition("?")[0].lstrip("/") or "index.html"

@@ -265,18 +265,6 @@ def size(name: str | Sequence[Any] | Chain) -> int:
     return kinds if kinds > 1 else _USUAL_COUNT
 
 
-def number(utterance_id: str) -> int | None:
-    """Read the number of a copy from its utterance_id; `None` if it carries none.
-
-    Example:
-        >>> number("a~r5.0.6"), number("a")
-        (6, None)
-    """
-    _, copy, label = utterance_id.rpartition("~")
-    last = label.rpartition(".")[2]
-    return int(last) if copy and last.isdecimal() else None
-
-
 def copies(
     manifest: pd.DataFrame,
     augment: str | Sequence[Any] | Augmentation,
@@ -295,9 +283,9 @@ def copies(
         seed: Of the copies.
 
     Returns:
-        Rows of the copies alone, with `parent` and `augmentation`. The utterance_id of a copy
-        with recordings carries a fingerprint of these in place of their folder, and that of a
-        list of transforms a fingerprint of what they do, so that other recordings or transforms
+        Rows of the copies alone, with `parent`, `augmentation` and `copy`. The utterance_id of a
+        copy with recordings carries a fingerprint of these in place of their folder, and that of
+        a list of transforms a fingerprint of what they do, so that other recordings or transforms
         are other copies, also to the cache.
 
     Raises:
@@ -333,12 +321,13 @@ def copies(
     originals = manifest[manifest["split"] == "train"]
     if wanted.only is not None:
         originals = originals[originals["label"].isin(wanted.only)]
-    label = _label(name)
+    label = _free(f"~{_label(name)}.{seed}", originals["utterance_id"], manifest, count)
     made = [
         originals.assign(
-            utterance_id=originals["utterance_id"] + f"~{label}.{seed}.{n}",
+            utterance_id=originals["utterance_id"] + f"{label}.{n}",
             parent=originals["utterance_id"],
             augmentation=name,
+            copy=n,
         )
         for n in range(count)
     ]
@@ -357,6 +346,14 @@ def with_copies(
     rows = pd.concat([manifest, made], ignore_index=True)
     rows.attrs = dict(manifest.attrs)
     return rows
+
+
+def _free(label: str, originals: pd.Series, manifest: pd.DataFrame, count: int) -> str:
+    """Lengthen a label until no copy gets the name of an utterance of the manifest."""
+    taken = set(manifest["utterance_id"])
+    while any(f"{name}{label}.{n}" in taken for name in originals for n in range(count)):
+        label = f"~{label}"
+    return label
 
 
 def _label(name: str | Chain) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sertk import audio
+from sertk import _walk, audio
 from sertk.errors import AudioError, ConfigurationError
 
 _BLOCK = 1 << 20  # bytes
@@ -25,11 +25,11 @@ def sounds(folder: str | Path) -> list[Path]:
             read or is silent: speech with such a noise would pass for disturbed.
     """
     home = Path(folder).expanduser()
-    found = sorted(p for p in home.rglob("*") if p.suffix.lower() in audio.SUFFIXES and p.is_file())
+    found = _walk.sounds(home) if home.is_dir() else []
     if not found:
         raise ConfigurationError(
             f"{home} holds no recording." if home.is_dir() else f"There is no folder {home}.",
-            f"Noises and rooms are read from files of a folder ({', '.join(audio.SUFFIXES)}).",
+            f"Noises and rooms are read from files of a folder ({_walk.endings()}).",
             "Name the folder that holds them.",
         )
     for path in found:

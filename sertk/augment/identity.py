@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sertk import audio
+from sertk import _walk
 from sertk.augment import folders
 from sertk.errors import ConfigurationError
 
@@ -51,7 +51,7 @@ def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
         return {"again": type(value).__name__}
     within = (*within, value)
     if isinstance(value, Path) and value.is_file():
-        of_sound = value.suffix.lower() in audio.SUFFIXES
+        of_sound = _walk.is_sound(value)
         content = folders.content(value) if of_sound else _hash(value.read_bytes())
         return {"file": value.name, "content": content}
     if isinstance(value, (Path, np.generic)):

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from sertk import _output
 from sertk.cli import inputs
 from sertk.cli.streams import give, tell
 from sertk.errors import UnknownNameError
@@ -57,15 +58,14 @@ def scan(args: argparse.Namespace) -> None:
         manifest.write(found, args.output)
         tell(f"{len(found)} rows written to {args.output}")
     else:
-        give(found.to_csv(index=False).rstrip("\n"))
+        give(str(_output.to_csv(found)).removesuffix("\n"))
 
 
 def verify(args: argparse.Namespace) -> int:
     """Print how a folder differs from a manifest; 1 if it lacks or changes anything."""
-    from sertk import corpora, manifest
+    from sertk import corpora
 
-    rows = manifest.read(args.manifest, root=args.root)
-    table = corpora.verify(rows, args.root or manifest.root_of(rows, rows["corpus"].iloc[0]))
+    table = corpora.verify(inputs.read(args))
     wrong = table[table["status"] != "ok"]
     if args.json:
         give(wrong.to_json(orient="records"))
@@ -83,16 +83,16 @@ def audit(args: argparse.Namespace) -> int:
     rows = manifest.read(args.manifest, root=args.root)
     if args.protocol:
         rows = inputs.divide(rows, args)
-    found = audit.audit(rows, listen=args.listen)
+    found = audit.audit(rows, compare_audio=args.compare_audio)
     give(found.frame().to_json(orient="records") if args.json else str(found))
     return int(not found.ok)
 
 
 def extract(args: argparse.Namespace) -> None:
     """Compute the features of a manifest into the cache."""
-    from sertk import cache, manifest
+    from sertk import cache
 
-    rows = manifest.read(args.manifest, root=args.root)
+    rows = inputs.read(args)
     features = cache.compute(rows, inputs.preprocessing(args))
     table = features.frame(rows)
     if args.json:

@@ -33,7 +33,10 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 def add_manifest(parser: argparse.ArgumentParser) -> None:
     """Add a manifest and the folder of its files."""
     parser.add_argument("manifest", help="CSV file that `sertk scan` wrote")
-    parser.add_argument("--root", help="folder of the corpus (default: SERTK_CORPORA/<corpus>)")
+    parser.add_argument(
+        "--root",
+        help="folder of the corpus; of several, the folder above them (SERTK_CORPORA/<corpus>)",
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 

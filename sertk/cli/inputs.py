@@ -25,10 +25,25 @@ def tell_about(utterances: "pd.DataFrame") -> None:
     tell(manifest.describe(utterances).to_string(index=False))
     for reason, count in utterances.attrs.get("skipped", {}).items():
         tell(f"skipped: {count} {reason}")
-    for note in utterances.attrs.get("notes", []):
+    for note in (*utterances.attrs.get("notes", ()), *utterances.attrs.get("division", ())):
         tell(f"note: {note}")
-    for path, reason in utterances.attrs.get("unreadable", []):
+    _tell_files(utterances)
+
+
+def _tell_files(utterances: "pd.DataFrame") -> None:
+    """Name the files that cannot be read."""
+    for path, reason in utterances.attrs.get("unreadable", ()):
         tell(f"unreadable: {path}: {reason}")
+
+
+def read(args: argparse.Namespace) -> "pd.DataFrame":
+    """Read the manifest that was named, and say what of it was read in another way."""
+    from sertk import manifest
+
+    rows = manifest.read(args.manifest, root=args.root)
+    for note in rows.attrs.get("division", ()):
+        tell(f"note: {note}")
+    return rows
 
 
 def utterances(args: argparse.Namespace) -> "pd.DataFrame":
@@ -45,13 +60,17 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
         rows = corpora.scan(args.corpus, root=args.root, **options(args.option, "--option"))
         tell_about(rows)
     else:
-        rows = manifest.read(args.manifest, root=args.root)
+        rows = read(args)
     wanted = where(args.where)
     if args.gender != "all":
         wanted["gender"] = [args.gender]
     if args.style:
         wanted["style"] = [args.style]
-    rows = labels.apply(manifest.select(rows, **wanted), args.grouping)
+    rows = manifest.select(rows, **wanted)
+    if args.manifest:
+        rows = corpora.check_files(rows)  # a scan has looked at them
+        _tell_files(rows)
+    rows = labels.apply(rows, args.grouping)
     for emotion, count in rows.attrs["dropped"].items():
         tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
     missing = set(rows.attrs["classes"]) - set(rows["label"])

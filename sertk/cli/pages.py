@@ -12,9 +12,9 @@ from sertk.errors import NotebookError
 
 def explore(args: argparse.Namespace) -> None:
     """Write the page of a corpus."""
-    from sertk import explore, manifest
+    from sertk import explore
 
-    rows = manifest.read(args.manifest, root=args.root)
+    rows = inputs.read(args)
     limit = args.limit if args.limit > 0 else None
     page = explore.write_html(rows, args.output, limit=limit, sound=not args.no_sound)
     give(f"Page: {page}")

@@ -41,7 +41,11 @@ def make_parser() -> Parser:
     groups.add_manifest(verify)
     audit = command("data", "audit", "look for leaks between training and test")
     groups.add_manifest(audit)
-    audit.add_argument("--listen", action="store_true", help="compare decoded samples, not names")
+    audit.add_argument(
+        "--compare-audio", "--listen", action=argparse.BooleanOptionalAction,
+        help="require the files and compare their samples, or compare names alone (default: "
+        "samples of the files at hand)",
+    )  # fmt: skip
     groups.add_protocol(audit, default=None)
     extract = command("data", "extract", "compute and cache the features of a manifest")
     groups.add_manifest(extract)

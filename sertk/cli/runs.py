@@ -67,9 +67,12 @@ def _train(args: argparse.Namespace) -> None:
     start_backend(args)
     from sertk import training
 
-    _report(
-        training.cross_validate(manifest=utterances, folder=args.output, **training_words), args
-    )
+    run = training.cross_validate(manifest=utterances, folder=args.output, **training_words)
+    told = {reason for _, reason in utterances.attrs.get("unreadable", ())}
+    for row in run.info["unreadable"]:  # a header does not show all that is wrong with a file
+        if row["reason"] not in told:
+            tell(f"unreadable: {row['path']}: {row['reason']}")
+    _report(run, args)
 
 
 def reproduce(args: argparse.Namespace) -> None:

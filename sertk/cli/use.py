@@ -35,7 +35,10 @@ def predict(args: argparse.Namespace) -> int:
             "Answers are counted from their mean over several recordings of a voice.",
             "Leave one of them out.",
         )
-    paths = predict.find(args.paths)
+    searched = predict.search(args.paths)
+    paths = searched.files
+    for line in searched.told():
+        tell(f"left out: {line}")
     predictor = _opened(args)
     if args.timeline:
         return _timelines(predictor, paths, args)
@@ -139,7 +142,12 @@ def _give(
 
 def _csv(rows: list[dict[str, Any]], head: bool) -> Iterator[str]:
     sink = io.StringIO()
-    writer = csv.DictWriter(sink, list(rows[0]) if rows else [], lineterminator="\n")
+    # a lone carriage return, as a file name may hold it, is a line end to readers of CSV
+    odd = any("\r" in str(value) for row in rows for value in row.values())
+    writer = csv.DictWriter(
+        sink, list(rows[0]) if rows else [], lineterminator="\n",
+        quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
+    )  # fmt: skip
     if head:
         writer.writeheader()
     for row in rows:

@@ -188,12 +188,13 @@ def verify(manifest: "pd.DataFrame", root: str | Path | None = None) -> "pd.Data
     """Compare a manifest with the files of a folder.
 
     A file is also found deeper in the folder, when an archive was unpacked into a folder of its
-    own. Contents are compared where the manifest has `sha256`.
+    own. Contents are compared where the manifest has `sha256`, and `start` and `end` with the
+    length of the file.
 
     Args:
         manifest: Any manifest, for example one of `data_manifests/`.
-        root: Folder of its corpus; `None` takes each corpus's root from the manifest or from
-            `SERTK_CORPORA`.
+        root: Folder of its corpus; of several corpora, the folder above theirs. `None` takes
+            each corpus's root from the manifest or from `SERTK_CORPORA`.
 
     Returns:
         One row per utterance and one per sound file that no row names: `utterance_id, path,
@@ -205,3 +206,32 @@ def verify(manifest: "pd.DataFrame", root: str | Path | None = None) -> "pd.Data
     from sertk.corpora._verify import compare
 
     return compare(manifest, root)
+
+
+def check_times(manifest: "pd.DataFrame") -> "pd.DataFrame":
+    """Compare `start` and `end` of a manifest with the lengths of its files.
+
+    Returns:
+        The manifest; an end that lies past its file's by rounding, 0.1 s at most, is moved to it.
+
+    Raises:
+        ManifestError: If a start or end lies past the end of its file; the message guesses
+            whether times are in milliseconds or samples.
+    """
+    from sertk.corpora import _files
+
+    return _files.check(manifest, everything=False)
+
+
+def check_files(manifest: "pd.DataFrame") -> "pd.DataFrame":
+    """Read the headers of a manifest's files before anything else is done with them.
+
+    Returns:
+        As for `check_times`; `attrs["unreadable"]` lists (path, reason) of the damaged files.
+
+    Raises:
+        ManifestError: As for `check_times`.
+    """
+    from sertk.corpora import _files
+
+    return _files.check(manifest, everything=True)

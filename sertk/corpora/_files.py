@@ -7,68 +7,61 @@ Out: a manifest with `attrs["skipped"]`; then the durations, rates and hashes of
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import pandas as pd
 
-from sertk import audio
+from sertk import _walk, audio
 from sertk import manifest as manifests
-from sertk.errors import AudioError, CorpusError
+from sertk.corpora import _spans
+from sertk.errors import AudioError, CorpusError, listing
 
 Row: TypeAlias = dict[str, object]
 Parse: TypeAlias = Callable[[PurePosixPath], Row | str]
 
-MACOS = "macOS metadata (._ files)"
 AGAIN = "the same recording again"
 _SILENT_SECONDS = 2.0
+_LOSSLESS = (".wav", ".wave", ".flac", ".aif", ".aiff", ".aifc", ".au", ".caf")
 
 
-def find(root: Path) -> list[PurePosixPath]:
-    """List every file below a root, relative to it, the shallowest first.
+def best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Counter[str]]:
+    """Choose one of several copies of a recording: readable, then lossless, then shallow.
 
-    Links to folders are followed, each folder once; hidden folders, such as .venv, are not.
+    Args:
+        root: Folder of the corpus.
+        paths: The copies, relative to it, the preferred one first where they are alike.
+
+    Returns:
+        The choice, and how many copies were passed over for which reason.
     """
-    found, seen = [], set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        where = os.path.realpath(folder)
-        if where in seen:
-            folders.clear()
-            continue
-        seen.add(where)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        found += [inside / name for name in files]
-    return sorted(found, key=lambda path: (len(path.parts), str(path)))
+    if len(paths) == 1:
+        return paths[0], Counter()
+    unreadable = {path: not _is_readable(root / path) for path in paths}
+    lossy = {path: path.suffix.lower() not in _LOSSLESS for path in paths}
+    chosen = min(paths, key=lambda path: (unreadable[path], lossy[path]))
+    passed = [path for path in paths if path != chosen]
+    return chosen, Counter(
+        f"{AGAIN}, unreadable"
+        if unreadable[path] > unreadable[chosen]
+        else f"{AGAIN}, lossy"
+        if lossy[path] > lossy[chosen]
+        else AGAIN
+        for path in passed
+    )
 
 
-def of_macos(path: PurePosixPath) -> bool:
-    """Tell the shadow files of macOS, which are named like recordings, from recordings."""
-    return path.name.startswith("._") or path.name == ".DS_Store" or "__MACOSX" in path.parts
-
-
-def _no_text(name: str) -> bool:
-    """Tell a name whose bytes are no UTF-8: no manifest could hold it."""
-    return any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
-def no_sound(path: PurePosixPath) -> str | None:
-    """Say why a path cannot be a recording at all; `None` if it can be one."""
-    suffix = path.suffix.lower()
-    if of_macos(path):
-        return MACOS
-    if _no_text(str(path)):
-        return "a name that is not UTF-8"
-    if suffix in audio.SUFFIXES or suffix in audio.FFMPEG_SUFFIXES:
-        return None
-    return f"not sound (*{suffix})" if suffix else "not sound (no suffix)"
-
-
-def unread(path: PurePosixPath) -> str | None:
-    """Say that sound in this format is not read; `None` if it is."""
-    suffix = path.suffix.lower()
-    return f"not read here (*{suffix})" if suffix in audio.FFMPEG_SUFFIXES else None
+def _is_readable(path: Path) -> bool:
+    """Tell whether a file can be read; only the header of a WAV says whether it is whole."""
+    try:
+        audio.info(path)
+        if path.suffix.lower() not in (".wav", ".wave"):
+            audio.read(path)
+    except AudioError:
+        return False
+    return True
 
 
 def gather(
@@ -76,8 +69,8 @@ def gather(
 ) -> pd.DataFrame:
     """Build a manifest of the files below a root whose paths `parse` understands.
 
-    Of two files with the same utterance_id the shallower one is taken, the other one counted:
-    many copies of a corpus hold its tree twice.
+    Of several files with the same utterance_id one is taken, as `best` chooses, and the others
+    are counted: many copies of a corpus hold its tree twice, or in a second format.
 
     Args:
         root: The folder.
@@ -90,31 +83,57 @@ def gather(
     Raises:
         CorpusError: If not one file is taken.
     """
-    files = find(root)
-    rows: dict[object, Row] = {}
+    files = _walk.walk(root)
+    found: dict[str, dict[PurePosixPath, Row]] = {}
     skipped: Counter[str] = Counter()
-    for path in files:
-        row = no_sound(path) or parse(path)
-        if not isinstance(row, str):
-            row = unread(path) or row
+    for path, reason, _ in files:
+        row = reason or parse(path)
         if isinstance(row, str):
             skipped[row] += 1
-        elif row["utterance_id"] in rows:
-            skipped[AGAIN] += 1
         else:
-            rows[row["utterance_id"]] = {**row, "path": str(path)}
-    if not rows:
+            found.setdefault(str(row["utterance_id"]), {})[path] = row
+    if not found:
         raise nothing(root, files, title, f"Expected names like {example}.", remedy)
-    manifest = manifests.from_rows(rows.values(), corpus, root)
+    chosen, notes = choose(root, {name: list(copies) for name, copies in found.items()}, skipped)
+    rows = [{**copies[chosen[name]], "path": str(chosen[name])} for name, copies in found.items()]
+    manifest = manifests.from_rows(rows, corpus, root)
     manifest.attrs["skipped"] = dict(sorted(skipped.items()))
+    manifest.attrs["notes"] = notes
     return manifest
 
 
+def choose(
+    root: Path, copies: Mapping[str, Sequence[PurePosixPath]], skipped: Counter[str]
+) -> tuple[dict[str, PurePosixPath], list[str]]:
+    """Choose one copy of each recording; count the others, and note where it is not the first.
+
+    Args:
+        root: Folder of the corpus.
+        copies: Name of a recording -> its copies, the shallowest first.
+        skipped: Counts by reason, to which those of the other copies are added.
+    """
+    chosen = {}
+    instead = []
+    for name, paths in copies.items():
+        chosen[name], passed = best(root, paths)
+        skipped.update(passed)
+        if chosen[name] != paths[0]:
+            instead.append(f"{chosen[name]} for {paths[0]}")
+    if not instead:
+        return chosen, []
+    note = (
+        f"{len(instead)} recordings are taken from another copy than the first, which is lossy or "
+        f"cannot be read ({listing(instead, 3)})."
+    )
+    return chosen, [note]
+
+
 def nothing(
-    root: Path, files: Iterable[PurePosixPath], title: str, needed: str, remedy: str
+    root: Path, files: Iterable[_walk.File], title: str, needed: str, remedy: str
 ) -> CorpusError:
     """Build the error for a folder without a corpus's files, with what is there instead."""
-    suffixes = Counter(path.suffix.lower() for path in files if not of_macos(path))
+    shown_files = [f.path for f in files if not f.folder and f.reason not in _walk.CONCEALED]
+    suffixes = Counter(path.suffix.lower() for path in shown_files)
     wavs = suffixes.pop(".wav", 0)
     shown = [f"{n} *{suffix}" if suffix else f"{n} bare" for suffix, n in suffixes.most_common(5)]
     return CorpusError(
@@ -124,12 +143,24 @@ def nothing(
     )
 
 
-def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
-    """Fill `duration` and `sample_rate` from the files' headers, and `sha256` if asked.
+class Headers(NamedTuple):
+    """What the headers of a manifest's files say; by row, with its index.
 
-    Returns:
-        A copy; `attrs["unreadable"]` lists (path, reason) of the files that are damaged.
+    Args:
+        seconds: Length of the file.
+        rates: Sample rate in Hz.
+        digests: Hash of the file's bytes, where it was asked for.
+        reasons: Why the file cannot be read; `None` if it can.
     """
+
+    seconds: pd.Series
+    rates: pd.Series
+    digests: pd.Series
+    reasons: pd.Series
+
+
+def headers(manifest: pd.DataFrame, *, hash_files: bool = False) -> Headers:
+    """Read the header of each row's file, each file once."""
     import joblib
     from tqdm import tqdm
 
@@ -142,34 +173,82 @@ def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
         return round(duration, 6), rate, digest, None
 
     files = manifests.paths(manifest)
+    different = list(dict.fromkeys(files))
     threads = joblib.Parallel(
         n_jobs=min(8, os.cpu_count() or 1), prefer="threads", return_as="generator"
     )
-    looks = list(
-        tqdm(
-            threads(joblib.delayed(look)(file) for file in files),
-            total=len(files),
-            desc="reading headers",
-            unit="file",
-            delay=_SILENT_SECONDS,
-            leave=False,
-        )
+    looks = tqdm(
+        threads(joblib.delayed(look)(file) for file in different),
+        total=len(different),
+        desc="reading headers",
+        unit="file",
+        delay=_SILENT_SECONDS,
+        leave=False,
     )
-    filled = manifest.copy()
-    durations, rates, digests, reasons = zip(*looks, strict=True)
+    seen = dict(zip(different, looks, strict=True))
+    seconds, rates, digests, reasons = zip(*(seen[file] for file in files), strict=True)
     index = manifest.index
-    seconds = pd.Series(durations, index, dtype="float64")
+    return Headers(
+        pd.Series(seconds, index, dtype="float64"),
+        pd.Series(rates, index, dtype="Int64"),
+        pd.Series(digests, index, dtype=object),
+        pd.Series(reasons, index, dtype=object),
+    )
+
+
+def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
+    """Fill `duration` and `sample_rate` from the files' headers, and `sha256` if asked.
+
+    Returns:
+        A copy; `attrs["unreadable"]` lists (path, reason) of the files that are damaged.
+
+    Raises:
+        ManifestError: If a start or end lies past the end of its file.
+    """
+    found = headers(manifest, hash_files=hash_files)
+    filled = _spans.within(manifest, found.seconds, found.rates).copy()
     # a segment lasts as long as it says, not as its file
-    end = manifest["end"].fillna(seconds) if "end" in manifest else seconds
-    start = manifest["start"].fillna(0) if "start" in manifest else 0
-    filled["duration"] = (end - start).round(6)
-    filled["sample_rate"] = pd.Series(rates, index, dtype="Int64")
+    start, end = _spans.times(filled)
+    filled["duration"] = (end.fillna(found.seconds) - start).round(6)
+    filled["sample_rate"] = found.rates
     if hash_files:
-        filled["sha256"] = pd.Series(digests, index, dtype="str")
-    filled.attrs["unreadable"] = [
-        (path, reason) for path, reason in zip(manifest["path"], reasons, strict=True) if reason
-    ]
+        filled["sha256"] = found.digests.astype("str")
+    filled.attrs["unreadable"] = _unreadable(manifest, found.reasons)
     return filled
+
+
+def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
+    """Compare a manifest with the headers of its files.
+
+    Args:
+        manifest: Rows whose files are to be read next.
+        everything: Look at every file, else only at those of rows with `start` or `end`.
+
+    Returns:
+        The manifest, with ends past the end of their file moved to it by rounding; where every
+        file is looked at, `attrs["unreadable"]` lists (path, reason) of the damaged ones.
+
+    Raises:
+        ManifestError: If a start or end lies past the end of its file.
+    """
+    part = manifest.reindex(columns=["start", "end"]).notna().any(axis=1)
+    if not everything and not part.any():
+        return manifest
+    rows = manifest if everything else manifest[part]
+    rows.attrs = dict(manifest.attrs)
+    found = headers(rows)
+    lengths = np.full((2, len(manifest)), np.nan)
+    lengths[:, part | everything] = found.seconds, found.rates.astype("float64")
+    seconds, rates = (pd.Series(row, manifest.index) for row in lengths)
+    checked = _spans.within(manifest, seconds, rates)
+    if everything:
+        checked = checked.assign()
+        checked.attrs["unreadable"] = _unreadable(rows, found.reasons)
+    return checked
+
+
+def _unreadable(manifest: pd.DataFrame, reasons: pd.Series) -> list[tuple[str, str]]:
+    return [(path, why) for path, why in zip(manifest["path"], reasons, strict=True) if why]
 
 
 def sha256(path: Path) -> str:

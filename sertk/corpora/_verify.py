@@ -1,88 +1,121 @@
-"""Compare a manifest with a folder: what is missing, changed, damaged, or there besides.
+"""Compare a manifest with folders: what is missing, changed, damaged, or there besides.
 
-In: a manifest and the root of its corpus. Out: a table of `utterance_id, path, status, detail`.
+In: a manifest and the roots of its corpora. Out: a table of `utterance_id, path, status, detail`.
 """
 
+import os
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sertk import audio
+from sertk import _spelling, _walk, audio
 from sertk import manifest as manifests
-from sertk.corpora import _files
+from sertk.corpora import _files, _spans
 from sertk.errors import AudioError, CorpusError
 
 STATUSES = ("ok", "missing", "extra", "changed", "unreadable")
+Record = tuple[str | None, str, str, str]
 
 
 def compare(manifest: pd.DataFrame, root: str | Path | None) -> pd.DataFrame:
-    """Look for every row's file, and for sound that no row names."""
-    records = []
+    """Look for every row's file below its own root, and for sound that no row names."""
+    corpora = [str(corpus) for corpus in manifest["corpus"].unique()]
     if root is not None:
-        parts = [(Path(root).expanduser(), manifest)]
-    else:
-        parts = [
-            (manifests.root_of(manifest, str(corpus)), rows)
-            for corpus, rows in manifest.groupby("corpus", sort=False)
-        ]
-    for folder, rows in parts:
+        manifest = manifest.assign()
+        manifest.attrs = {**manifest.attrs, "roots": manifests.roots_below(root, corpora)}
+    folders = {corpus: manifests.root_of(manifest, corpus) for corpus in corpora}
+    place = manifest["corpus"].map(lambda corpus: os.path.realpath(folders[corpus]))
+    listed, named = [], []
+    for _, rows in manifest.groupby(place, sort=False):  # corpora may share a folder
+        folder = folders[rows["corpus"].iloc[0]]
         if not folder.is_dir():
             raise CorpusError(
                 f"There is no folder {folder}.",
                 f"{len(rows)} files were looked for there.",
                 "Check root= (--root DIR).",
             )
-        records += _compare_one(rows, folder)
+        listed.append(_Folder(folder))
+        named.append(listed[-1].look_for(rows))
+    records = [record for part in named for record in part]
+    taken = {path for one in listed for path in one.taken}
+    # a folder inside another one lists its own sound: the deepest first
+    for inner in sorted(listed, key=lambda one: -len(one.real)):
+        records += inner.extra(taken)
     return pd.DataFrame(records, columns=["utterance_id", "path", "status", "detail"])
 
 
-def _compare_one(rows: pd.DataFrame, root: Path) -> list[tuple[str | None, str, str, str]]:
-    there = [path for path in _files.find(root) if path.suffix.lower() in audio.SUFFIXES]
-    there = [path for path in there if not _files.of_macos(path)]
-    by_name = defaultdict(list)
-    for path in there:
-        by_name[path.name].append(path)
-    records: list[tuple[str | None, str, str, str]] = []
-    named = set()
-    seen: dict[PurePosixPath, tuple[str, str]] = {}
-    hashes = rows["sha256"] if "sha256" in rows else [None] * len(rows)
-    for name, row_path, sha256 in zip(rows["utterance_id"], rows["path"], hashes, strict=True):
-        wanted = PurePosixPath(row_path)
-        places = [p for p in by_name[wanted.name] if p == wanted or _ends_with(p, wanted)]
-        if not places:
-            elsewhere = by_name[wanted.name]
-            detail = f"a file of this name is at {elsewhere[0]}" if elsewhere else ""
-            records.append((name, row_path, "missing", detail))
-            continue
-        place = places[0]
-        named.add(place)
-        if place not in seen:
-            seen[place] = _state(root / place, sha256)
-        status, detail = seen[place]
-        if place != wanted:
-            detail = f"{detail} at {place}".strip()
-        records.append((name, row_path, status, detail))
-    taken = {path.name for path in named}
-    for path in there:
-        if path not in named:
-            again = "a file of this name is there already" if path.name in taken else ""
-            records.append((None, str(path), "extra", again))
-    return records
+class _Folder:
+    """The sound below one root, and which of it rows name."""
+
+    def __init__(self, root: Path):
+        self.root, self.real = root, os.path.realpath(root)
+        self.sounds = [file.path for file in _walk.walk(root) if file.reason is None]
+        self.taken: set[str] = set()
+        self._names: set[str] = set()
+
+    def look_for(self, rows: pd.DataFrame) -> list[Record]:
+        """Say of each row what is at its place."""
+        by_name = defaultdict(list)
+        for path in self.sounds:
+            by_name[_spelling.composed(path.name)].append(path)
+        seen: dict[PurePosixPath, tuple[str, str, float]] = {}
+        records: list[Record] = []
+        hashes = rows["sha256"] if "sha256" in rows else [None] * len(rows)
+        start, end = _spans.times(rows)
+        for name, path, sha256, first, last in zip(
+            rows["utterance_id"], rows["path"], hashes, start, end, strict=True
+        ):
+            wanted = PurePosixPath(path)
+            elsewhere = by_name[_spelling.composed(wanted.name)]
+            place = next((p for p in elsewhere if _ends_with(p, wanted)), None)
+            if place is None:
+                detail = f"a file of this name is at {elsewhere[0]}" if elsewhere else ""
+                records.append((name, path, "missing", detail))
+                continue
+            self.taken.add(self._real(place))
+            self._names.add(place.name)
+            if place not in seen:
+                seen[place] = _state(self.root / place, sha256)
+            status, detail, seconds = seen[place]
+            beyond = _spans.beyond(first, last, seconds)
+            if status == "ok" and beyond:
+                status, detail = "changed", beyond
+            if place != wanted:
+                detail = f"{detail} at {place}".strip()
+            records.append((name, path, status, detail))
+        return records
+
+    def extra(self, taken: set[str]) -> list[Record]:
+        """List the sound that no row names, and note it as taken."""
+        records: list[Record] = []
+        for path in self.sounds:
+            real = self._real(path)
+            if real not in taken:
+                taken.add(real)
+                again = "a file of this name is there already" if path.name in self._names else ""
+                records.append((None, str(path), "extra", again))
+        return records
+
+    def _real(self, path: PurePosixPath) -> str:
+        whole = self.root / path
+        return os.path.join(os.path.realpath(whole.parent), whole.name)  # noqa: PTH118
 
 
 def _ends_with(path: PurePosixPath, wanted: PurePosixPath) -> bool:
-    """Tell whether a file lies where it should, but deeper."""
-    return path.parts[-len(wanted.parts) :] == wanted.parts
+    """Tell whether a file lies where it should, or deeper."""
+    parts = tuple(map(_spelling.composed, path.parts[-len(wanted.parts) :]))
+    return parts == tuple(map(_spelling.composed, wanted.parts))
 
 
-def _state(path: Path, sha256: object) -> tuple[str, str]:
+def _state(path: Path, sha256: object) -> tuple[str, str, float]:
+    """Tell status, detail and length of a file."""
     try:
-        audio.info(path)
+        seconds, _ = audio.info(path)
     except AudioError as error:
-        return "unreadable", str(error)
+        return "unreadable", str(error), float("nan")
     if isinstance(sha256, str) and sha256:
         found = _files.sha256(path)
         if found != sha256:
-            return "changed", f"sha256 {found[:12]}..., expected {sha256[:12]}..."
-    return "ok", ""
+            return "changed", f"sha256 {found[:12]}..., expected {sha256[:12]}...", seconds
+    return "ok", "", seconds

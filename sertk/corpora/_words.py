@@ -1,5 +1,6 @@
 """The emotion words that people write, and the canonical ones that a manifest holds."""
 
+import unicodedata
 from collections.abc import Mapping
 
 from sertk.labels import EMOTIONS
@@ -55,4 +56,5 @@ class Words:
 
 
 def _plain(word: str) -> str:
+    word = unicodedata.normalize("NFC", word)
     return "_".join(word.strip().lower().replace("-", " ").replace("_", " ").split())

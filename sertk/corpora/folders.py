@@ -6,17 +6,21 @@ size: yours. File names mean nothing but what the layout reads from them.
 """
 
 import re
+import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from sertk import _spelling, _walk, audio
 from sertk import manifest as manifests
-from sertk.corpora import _files
+from sertk.corpora import _files, _ids
 from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
-from sertk.errors import ConfigurationError, CorpusError, UnknownNameError, listing
+from sertk.errors import AudioError, ConfigurationError, CorpusError, UnknownNameError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
 
 TITLE = "your own recordings, sorted into folders"
@@ -66,16 +70,10 @@ def scan(
         ConfigurationError: If the layout is no layout.
     """
     words = Words(emotions)
-    files = _files.find(root)
-    skipped: Counter[str] = Counter()
-    sounds = []
-    for path in files:
-        reason = _files.no_sound(path) or _files.unread(path)
-        if reason is None:
-            sounds.append(path)
-        else:
-            skipped[reason] += 1
-    if not sounds:
+    files = _walk.walk(root)
+    sounds = [file.path for file in files if file.reason is None]
+    skipped = Counter(file.reason for file in files if file.reason)
+    if not sounds or not _any_readable(root, sounds):
         raise _nothing(root, files)
     if layout is None:
         fields = dict(zip(sounds, _by_level(root, sounds, words), strict=True))
@@ -88,14 +86,26 @@ def scan(
     return manifest
 
 
-def _nothing(root: Path, files: list[PurePosixPath]) -> CorpusError:
-    convertible = [path for path in files if _files.unread(path) and not _files.of_macos(path)]
+def _any_readable(root: Path, sounds: list[PurePosixPath]) -> bool:
+    """Tell whether there is a file that does not need ffmpeg, or ffmpeg reads one."""
+    for path in sounds:
+        if path.suffix.lower() in audio.SUFFIXES:
+            return True
+        with suppress(AudioError):
+            audio.info(root / path)
+            return True
+    return False
+
+
+def _nothing(root: Path, files: list[_walk.File]) -> CorpusError:
+    convertible = [file.path for file in files if file.reason is None]
     if convertible:
         first = convertible[0]
-        remedy = f"Convert them: ffmpeg -i '{first.name}' '{first.stem}.wav'"
+        names = f"{shlex.quote(first.name)} {shlex.quote(f'{first.stem}.wav')}"
+        remedy = f"Convert them: ffmpeg -i {names}"
     else:
         remedy = REQUEST
-    return _files.nothing(root, files, "sound", "WAV, FLAC, OGG and MP3 are read.", remedy)
+    return _files.nothing(root, files, "sound", f"Read are {_walk.endings()}.", remedy)
 
 
 def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dict[str, str]]:
@@ -141,7 +151,9 @@ def _by_layout(
     root: Path, sounds: list[PurePosixPath], layout: str, skipped: Counter[str]
 ) -> dict[PurePosixPath, dict[str, str]]:
     pattern = _compile(layout)
-    matches = {path: pattern.fullmatch(str(path)) for path in sounds}
+    # macOS writes names decomposed, and a layout is written composed
+    names = {path: unicodedata.normalize("NFC", str(path)) for path in sounds}
+    matches = {path: pattern.fullmatch(name) for path, name in names.items()}
     fields = {path: match.groupdict() for path, match in matches.items() if match is not None}
     if not fields:
         raise CorpusError(
@@ -157,7 +169,8 @@ def _by_layout(
 
 def _compile(layout: str) -> re.Pattern[str]:
     """Turn a layout into a regular expression for paths below the root."""
-    pieces = re.split(r"(\{[^{}]*\}|\*)", layout.strip("/"))
+    composed = unicodedata.normalize("NFC", layout.strip("/"))
+    pieces = re.split(r"(\{[^{}]*\}|\*)", composed)
     names = [piece[1:-1] for piece in pieces if piece.startswith("{")]
     for name in names:
         if name not in _FIELDS:
@@ -192,16 +205,14 @@ def _rows(
             "An emotion is a canonical word or one that emotions= translates.",
             "Pass emotions={'your word': 'angry'}, or {'your word': None} to leave one out.",
         )
-    stems = Counter(str(path.with_suffix("")) for path in fields)
+    names = _ids.unique([str(path) for path in fields])
     rows: list[_files.Row] = []
-    for path, found in fields.items():
+    for (path, found), name in zip(fields.items(), names, strict=True):
         emotion = words.emotion(found["emotion"])
         if emotion is None:
             skipped[f"emotion {found['emotion']} (left out by emotions=)"] += 1
             continue
-        stem = str(path.with_suffix(""))
-        name = (stem if stems[stem] == 1 else str(path)).replace("/", "_")
-        speaker = found.get("speaker")
+        speaker = _spelling.composed(found.get("speaker", ""))
         rows.append(
             {
                 **found,

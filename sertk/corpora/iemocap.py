@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from sertk import _walk
 from sertk import manifest as manifests
 from sertk.corpora import _files
 from sertk.corpora._download import Archive
@@ -73,10 +74,10 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
     rows: dict[str, _files.Row] = {}
     skipped: Counter[str] = Counter()
     sessions = sorted([*root.glob("Session[1-5]"), *root.glob("*/Session[1-5]")])
+    sounds, notes = _sounds(sessions, root, skipped)
+    labelled = set()
     for session in sessions:
-        sounds = _sounds(session, root, skipped)
         texts = _texts(session)
-        labelled = set()
         for name, category in _labels(session, skipped):
             row = _row(name, category, style)
             if not isinstance(row, str) and name in rows:
@@ -88,11 +89,11 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
                 skipped[row] += 1
             else:
                 rows[name] = {**row, "path": str(sounds[name]), "text": texts.get(name)}
-        skipped["sound without a label"] += len(sounds.keys() - labelled)
+    skipped["sound without a label"] += len(sounds.keys() - labelled)
     if not rows:
         raise _files.nothing(
             root,
-            _files.find(root),
+            _walk.walk(root),
             TITLE if style == "all" else f"labelled {style} {TITLE}",
             "Expected Session1/dialog/EmoEvaluation/Ses01F_impro01.txt beside "
             "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav.",
@@ -100,6 +101,7 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
         )
     manifest = manifests.from_rows(rows.values(), "iemocap", root)
     manifest.attrs["skipped"] = {reason: n for reason, n in sorted(skipped.items()) if n}
+    manifest.attrs["notes"] = notes
     return manifest
 
 
@@ -124,24 +126,28 @@ def _row(name: str, category: str, style: str) -> _files.Row | str:
     }
 
 
-def _sounds(session: Path, root: Path, skipped: Counter[str]) -> dict[str, PurePosixPath]:
-    """Find the utterances' files by name; count shadow files and whole dialogs."""
-    sounds = {}
-    for path in sorted((session / "sentences" / "wav").rglob("*.wav")):
-        if path.name.startswith("._"):
-            skipped[_files.MACOS] += 1
-        else:
-            sounds[path.stem] = PurePosixPath(path.relative_to(root).as_posix())
-    dialogs = (session / "dialog" / "wav").rglob("*.wav")
-    skipped["a whole dialog (dialog/wav)"] += sum(not d.name.startswith("._") for d in dialogs)
-    return sounds
+def _sounds(
+    sessions: list[Path], root: Path, skipped: Counter[str]
+) -> tuple[dict[str, PurePosixPath], list[str]]:
+    """Find the utterances' files by name, and count what is none; note which copies are taken."""
+    copies: dict[str, list[PurePosixPath]] = {}
+    for session in sessions:
+        for path, reason, _ in _walk.walk(session / "sentences" / "wav"):
+            if reason is None:
+                inside = session.relative_to(root) / "sentences" / "wav" / path
+                copies.setdefault(path.stem, []).append(PurePosixPath(inside.as_posix()))
+            else:
+                skipped[reason] += 1
+        dialogs = _walk.sounds(session / "dialog" / "wav")
+        skipped["a whole dialog (dialog/wav)"] += len(dialogs)
+    return _files.choose(root, copies, skipped)
 
 
 def _labels(session: Path, skipped: Counter[str]) -> Iterator[tuple[str, str]]:
     """Read utterance and category from the summary lines of a session's dialogs."""
     for file in sorted((session / "dialog" / "EmoEvaluation").glob("*.txt")):
         if file.name.startswith("._"):
-            skipped[_files.MACOS] += 1
+            skipped[_walk.MACOS] += 1
             continue
         for match in map(_SUMMARY.match, _lines(file)):
             if match is not None:

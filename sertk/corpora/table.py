@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pandas as pd
 
-from sertk import audio
+from sertk import _spelling, _walk
 from sertk import manifest as manifests
+from sertk.corpora import _ids
 from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
 from sertk.errors import CorpusError, listing
@@ -29,7 +31,6 @@ DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = "Pass root= (--root) a table with the columns path, speaker, emotion, or its folder."
 
 _REQUIRED = ("path", "speaker", "emotion")
-_NUMBERS = ("duration", "sample_rate", "start", "end", "fold")
 _GENDERS = {"m": "male", "f": "female", "man": "male", "woman": "female"}
 _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
@@ -122,8 +123,8 @@ def _read(file: Path) -> pd.DataFrame:
 
 def _read_text(file: Path) -> pd.DataFrame:
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        header = text.split("\n", 1)[0]
+        text = file.read_bytes().decode("utf-8-sig")  # a carriage return in a cell is kept
+        header = next(iter(text.splitlines()), "")
         separator = max(",;\t", key=header.count)
         table = pd.read_csv(
             io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_values=[""]
@@ -150,7 +151,11 @@ def _relative(path: object, root: Path) -> str | None:
             if there.is_relative_to(base):
                 there = there.relative_to(base)
                 break
-    return PurePosixPath(there.as_posix()).as_posix()
+    if there.is_absolute():
+        return PurePosixPath(there.as_posix()).as_posix()
+    plain = PurePosixPath(there.as_posix()).as_posix()
+    found = manifests.locate(root, plain)
+    return found.relative_to(root).as_posix()
 
 
 def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
@@ -170,7 +175,7 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     report(f"paths outside {root}", paths[leaving])
     inside = paths[~leaving]
     report("files that are not there", [p for p in inside if not (root / p).is_file()])
-    unread = [p for p in inside if Path(p).suffix.lower() not in audio.SUFFIXES]
+    unread = [p for p in inside if not _walk.is_sound(p)]
     report("files in a format that is not read; convert them: ffmpeg -i IN OUT.wav", unread)
     place = [c for c in ("path", "start", "end") if c in table]
     report("rows that name a file again", table.loc[table.duplicated(place), "path"].dropna())
@@ -182,11 +187,14 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     if "gender" in table:
         genders = table["gender"].dropna().astype(str).drop_duplicates()
         report("genders that are neither male nor female", genders[genders.map(_gender).isna()])
-    for column in _NUMBERS:
+    for column in (*manifests.NUMBERS, *manifests.INTEGERS):
         if column in table:
             given = table[column].dropna()
-            wrong = pd.to_numeric(given, errors="coerce").isna()
+            numbers = pd.to_numeric(given, errors="coerce")
+            wrong = ~np.isfinite(numbers.astype("float64"))
             report(f"cells of {column} that are no number", given[wrong])
+            if column in manifests.INTEGERS:
+                report(f"cells of {column} that are no whole number", given[numbers % 1 > 0])
     return problems
 
 
@@ -209,30 +217,18 @@ def _manifest(
         raise CorpusError(
             "No row is left.", "emotions= leaves all of them out.", "Keep some of the words."
         )
-    prefix = f"{corpus}_"
     if "utterance_id" not in table:
-        table["utterance_id"] = _names(table)
+        times = (table[c].tolist() if c in table else None for c in ("start", "end"))
+        table["utterance_id"] = _ids.unique(table["path"].tolist(), *times)
     for column in ("utterance_id", "speaker"):
-        plain = table[column].astype(str).str.strip()
-        table[column] = plain.where(plain.str.startswith(prefix), prefix + plain)
+        plain = table[column].astype(str).map(_spelling.composed)
+        table[column] = _ids.prefixed(plain, corpus)
     if "gender" in table:
         table["gender"] = table["gender"].map(_gender, na_action="ignore")
-    for column in _NUMBERS:
+    for column in (*manifests.NUMBERS, *manifests.INTEGERS):
         if column in table:
             table[column] = pd.to_numeric(table[column])
     rows = [{str(key): cell for key, cell in row.items()} for row in table.to_dict("records")]
     manifest = manifests.from_rows(rows, corpus, root)
     manifest.attrs |= {"skipped": dict(skipped), "notes": notes}
     return manifest
-
-
-def _names(table: pd.DataFrame) -> pd.Series:
-    """Name utterances by their paths, with suffix or times only where these tell them apart."""
-    names = table["path"].map(lambda path: PurePosixPath(path).with_suffix("").as_posix())
-    names = names.where(~names.duplicated(keep=False), table["path"]).str.replace("/", "_")
-    for column in ("start", "end"):
-        if column in table:
-            names = names.where(
-                ~names.duplicated(keep=False), names + "_" + table[column].astype(str)
-            )
-    return names

@@ -21,7 +21,7 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
-from sertk import _output, _seeding
+from sertk import _output, _seeding, _walk
 from sertk.corpora import _files, _voice, ravdess
 from sertk.corpora._download import Archive
 from sertk.errors import ConfigurationError, CorpusError, listing
@@ -110,7 +110,7 @@ def _refuse_foreign(root: Path) -> None:
         return
     if root.is_dir() and (root / _MARK).is_file():
         planned = {name for name, *_ in _plan({"speakers": 24, "takes": 2})}
-        found = [str(path) for path in _files.find(root) if not _files.of_macos(path)]
+        found = [str(f.path) for f in _walk.walk(root) if f.reason != _walk.MACOS]
         foreign = [name for name in found if name not in {*planned, _MARK, "README.txt"}]
     else:
         foreign = [root.name]

@@ -14,6 +14,7 @@ from typing import Any
 
 from sertk import _output
 from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
+from sertk.notebooks import declared
 
 __all__ = ["new_folder", "parameters", "read_words", "run"]
 
@@ -172,9 +173,7 @@ def _check_types(source: Path, known: dict[str, dict[str, Any]], given: dict[str
 
 def _inspect(source: Path) -> dict[str, dict[str, Any]]:
     _require()
-    import papermill
-
-    return papermill.inspect_notebook(source)
+    return declared.parameters(source)
 
 
 def _require() -> None:
@@ -190,7 +189,7 @@ def _require() -> None:
 
 
 def _value(parameter: dict[str, Any]) -> Any:
-    """Read a default, which papermill hands out as source text."""
+    """Read a default, which is source text."""
     try:
         return ast.literal_eval(parameter["default"])
     except (SyntaxError, ValueError):
@@ -230,7 +229,10 @@ def _left_open(executed: Path, wanted: dict[str, Any]) -> bool:
         notebook = nbformat.read(executed, as_version=4)
         given = notebook.metadata["papermill"]["parameters"]
         same = _effective(_inspect(executed), given) == wanted
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, KeyError, OSError):
+    except (
+        nbformat.reader.NotJSONError, nbformat.ValidationError, KeyError, OSError,
+        ConfigurationError,
+    ):  # fmt: skip
         return False  # half written, or by somebody else
     ended = [  # after Ctrl-C papermill calls the cells that never ran completed, too
         cell.execution_count and cell.metadata.get("papermill", {}).get("status") == "completed"

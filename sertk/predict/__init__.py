@@ -10,13 +10,16 @@ from pathlib import Path
 
 from sertk.predict import pretrained
 from sertk.predict.displays import Predictions, Timeline
-from sertk.predict.paths import find
+from sertk.predict.paths import Search, find, search
 from sertk.predict.predictor import LONGEST, Predictor
 from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB
 from sertk.predict.sources import open_engine
 from sertk.run import Run
 
-__all__ = ["LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Timeline", "find", "load"]
+__all__ = [
+    "LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Search", "Timeline", "find", "load",
+    "search",
+]  # fmt: skip
 
 
 def load(

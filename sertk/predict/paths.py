@@ -1,72 +1,147 @@
 """Which files are meant: names, folders, patterns, and a list on standard input.
 
-In: words. Out: paths, each once, in the order of the words; files of a folder sorted by name.
+In: words. Out: paths, each once, in the order of the words, files of a folder sorted by name; and
+what folders and patterns hold besides, by the reason why it is left out.
 """
 
 import glob
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sertk.audio import SUFFIXES
-from sertk.errors import AudioError
+from sertk import _walk
+from sertk.errors import AudioError, listing
+
+TWICE = "named twice"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What words mean.
+
+    Attributes:
+        files: Sound files to read, each once.
+        left_out: Reason -> what was found and is not read.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+
+    def told(self) -> list[str]:
+        """One line per reason, with the count and the first names."""
+        return [f"{len(n)} {why} ({listing(n, 3)})" for why, n in sorted(self.left_out.items())]
 
 
 def find(words: Iterable[str | Path]) -> list[Path]:
     """Find the sound files that words mean.
 
     Args:
-        words: Files, folders (searched to the bottom for WAV, FLAC, OGG and MP3), patterns such as
+        words: Files, folders (walked to the bottom, linked folders too), patterns such as
             `calls/**/*.wav`, or `-` for one path per line of standard input.
 
     Raises:
         AudioError: If a word means no sound file.
     """
-    found: dict[Path, None] = {}
+    return search(words).files
+
+
+def search(words: Iterable[str | Path]) -> Search:
+    """Find the sound files that words mean, and what is left out beside them.
+
+    A file named by itself is always taken; what cannot be read is refused when it is read.
+
+    Args:
+        words: As for `find`.
+
+    Raises:
+        AudioError: If a word means no sound file.
+    """
+    found = Search()
+    seen: set[str] = set()
     for word in words:
-        lines = _lines() if str(word) == "-" else [word]
-        for line in lines:
-            found.update(dict.fromkeys(_meant(line)))
-    if not found:
+        for line in _lines() if str(word) == "-" else [word]:
+            for path in _meant(line, found.left_out):
+                # of a link to a folder the same file, of a link to a file another name
+                place = f"{os.path.realpath(path.parent)}/{path.name}"
+                if place in seen:
+                    found.left_out.setdefault(TWICE, []).append(str(path))
+                else:
+                    seen.add(place)
+                    found.files.append(path)
+    if not found.files:
         raise AudioError(
             "No file was named.",
             "Prediction takes files, folders, patterns, or `-` for a list on standard input.",
             "For example: sertk predict recordings/",
         )
-    return list(found)
+    return found
 
 
 def _lines() -> list[str]:
     return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
 
 
-def _meant(word: str | Path) -> list[Path]:
+def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
     path = Path(word).expanduser()
     try:
         there, folder = path.exists(), path.is_dir()
     except OSError:  # no file can have such a name, which reading it tells
         return [path]
     if folder:
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and _is_sound(p))
+        inside = list(_inside(path, left_out))
         if inside:
             return inside
         raise AudioError(
-            f"The folder {path} holds no sound file.",
-            f"{', '.join(s.removeprefix('.').upper() for s in SUFFIXES)} are looked for.",
+            f"The folder {path} holds no sound file{_beside(left_out)}.",
+            f"These endings are looked for: {_walk.endings()}.",
             "Check the path, or convert what is there: ffmpeg -i IN OUT.wav",
         )
     if not there and glob.has_magic(str(path)):
-        matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207
-        inside = [p for p in matched if p.is_file() and _is_sound(p)]
+        inside = list(_matched(path, left_out))
         if inside:
             return inside
         raise AudioError(
-            f"The pattern {word} matches no sound file.",
+            f"The pattern {word} matches no sound file{_beside(left_out)}.",
             "`*` stands for anything within a folder, `**` for folders.",
             "Check it; quote it, so that it is this program that reads it.",
+        )
+    if there and not path.is_file():
+        raise AudioError(
+            f"{path} is a pipe, socket or device.",
+            "Prediction reads regular files, and needs to know their length.",
+            "Write the sound to a file first.",
         )
     return [path]
 
 
-def _is_sound(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+def _inside(folder: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
+    for file in sorted(_walk.walk(folder), key=lambda file: file.path):
+        if file.reason is None:
+            yield folder / file.path
+        else:
+            left_out.setdefault(file.reason, []).append(str(folder / file.path))
+
+
+def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
+    """Give what a pattern matches: files, and what is in folders, as if a shell had read it."""
+    seen: set[str] = set()  # ** matches a folder and what is in it
+    for path in sorted(map(Path, glob.glob(str(pattern), recursive=True))):  # noqa: PTH207
+        if path.is_dir():
+            inside: Iterable[Path] = _inside(path, {} if "**" in pattern.parts else left_out)
+        elif reason := _walk.left_out(path):
+            left_out.setdefault(reason, []).append(str(path))
+            continue
+        else:
+            inside = [path]
+        for file in inside:
+            real = f"{os.path.realpath(file.parent)}/{file.name}"
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _beside(left_out: dict[str, list[str]]) -> str:
+    told = "; ".join(Search(left_out=left_out).told())
+    return f" (left out: {told})" if told else ""

@@ -42,7 +42,7 @@ def divided(
     """Add the columns of a division, and say in `attrs["protocol"]` what it is."""
     made = manifest.drop(columns=["split", "fold", "val_folds"], errors="ignore").assign(**columns)
     made.attrs = {
-        **manifest.attrs,
+        **{name: value for name, value in manifest.attrs.items() if name != "division"},
         "protocol": {"name": name, "leaky": leaky, "sentence": sentence},
     }
     return made

@@ -35,16 +35,15 @@ class Leak:
     complete: bool = False
 
 
-def leaks(manifest: pd.DataFrame, sound: pd.Series, stretch: pd.Series) -> Iterator[Leak]:
+def leaks(manifest: pd.DataFrame, sound: pd.Series, place: pd.Series) -> Iterator[Leak]:
     """Compare the splits of every division, one fold at a time.
 
     Args:
         manifest: Rows with `split`, or with `fold` and `val_folds`; with neither there is nothing.
         sound: What each row sounds like, or nothing.
-        stretch: The stretch of its file that each row is, in words.
+        place: The file and the stretch of it that each row is.
     """
     copied = manifest["parent"].notna().to_numpy() if "parent" in manifest else False
-    place = manifest["corpus"] + "/" + manifest["path"] + stretch
     alike = {
         "identical sound": _repeats(sound, copied),
         "identical utterances": _repeats(place, copied),

@@ -6,7 +6,7 @@ from itertools import zip_longest
 import numpy as np
 import pandas as pd
 
-from sertk import _seeding
+from sertk import _seeding, _spelling
 from sertk.errors import SplitError, listing
 from sertk.splits._divided import cross, divided, speakers_of
 
@@ -280,6 +280,7 @@ def _drawn(manifest: pd.DataFrame, seed: int) -> list[str]:
 
 def _named(free: list[str], wanted: Sequence[str], split: str) -> list[str]:
     """Take speakers by name; refuse one that is not there, or taken already."""
+    wanted = [_spelling.composed(speaker) for speaker in wanted]
     unknown = [s for s in wanted if s not in free]
     if unknown:
         raise SplitError(

@@ -1,12 +1,13 @@
 """Look at a divided manifest: one fold of it, its protocol, what its parts share."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from sertk.errors import ConfigurationError, SplitError, listing
+from sertk.manifest import SPLITS, divided
 from sertk.splits.parts import Codes, parts
-
-SPLITS = ("train", "val", "test")
 
 
 def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
@@ -21,6 +22,8 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
             "A cross-validation needs folds.",
             "Call sertk.splits.leave_one_speaker_out(manifest) or another protocol first.",
         )
+    if "val_folds" not in manifest:
+        manifest = divided(manifest)
     tested = (manifest["fold"] == fold).fillna(False).to_numpy(dtype=bool)
     if not tested.any():
         known = sorted(manifest["fold"].dropna().unique())
@@ -83,12 +86,25 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "Training needs to know who trains, validates and is tested.",
             "Call sertk.splits.by_speaker(manifest) first.",
         )
+    unknown = manifest.loc[~manifest["split"].isin(SPLITS), "split"]
+    if len(unknown):
+        raise SplitError(
+            f"{len(unknown)} rows are in split {listing(sorted(map(repr, unknown.unique())))}.",
+            f"Each row is in {', '.join(SPLITS)}; another name is in no part.",
+            "Call sertk.manifest.divided(manifest), which reads the usual spellings, or rename "
+            "them.",
+        )
     empty = [s for s in SPLITS[:2] if not (manifest["split"] == s).any()]
     if empty:
+        folded = "fold" in manifest
         raise SplitError(
-            f"No row is in split {' or '.join(empty)}.",
+            f"No row is in split {' or '.join(empty)}"
+            + (", as `fold` and `val_folds` have it." if folded else "."),
             "Training needs speakers to learn from and others to select on.",
-            "Divide again with sertk.splits.by_speaker().",
+            "Name in `val_folds` the folds in which each row validates, or divide again with "
+            "sertk.splits.speaker_folds()."
+            if folded
+            else "Divide again with sertk.splits.by_speaker().",
         )
     _check_copies(manifest)
     if allow_shared_speakers or protocol(manifest)["name"] == "random":
@@ -119,28 +135,52 @@ def _check_copies(manifest: pd.DataFrame) -> None:
         )
 
 
-def check_classes(rows: pd.DataFrame, classes: list[str]) -> None:
+def check_classes(
+    rows: pd.DataFrame,
+    classes: list[str],
+    unreadable: Sequence[Mapping[str, str]] = (),
+    *,
+    tested: bool = False,
+) -> None:
     """Refuse a division in which a class has nothing to learn from, or nothing selects.
 
     A class that only validation lacks is no mistake, since few speakers may not have it: selection
     does not see it then, and the audit says so.
 
+    Args:
+        rows: With `split` and `label`; of files that can be read, once that is known.
+        classes: All of the task.
+        unreadable: Files that were left out, with their `reason`; the message names them.
+        tested: There must be rows of split test.
+
     Raises:
         ConfigurationError: Which classes lack in which split, and what to do.
     """
-    there = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
-    missing = sorted(set(classes) - there["train"])
+    present = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
+    lost = (
+        f" {len(unreadable)} files cannot be read, the first because: {unreadable[0]['reason']}"
+        if unreadable
+        else ""
+    )
+    missing = sorted(set(classes) - present["train"])
     if missing:
-        heard = set(missing) <= set(rows["label"])
+        elsewhere = set(missing) <= set(rows["label"])
         raise ConfigurationError(
-            f"No utterance of split 'train' is labelled {listing(missing, 12)}.",
+            f"No utterance of split 'train' is labelled {listing(missing, 12)}.{lost}",
             "Every class needs examples to learn from.",
-            f"Add recordings {'of more speakers' if heard else 'that have such a label'}, or "
+            f"Add recordings {'of more speakers' if elsewhere else 'that have such a label'}, or "
             "choose a grouping without (`sertk names groupings`).",
         )
-    if len(there["val"]) < min(2, len(classes)):
+    for split, needs in (("val", "Selection"), *([("test", "The test")] if tested else [])):
+        if not (rows["split"] == split).any():
+            raise ConfigurationError(
+                f"No utterance of split {split!r} is left.{lost}",
+                f"{needs} needs utterances that can be read.",
+                f"Fetch the files again, or choose other speakers (--{split}).",
+            )
+    if len(present["val"]) < min(2, len(classes)):
         raise ConfigurationError(
-            f"Every utterance of split 'val' is labelled {listing(sorted(there['val']))}.",
+            f"Every utterance of split 'val' is labelled {listing(sorted(present['val']))}.{lost}",
             "Selection needs several classes to tell apart.",
             "Let more speakers validate (--val 2).",
         )

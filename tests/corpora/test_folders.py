@@ -1,5 +1,7 @@
 """Your own recordings in folders."""
 
+import shlex
+
 import pytest
 
 from sertk import corpora
@@ -98,5 +100,15 @@ def test_formats_that_are_not_read(tmp_path):
         corpora.scan("folders", tmp_path)
     trees.sounds(tmp_path, "happy/a.wav", "happy/a.flac")
     found = corpora.scan("folders", tmp_path)
-    assert found["utterance_id"].tolist() == ["folders_happy_a.flac", "folders_happy_a.wav"]
-    assert found.attrs["skipped"] == {"macOS metadata (._ files)": 1, "not read here (*.m4a)": 1}
+    names = ["folders_happy_a.flac", "folders_happy_a.wav", "folders_happy_my voice"]
+    assert found["utterance_id"].tolist() == names
+    assert found.attrs["skipped"] == {"macOS metadata (._ files)": 1}
+    assert [path for path, _ in found.attrs["unreadable"]] == ["happy/my voice.m4a"]
+
+
+def test_what_is_to_be_typed_is_quoted(tmp_path):
+    trees.text(tmp_path / "happy/Ann's voice.m4a")
+    with pytest.raises(CorpusError) as caught:
+        corpora.scan("folders", tmp_path)
+    command = str(caught.value).split("Convert them: ")[1]
+    assert shlex.split(command) == ["ffmpeg", "-i", "Ann's voice.m4a", "Ann's voice.wav"]

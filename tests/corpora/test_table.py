@@ -74,7 +74,7 @@ def test_absolute_paths_below_the_root_become_relative(root):
 
 def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
     outside = trees.sound(tmp_path / "outside.wav")
-    trees.text(root / "ann/c.m4a")
+    trees.text(root / "ann/c.pdf")
     rows = [
         "path,speaker,emotion,gender,duration",
         "ann/a.wav,ann,angry,female,1.5",
@@ -82,7 +82,7 @@ def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
         "ann/z.wav,ann,hangry,woman,1.5",
         f"{outside},ann,sad,femal,long",
         "../outside.wav,ann,sad,female,",
-        "ann/c.m4a,ann,sad,female,",
+        "ann/c.pdf,ann,sad,female,",
         "ben/a.wav,,sad,male,",
         ",ben,,male,",
     ]
@@ -96,7 +96,7 @@ def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
         "1 rows without emotion (line 9)",
         "2 paths outside",
         "1 files that are not there (ann/z.wav)",
-        "1 files in a format that is not read; convert them: ffmpeg -i IN OUT.wav (ann/c.m4a)",
+        "1 files in a format that is not read; convert them: ffmpeg -i IN OUT.wav (ann/c.pdf)",
         "1 rows that name a file again (ann/a.wav)",
         "1 unknown emotion words (hangry)",
         "1 genders that are neither male nor female (femal)",
@@ -189,3 +189,24 @@ def test_parquet(root):
     table = pd.DataFrame([row.split(",") for row in ROWS.splitlines()[1:]])
     table.set_axis(["path", "speaker", "emotion"], axis=1).to_parquet(root / "list.parquet")
     assert corpora.scan("table", root)["emotion"].tolist() == ["angry", "happy", "sad"]
+
+
+def test_numbers_that_are_not_whole(root):
+    text = "path,speaker,emotion,fold,start\nann/a.wav,ann,sad,1.5,\nben/a.wav,ben,sad,x,inf\n"
+    trees.text(root / "list.csv", text)
+    with pytest.raises(CorpusError) as caught:
+        corpora.scan("table", root)
+    for part in (
+        "1 cells of fold that are no whole number (1.5)",
+        "1 cells of fold that are no number (x)",
+        "1 cells of start that are no number (inf)",
+    ):
+        assert part in str(caught.value)
+
+
+def test_splits_and_folds_are_read_as_people_write_them(root):
+    text = "path,speaker,emotion,Split\nann/a.wav,ann,sad,Train\nben/a.wav,ben,sad,Dev\n"
+    trees.text(root / "list.csv", text)
+    found = corpora.scan("table", root)
+    assert found["split"].tolist() == ["train", "val"]
+    assert found.attrs["division"] == ["split 'Dev' is read as val, 'Train' as train"]

@@ -1,10 +1,13 @@
 """What a folder has of a manifest."""
 
 import re
+import unicodedata
 
+import pandas as pd
 import pytest
 
 from sertk import corpora, manifest
+from sertk.cli import main
 from sertk.errors import CorpusError
 from tests.corpora import trees
 
@@ -78,3 +81,70 @@ def test_no_such_folder(rows, tmp_path):
     nowhere = tmp_path / "nowhere"
     with pytest.raises(CorpusError, match=rf"no folder {re.escape(str(nowhere))}.*2 files"):
         corpora.verify(rows, nowhere)
+
+
+def two(tmp_path, apart=True):
+    """Two corpora in folders of their names, or in one folder, and their manifest in a file."""
+    homes = [tmp_path / "all" / name if apart else tmp_path / "all" for name in ("one", "two")]
+    tables = []
+    for name, home in zip(("one", "two"), homes, strict=True):
+        trees.sounds(home, f"happy/{name}.wav")
+        tables.append(corpora.scan("folders", home, corpus=name, layout=f"{{emotion}}/{name}.wav"))
+    manifest.write(manifest.concatenate(tables), tmp_path / "m.csv")
+    return tmp_path / "m.csv"
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_each_corpus_is_looked_for_below_its_own_root(apart, tmp_path, monkeypatch, capsys):
+    path = two(tmp_path, apart)
+    words = ["verify", str(path), "--root", str(tmp_path / "all")]
+    assert main(words) == 0
+    assert capsys.readouterr().out == "2 ok\n"
+    table = corpora.verify(manifest.read(path), tmp_path / "all")
+    assert table["status"].tolist() == ["ok", "ok"]
+    if apart:
+        monkeypatch.setenv("SERTK_CORPORA", str(tmp_path / "all"))
+        assert main(words[:2]) == 0
+        (tmp_path / "all/two/happy/two.wav").rename(tmp_path / "all/one/two.wav")
+        assert main(words[:2]) == 1
+        assert "missing: happy/two.wav\n" in capsys.readouterr().out
+
+
+def test_a_root_inside_another_one_lists_its_sound_once(tmp_path):
+    inner, outer = tmp_path / "all/inner", tmp_path / "all"
+    trees.sounds(inner, "happy/a.wav", "more.wav")
+    trees.sounds(outer, "sad/b.wav")
+    rows = manifest.concatenate(
+        [
+            corpora.scan("folders", outer, corpus="outer", layout="{emotion}/b.wav"),
+            corpora.scan("folders", inner, corpus="inner", layout="{emotion}/a.wav"),
+        ]
+    )
+    table = corpora.verify(rows)
+    assert list(zip(table["path"], table["status"], strict=True)) == [
+        ("sad/b.wav", "ok"),
+        ("happy/a.wav", "ok"),
+        ("more.wav", "extra"),
+    ]
+
+
+def test_times_past_the_end_are_changes(rows, tmp_path):
+    parts = rows.assign(start=0.0, end=[0.05, 50.0])
+    table = corpora.verify(parts, tmp_path / "there").set_index("path")
+    assert table["status"].to_dict() == {NAMES[0]: "ok", NAMES[1]: "changed"}
+    assert table.loc[NAMES[1], "detail"] == "end 50 s of 0.05 s"
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_in_either_normal_form_are_matched(forms, tmp_path):
+    on_disk, in_table = (unicodedata.normalize(form, "fröhlich/Bär.wav") for form in forms)
+    trees.sounds(tmp_path, on_disk)
+    rows = pd.DataFrame(
+        {"utterance_id": ["a"], "corpus": "my", "path": [in_table], "speaker": "s", "emotion": "x"}
+    )
+    table = corpora.verify(rows, tmp_path)
+    assert table["status"].tolist() == ["ok"]
+    rows.attrs["roots"] = {"my": str(tmp_path)}
+    assert manifest.paths(rows)[0].is_file()
+    trees.text(tmp_path / "list.csv", f"path,speaker,emotion\n{in_table},s,sad\n")
+    assert corpora.scan("table", tmp_path)["duration"].tolist() == [0.05]

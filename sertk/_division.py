@@ -1,0 +1,148 @@
+"""The columns that steer a division, `split`, `fold` and `val_folds`, in the one form they have.
+
+In: a manifest whose division was written elsewhere. Out: the same rows with split names train, val
+and test, whole numbers for folds and their list in `val_folds`; `attrs["division"]` names what was
+changed. A value that has no meaning is refused: its rows would be in no part.
+"""
+
+import re
+
+import pandas as pd
+
+from sertk.errors import ManifestError, listing
+
+SPLITS = ("train", "val", "test")
+_SPELLINGS = {
+    "train": "train training trn tr",
+    "val": "val valid validation validate validating dev devel development",
+    "test": "test testing tst",
+}
+_SPLIT_OF = {word: split for split, words in _SPELLINGS.items() for word in words.split()}
+_FEWEST = 3  # folds of which one can validate another
+
+
+def divided(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Check the columns of a division, and write them in the usual way.
+
+    Usual spellings of splits (`Train`, `dev`, `Validation`) are translated. Where folds come
+    without `val_folds`, the next fold validates, if there are three or more. An empty column is
+    no division.
+
+    Returns:
+        The manifest itself where nothing is to do, else a copy; `attrs["division"]` lists the
+        changes in words.
+
+    Raises:
+        ManifestError: If a cell holds none of the values that its column takes.
+
+    Example:
+        >>> rows = pd.DataFrame({"utterance_id": ["a", "b"], "split": ["Train", "Dev"]})
+        >>> divided(rows)["split"].tolist(), divided(rows).attrs["division"]
+        (['train', 'val'], ["split 'Dev' is read as val, 'Train' as train"])
+    """
+    changed: dict[str, pd.Series] = {}
+    notes: list[str] = []
+    if _filled(manifest, "split"):
+        splits = _splits(manifest, notes)
+        if notes:
+            changed["split"] = splits
+    if _filled(manifest, "fold"):
+        folds = _folds(manifest)
+        if not pd.api.types.is_integer_dtype(manifest["fold"].dtype):
+            changed["fold"] = folds
+        lists = _validated(manifest, folds, notes)
+        if lists is not None:
+            changed["val_folds"] = lists
+    elif _filled(manifest, "val_folds") and not _filled(manifest, "split"):
+        raise ManifestError(
+            "The manifest has the column 'val_folds' without 'fold'.",
+            "`fold` is the fold in which a row is tested, `val_folds` those in which it validates.",
+            "Add the column fold, or remove val_folds.",
+        )
+    empty = [c for c in ("split", "fold") if c in manifest and not _filled(manifest, c)]
+    if not (changed or empty or notes):
+        return manifest
+    made = manifest.drop(columns=empty).assign(**changed)
+    made.attrs = {**manifest.attrs}
+    if notes:
+        made.attrs["division"] = list(dict.fromkeys([*manifest.attrs.get("division", ()), *notes]))
+    return made
+
+
+def _filled(manifest: pd.DataFrame, column: str) -> bool:
+    return column in manifest and bool((manifest[column].notna() & (manifest[column] != "")).any())
+
+
+def _splits(manifest: pd.DataFrame, notes: list[str]) -> pd.Series:
+    written = manifest["split"].astype(object).where(manifest["split"].notna(), "")
+    counts = written.astype(str).value_counts()
+    of = {word: _SPLIT_OF.get(word.strip().casefold()) for word in counts.index}
+    unknown = [f"{word!r} in {counts[word]} rows" for word in sorted(of) if of[word] is None]
+    if unknown:
+        raise ManifestError(
+            f"Column 'split' holds {listing(unknown)}.",
+            f"It takes {', '.join(SPLITS)} (usual spellings, such as Training or dev, are read as "
+            "these), in every row.",
+            "Correct the cells, or remove these rows.",
+        )
+    odd = [f"{word!r} as {of[word]}" for word in sorted(of) if word != of[word]]
+    if odd:
+        first, *rest = odd
+        notes.append(f"split {', '.join([first.replace(' as', ' is read as', 1), *rest])}")
+    return written.astype(str).map(of)
+
+
+def _folds(manifest: pd.DataFrame) -> pd.Series:
+    """Read the folds as whole numbers; a row without one is tested in none."""
+    written = manifest["fold"].where(manifest["fold"] != "")
+    numbers = pd.to_numeric(written, errors="coerce")
+    wrong = written.notna() & ((numbers % 1 != 0) | (numbers < 0)).fillna(True)
+    if wrong.any():
+        raise ManifestError(
+            f"Column 'fold' holds {listing(sorted(map(repr, written[wrong].unique().tolist())))} "
+            f"({wrong.sum()} rows).",
+            "It takes whole numbers from 0 on, or nothing for a row that is tested in no fold.",
+            "Number the folds.",
+        )
+    return numbers.astype("Int64")
+
+
+def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd.Series | None:
+    """Read or derive in which folds a row validates; `None` where the column needs no change."""
+    numbers = sorted(int(fold) for fold in folds.dropna().unique())
+    if not _filled(manifest, "val_folds"):
+        if len(numbers) < _FEWEST:
+            notes.append(
+                f"no row validates: the column val_folds is missing, and {len(numbers)} folds are "
+                f"too few to take the next one ({_FEWEST} are needed)"
+            )
+            return pd.Series("", index=manifest.index, dtype=object)
+        notes.append("the column val_folds is missing: in each fold the next one validates")
+        before = {fold: str(numbers[place - 1]) for place, fold in enumerate(numbers)}
+        return folds.map(before).astype(object).where(folds.notna(), "")
+    written = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
+    lists = {cell: _list(cell) for cell in written.unique()}
+    named = {fold for found in lists.values() for fold in found.split()}
+    unknown = sorted(fold for fold in named if not fold.isdecimal())
+    if unknown:
+        raise ManifestError(
+            f"Column 'val_folds' holds {listing(unknown)}.",
+            f"It takes numbers of folds with spaces between them; the folds are "
+            f"{listing(numbers, 30)}.",
+            "Correct the cells, or remove the column: the next fold validates then.",
+        )
+    absent = sorted({int(fold) for fold in named} - set(numbers))
+    if absent:
+        notes.append(
+            f"val_folds names {listing(absent)}, but no row is tested in such a fold; the folds "
+            f"are {listing(numbers, 30)}"
+        )
+    if all(cell == found for cell, found in lists.items()):
+        return None
+    return written.map(lists)
+
+
+def _list(cell: object) -> str:
+    """Write a list of folds with single spaces; 2.0, as a table may hold it, is 2."""
+    words = [word for word in re.split(r"[\s,;]+", str(cell)) if word]
+    return " ".join(word.removesuffix(".0") for word in words)

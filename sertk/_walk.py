@@ -1,0 +1,111 @@
+"""The one walk through folders: which files are sound that may be read, and why the others are not.
+
+In: a folder. Out: every file below it with the reason why it is left out, if it is. Linked folders
+are followed, each real folder once; what is hidden is not entered. Endings are those of
+`sertk.audio`.
+"""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from sertk.audio import FFMPEG_SUFFIXES, SUFFIXES
+
+MACOS = "macOS metadata (._ files)"
+HIDDEN = "hidden"
+CONCEALED = (MACOS, HIDDEN)
+_SOUND = (*SUFFIXES, *FFMPEG_SUFFIXES)
+
+
+class File(NamedTuple):
+    """A file below a folder, or a folder that is not entered.
+
+    Args:
+        path: Relative to the folder that was walked.
+        reason: Why it is no sound that may be read; `None` if it is.
+        folder: It is a folder.
+    """
+
+    path: PurePosixPath
+    reason: str | None = None
+    folder: bool = False
+
+
+def walk(root: str | Path) -> list[File]:
+    """List what is below a folder, the shallowest first.
+
+    Real folders are walked before linked ones, so that a file has its own path where it has one.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("b.wav", "a.FLAC", "notes.txt", ".hidden.wav"):
+        ...         (Path(folder) / name).touch()
+        ...     for file in walk(folder):
+        ...         print(file.path, "-", file.reason)
+        .hidden.wav - hidden
+        a.FLAC - None
+        b.wav - None
+        notes.txt - not sound (*.txt)
+    """
+    files: list[File] = []
+    seen: set[str] = set()
+    above = {str(folder) for folder in Path(os.path.realpath(root)).parents}
+    waiting, linked = [PurePosixPath()], list[PurePosixPath]()
+    while waiting or linked:
+        inside = waiting.pop() if waiting else linked.pop(0)
+        real = os.path.realpath(Path(root) / inside)
+        if real in seen or real in above:
+            files.append(File(inside, "a link to a folder that is walked already", folder=True))
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(Path(root) / inside) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            reason = f"a folder that cannot be opened ({error.strerror})"
+            files.append(File(inside, reason, folder=True))
+            continue
+        for entry in found:
+            path = inside / entry.name
+            if not Path(entry.path).is_dir():  # entry.is_dir would fail at a link to itself
+                files.append(File(path, left_out(Path(entry.path))))
+            elif path.name.startswith("."):
+                files.append(File(path, "a hidden folder", folder=True))
+            else:
+                (linked if entry.is_symlink() else waiting).append(path)
+    return sorted(files, key=lambda file: (len(file.path.parts), str(file.path)))
+
+
+def sounds(root: str | Path) -> list[Path]:
+    """List the sound files below a folder, sorted by path."""
+    return sorted(Path(root) / file.path for file in walk(root) if file.reason is None)
+
+
+def is_sound(path: str | Path | PurePosixPath) -> bool:
+    """Tell by its ending whether a file is sound, read natively or by ffmpeg."""
+    return PurePosixPath(path).suffix.lower() in _SOUND
+
+
+def endings() -> str:
+    """Name the endings that are read, for a message."""
+    return f"{' '.join(SUFFIXES)}, and with ffmpeg {' '.join(FFMPEG_SUFFIXES)}"
+
+
+def left_out(path: Path) -> str | None:
+    """Say why a file in a folder is no sound that may be read; `None` if it is.
+
+    A link that leads nowhere is taken: reading it says what is missing.
+    """
+    suffix = path.suffix.lower()
+    if path.name.startswith("._") or path.name == ".DS_Store" or "__MACOSX" in path.parts:
+        return MACOS
+    if path.name.startswith("."):
+        return HIDDEN
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # no manifest could hold it
+        return "a name that is not UTF-8"
+    if not is_sound(path):
+        return f"not sound (*{suffix})" if suffix else "not sound (no suffix)"
+    if path.exists() and not path.is_file():
+        return "not a regular file"  # a pipe or device, which would never end
+    return None

@@ -1,0 +1,88 @@
+"""Times of a manifest against the lengths of its files."""
+
+import pandas as pd
+import pytest
+
+from sertk import cache, corpora, manifest
+from sertk.cli import main
+from sertk.errors import CacheError, ManifestError
+from sertk.preprocessing import Preprocessing
+from tests.corpora import trees
+
+
+def save(root, times, rate=16_000):
+    """Write a file of 4.3 s and a table of stretches of it."""
+    trees.sound(root / "talk.wav", seconds=4.3, rate=rate)
+    lines = [f"talk.wav,s{n},{'sad' if n % 2 else 'happy'},{t}" for n, t in enumerate(times)]
+    trees.text(root / "list.csv", "\n".join(["path,speaker,emotion,start,end", *lines]) + "\n")
+    return root
+
+
+def test_milliseconds_are_refused_with_a_guess(tmp_path, refused):
+    save(tmp_path, ["0,1500", "1500,4300"])
+    with pytest.raises(ManifestError) as caught:
+        corpora.scan("table", tmp_path)
+    said = str(caught.value)
+    assert "2 of 2 manifest rows have a time past the end of their file" in said
+    assert "table_talk.wav_0: end 1500 s of 4.3 s" in said
+    assert "These look like milliseconds: divide start and end by 1000." in said
+    assert said in refused("scan", "table", "--root", tmp_path)
+
+
+def test_samples_are_refused_with_a_guess(tmp_path):
+    save(tmp_path, ["0,32000", "32000,68800"])
+    with pytest.raises(ManifestError, match=r"look like samples: divide .* by the sample rate"):
+        corpora.scan("table", tmp_path)
+
+
+@pytest.mark.parametrize("times", ["4.3,", "5,", "1,9", ",60"])
+def test_a_time_past_the_end_is_refused(times, tmp_path):
+    save(tmp_path, ["0,1", times])
+    with pytest.raises(ManifestError, match=r"1 of 2 manifest rows .* of 4\.3 s\)"):
+        corpora.scan("table", tmp_path)
+
+
+def test_rounding_is_clipped_and_counted(tmp_path):
+    save(tmp_path, ["0,2", "2,4.35"])
+    found = corpora.scan("table", tmp_path)
+    assert found["end"].tolist() == [2.0, 4.3]
+    assert found["duration"].tolist() == [2.0, 2.3]
+    assert found.attrs["notes"] == [
+        "1 ends lie up to 0.1 s past the end of their file; that end is used."
+    ]
+
+
+def test_training_and_features_compare_them_too(tmp_path, refused, capsys):
+    root = save(tmp_path, ["0,1", "1,2"])
+    rows = corpora.scan("table", root)
+    wrong = rows.assign(start=[0.0, 1000.0], end=[1000.0, 2000.0])
+    wrong.to_csv(tmp_path / "m.csv", index=False)
+    for words in (("cv", "--manifest"), ("extract",)):
+        out = ("-o", tmp_path / "run", "--grouping", "valence2") if words[0] == "cv" else ()
+        said = refused(*words, tmp_path / "m.csv", "--root", root, *out)
+        assert "look like milliseconds" in said
+    read = manifest.read(tmp_path / "m.csv", root=root)
+    prep = Preprocessing("log_mel", clip_seconds=1.0)
+    with pytest.raises(ManifestError, match="look like milliseconds"):
+        cache.compute(read, prep, folder=tmp_path / "cache")
+    assert main(["verify", str(tmp_path / "m.csv"), "--root", str(root)]) == 1
+    assert "changed: talk.wav end 1000 s of 4.3 s" in capsys.readouterr().out
+
+
+def test_files_that_cannot_be_read_are_left_to_those_who_read_them(tmp_path):
+    rows = pd.DataFrame(
+        {"utterance_id": ["a"], "corpus": "my", "path": ["no.wav"], "speaker": "s",
+         "emotion": "sad", "start": [0.0], "end": [9.0]}
+    )  # fmt: skip
+    rows.attrs["roots"] = {"my": str(tmp_path)}
+    with pytest.raises(CacheError, match="There is no file"):
+        cache.compute(rows, Preprocessing("log_mel", clip_seconds=1.0), folder=tmp_path / "cache")
+
+
+def test_rows_of_several_tables_under_one_index(tmp_path):
+    rows = corpora.scan("table", save(tmp_path, ["0,1", "1,2"]))
+    whole = rows.assign(utterance_id=["c", "d"], start=None, end=[None, 9.0])
+    both = pd.concat([rows, whole])
+    both.attrs = rows.attrs
+    with pytest.raises(ManifestError, match=r"1 of 4 manifest rows .*\(d: end 9 s of 4\.3 s\)"):
+        corpora.check_times(both)
