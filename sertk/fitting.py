@@ -61,10 +61,12 @@ def fit_network(
     Returns:
         The assembled model with the kept weights, the history (`epoch, loss, val_loss, val_uar,
         val_wa, learning_rate`), and a record of `best_epoch`, `epochs` and the `seconds` that they
-        took, those before an interruption included.
+        took, those before an interruption included; of a fit that was stopped and went on,
+        `resumed_after_epoch` as well.
     """
     checkpoint = Checkpoint(folder)
     progress = checkpoint.progress
+    resumed = len(progress.history)
     model = assemble(net, train, settings)
     checkpoint.restore(model)
     weights = None
@@ -98,6 +100,7 @@ def fit_network(
         "best_epoch": progress.best_epoch,
         "epochs": len(progress.history),
         "seconds": round(progress.seconds, 1),
+        **({"resumed_after_epoch": resumed} if resumed else {}),
     }
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
     return plain, pd.DataFrame(progress.history), record

@@ -115,7 +115,7 @@ def test_copies_first_leaks_as_the_original_did(ravdess):
     recipe, rows = rows_of("r3-male-2class", ravdess, as_published=True)
     assert set(rows["gender"]) == {"male"}
     assert not splits.protocol(rows)["leaky"]  # the isolated speakers are heard by nobody
-    found = audit.audit(rows)
+    found = audit.audit(rows, compare_audio=False)  # the files of this test sound alike
     assert not found.ok
     assert not any(finding.reaches_test for finding in found.findings)
     development = rows[rows["split"] != "test"]

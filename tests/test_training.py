@@ -379,7 +379,7 @@ def test_views_of_folds_are_looked_at_one_by_one(small, tmp_path, monkeypatch):
 
     monkeypatch.setattr(splits, "in_fold", counted)
     monkeypatch.setattr(training, "_fit_once", lambda *_: None)
-    monkeypatch.setattr(training, "_finish", lambda *_: "done")
+    monkeypatch.setattr(training.folders, "finish", lambda *_: "done")
     folded = splits.leave_one_speaker_out(small)
     found = training.cross_validate("mlp", folded, PREP, folder=tmp_path, augment="noise", **QUICK)
     assert found == "done"

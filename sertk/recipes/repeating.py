@@ -4,7 +4,9 @@ In: a recipe's name and corpora. Out: a run whose run.json says what was publish
 protocol, and what is done otherwise here and why.
 """
 
+import copy
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -236,7 +238,7 @@ def reproduce(
         recipe = dataclasses.replace(recipe, grouping=grouping)
     rows = utterances(recipe, names, roots)
     if fold is not None:
-        rows = _one_fold(rows, fold)
+        rows = splits.one_division(splits.in_fold(rows, fold))
     copies_first = recipe.division == "copies first"
     run = training.cross_validate(
         recipe.model, rows, recipe.prep, folder=folder, seeds=tuple(seeds) or recipe.seeds,
@@ -244,11 +246,12 @@ def reproduce(
         standardize=recipe.standardize, arguments={**recipe.arguments, **arguments},
         allow_shared_speakers=as_published, **{**recipe.settings, **settings},
     )  # fmt: skip
+    before = copy.deepcopy(run.info)
     if recipe.division == "files, no test":
         _score_what_chose(run)
         # what was shared with validation is shared with the test, now that they are the same
         run.info["audit"] = [{**finding, "reaches_test": True} for finding in run.info["audit"]]
-    run.info["recipe"] = {
+    described = {
         "name": name,
         "title": recipe.title,
         "as_published": as_published,
@@ -266,17 +269,10 @@ def reproduce(
             **settings,
         },
     }
-    runs.write_json(run.folder / "run.json", run.info)
+    run.info["recipe"] = json.loads(json.dumps(described))  # as it is read back
+    if run.info != before:  # a finished run that was repeated is left as it is
+        runs.write_json(run.folder / "run.json", run.info)
     return run
-
-
-def _one_fold(rows: pd.DataFrame, fold: int) -> pd.DataFrame:
-    said, count = splits.protocol(rows), len(splits.folds(rows))
-    view = splits.in_fold(rows, fold)
-    one = _keep_attrs(view.drop(columns=["fold", "val_folds"]), view)
-    sentence = f"{said['sentence']}; of these {count} folds, number {fold} alone"
-    one.attrs["protocol"] = {**said, "sentence": sentence}
-    return one
 
 
 def _stopped(run: Run, recipe: Recipe) -> str:

@@ -173,12 +173,23 @@ def facts(info: dict[str, Any]) -> list[tuple[str, str]]:
         "Machine": f"{machine['platform']}{cores}" if machine.get("platform") else "",
         "Data, SHA-256": info.get("data_sha256"),
         "Git commit": info.get("git_commit"),
+        "Trained elsewhere": _elsewhere(info),
         "Started": _moment(info.get("started")),
         "Finished": _moment(info.get("finished")),
         "Wall time": duration(seconds) if seconds else "",
         "Peak memory": f"{memory:,.0f} MB" if memory else "",
     }
     return [(name, str(value)) for name, value in rows.items() if value]
+
+
+def _elsewhere(info: dict[str, Any]) -> str:
+    """Count the fits that another process made than the one that began the run, and say how."""
+    others = [fit for fit in info.get("fits", ()) if {"environment", "git_commit"} & set(fit)]
+    if not others:
+        return ""
+    machines = [fit.get("environment") or info.get("environment") or {} for fit in others]
+    how = {f"{m.get('backend')} on {m.get('device')}, {m.get('platform')}" for m in machines}
+    return f"{len(others)} of {len(info['fits'])} fits ({'; '.join(sorted(how))})"
 
 
 def _moment(stamp: str | None) -> str:

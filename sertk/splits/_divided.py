@@ -43,6 +43,11 @@ def divided(
     made = manifest.drop(columns=["split", "fold", "val_folds"], errors="ignore").assign(**columns)
     made.attrs = {
         **{name: value for name, value in manifest.attrs.items() if name != "division"},
-        "protocol": {"name": name, "leaky": leaky, "sentence": sentence},
+        "protocol": {
+            "name": name,
+            "leaky": leaky,
+            "sentence": sentence,
+            "speakers": int(made["speaker"].nunique()),
+        },
     }
     return made

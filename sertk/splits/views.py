@@ -56,13 +56,37 @@ def protocol(manifest: pd.DataFrame) -> dict[str, object]:
     A manifest that was divided elsewhere is called `custom`; it is leaky if speakers are shared.
     """
     if "protocol" in manifest.attrs:
-        return dict(manifest.attrs["protocol"])
+        kept = dict(manifest.attrs["protocol"])
+        count, used = kept.pop("speakers", None), manifest["speaker"].nunique()
+        if count not in (None, used):  # rows were selected after the division
+            kept["sentence"] += f"; {used} of its {count} speakers are in use"
+        return kept
     speakers = Codes(manifest["speaker"])
     leaky = any(True for part in parts(manifest) for _ in part.shared(speakers))
     words = "a division read from the manifest; speakers are " + (
         "shared" if leaky else "kept apart"
     )
     return {"name": "custom", "leaky": leaky, "sentence": words}
+
+
+def one_division(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Make the view of one fold a division of its own: `split` stays, its folds go.
+
+    Returns:
+        The rows without `fold` and `val_folds`, whose protocol says that it is one fold alone;
+        the manifest itself where it has no folds.
+    """
+    if "fold" not in manifest:
+        return manifest
+    tested = sorted(int(k) for k in manifest.loc[manifest["split"] == "test", "fold"].unique())
+    alone = manifest.drop(columns=["fold", "val_folds"], errors="ignore")
+    alone.attrs = dict(manifest.attrs)
+    if "protocol" in manifest.attrs:
+        kept = manifest.attrs["protocol"]
+        which = f"number {tested[0]}" if len(tested) == 1 else "one"
+        sentence = f"{kept['sentence']}; of these {len(folds(manifest))} folds, {which} alone"
+        alone.attrs["protocol"] = {**kept, "sentence": sentence}
+    return alone
 
 
 def shared_speakers(manifest: pd.DataFrame) -> dict[tuple[str, str], list[str]]:

@@ -3,6 +3,7 @@
 In: a `StudyResult`. Out: one HTML file that needs no other.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,9 @@ def _protocols(result: StudyResult) -> list[str]:
 
 
 def _facts(result: StudyResult) -> list[tuple[str, str]]:
-    study, info = result.study, result.info
-    first = next(iter(result.runs.values()))
-    seconds = sum(run.info["wall_seconds"] for run in result.runs.values())
+    study, runs = result.study, result.runs.values()
+    first = next(iter(runs))
+    seconds = sum(run.info["wall_seconds"] for run in runs)
     facts = [(factor, ", ".join(map(str, getattr(study, factor)))) for factor in (*FACTORS, "seed")]
     facts += [
         (f"{factor} {name}", _told(levels.describe(factor, thing)))
@@ -93,11 +94,18 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
         ("Copies", f"{study.copies} of each training utterance"),
         ("Clips are scaled by", study.standardize),
         ("Runs", f"{len(result.runs)}, {seconds / 60:.0f} minutes of training in all"),
-        ("Backend", str(info["environment"].get("backend"))),
+        (
+            "Backend",
+            _all_of(run.info["environment"].get("backend") for run in runs),
+        ),
+        ("Commit", _all_of(run.info.get("git_commit") for run in runs)),
     ]
-    if info["git_commit"]:
-        facts.append(("Commit", info["git_commit"]))
-    return facts
+    return [(name, value) for name, value in facts if value]
+
+
+def _all_of(values: Iterable[str | None]) -> str:
+    """Name each value that occurs once."""
+    return ", ".join(sorted({value for value in values if value}))
 
 
 def _told(record: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ In: a `Study` and a folder. Out: a run folder per trial below `trials/`, `study.
 choice, and a `StudyResult`. A trial that cannot be trained is told, and the others go on.
 """
 
+import json
 import os
 import threading
 import time
@@ -118,9 +119,9 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
     Objects and data of trials that this study does not ask for stay in the record.
     """
     path = home / "study.json"
+    asked = {**study.record(), "data": data}
     record = {
-        **study.record(),
-        "data": data,
+        **asked,
         "command": _provenance.command(),
         "environment": _provenance.environment(),
         "git_commit": _provenance.git_commit(),
@@ -137,8 +138,8 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
         found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
         parts = {"recordings of": (there["data"], record["data"])}
         for factor in {*there["own"], *record["own"]}:
-            asked = record["own"].setdefault(factor, {})
-            parts[factor] = (there["own"].get(factor, {}), asked)
+            here = record["own"].setdefault(factor, {})
+            parts[factor] = (there["own"].get(factor, {}), here)
         for part, (before, now) in parts.items():
             for name, kept in before.items():
                 now.setdefault(name, kept)
@@ -149,6 +150,8 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
                 "All trials of a study are trained alike.",
                 "Choose another folder (-o), or delete this one.",
             )
+        if all(there.get(name) == value for name, value in json.loads(json.dumps(asked)).items()):
+            return  # the same study again: who began it stays written down
     runs.write_json(path, record)
 
 

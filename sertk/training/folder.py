@@ -1,0 +1,143 @@
+"""The folder of a run while it is written: who may write, what is there, how it is closed.
+
+In: the record of a run. Out: a folder that belongs to one process. A finished run is left as it is;
+one that was stopped goes on with the same call.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sertk import _output
+from sertk import manifest as manifests
+from sertk import run as runs
+from sertk.errors import RunError, listing
+from sertk.run import Run
+from sertk.training.record import PROVENANCE, closed
+
+# what must be the same for a run to go on
+_IDENTITY = (
+    "classes", "model", "preprocessing", "augmentation", "standardize", "training", "protocol",
+    "folds", "seeds", "data_sha256", "init_from",
+)  # fmt: skip
+_WRITTEN = ("manifest.csv", "history.csv", "predictions.csv", "report.html")
+_OF_A_FIT = ("fit.json", "model.keras", "history.csv", "predictions.csv")
+_JOINED = ("history.csv", "predictions.csv")
+
+
+def of_fit(home: Path, fold: int, seed: int) -> Path:
+    """Name the folder of one fit."""
+    return home / f"fold_{fold}" / f"seed_{seed}"
+
+
+def has_fit(home: Path, fold: int, seed: int) -> bool:
+    """Whether a fit has ended: fit.json is written last."""
+    return all((of_fit(home, fold, seed) / name).is_file() for name in _OF_A_FIT)
+
+
+@contextmanager
+def writing(
+    folder: str | Path, record: dict[str, Any], manifest: pd.DataFrame
+) -> Iterator[tuple[Path, Run | None]]:
+    """Open a run folder for one process; go on only with the very same run.
+
+    Args:
+        folder: Of the run.
+        record: Of `record.of_run`; of a run that goes on it gets the provenance it began with.
+        manifest: The rows of the run.
+
+    Yields:
+        The folder; and the run, if it is finished and whole, so that nothing is left to do.
+
+    Raises:
+        RunError: If the folder holds another run or something else, or is in use.
+    """
+    import filelock
+
+    home = _output.folder(Path(folder).expanduser())
+    lock = filelock.FileLock(home / ".lock")
+    try:
+        with _output.into(home):
+            lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise RunError(
+            f"Another process is writing the run {home}.",
+            "A run folder belongs to one process at a time.",
+            "Wait for it, or choose another folder (-o).",
+        ) from error
+    try:
+        there = Run(home) if (home / "run.json").is_file() else None
+        if there is None:
+            _refuse_foreign(home)
+        # a run that was refused before its first fit leaves its folder to the corrected command
+        elif there.finished or any(home.glob("fold_*/seed_*/*")):
+            _refuse_another(there, record)
+            begun = (*PROVENANCE, "started")
+            record.update({name: there.info[name] for name in begun if name in there.info})
+        if there is not None and _is_whole(there, record):
+            yield home, there
+            return
+        manifests.write(manifest, home / "manifest.csv")
+        if there is None or not there.finished:
+            runs.write_json(home / "run.json", record)
+        yield home, None
+    finally:
+        lock.release()
+
+
+def _refuse_foreign(home: Path) -> None:
+    """Keep files of the names that a run writes, where no run has written them."""
+    taken = [name for name in _WRITTEN if (home / name).exists()]
+    if taken:
+        raise RunError(
+            f"{home} holds {listing(taken)}, and no run.",
+            "A run is written into a folder of its own.",
+            "Choose another folder (-o), such as runs/NAME.",
+        )
+
+
+def _refuse_another(there: Run, record: dict[str, Any]) -> None:
+    asked = json.loads(json.dumps(record))
+    differing = [
+        d for key in _IDENTITY for d in runs.differences(key, there.info.get(key), asked[key])
+    ]
+    if differing:
+        raise RunError(
+            f"{there.folder} holds another run (it differs in: {listing(differing, 6)}).",
+            "A folder is one run; the same command goes on with it.",
+            "Choose another folder (-o), or delete this one.",
+        )
+
+
+def _is_whole(run: Run, record: dict[str, Any]) -> bool:
+    """Whether a run has finished, and each of its files is there and can be read."""
+    fits = [(fold["fold"], seed) for fold in record["folds"] for seed in record["seeds"]]
+    if not run.finished or not all(has_fit(run.folder, *fit) for fit in fits):
+        return False
+    try:
+        tables = [run.predictions, run.history, run.manifest]
+    except RunError:  # damaged: joined again from those of the fits
+        return False
+    return all(len(table) for table in tables)
+
+
+def finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]]) -> Run:
+    """Join the tables of all folds and seeds, and close the run."""
+    fits = [json.loads(path.read_text()) for path in home.glob("fold_*/seed_*/fit.json")]
+    fits.sort(key=lambda fit: (fit["fold"], fit["seed"]))
+    folders = [home / f"fold_{fit['fold']}" / f"seed_{fit['seed']}" for fit in fits]
+    for name in _JOINED:
+        tables = [
+            runs.read_csv(
+                folder / name, ["fold", "seed"],
+                f"Delete {folder} and give the command again: that fit alone is done anew.",
+            )
+            for folder in folders
+        ]  # fmt: skip
+        runs.write_csv(home / name, pd.concat(tables, ignore_index=True))
+    runs.write_json(home / "run.json", closed(record, fits, unreadable))
+    return Run(home)
