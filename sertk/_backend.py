@@ -56,18 +56,38 @@ def use_backend(name: str = "auto", device: str = "auto") -> str:
                 "The backend is fixed when Keras is first imported.",
                 "Call sertk.use_backend() first thing, or restart the kernel.",
             )
-    if device == "gpu" and not _has_accelerator():
-        raise ConfigurationError(
-            "device='gpu', but no accelerator was found.",
-            "An NVIDIA driver and a GPU build of the backend are needed.",
-            "Install 'sertk[gpu]' on a machine with a GPU, or use device='auto'.",
-        )
-    if device == "cpu":
+        _refuse_another_device(device)
+    if device == "gpu" and "keras" not in sys.modules and not _has_accelerator():
+        raise _no_accelerator()
+    if device == "cpu":  # for processes that this one starts, too
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["KERAS_BACKEND"] = chosen
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return chosen
+
+
+def _refuse_another_device(device: str) -> None:
+    """Refuse a device that a running Keras does not compute on: it can no longer be changed."""
+    listed = sys.modules["keras"].distribution.list_devices()
+    kinds = {str(name).split(":")[0].lower() for name in listed}
+    accelerated = bool(kinds - {"cpu"})
+    if device == "gpu" and not accelerated and not _has_accelerator():
+        raise _no_accelerator()
+    if device != "auto" and (device == "gpu") != accelerated:
+        raise ConfigurationError(
+            f"device={device!r}, but Keras is loaded and computes on {', '.join(sorted(kinds))}.",
+            "The device is fixed when Keras is first imported.",
+            f"Call sertk.use_backend(device={device!r}) first thing, or restart the kernel.",
+        )
+
+
+def _no_accelerator() -> ConfigurationError:
+    return ConfigurationError(
+        "device='gpu', but no accelerator was found.",
+        "An NVIDIA driver and a GPU build of the backend are needed.",
+        "Install 'sertk[gpu]' on a machine with a GPU, or use device='auto'.",
+    )
 
 
 def _choose(name: str) -> str:

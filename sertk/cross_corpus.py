@@ -140,6 +140,5 @@ def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
     rows = manifest[manifest["label"].isin(classes)].reset_index(drop=True)
     rows.attrs = dict(manifest.attrs)
     dataset = replay.dataset(rows, cache.compute(rows, replay.prep))
-    models = [model for fold in replay.folds for model in replay.models(fold).values()]
-    tables = [dataset.predict(model).assign(seed=k) for k, model in enumerate(models)]
+    tables = [dataset.predict(model).assign(seed=k) for k, model in enumerate(replay.each_model())]
     return evaluation.evaluate(pd.concat(tables, ignore_index=True), classes=classes)

@@ -31,6 +31,15 @@ class _Visit(NamedTuple):
     clip: int | None = None
 
 
+class _Clip(NamedTuple):
+    """A clip of a batch: the row of its utterance, the version it is of, where that is cut."""
+
+    row: int
+    name: Any
+    spectrum: np.ndarray
+    start: int
+
+
 class ClipDataset(keras.utils.PyDataset):
     """Batches of clips and one-hot labels of some utterances.
 
@@ -93,7 +102,7 @@ class ClipDataset(keras.utils.PyDataset):
         self._speaker = self.manifest["speaker"].tolist()
         position = {label: k for k, label in enumerate(self.classes)}
         self._labels = np.array([position[label] for label in self.manifest["label"]], int)
-        self.clips_per_utterance = [len(self._starts(name)) for name in self._ids]
+        self.clips_per_utterance = [len(self._starts(self._spectrum(name))) for name in self._ids]
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -177,25 +186,28 @@ class ClipDataset(keras.utils.PyDataset):
             if self.settings.stability:
                 clips = [self._undisturbed(clip) for clip in clips] + clips
         else:
-            clips = [
-                (visit.row, visit.name, self._starts(visit.name)[visit.clip])
-                for visit in self._visits[chosen]
-            ]
+            clips = [self._cut(visit) for visit in self._visits[chosen]]
         out = np.empty((len(clips), *self.item_shape), np.float32)
-        for place, (row, name, start) in zip(out, clips, strict=True):
-            self._fill(place, row, name, start)
+        for place, clip in zip(out, clips, strict=True):
+            self._fill(place, clip)
         return out, np.eye(self.num_classes, dtype=np.float32)[
-            self._labels[[row for row, _, _ in clips]]
+            self._labels[[clip.row for clip in clips]]
         ]
 
-    def _spectrum(self, name: str) -> np.ndarray:
+    def _spectrum(self, name: Any) -> np.ndarray:
+        """Look up a spectrum, or compute that of a copy that is drawn on the fly."""
         live = self.live is not None and name in self.live
         return self.live[name] if live else self.features[name]
 
-    def _starts(self, name: str) -> list[int]:
-        return segments.starts(len(self._spectrum(name)), self.prep.clip_frames)
+    def _starts(self, spectrum: np.ndarray) -> list[int]:
+        return segments.starts(len(spectrum), self.prep.clip_frames)
 
-    def _draw(self, number: int) -> tuple[int, str, int]:
+    def _cut(self, visit: _Visit) -> _Clip:
+        """Take one of the clips that an utterance is always cut into."""
+        spectrum = self._spectrum(visit.name)
+        return _Clip(visit.row, visit.name, spectrum, self._starts(spectrum)[visit.clip])
+
+    def _draw(self, number: int) -> _Clip:
         """Choose this epoch's version of a visited utterance, and where it is cut."""
         row, name, clip = self._visits[number]
         original = self._ids[row]
@@ -204,11 +216,13 @@ class ClipDataset(keras.utils.PyDataset):
         generator = np.random.default_rng(seed)
         if name is None:
             name = self._version(original, seed, generator)
+        spectrum = self._spectrum(name)  # once: of a copy that is drawn on the fly it takes long
         if clip is not None:
-            starts = self._starts(name)
-            return row, name, starts[min(clip, len(starts) - 1)]
-        room = len(self._spectrum(name)) - self.prep.clip_frames
-        return row, name, int(generator.integers(min(room, 0), max(room, 0) + 1))
+            starts = self._starts(spectrum)
+            return _Clip(row, name, spectrum, starts[min(clip, len(starts) - 1)])
+        room = len(spectrum) - self.prep.clip_frames
+        start = int(generator.integers(min(room, 0), max(room, 0) + 1))
+        return _Clip(row, name, spectrum, start)
 
     def _version(self, original: str, seed: int, generator: np.random.Generator) -> str:
         """Choose the utterance itself or one of its copies, as settings want it."""
@@ -222,21 +236,21 @@ class ClipDataset(keras.utils.PyDataset):
             versions = versions[1:] if copied else versions[:1]
         return versions[generator.integers(len(versions))]
 
-    def _undisturbed(self, clip: tuple[int, str, int]) -> tuple[int, str, int]:
+    def _undisturbed(self, clip: _Clip) -> _Clip:
         """Find the same place in the original of a copy; its trimmed ends may lie elsewhere."""
-        row, _, start = clip
-        room = len(self.features[self._ids[row]]) - self.prep.clip_frames
-        return row, self._ids[row], min(max(start, min(room, 0)), max(room, 0))
+        name = self._ids[clip.row]
+        spectrum = self.features[name]
+        room = len(spectrum) - self.prep.clip_frames
+        return _Clip(clip.row, name, spectrum, min(max(clip.start, min(room, 0)), max(room, 0)))
 
-    def _fill(self, out: np.ndarray, row: int, name: str, start: int) -> None:
-        spectrum = self._spectrum(name)
+    def _fill(self, out: np.ndarray, clip: _Clip) -> None:
         if self.speakers is None:
-            self.prep.cut(spectrum, start, out)
+            self.prep.cut(clip.spectrum, clip.start, out)
             return
-        clip = np.empty(self.prep.clip_shape, np.float32)
-        self.prep.cut(spectrum, start, clip)
-        mean, deviation = self.speakers[self._speaker[row]]
-        out[:] = (self.prep.finish(clip) - mean) / deviation
+        cut = np.empty(self.prep.clip_shape, np.float32)
+        self.prep.cut(clip.spectrum, clip.start, cut)
+        mean, deviation = self.speakers[self._speaker[clip.row]]
+        out[:] = (self.prep.finish(cut) - mean) / deviation
 
     def utterance_probabilities(self, clip_probabilities: np.ndarray) -> np.ndarray:
         """Join the clips of each utterance: (clips, classes) -> (utterances, classes)."""

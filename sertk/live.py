@@ -4,7 +4,6 @@ In: utterances, a `Preprocessing` and a recipe. Out: spectra by utterance and se
 that the same name is the same spectrum in any thread and process.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +13,6 @@ from sertk import augment
 from sertk import manifest as manifests
 from sertk.augment.plan import Augmentation
 from sertk.preprocessing import Preprocessing
-
-_KEPT = 64  # spectra; a batch asks for each twice
 
 
 class LiveName(NamedTuple):
@@ -54,7 +51,6 @@ class LiveCopies:
             if only is None
             else utterances.loc[utterances["label"].isin(only), "utterance_id"]
         )
-        self._read = lru_cache(maxsize=_KEPT)(self._spectrum)
 
     def name(self, utterance_id: str, seed: int, *, copied: bool | None = None) -> str | LiveName:
         """Draw whether an utterance is visited as itself or as a copy, and name it.
@@ -76,18 +72,8 @@ class LiveCopies:
 
     def __getitem__(self, name: LiveName) -> np.ndarray:
         """Compute one spectrum, shape (frames, bins), float32."""
-        return self._read(name)
-
-    def _spectrum(self, name: LiveName) -> np.ndarray:
         waveform = self.prep.load(*self._where[name.utterance_id])
         changed = augment.apply(
             self.augmentation.recipe, waveform, self.prep.sample_rate, name.seed
         )
         return np.ascontiguousarray(self.prep.extract(changed), dtype=np.float32)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_read": None}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state)
-        self._read = lru_cache(maxsize=_KEPT)(self._spectrum)

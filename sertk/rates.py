@@ -52,7 +52,8 @@ def range_test(
             "Rates rise from above 0, in ten steps at least.",
             "Leave them out to get 1e-5 to 1 in 100 steps.",
         )
-    kept = network.get_weights()
+    # weights, and what dropout draws from
+    kept = [(variable, variable.numpy()) for variable in network.variables]
     epoch = train.epoch
     model = assemble(network, train, train.settings)
     model.compile(
@@ -73,5 +74,6 @@ def range_test(
         if step >= 10 and smoothed > _DIVERGED * min(row["smoothed"] for row in rows):
             break
     train.epoch = epoch
-    network.set_weights(kept)
+    for variable, value in kept:
+        variable.assign(value)
     return RateDisplay(pd.DataFrame(rows))

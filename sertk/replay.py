@@ -5,7 +5,7 @@ preprocessing, standardisation and decision. Robustness, saliency and other corp
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,13 @@ class Replay:
     def models(self, fold: int) -> dict[int, Any]:
         """Load the models of a fold by seed."""
         return {int(seed): self.model(fold, seed) for seed in self.run.info["seeds"]}
+
+    def each_model(self) -> Iterator[Any]:
+        """Load the models of all folds and seeds one after the other, in the memory of one."""
+        for fold in self.folds:
+            for seed in self.run.info["seeds"]:
+                yield self.model(fold, int(seed))
+                keras.utils.clear_session()
 
     def dataset(
         self, rows: pd.DataFrame, spectra: cache.Features | Mapping[str, np.ndarray]

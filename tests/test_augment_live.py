@@ -52,6 +52,20 @@ def test_live_copies_depend_on_seed_epoch_and_utterance_alone(divided):
     np.testing.assert_array_equal(first, batches(train, 0))
 
 
+@pytest.mark.parametrize("stability", [0.0, 0.1])
+def test_a_batch_of_any_size_computes_each_copy_once(divided, monkeypatch, stability):
+    train = datasets.make(
+        divided, PREP, augment=Augmentation("noise", live=True), copies=9, batch_size=100
+    ).train
+    train.configure(train.settings.changed({"stability": stability}))
+    computed = []
+    apply = augment.apply
+    monkeypatch.setattr(augment, "apply", lambda *given: computed.append(given) or apply(*given))
+    clips = len(train[0][0])
+    copied = {True: len(train.manifest), False: 0.8 * len(train.manifest)}[stability > 0]
+    assert copied <= len(computed) <= clips / (1 + (stability > 0))
+
+
 def test_a_live_copy_is_what_the_recipe_makes_of_the_file(divided):
     wanted = Augmentation("pitch+noise", live=True)
     train = datasets.make(divided, PREP, augment=wanted, copies=3).train

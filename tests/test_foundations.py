@@ -1,6 +1,7 @@
 """Errors, lookup, seeding, the backend, and what `import sertk` costs."""
 
 import logging
+import os
 import random
 import subprocess
 import sys
@@ -92,6 +93,24 @@ def test_use_backend_again_and_otherwise():
         sertk.use_backend("tensorflo")
     with pytest.raises(UnknownNameError, match="Unknown device 'tpu'"):
         sertk.use_backend(device="tpu")
+
+
+@pytest.mark.parametrize(
+    ("devices", "asked", "refused"),
+    [(["cpu:0"], "cpu", False), (["gpu:0"], "cpu", True), (["cpu:0", "gpu:0"], "cpu", True),
+     (["gpu:0"], "gpu", False), (["cpu:0"], "gpu", True), (["gpu:0"], "auto", False)],
+)  # fmt: skip
+def test_a_device_that_comes_too_late_is_refused(monkeypatch, devices, asked, refused):
+    import keras
+
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda *_: devices)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    monkeypatch.setenv("JAX_PLATFORMS", os.environ.get("JAX_PLATFORMS", "cpu"))
+    if not refused:
+        assert sertk.use_backend(device=asked) == keras.backend.backend()
+        return
+    with pytest.raises(ConfigurationError, match="Keras is loaded and computes on"):
+        sertk.use_backend(device=asked)
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):

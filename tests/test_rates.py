@@ -34,6 +34,14 @@ def test_the_loss_falls_and_runs_away_and_the_weights_stay(train):
     assert train.epoch == 0
 
 
+def test_dropout_draws_afterwards_as_if_nothing_had_been(train):
+    twins = [models.build("mlp", train.input_shape, 3, dropout=0.5, seed=3) for _ in range(2)]
+    rates.range_test(twins[0], train, steps=12)
+    clips = train[0][0]
+    drawn = [np.asarray(network(clips, training=True)) for network in twins]
+    np.testing.assert_array_equal(*drawn)
+
+
 def test_the_steepest_fall_is_found():
     rate = np.geomspace(1e-5, 1, 101)
     loss = 1 / (1 + (rate / 1e-2) ** 2) + (rate > 0.3)

@@ -1,5 +1,8 @@
 """Saliency against numeric gradients, attention against its layer, maps against numpy."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -272,6 +275,22 @@ def test_the_matrix_keeps_home_to_test_predictions_and_abroad_to_all_models(
     assert table.loc[("a", "abroad"), "uar"] == pytest.approx(np.mean(scores))
     assert table.loc[("a", "abroad"), ["n", "speakers"]].tolist() == [48, 6]
     assert len(shown.plot().texts) == 2
+
+
+def test_models_of_a_run_are_in_memory_one_at_a_time(run, monkeypatch):
+    replay, alive = Replay(run), []
+    load = replay.model
+
+    def counted(*fit):
+        model = load(*fit)
+        alive.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(replay, "model", counted)
+    for _ in replay.each_model():
+        gc.collect()
+        assert sum(held() is not None for held in alive) <= 2
+    assert len(alive) == 2
 
 
 def test_what_makes_no_matrix(run, corpus, tmp_path):
