@@ -31,10 +31,14 @@ class File(NamedTuple):
     folder: bool = False
 
 
-def walk(root: str | Path) -> list[File]:
+def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
     """List what is below a folder, the shallowest first.
 
     Real folders are walked before linked ones, so that a file has its own path where it has one.
+
+    Args:
+        root: The folder.
+        as_text: Leave sound out whose path is not UTF-8, which no table can hold.
 
     Example:
         >>> import tempfile
@@ -69,7 +73,10 @@ def walk(root: str | Path) -> list[File]:
         for entry in found:
             path = inside / entry.name
             if not Path(entry.path).is_dir():  # entry.is_dir would fail at a link to itself
-                files.append(File(path, left_out(Path(entry.path))))
+                reason = left_out(Path(entry.path))
+                if as_text and reason is None and _is_no_text(str(path)):
+                    reason = "a name that is not UTF-8"
+                files.append(File(path, reason))
             elif path.name.startswith("."):
                 files.append(File(path, "a hidden folder", folder=True))
             else:
@@ -102,10 +109,13 @@ def left_out(path: Path) -> str | None:
         return MACOS
     if path.name.startswith("."):
         return HIDDEN
-    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # no manifest could hold it
-        return "a name that is not UTF-8"
     if not is_sound(path):
         return f"not sound (*{suffix})" if suffix else "not sound (no suffix)"
     if path.exists() and not path.is_file():
         return "not a regular file"  # a pipe or device, which would never end
     return None
+
+
+def _is_no_text(name: str) -> bool:
+    """Tell a name whose bytes are not UTF-8."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)

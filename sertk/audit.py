@@ -199,7 +199,7 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
         )
     for words in manifest.attrs.get("division", ()):
         yield Finding("division", "note", f"{words}.", manifest["utterance_id"].tolist())
-    originals = manifest[manifest["parent"].isna()] if "parent" in manifest else manifest
+    originals = manifest[~manifests.is_copy(manifest)]
     key = sound.reindex(originals.index)
     twice = originals[key.notna() & key.duplicated(keep=False)]
     if len(twice):

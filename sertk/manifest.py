@@ -19,7 +19,7 @@ from sertk.errors import ManifestError, listing
 
 __all__ = [
     "GENDERS", "INTEGERS", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS", "concatenate",
-    "describe", "divided", "from_rows", "locate", "paths", "read", "root_of", "roots_below",
+    "describe", "divided", "from_rows", "is_copy", "locate", "paths", "read", "root_of", "roots_below",
     "select", "validate", "write",
 ]  # fmt: skip
 
@@ -247,7 +247,7 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     place = manifest["corpus"].astype(str) + "/" + manifest["path"].map(clean) + spans(manifest)
     _refuse(
         manifest,
-        place.where(~_is_copy(manifest)).duplicated(keep=False) & ~_is_copy(manifest),
+        place.where(~is_copy(manifest)).duplicated(keep=False) & ~is_copy(manifest),
         "the same file as another row",
         "Keep one row per utterance; parts of one file need `start` and `end`.",
     )
@@ -271,7 +271,7 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     return divided(manifest)
 
 
-def _is_copy(manifest: pd.DataFrame) -> pd.Series:
+def is_copy(manifest: pd.DataFrame) -> pd.Series:
     """Tell copies; `copy_of` marks those that a leaky protocol takes for utterances."""
     columns = manifest.reindex(columns=["parent", "copy_of"])
     return columns.notna().any(axis=1)

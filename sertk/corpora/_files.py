@@ -83,7 +83,7 @@ def gather(
     Raises:
         CorpusError: If not one file is taken.
     """
-    files = _walk.walk(root)
+    files = _walk.walk(root, as_text=True)
     found: dict[str, dict[PurePosixPath, Row]] = {}
     skipped: Counter[str] = Counter()
     for path, reason, _ in files:
