@@ -64,20 +64,16 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
             continue
         seen.add(real)
         try:
-            with os.scandir(Path(root) / inside) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+            found = sorted((Path(root) / inside).iterdir())
         except OSError as error:
-            reason = f"a folder that cannot be opened ({error.strerror})"
-            files.append(File(inside, reason, folder=True))
+            why = f"a folder that cannot be opened ({error.strerror})"
+            files.append(File(inside, why, folder=True))
             continue
         for entry in found:
             path = inside / entry.name
-            if not Path(entry.path).is_dir():  # entry.is_dir would fail at a link to itself
-                reason = left_out(Path(entry.path))
-                if as_text and reason is None and _is_no_text(str(path)):
-                    reason = "a name that is not UTF-8"
-                files.append(File(path, reason))
-            elif path.name.startswith("."):
+            if not entry.is_dir():
+                files.append(File(path, left_out(entry) or (as_text and _no_text(path)) or None))
+            elif entry.name.startswith("."):
                 files.append(File(path, "a hidden folder", folder=True))
             else:
                 (linked if entry.is_symlink() else waiting).append(path)
@@ -116,6 +112,7 @@ def left_out(path: Path) -> str | None:
     return None
 
 
-def _is_no_text(name: str) -> bool:
-    """Tell a name whose bytes are not UTF-8."""
-    return any("\ud800" <= letter <= "\udfff" for letter in name)
+def _no_text(path: PurePosixPath) -> str | None:
+    """Say that the bytes of a name are not UTF-8."""
+    odd = any("\ud800" <= letter <= "\udfff" for letter in str(path))
+    return "a name that is not UTF-8" if odd else None

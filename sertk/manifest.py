@@ -19,8 +19,8 @@ from sertk.errors import ManifestError, listing
 
 __all__ = [
     "GENDERS", "INTEGERS", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS", "concatenate",
-    "describe", "divided", "from_rows", "is_copy", "locate", "paths", "read", "root_of", "roots_below",
-    "select", "validate", "write",
+    "describe", "divided", "from_rows", "is_copy", "locate", "paths", "read", "root_of",
+    "roots_below", "select", "validate", "write",
 ]  # fmt: skip
 
 REQUIRED = {
