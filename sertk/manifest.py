@@ -177,7 +177,7 @@ def _composed(frame: pd.DataFrame) -> pd.DataFrame:
 def write(manifest: pd.DataFrame, path: str | Path) -> None:
     """Check a manifest and write it as CSV, whole or not at all; its folder is made."""
     path = Path(path).expanduser()
-    manifest = validate(manifest)
+    validate(manifest)
     _output.folder(path.parent)
     with _output.whole(path) as temporary:
         _output.to_csv(manifest, temporary)
