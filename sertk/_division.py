@@ -77,7 +77,11 @@ def _splits(manifest: pd.DataFrame, notes: list[str]) -> pd.Series:
     written = manifest["split"].astype(object).where(manifest["split"].notna(), "")
     counts = written.astype(str).value_counts()
     of = {word: _SPLIT_OF.get(word.strip().casefold()) for word in counts.index}
-    unknown = [f"{word!r} in {counts[word]} rows" for word in sorted(of) if of[word] is None]
+    unknown = [
+        f"{repr(word) if word.strip() else 'nothing'} in {counts[word]} rows"
+        for word in sorted(of)
+        if of[word] is None
+    ]
     if unknown:
         raise ManifestError(
             f"Column 'split' holds {listing(unknown)}.",

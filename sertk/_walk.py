@@ -31,10 +31,14 @@ class File(NamedTuple):
     folder: bool = False
 
 
-def walk(root: str | Path) -> list[File]:
+def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
     """List what is below a folder, the shallowest first.
 
     Real folders are walked before linked ones, so that a file has its own path where it has one.
+
+    Args:
+        root: The folder.
+        as_text: Leave sound out whose path is not UTF-8, which no table can hold.
 
     Example:
         >>> import tempfile
@@ -60,17 +64,16 @@ def walk(root: str | Path) -> list[File]:
             continue
         seen.add(real)
         try:
-            with os.scandir(Path(root) / inside) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+            found = sorted((Path(root) / inside).iterdir())
         except OSError as error:
-            reason = f"a folder that cannot be opened ({error.strerror})"
-            files.append(File(inside, reason, folder=True))
+            why = f"a folder that cannot be opened ({error.strerror})"
+            files.append(File(inside, why, folder=True))
             continue
         for entry in found:
             path = inside / entry.name
-            if not Path(entry.path).is_dir():  # entry.is_dir would fail at a link to itself
-                files.append(File(path, left_out(Path(entry.path))))
-            elif path.name.startswith("."):
+            if not entry.is_dir():
+                files.append(File(path, left_out(entry) or (as_text and _no_text(path)) or None))
+            elif entry.name.startswith("."):
                 files.append(File(path, "a hidden folder", folder=True))
             else:
                 (linked if entry.is_symlink() else waiting).append(path)
@@ -102,10 +105,14 @@ def left_out(path: Path) -> str | None:
         return MACOS
     if path.name.startswith("."):
         return HIDDEN
-    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):  # no manifest could hold it
-        return "a name that is not UTF-8"
     if not is_sound(path):
         return f"not sound (*{suffix})" if suffix else "not sound (no suffix)"
     if path.exists() and not path.is_file():
         return "not a regular file"  # a pipe or device, which would never end
     return None
+
+
+def _no_text(path: PurePosixPath) -> str | None:
+    """Say that the bytes of a name are not UTF-8."""
+    odd = any("\ud800" <= letter <= "\udfff" for letter in str(path))
+    return "a name that is not UTF-8" if odd else None

@@ -161,7 +161,7 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
         )
     for words in manifest.attrs.get("division", ()):
         yield Finding("division", "note", f"{words}.", manifest["utterance_id"].tolist())
-    originals = manifest[manifest["parent"].isna()] if "parent" in manifest else manifest
+    originals = manifest[~manifests.is_copy(manifest)]
     key = sound.reindex(originals.index)
     twice = originals[key.notna() & key.duplicated(keep=False)]
     if len(twice):
@@ -174,7 +174,7 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
     alike = _alike.speakers(manifest)
     if alike:
         names = listing(["/".join(map(repr, group)) for group in alike])
-        spelt = manifest["speaker"].isin([name for group in alike for name in group])
+        spelt = manifest["speaker"].astype(str).isin([name for group in alike for name in group])
         words = f"speakers are spelt alike, and leak into each other if they are one ({names})"
         yield _named("speakers spelt alike", words, manifest[spelt], "note")
     scripted = manifest[manifest.get("style", pd.Series("", manifest.index)) == "scripted"]

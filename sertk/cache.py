@@ -9,6 +9,7 @@ moment goes on from its last part; a lock lets two processes share the work of o
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import threading
 import zlib
@@ -71,7 +72,7 @@ def _damaged(what: str, folder: Path) -> CacheError:
     return CacheError(
         f"{what} in {folder} are damaged.",
         "What is cached must be as it was written.",
-        f"Delete the folder and run again: rm -r {folder}",
+        f"Delete the folder and run again: rm -r {shlex.quote(str(folder))}",
     )
 
 

@@ -19,8 +19,8 @@ from sertk.errors import ManifestError, listing
 
 __all__ = [
     "GENDERS", "INTEGERS", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS", "concatenate",
-    "describe", "divided", "from_rows", "locate", "paths", "read", "root_of", "roots_below",
-    "select", "validate", "write",
+    "describe", "divided", "from_rows", "is_copy", "locate", "paths", "read", "root_of",
+    "roots_below", "select", "validate", "write",
 ]  # fmt: skip
 
 REQUIRED = {
@@ -177,7 +177,7 @@ def _composed(frame: pd.DataFrame) -> pd.DataFrame:
 def write(manifest: pd.DataFrame, path: str | Path) -> None:
     """Check a manifest and write it as CSV, whole or not at all; its folder is made."""
     path = Path(path).expanduser()
-    manifest = validate(manifest)
+    validate(manifest)
     _output.folder(path.parent)
     with _output.whole(path) as temporary:
         _output.to_csv(manifest, temporary)
@@ -247,7 +247,7 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     place = manifest["corpus"].astype(str) + "/" + manifest["path"].map(clean) + spans(manifest)
     _refuse(
         manifest,
-        place.where(~_is_copy(manifest)).duplicated(keep=False) & ~_is_copy(manifest),
+        place.where(~is_copy(manifest)).duplicated(keep=False) & ~is_copy(manifest),
         "the same file as another row",
         "Keep one row per utterance; parts of one file need `start` and `end`.",
     )
@@ -271,7 +271,7 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     return divided(manifest)
 
 
-def _is_copy(manifest: pd.DataFrame) -> pd.Series:
+def is_copy(manifest: pd.DataFrame) -> pd.Series:
     """Tell copies; `copy_of` marks those that a leaky protocol takes for utterances."""
     columns = manifest.reindex(columns=["parent", "copy_of"])
     return columns.notna().any(axis=1)

@@ -126,3 +126,14 @@ def test_manifests_of_which_one_is_not_divided():
     both = manifest.concatenate([rows(split="train"), rows(2, corpus="other")])
     assert "split" not in both
     assert "not all manifests have it" in both.attrs["division"][0]
+
+
+def test_a_file_holds_what_was_given(tmp_path):
+    """What reading derives is derived by each reading, and said by each."""
+    frame = rows(fold=[0, 1, 2, 3])
+    manifest.write(frame, tmp_path / "m.csv")
+    assert "val_folds" not in (tmp_path / "m.csv").read_text()
+    read = manifest.read(tmp_path / "m.csv")
+    assert read.attrs["division"] == [
+        "the column val_folds is missing: in each fold the next one validates"
+    ]

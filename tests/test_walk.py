@@ -50,14 +50,14 @@ def test_everything_below_a_folder_is_taken_or_left_out_for_a_reason(tree):
 
 
 def test_a_folder_that_cannot_be_opened_is_named(tree, monkeypatch):
-    scandir = os.scandir
+    iterdir = Path.iterdir
 
     def refusing(path):
-        if Path(path).name == "sad":
+        if path.name == "sad":
             raise PermissionError(13, "Permission denied")
-        return scandir(path)
+        return iterdir(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.setattr(Path, "iterdir", refusing)
     files = {str(file.path): file.reason for file in _walk.walk(tree)}
     assert files["sad"] == "a folder that cannot be opened (Permission denied)"
     assert "sad/c.WAV" not in files

@@ -3,7 +3,7 @@
 import argparse
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sertk.augment import Augmentation
     from sertk.preprocessing import Preprocessing
+    from sertk.run import Run
 
 
 def tell_about(utterances: "pd.DataFrame") -> None:
@@ -34,6 +35,21 @@ def _tell_files(utterances: "pd.DataFrame") -> None:
     """Name the files that cannot be read."""
     for path, reason in utterances.attrs.get("unreadable", ()):
         tell(f"unreadable: {path}: {reason}")
+
+
+def tell_unreadable(runs: "Iterable[Run]", told: Iterable[str] = ()) -> None:
+    """Name the files that runs could not read; a header does not show all that is wrong.
+
+    Args:
+        runs: Finished ones.
+        told: Reasons that were told before.
+    """
+    seen = set(told)
+    for run in runs:
+        for row in run.info["unreadable"]:
+            if row["reason"] not in seen:
+                seen.add(row["reason"])
+                tell(f"unreadable: {row['path']}: {row['reason']}")
 
 
 def read(args: argparse.Namespace) -> "pd.DataFrame":

@@ -68,10 +68,7 @@ def _train(args: argparse.Namespace) -> None:
     from sertk import training
 
     run = training.cross_validate(manifest=utterances, folder=args.output, **training_words)
-    told = {reason for _, reason in utterances.attrs.get("unreadable", ())}
-    for row in run.info["unreadable"]:  # a header does not show all that is wrong with a file
-        if row["reason"] not in told:
-            tell(f"unreadable: {row['path']}: {row['reason']}")
+    inputs.tell_unreadable([run], [why for _, why in utterances.attrs.get("unreadable", ())])
     _report(run, args)
 
 
@@ -108,7 +105,9 @@ def reproduce(args: argparse.Namespace) -> None:
 
         tell_gap(studies.leak_gap_of_recipe(args.recipe, **words), args)
         return
-    _report(recipes.reproduce(args.recipe, as_published=args.as_published, **words), args)
+    run = recipes.reproduce(args.recipe, as_published=args.as_published, **words)
+    inputs.tell_unreadable([run])
+    _report(run, args)
 
 
 def _report(run: "Run", args: argparse.Namespace) -> None:

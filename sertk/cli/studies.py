@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,8 @@ def leak_gap(args: argparse.Namespace) -> None:
     start_backend(args)
     from sertk import studies
 
-    tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args)
+    told = [why for _, why in utterances.attrs.get("unreadable", ())]
+    tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args, told)
 
 
 def leaderboard(args: argparse.Namespace) -> None:
@@ -122,11 +124,18 @@ def leaderboard(args: argparse.Namespace) -> None:
         give(f"Page: {board.write_html(args.output)}")
 
 
-def tell_gap(found: "LeakGap", args: argparse.Namespace) -> None:
-    """Print the answer, and write its page beside the two runs."""
+def tell_gap(found: "LeakGap", args: argparse.Namespace, told: Iterable[str] = ()) -> None:
+    """Print the answer, and write its page beside the two runs.
+
+    Args:
+        found: The answer.
+        args: Of the command.
+        told: Reasons of unreadable files that were told before.
+    """
     from sertk import _provenance, report
     from sertk.run import write_json
 
+    inputs.tell_unreadable((found.leaky, found.clean), told)
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
     home = Path(found.clean.folder).parent

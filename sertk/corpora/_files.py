@@ -39,29 +39,25 @@ def best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Cou
     """
     if len(paths) == 1:
         return paths[0], Counter()
-    unreadable = {path: not _is_readable(root / path) for path in paths}
     lossy = {path: path.suffix.lower() not in _LOSSLESS for path in paths}
-    chosen = min(paths, key=lambda path: (unreadable[path], lossy[path]))
-    passed = [path for path in paths if path != chosen]
-    return chosen, Counter(
-        f"{AGAIN}, unreadable"
-        if unreadable[path] > unreadable[chosen]
-        else f"{AGAIN}, lossy"
-        if lossy[path] > lossy[chosen]
-        else AGAIN
-        for path in passed
+    order = sorted(paths, key=lambda path: lossy[path])
+    place = next((n for n, path in enumerate(order) if _is_readable(root / path)), 0)
+    chosen = order[place]
+    after = (
+        f"{AGAIN}, lossy" if lossy[path] > lossy[chosen] else AGAIN for path in order[place + 1 :]
     )
+    return chosen, Counter([*[f"{AGAIN}, unreadable"] * place, *after])
 
 
 def _is_readable(path: Path) -> bool:
     """Tell whether a file can be read; only the header of a WAV says whether it is whole."""
     try:
-        audio.info(path)
+        seconds, _ = audio.info(path)
         if path.suffix.lower() not in (".wav", ".wave"):
             audio.read(path)
     except AudioError:
         return False
-    return True
+    return seconds > 0
 
 
 def gather(
@@ -83,7 +79,7 @@ def gather(
     Raises:
         CorpusError: If not one file is taken.
     """
-    files = _walk.walk(root)
+    files = _walk.walk(root, as_text=True)
     found: dict[str, dict[PurePosixPath, Row]] = {}
     skipped: Counter[str] = Counter()
     for path, reason, _ in files:

@@ -70,7 +70,7 @@ def scan(
         ConfigurationError: If the layout is no layout.
     """
     words = Words(emotions)
-    files = _walk.walk(root)
+    files = _walk.walk(root, as_text=True)
     sounds = [file.path for file in files if file.reason is None]
     skipped = Counter(file.reason for file in files if file.reason)
     if not sounds or not _any_readable(root, sounds):

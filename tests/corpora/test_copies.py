@@ -4,6 +4,7 @@ import pytest
 import soundfile
 
 from sertk import corpora
+from sertk.corpora import _files
 from tests.corpora import trees
 
 RAVDESS = "03-01-05-02-01-02-03"
@@ -62,3 +63,17 @@ def test_iemocap_twice(tmp_path):
     found = corpora.scan("iemocap", tmp_path)
     assert found["path"].tolist() == [f"copy/Session1/sentences/wav/{DIALOG}/{DIALOG}_F000.wav"]
     assert soundfile.info(tmp_path / found["path"][0]).frames == 800
+
+
+def test_a_shallow_copy_without_samples(tmp_path):
+    trees.sound(tmp_path / f"{RAVDESS}.wav", seconds=0)
+    trees.sound(tmp_path / f"deep/{RAVDESS}.wav")
+    assert corpora.scan("ravdess", tmp_path)["path"].tolist() == [f"deep/{RAVDESS}.wav"]
+
+
+def test_only_what_decides_is_read(tmp_path, monkeypatch):
+    """A WAV that is whole is taken without a look into its lossy copies."""
+    name = "1001_DFA_ANG_XX"
+    trees.sounds(tmp_path, f"AudioMP3/{name}.mp3", f"AudioWAV/{name}.wav")
+    monkeypatch.setattr(_files.audio, "read", lambda *_: pytest.fail("decoded"))
+    assert corpora.scan("crema_d", tmp_path)["path"].tolist() == [f"AudioWAV/{name}.wav"]
