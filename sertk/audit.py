@@ -149,7 +149,8 @@ def _part(manifest: pd.DataFrame) -> pd.Series:
     """Name the stretch of a file that a row is, or nothing for a whole file."""
     if "start" not in manifest:
         return pd.Series("", index=manifest.index)
-    return " " + manifest["start"].astype(str) + "-" + manifest["end"].astype(str)
+    end = manifest.get("end", pd.Series(None, index=manifest.index, dtype=float))
+    return " " + manifest["start"].astype(str) + "-" + end.astype(str)
 
 
 def _told(manifest: pd.DataFrame, leaks: Iterable[splits.Leak]) -> Iterator[Finding]:

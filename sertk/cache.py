@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _output, _seeding, augment
+from sertk import _output, _records, _schemas, _seeding, augment
 from sertk import manifest as manifests
 from sertk.errors import AudioError, CacheError
 from sertk.features.embedding import Embedding
 from sertk.preprocessing import Preprocessing
 
 PART_ROWS = 32
+_INDEX = "index.json"
 _FORMAT = 1  # change it when what is stored changes
 
 
@@ -39,7 +40,7 @@ class Pack:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        index = _read_record(folder / "index.json", folder)
+        index = _read_record(folder / _INDEX, folder)
         self.unreadable: list[dict[str, str]] = index["unreadable"]
         self._rows = {row[0]: tuple(row[1:]) for row in index["rows"]}
         self._sound: set[str] = set()
@@ -76,10 +77,10 @@ def _damaged(what: str, folder: Path) -> CacheError:
 
 
 def _read_record(path: Path, folder: Path) -> dict[str, Any]:
+    schema = _schemas.Pack if path.name == _INDEX else _schemas.PartOfPack
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {"rows": record["rows"], "unreadable": record["unreadable"]}
-    except (ValueError, KeyError, TypeError) as error:
+        return dict(_records.read(path, schema))
+    except _records.DamagedError as error:
         raise _damaged("The cached features", folder) from error
 
 
@@ -177,10 +178,10 @@ def _pack(manifest: pd.DataFrame, prep: Preprocessing, home: Path, jobs: int | N
 
     paths = manifests.paths(manifest)
     folder = home / f"{prep.spectrum_key}-{_manifest_key(manifest, paths)}"
-    if not (folder / "index.json").is_file():
+    if not (folder / _INDEX).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / ".lock"):
-            if not (folder / "index.json").is_file():
+            if not (folder / _INDEX).is_file():
                 _compute_parts(manifest, paths, prep, folder / "parts", jobs)
                 _merge(folder)
     return Pack(folder)
@@ -288,7 +289,7 @@ def _merge(folder: Path) -> None:
                 rows.append([utterance_id, start, frames, checksum])
                 start += frames
     unreadable = [row for part in index for row in part["unreadable"]]
-    with _whole(folder / "index.json") as temporary:
+    with _whole(folder / _INDEX) as temporary:
         temporary.write_text(json.dumps({"rows": rows, "unreadable": unreadable}))
     shutil.rmtree(folder / "parts", ignore_errors=True)
 

@@ -15,7 +15,7 @@ from time import perf_counter
 import keras
 import numpy as np
 
-from sertk import _output
+from sertk import _output, _records, _schemas
 from sertk.errors import RunError
 
 _NAME = "state.npz"
@@ -65,7 +65,8 @@ class Checkpoint:
             try:
                 with self.path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
                     self._arrays = {name: opened[name] for name in opened.files}
-                self.progress = Progress(**json.loads(str(self._arrays.pop("progress"))))
+                told = _records.parse(str(self._arrays.pop("progress")), _schemas.Progress)
+                self.progress = Progress(**told)
                 self._best = self._group("best")
             except (
                 OSError,

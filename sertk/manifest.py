@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sertk import _output
+from sertk import _input, _output
 from sertk.errors import ManifestError, listing
 
 REQUIRED = {
@@ -76,7 +76,7 @@ def read(
         ['my_ann']
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not _input.is_file(path):
         raise ManifestError(
             f"No manifest at {path}.",
             "A manifest is a CSV file with one row per utterance.",
@@ -84,7 +84,7 @@ def read(
         )
     try:
         frame = _table(path)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (ValueError, OSError) as error:  # what pandas and the system raise
         raise ManifestError(
             f"{path} is not a CSV table in UTF-8 ({str(error).strip()}).",
             "A manifest has a header line and commas between its columns.",
@@ -129,7 +129,10 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             whole = column in _INTEGERS
             wrong = frame[column].notna() & ~np.isfinite(numbers)
             if whole:
-                wrong |= frame[column].notna() & (numbers != numbers.round())
+                # larger ones are no longer told apart in double precision
+                wrong |= frame[column].notna() & (
+                    (numbers != numbers.round()) | (numbers.abs() >= 2**53)
+                )
             if wrong.any():
                 cells = [f"{frame[column][row]} in line {row + 2}" for row in frame.index[wrong]]
                 kind = "whole number" if whole else "number"

@@ -19,6 +19,8 @@ from sertk import (
     __version__,
     _output,
     _provenance,
+    _records,
+    _schemas,
     _seeding,
     audit,
     cache,
@@ -243,12 +245,12 @@ def _as_run(source: str | Path | Run) -> Run:
 
 def _heard_before(source: Run, manifest: pd.DataFrame) -> list[dict[str, Any]]:
     """Find test speakers that the weights to start from were trained or selected on."""
-    known = {f["fold"]: {*f["train"], *f["val"]} for f in source.info["folds"]}
+    known = {f["fold"]: {*f["train"], *f["val"]} for f in source.info.get("folds", [])}
     heard = {
         speaker
         for fold, view in _views(manifest)
         for speaker in view.loc[view["split"] == "test", "speaker"]
-        if speaker in known.get(fold, next(iter(known.values())))
+        if speaker in known.get(fold, next(iter(known.values()), set()))
     }
     if not heard:
         return []
@@ -349,8 +351,8 @@ def _fit_once(
 
 def _initialise(net: keras.Model, source: Run, fold: int) -> None:
     """Copy the weights of every layer that has the same name and shapes in another run's net."""
-    folds = [f["fold"] for f in source.info["folds"]]
-    path = source.model_path(fold if fold in folds else folds[0])
+    folds = [f["fold"] for f in source.info.get("folds", [])]
+    path = source.model_path(fold if fold in folds else next(iter(folds), 0))
     given = saving.load_model(path)
     nets = [layer for layer in given.layers if isinstance(layer, keras.Model)]
     copied = 0
@@ -368,9 +370,19 @@ def _initialise(net: keras.Model, source: Run, fold: int) -> None:
         )
 
 
+def _fit_record(path: Path) -> dict[str, Any]:
+    try:
+        return _records.read(path, _schemas.Fit)
+    except _records.DamagedError as error:
+        raise RunError(
+            f"{path} is damaged ({error}).", "It must be as the training wrote it.",
+            f"Delete {path.parent} and give the command again: that fit alone is done again.",
+        ) from error  # fmt: skip
+
+
 def _finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]]) -> Run:
     """Join the tables of all folds and seeds, and close the run."""
-    fits = [json.loads(path.read_text()) for path in home.glob("fold_*/seed_*/fit.json")]
+    fits = [_fit_record(path) for path in home.glob("fold_*/seed_*/fit.json")]
     fits.sort(key=lambda fit: (fit["fold"], fit["seed"]))
     folders = [home / f"fold_{fit['fold']}" / f"seed_{fit['seed']}" for fit in fits]
     for name in ("history.csv", "predictions.csv"):

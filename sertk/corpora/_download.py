@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from sertk import _output
+from sertk import _input, _output, _records
 from sertk.errors import CorpusError, UnknownNameError, listing
 
 # a zip of 16-bit sound shrinks to a third or so; one that claims a hundredfold is no recording
@@ -74,17 +74,17 @@ def _record(archive: Archive, to: Path) -> Path:
 
 def _is_unpacked(archive: Archive, to: Path) -> bool:
     record = _record(archive, to)
-    if not record.is_file():
+    if not _input.is_file(record):
         return False
     try:
-        sizes = json.loads(record.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
+        sizes = _records.read(record, dict[str, int])
+    except _records.DamagedError:
         return False
     return all(_has_size(to / name, size) for name, size in sizes.items())
 
 
 def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+    return _input.is_file(path) and path.stat().st_size == size
 
 
 def _check_space(folder: Path, needed: float, what: str) -> None:

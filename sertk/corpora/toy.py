@@ -99,7 +99,7 @@ def _is_complete(root: Path, settings: dict[str, int]) -> bool:
     mark = root / _MARK
     return (
         mark.is_file()
-        and mark.read_text(encoding="utf-8") == json.dumps(settings)
+        and mark.read_bytes() == json.dumps(settings).encode()
         and all((root / name).is_file() for name, *_ in _plan(settings))
     )
 

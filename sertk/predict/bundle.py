@@ -7,10 +7,10 @@ written are refused; nothing in it is run.
 
 import hashlib
 import io
-import json
 import zipfile
 from pathlib import Path
 
+from sertk import _records, _schemas
 from sertk.errors import ModelError
 
 SCHEMA_VERSION = 1
@@ -56,17 +56,22 @@ def fault(files: dict[str, bytes], path: Path) -> str:
     Raises:
         ModelError: If a newer sertk wrote them.
     """
+    if INDEX not in files:
+        return f"its {INDEX} is missing"
     try:
-        index = json.loads(files[INDEX])
-        version, sums = index["schema_version"], dict(index["sha256"])
-    except (KeyError, TypeError, ValueError):
-        return f"its {INDEX} is missing or damaged"
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        index = _records.parse(files[INDEX], _schemas.Versioned)
+        version = index["schema_version"]
+        if version <= SCHEMA_VERSION:
+            _records.require(index, _schemas.Bundle)
+    except _records.DamagedError as error:
+        return f"its {INDEX} is damaged: {error}"
+    if version > SCHEMA_VERSION:
         raise ModelError(
             f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
             f"This version reads schemas up to {SCHEMA_VERSION}.",
             "Upgrade sertk.",
         )
+    sums = index["sha256"]
     missing = [name for name in NEEDED if name not in files]
     if missing:
         return f"it lacks {', '.join(missing)}"

@@ -81,7 +81,7 @@ def _protocols(result: StudyResult) -> list[str]:
 def _facts(result: StudyResult) -> list[tuple[str, str]]:
     study, info = result.study, result.info
     first = next(iter(result.runs.values()))
-    seconds = sum(run.info["wall_seconds"] for run in result.runs.values())
+    seconds = sum(run.info.get("wall_seconds") or 0 for run in result.runs.values())
     facts = [(factor, ", ".join(map(str, getattr(study, factor)))) for factor in (*FACTORS, "seed")]
     facts += [
         (f"{factor} {name}", _told(levels.describe(factor, thing)))
