@@ -162,6 +162,19 @@ class Run:
         return path
 
 
+def read_fit(path: Path) -> dict[str, Any]:
+    """Read the fit.json of one fold and seed.
+
+    Raises:
+        RunError: If it is not as the training wrote it.
+    """
+    try:
+        return dict(_records.read(path, _schemas.Fit))
+    except _records.DamagedError as error:
+        remedy = f"Delete {path.parent} and give the command again: that fit alone is done again."
+        raise _damaged(path, str(error), remedy) from error
+
+
 def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.DataFrame:
     """Read a table of a run folder.
 

@@ -19,8 +19,6 @@ from sertk import (
     __version__,
     _output,
     _provenance,
-    _records,
-    _schemas,
     _seeding,
     audit,
     cache,
@@ -370,19 +368,9 @@ def _initialise(net: keras.Model, source: Run, fold: int) -> None:
         )
 
 
-def _fit_record(path: Path) -> dict[str, Any]:
-    try:
-        return _records.read(path, _schemas.Fit)
-    except _records.DamagedError as error:
-        raise RunError(
-            f"{path} is damaged ({error}).", "It must be as the training wrote it.",
-            f"Delete {path.parent} and give the command again: that fit alone is done again.",
-        ) from error  # fmt: skip
-
-
 def _finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]]) -> Run:
     """Join the tables of all folds and seeds, and close the run."""
-    fits = [_fit_record(path) for path in home.glob("fold_*/seed_*/fit.json")]
+    fits = [runs.read_fit(path) for path in home.glob("fold_*/seed_*/fit.json")]
     fits.sort(key=lambda fit: (fit["fold"], fit["seed"]))
     folders = [home / f"fold_{fit['fold']}" / f"seed_{fit['seed']}" for fit in fits]
     for name in ("history.csv", "predictions.csv"):

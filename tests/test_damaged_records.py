@@ -78,7 +78,9 @@ def test_a_study_is_read_or_refused(tmp_path):
     def read(text):
         (tmp_path / "study.json").write_text(text)
         found = studies.StudyResult(tmp_path)
-        found.answer, found.missing, found.others
+        assert found.answer
+        assert found.others <= 2
+        assert len(found.missing) <= 2
 
     found = outcomes(itertools.islice(damage.mutations(record), 0, None, 4), read)
     assert found["refused"] > 100

@@ -5,7 +5,6 @@ hidden list per archive of what was unpacked, by which a second call knows that 
 """
 
 import json
-import os
 import shutil
 import stat
 import zipfile
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from sertk import _input, _output, _records
+from sertk import _input, _output, _owned, _records
 from sertk.errors import CorpusError, UnknownNameError, listing
 
 # a zip of 16-bit sound shrinks to a third or so; one that claims a hundredfold is no recording
@@ -142,7 +141,7 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
             holds a link, or is too large for the disk.
     """
     to.mkdir(parents=True, exist_ok=True)
-    temporary = to / f".unpacking-{os.getpid()}"
+    temporary = _owned.beside(to / "unpacking")
     try:
         with zipfile.ZipFile(archive) as opened:
             members = [member for member in opened.infolist() if not member.is_dir()]
