@@ -36,8 +36,20 @@ def read(path: Path, schema: Any, defaults: dict[str, Any] | None = None) -> Any
     return parse(text, schema, defaults)
 
 
-def parse(text: bytes | str, schema: Any, defaults: dict[str, Any] | None = None) -> Any:
+def parse(
+    text: bytes | str,
+    schema: Any,
+    defaults: dict[str, Any] | None = None,
+    *,
+    deepest: int = _DEEPEST,
+) -> Any:
     """Read a record from its text; see `read`.
+
+    Args:
+        text: JSON, UTF-8.
+        schema: The type it must fit.
+        defaults: Entries that older versions did not write.
+        deepest: Levels of nesting, at most.
 
     Example:
         >>> parse('{"seed": 3}', dict[str, int])
@@ -56,11 +68,11 @@ def parse(text: bytes | str, schema: Any, defaults: dict[str, Any] | None = None
         raise DamagedError(str(error).rstrip(".")) from error
     except RecursionError as error:
         raise DamagedError(_TOO_DEEP) from error
-    require(record, schema)
+    require(record, schema, deepest)
     return record
 
 
-def require(record: Any, schema: Any) -> None:
+def require(record: Any, schema: Any, deepest: int = _DEEPEST) -> None:
     """Hold a record against a schema.
 
     Raises:
@@ -68,18 +80,18 @@ def require(record: Any, schema: Any) -> None:
     """
     import msgspec
 
-    _require_shallow(record)
+    _require_shallow(record, deepest)
     try:
         msgspec.convert(record, schema)
     except msgspec.ValidationError as error:
         raise DamagedError(str(error).rstrip(".")) from error
 
 
-def _require_shallow(record: Any) -> None:
+def _require_shallow(record: Any, deepest: int) -> None:
     level, depth = [record], 0
     while level:
         depth += 1
-        if depth > _DEEPEST:
+        if depth > deepest:
             raise DamagedError(_TOO_DEEP)
         inside = [v for v in level if isinstance(v, dict | list)]
         level = [item for v in inside for item in (v.values() if isinstance(v, dict) else v)]

@@ -8,15 +8,17 @@ import json
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from sertk import _input, _output, _owned, _records
+from sertk import _archives, _input, _output, _owned, _records
 from sertk.errors import CorpusError, UnknownNameError, listing
 
 # a zip of 16-bit sound shrinks to a third or so; one that claims a hundredfold is no recording
 _MAX_RATIO = 100
+_LIMITS = _archives.Limits(files=10**6, size=2**40)
 _UNPACKED_RATIO = 3.5
 
 
@@ -144,13 +146,16 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
     temporary = _owned.beside(to / "unpacking")
     try:
         with zipfile.ZipFile(archive) as opened:
-            members = [member for member in opened.infolist() if not member.is_dir()]
+            found = _archives.entries(opened, _LIMITS)
+            members = [member for member in found if not member.is_dir()]
             _refuse_unsafe(archive, members)
             wanted = [m for m in members if not _has_size(to / m.filename, m.file_size)]
             _check_space(to, sum(member.file_size for member in wanted), archive.name)
             for member in wanted:
                 opened.extract(member, temporary)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error, _archives.UnfitError
+    ) as error:  # fmt: skip
         raise CorpusError(
             f"{archive} cannot be unpacked ({error}).",
             "It must be a whole zip file.",

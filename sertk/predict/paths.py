@@ -4,6 +4,7 @@ In: words. Out: paths, each once, in the order of the words; files of a folder s
 """
 
 import glob
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -56,7 +57,9 @@ def _meant(word: str | Path) -> list[Path]:
             "Check the path, or convert what is there: ffmpeg -i IN OUT.wav",
         )
     if not there and glob.has_magic(str(path)):
-        matched = sorted(Path(p) for p in glob.glob(str(path), recursive=True))  # noqa: PTH207
+        # `**/**` means no more than `**`, and would be searched once for each way to share folders
+        pattern = re.sub(r"(\*\*/)+", "**/", str(path))
+        matched = sorted(Path(p) for p in glob.glob(pattern, recursive=True))  # noqa: PTH207
         inside = [p for p in matched if p.is_file() and _is_sound(p)]
         if inside:
             return inside
