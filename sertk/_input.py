@@ -7,8 +7,8 @@ socket or a device is refused before anything is read of it, since reading one m
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
@@ -20,7 +20,7 @@ _KINDS = {
 LARGEST_TEXT = 2**28  # bytes of a record or a description; ours stay far below
 
 
-def opened(path: str | Path) -> BinaryIO:
+def opened(path: str | Path) -> BufferedReader:
     """Open a plain file for reading.
 
     Raises:

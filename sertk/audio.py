@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from sertk import _input
 from sertk.errors import AudioError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -186,8 +187,8 @@ def _refuse_what_is_no_sound(path: Path) -> None:
             f"Convert it: ffmpeg -i '{path.name}' '{path.stem}.wav'",
         )
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with _input.opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
             head = file.read(48)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioError(

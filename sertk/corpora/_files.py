@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from sertk import audio
+from sertk import _input, audio
 from sertk import manifest as manifests
 from sertk.errors import AudioError, CorpusError
 
@@ -174,5 +174,5 @@ def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
 
 def sha256(path: Path) -> str:
     """Hash the bytes of a file."""
-    with path.open("rb") as file:
+    with _input.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

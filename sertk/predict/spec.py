@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sertk import __version__, _records, _schemas, corpora, labels, segments
+from sertk import __version__, _input, _records, _schemas, corpora, labels, segments
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
@@ -203,7 +203,7 @@ def is_non_commercial(licence: str) -> bool:
 
 def sha256(path: Path) -> str:
     """Hash a file."""
-    with path.open("rb") as file:
+    with _input.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
