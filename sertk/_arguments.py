@@ -86,8 +86,10 @@ def _fits(value: object, hint: Any) -> bool:
             and not isinstance(value, str)
             and all(_fits(item, inner) for item in value for inner in inside)
         )
+    if kind is Any:
+        return True
     if isinstance(value, bool):
-        return kind in (bool, Any, object)
+        return kind in (bool, object)
     if kind is int:
         return isinstance(value, numbers.Integral)
     if kind is float:

@@ -7,18 +7,20 @@ process killed in the block leaves the file as it was.
 import csv
 import errno
 import os
-import threading
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sertk import _owned
 from sertk.errors import OutputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_LIMITED = (errno.EFBIG,)
 _BARRED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY)
 _IMPOSSIBLE = (errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL)
@@ -33,13 +35,8 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: If the place cannot be written.
     """
-    temporary = path.with_name(f".{os.getpid()}.{threading.get_ident()}.{path.name}")
-    with into(path):
-        try:
-            yield temporary
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with into(path), _owned.whole(path) as temporary:
+        yield temporary
 
 
 @contextmanager
@@ -51,11 +48,22 @@ def into(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        reason = refusal(error)
+    except (OSError, RuntimeError) as error:
+        reason = refusal(_of_system(error))
         if reason is None:
             raise
         raise OutputError(f"{path} cannot be written: {reason[0]}.", "", reason[1]) from error
+
+
+def _of_system(error: BaseException) -> OSError:
+    """Find the refusal of the system behind an error that a library words in its own way."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    number = re.search(r"errno[ =:]+(\d+)", str(error), re.IGNORECASE)  # as HDF5 writes it
+    if number is not None:
+        return OSError(int(number[1]), os.strerror(int(number[1])))
+    behind = error.__cause__ or error.__context__
+    return OSError() if behind is None else _of_system(behind)
 
 
 def folder(path: Path) -> Path:
@@ -90,6 +98,11 @@ def refusal(error: OSError) -> tuple[str, str] | None:
     if error.errno in _FULL:
         remedy = "Make room, and give the same command again: what was finished is kept."
         return f"the disk is full ({reason})", remedy
+    if error.errno in _LIMITED:
+        return (
+            f"files may be no larger here ({reason})",
+            "Raise the limit (ulimit -f unlimited), or choose a place without one.",
+        )
     if error.errno in _BARRED:
         return reason, "Choose a place that you may write to, or change its permissions."
     if error.errno in _IN_THE_WAY:

@@ -11,23 +11,23 @@ import json
 import os
 import shlex
 import shutil
-import threading
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sertk import _output, _seeding, augment, corpora
+from sertk import _output, _owned, _records, _schemas, _seeding, augment, corpora
 from sertk import manifest as manifests
 from sertk.errors import AudioError, CacheError
 from sertk.features.embedding import Embedding
 from sertk.preprocessing import Preprocessing
 
 PART_ROWS = 32
+INDEX = "index.json"
 _FORMAT = 1  # change it when what is stored changes
 
 
@@ -40,7 +40,7 @@ class Pack:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        index = _read_record(folder / "index.json", folder)
+        index = _read_record(folder / INDEX, folder)
         self.unreadable: list[dict[str, str]] = index["unreadable"]
         self._rows = {row[0]: tuple(row[1:]) for row in index["rows"]}
         self._sound: set[str] = set()
@@ -48,6 +48,9 @@ class Pack:
 
     def __contains__(self, utterance_id: str) -> bool:
         return utterance_id in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def __getitem__(self, utterance_id: str) -> np.ndarray:
         """Read one spectrum, shape (frames, bins), float32; checked when first read."""
@@ -77,10 +80,10 @@ def _damaged(what: str, folder: Path) -> CacheError:
 
 
 def _read_record(path: Path, folder: Path) -> dict[str, Any]:
+    schema = _schemas.Pack if path.name == INDEX else _schemas.PartOfPack
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {"rows": record["rows"], "unreadable": record["unreadable"]}
-    except (ValueError, KeyError, TypeError) as error:
+        return dict(_records.read(path, schema))
+    except _records.DamagedError as error:
         raise _damaged("The cached features", folder) from error
 
 
@@ -177,12 +180,14 @@ def _pack(manifest: pd.DataFrame, prep: Preprocessing, home: Path, jobs: int | N
 
     paths = manifests.paths(manifest)
     folder = home / f"{prep.spectrum_key}-{_manifest_key(manifest, paths)}"
-    if not (folder / "index.json").is_file():
+    if not (folder / INDEX).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / ".lock"):
-            if not (folder / "index.json").is_file():
+            if not (folder / INDEX).is_file():
                 _compute_parts(manifest, paths, prep, folder / "parts", jobs)
                 _merge(folder)
+    with suppress(OSError):  # a cache that is only read
+        os.utime(folder / INDEX)  # when it was used last, for `sertk cache`
     return Pack(folder)
 
 
@@ -248,13 +253,13 @@ def _write_part(
         index.append([row["utterance_id"], len(spectrum), zlib.crc32(spectrum.data)])
         spectra.append(spectrum)
     data = np.concatenate(spectra) if spectra else np.zeros((0, 0), np.float32)
-    with _whole(name.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
+    with _owned.whole(name.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
         # np.save would not say that the disk is full, only how much it has written
         np.lib.format.write_array_header_1_0(
             file, {"descr": "<f4", "fortran_order": False, "shape": data.shape}
         )
         file.write(data.data)
-    with _whole(name.with_suffix(".json")) as temporary:
+    with _owned.whole(name.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"rows": index, "unreadable": unreadable}))
     return len(rows)
 
@@ -280,7 +285,7 @@ def _merge(folder: Path) -> None:
     shape = next((a.shape[1:] for a in arrays if len(a)), (0,))
     rows: list[list[Any]] = []
     start = 0
-    with _whole(folder / "features.npy") as temporary, temporary.open("wb") as file:
+    with _owned.whole(folder / "features.npy") as temporary, temporary.open("wb") as file:
         # written, not mapped: a full disk would kill a process that writes to a map
         np.lib.format.write_array_header_1_0(
             file, {"descr": "<f4", "fortran_order": False, "shape": (total, *shape)}
@@ -291,17 +296,6 @@ def _merge(folder: Path) -> None:
                 rows.append([utterance_id, start, frames, checksum])
                 start += frames
     unreadable = [row for part in index for row in part["unreadable"]]
-    with _whole(folder / "index.json") as temporary:
+    with _owned.whole(folder / INDEX) as temporary:
         temporary.write_text(json.dumps({"rows": rows, "unreadable": unreadable}))
     shutil.rmtree(folder / "parts", ignore_errors=True)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside `path`, and move it there when the block has ended well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

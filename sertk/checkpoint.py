@@ -15,10 +15,11 @@ from time import perf_counter
 import keras
 import numpy as np
 
-from sertk import _output
+from sertk import _archives, _input, _output, _records, _schemas
 from sertk.errors import RunError
 
 _NAME = "state.npz"
+_LIMITS = _archives.Limits(files=100_000, size=2**34)
 _SHARE = 0.05  # of the time of a fit that may go into writing its state
 
 
@@ -63,14 +64,18 @@ class Checkpoint:
         self._due = -math.inf
         if self.path.is_file():
             try:
-                with self.path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
+                with _input.opened(self.path) as file, np.load(file, allow_pickle=False) as opened:
+                    _archives.entries(opened.zip, _LIMITS)
                     self._arrays = {name: opened[name] for name in opened.files}
-                self.progress = Progress(**json.loads(str(self._arrays.pop("progress"))))
+                told = _records.parse(str(self._arrays.pop("progress")), _schemas.Progress)
+                self.progress = Progress(**told)
                 self._best = self._group("best")
             except (
                 OSError,
+                AttributeError,  # one array in place of an archive
                 EOFError,
                 KeyError,
+                MemoryError,  # an array that says it is larger than any of ours
                 TypeError,
                 ValueError,
                 zipfile.BadZipFile,

@@ -5,7 +5,10 @@ prints it and exits with 2; in Python it is a `SertkError`, of a kind that says 
 """
 
 import difflib
+import re
 from collections.abc import Collection, Iterable
+
+_LONG_WORD = re.compile(r"\S{400,}")
 
 
 class SertkError(Exception):
@@ -22,7 +25,17 @@ class SertkError(Exception):
     """
 
     def __init__(self, received: str, needed: str = "", remedy: str = ""):
-        super().__init__(" ".join(part for part in (received, needed, remedy) if part))
+        super().__init__(_readable(" ".join(part for part in (received, needed, remedy) if part)))
+
+
+def _readable(text: str) -> str:
+    """Write on one line what a terminal shows as it is: names in it may be anything."""
+    plain = "".join(c if c.isprintable() else _escaped(c) for c in text)
+    return _LONG_WORD.sub(lambda word: f"{word[0][:200]}...{word[0][-100:]}", plain)
+
+
+def _escaped(character: str) -> str:
+    return " " if character in "\n\r\t" else ascii(character)[1:-1]
 
 
 class CorpusError(SertkError):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sertk import _output, _spelling
+from sertk import _input, _output, _spelling
 from sertk._division import SPLITS, divided
 from sertk._places import clean, locate, paths, root_of, roots_below, spans, stays_inside
 from sertk.errors import ManifestError, listing
@@ -89,7 +89,7 @@ def read(
         ['my_ann']
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not _input.is_file(path):
         raise ManifestError(
             f"No manifest at {path}.",
             "A manifest is a CSV file with one row per utterance.",
@@ -97,7 +97,7 @@ def read(
         )
     try:
         frame = _table(path)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (ValueError, OSError) as error:  # what pandas and the system raise
         raise ManifestError(
             f"{path} is not a CSV table in UTF-8 ({str(error).strip()}).",
             "A manifest has a header line and commas between its columns.",
@@ -152,7 +152,10 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             whole = column in INTEGERS
             wrong = frame[column].notna() & ~np.isfinite(numbers)
             if whole:
-                wrong |= frame[column].notna() & (numbers != numbers.round())
+                # larger ones are no longer told apart in double precision
+                wrong |= frame[column].notna() & (
+                    (numbers != numbers.round()) | (numbers.abs() >= 2**53)
+                )
             if wrong.any():
                 cells = [f"{frame[column][row]} in line {row + 2}" for row in frame.index[wrong]]
                 kind = "whole number" if whole else "number"

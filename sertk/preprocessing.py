@@ -197,6 +197,10 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
         """Rebuild the object that `to_dict` recorded."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        _arguments.check(
+            cls, record, owner="Preprocessing", kind="preprocessing setting", known=known
+        )
         feature = dict(record["feature"])
         return cls(**{**record, "feature": features.get(feature.pop("name"), **feature)})
 

@@ -56,7 +56,7 @@ class Replay:
                 "What is changed here is sound, and features of changed sound are in no file.",
                 "Use a run whose feature is computed from sound.",
             )
-        self.settings = Settings(**self.run.info["training"])
+        self.settings = Settings().changed(self.run.info["training"])
         self.folds = sorted(int(fold) for fold in tested["fold"].unique())
         self._tested = tested.drop_duplicates(["fold", "utterance_id"])[["fold", "utterance_id"]]
         self.manifest = self.run.manifest

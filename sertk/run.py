@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _output
+from sertk import _input, _output, _records, _schemas
 from sertk import manifest as manifests
 from sertk.errors import ManifestError, RunError, listing
 
 SCHEMA_VERSION = 1
-# what every reader of a run asks for
-_KEYS = ("status", "corpora", "classes", "seeds", "protocol", "model")
+_WHOLE_NUMBERS = ("fold", "seed", "epoch")
+_NUMBERS = ("loss", "val_loss", "val_uar", "val_wa", "learning_rate")
 _NO_RECORD = (
     "Put the file back from a copy; without one, delete the folder and train again (features are "
     "kept in the cache)."
@@ -45,8 +45,9 @@ class Run:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser()
         record = self.folder / "run.json"
-        if not record.is_file():
-            found = [*self.folder.glob("*/run.json"), *self.folder.glob("trials/*/run.json")]
+        if not _input.is_file(record):
+            inside = ("*/run.json", "trials/*/run.json") if _input.is_folder(self.folder) else ()
+            found = [path for pattern in inside for path in self.folder.glob(pattern)]
             below = sorted(str(path.parent.relative_to(self.folder)) for path in found)
             raise RunError(
                 f"{self.folder} holds no run (there is no run.json).",
@@ -56,24 +57,20 @@ class Run:
                 else "Check the path, or train first.",
             )
         try:
-            self.info: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            self.info: dict[str, Any] = _records.read(record, _schemas.Versioned)
+            version = self.info["schema_version"]
+            if version > SCHEMA_VERSION:
+                raise RunError(
+                    f"{self.folder} was written by sertk {self.info.get('sertk_version')} "
+                    f"(schema {version}).",
+                    f"This version reads schemas up to {SCHEMA_VERSION}.",
+                    "Upgrade sertk.",
+                )
+            _records.require(self.info, _schemas.Run)
+        except _records.DamagedError as error:
             raise _damaged(record, str(error), _NO_RECORD) from error
-        version = self.info.get("schema_version") if isinstance(self.info, dict) else None
-        if not isinstance(version, int):
-            raise _damaged(record, "it has no schema_version", _NO_RECORD)
-        if version > SCHEMA_VERSION:
-            raise RunError(
-                f"{self.folder} was written by sertk {self.info.get('sertk_version')} "
-                f"(schema {version}).",
-                f"This version reads schemas up to {SCHEMA_VERSION}.",
-                "Upgrade sertk.",
-            )
-        missing = [key for key in _KEYS if key not in self.info]
-        if missing:
-            raise _damaged(record, f"it lacks {listing(missing)}", _NO_RECORD)
-        if not all(isinstance(self.info[key], dict) for key in ("protocol", "model")):
-            raise _damaged(record, "its protocol or model is no record", _NO_RECORD)
+        if len(set(self.classes)) < len(self.classes):
+            raise _damaged(record, "a class is named twice", _NO_RECORD)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
@@ -112,8 +109,9 @@ class Run:
         table = read_csv(path, needed)
         # what is cut off in the middle of a line makes no probabilities
         total = table[shares].apply(pd.to_numeric, errors="coerce").sum(axis=1)
-        if table.empty or not np.allclose(total, 1, atol=1e-3):
-            wrong = int((~np.isclose(total, 1, atol=1e-3)).sum())
+        fair = np.isclose(total, 1, atol=1e-3)
+        if table.empty or not fair.all():
+            wrong = int((~fair).sum())
             raise _damaged(path, f"{wrong} of {len(table)} rows hold no probabilities")
         return table
 
@@ -155,13 +153,26 @@ class Run:
 
     def _existing(self, name: str) -> Path:
         path = self.folder / name
-        if not path.is_file():
+        if not _input.is_file(path):
             raise RunError(
                 f"The run {self.folder} has no {name} (status: {self.info.get('status')}).",
                 "It is written when the fit that makes it has ended.",
                 "Run the same command again; it goes on where it stopped.",
             )
         return path
+
+
+def read_fit(path: Path) -> dict[str, Any]:
+    """Read the fit.json of one fold and seed.
+
+    Raises:
+        RunError: If it is not as the training wrote it.
+    """
+    try:
+        return dict(_records.read(path, _schemas.Fit))
+    except _records.DamagedError as error:
+        remedy = f"Delete {path.parent} and give the command again: that fit alone is done again."
+        raise _damaged(path, str(error), remedy) from error
 
 
 def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.DataFrame:
@@ -178,7 +189,7 @@ def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.Dat
     text = {"utterance_id": str, "speaker": str, "label": str, "predicted": str}
     try:
         table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (ValueError, OSError, OverflowError) as error:  # what pandas and the system raise
         raise _damaged(path, str(error).strip(), remedy) from error
     missing = [column for column in needed if column not in table]
     if missing:
@@ -186,6 +197,14 @@ def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.Dat
     empty = table[needed].isna().any(axis=1)
     if empty.any():
         raise _damaged(path, f"{empty.sum()} of {len(table)} rows are not whole", remedy)
+    for column in {*_WHOLE_NUMBERS, *_NUMBERS} & set(table):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        wrong = numbers.isna() & table[column].notna()
+        if column in _WHOLE_NUMBERS:
+            wrong |= ~(numbers.abs() < 2**53) | (numbers != numbers.round())
+        if wrong.any():
+            raise _damaged(path, f"{wrong.sum()} cells of {column} are no such number", remedy)
+        table[column] = numbers.astype("int64" if column in _WHOLE_NUMBERS else "float64")
     return table
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sertk import _arguments
 from sertk.errors import ConfigurationError, UnknownNameError
 
 OPTIMIZERS = ("adamw", "adam", "nadam", "sgd", "rmsprop")
@@ -142,11 +143,12 @@ class Settings:
 
         Raises:
             UnknownNameError: If there is no setting of that name.
+            ConfigurationError: If a value is of another kind.
         """
         known = [f.name for f in dataclasses.fields(self)]
-        for name in changes:
-            if name not in known:
-                raise UnknownNameError("training setting", name, known)
+        _arguments.check(
+            type(self), changes, owner="Training", kind="training setting", known=known
+        )
         return dataclasses.replace(self, **changes)
 
     def out_of_patience(self, losses: Sequence[float], best_epoch: int) -> bool:

@@ -46,7 +46,8 @@ def run_of(net, folder, feature="log_mel", **prep):
     saving.save_model(keras.Model(inputs, made(x)), home / "model.keras")
     record = {
         "schema_version": 1, "status": "finished", "corpora": ["nowhere"], "synthetic": False,
-        "classes": ["angry", "neutral", "sad"], "seeds": [0], "folds": [{"fold": 0}],
+        "classes": ["angry", "neutral", "sad"], "seeds": [0], "grouping": "own",
+        "folds": [{"fold": 0, "train": [], "val": [], "test": []}],
         "protocol": {"name": "x", "sentence": "x", "leaky": False},
         "model": {"name": name, "parameters": 1}, "preprocessing": settings.to_dict(),
         "training": {"decision": "mean_log"}, "standardize": "none",

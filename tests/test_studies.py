@@ -208,12 +208,13 @@ def test_an_empty_leaderboard(refused, tmp_path):
 
 def test_a_leaderboard_leaves_out_what_another_hand_wrote(tmp_path, capsys):
     fake_run.write(tmp_path / "good", speakers=4)
-    fake_run.write(tmp_path / "odd", speakers=4, model={"name": "mlp"})
+    odd = fake_run.write(tmp_path / "odd", speakers=4)
+    record = {**odd.info, "model": {"name": "mlp"}}
+    (odd.folder / "run.json").write_text(json.dumps(record))
     assert main(["leaderboard", str(tmp_path)]) == 0
     said = capsys.readouterr()
-    assert (
-        "not ranked: odd: Its run.json is not as the training wrote it ('parameters')." in said.err
-    )
+    assert "not ranked: odd:" in said.err
+    assert "is damaged (Object missing required field `parameters` - at `$.model`)" in said.err
     assert "1. UAR" in said.out
     _, published = said.out.split("Published, not ranked, each by its own protocol:\n")
     assert all(line.startswith("  ravdess: ") for line in published.splitlines())
@@ -351,7 +352,7 @@ def test_test_sets_of_the_same_words_are_kept_apart(ravdess, tmp_path):
 
 def test_a_process_ends_with_the_one_that_started_it():
     child = (
-        "import os, time; from sertk.studies import runner; runner._end_with(os.getppid()); "
+        "import os, time; from sertk import _orphans; _orphans.end_with(os.getppid()); "
         "print('there', flush=True); time.sleep(600)"
     )
     parent = (

@@ -125,7 +125,7 @@ def test_a_study_is_read_without_what_its_names_stood_for(fits, ravdess, tmp_pat
     (tmp_path / "study" / "study.json").write_text(json.dumps(older), encoding="utf-8")
     assert len(studies.StudyResult(tmp_path / "study").runs) == 2
     (tmp_path / "study" / "study.json").write_text(json.dumps({**older, "own": []}))
-    with pytest.raises(RunError, match="its objects are no record"):
+    with pytest.raises(RunError, match="Expected `object`, got `array`"):
         studies.StudyResult(tmp_path / "study")
 
 

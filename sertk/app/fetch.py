@@ -7,9 +7,9 @@ packs it, and three files are taken out of the archive.
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from sertk import _owned
 from sertk.app import runtime
 from sertk.errors import ConfigurationError, SertkError
 
@@ -36,10 +36,10 @@ def fetch() -> Path:
             f"The page's runtime is {wanted}, a package of npm.",
             "Install Node.js, which brings npm; or fetch it elsewhere, and pass --runtime.",
         )
-    with tempfile.TemporaryDirectory() as folder:
-        words = [npm, "pack", wanted, "--silent", "--pack-destination", folder]
+    with _owned.workspace() as folder:
+        words = [npm, "pack", wanted, "--silent", "--pack-destination", str(folder)]
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-        archives = sorted(Path(folder).glob("*.tgz"))
+        archives = sorted(folder.glob("*.tgz"))
         if done.returncode or not archives:
             raise ConfigurationError(
                 f"npm pack {wanted} failed ({(done.stderr.strip() or 'no archive')[-300:]}).",

@@ -7,9 +7,10 @@ repository: `make app` fetches them once.
 
 import hashlib
 import tarfile
+import zlib
 from pathlib import Path
 
-from sertk import _output
+from sertk import _input, _output
 from sertk.errors import ConfigurationError
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
@@ -20,6 +21,8 @@ SHA256 = {
     f"{_WASM}.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
     f"{_WASM}.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
+
+_LARGEST = 2**27  # bytes of one file of the runtime; it has 13 MB
 
 
 def read(source: str | Path | None = None) -> dict[str, bytes]:
@@ -70,12 +73,12 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
     """Take the files out of npm's archive, into memory; nothing else of it is looked at."""
     found = {}
     try:
-        with tarfile.open(archive) as tar:
+        with _input.opened(archive) as opened, tarfile.open(fileobj=opened) as tar:
             for name in SHA256:
                 file = tar.extractfile(f"package/dist/{name}")
                 if file is not None:
-                    found[name] = file.read()
-    except (tarfile.TarError, OSError, EOFError, KeyError) as error:
+                    found[name] = file.read(_LARGEST)
+    except (tarfile.TarError, OSError, EOFError, KeyError, zlib.error) as error:
         raise ConfigurationError(
             f"{archive} holds no runtime ({str(error) or type(error).__name__}).",
             f"It must be the archive that `npm pack {PACKAGE}@{VERSION}` fetches.",

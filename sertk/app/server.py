@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
@@ -20,6 +21,9 @@ from sertk.errors import ConfigurationError
 
 HOST, PORT = "127.0.0.1", 8765
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_MOST_CONNECTIONS = 64  # a browser opens six
+_IDLE_SECONDS = 20.0  # without a byte from the other side, or taken by it
+_ASKING_SECONDS = 20.0  # for the whole head of a request
 _KINDS = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -44,7 +48,49 @@ _HEADERS = {
 
 
 class _Quiet(ThreadingHTTPServer):
+    """Answer on threads, a few at once, and none of them for ever."""
+
     daemon_threads = True
+
+    def __init__(self, *arguments: Any):
+        self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._asking: dict[socket.socket, float] = {}
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer on a thread of its own, or close what would be one too many."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and make room for another connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def expect(self, connection: socket.socket) -> None:
+        """Give a browser some seconds to ask for something in full."""
+        self._asking[connection] = time.monotonic() + _ASKING_SECONDS
+
+    def asked(self, connection: socket.socket) -> None:
+        """Note that a request is there in full, or that its connection has ended."""
+        self._asking.pop(connection, None)
+
+    def service_actions(self) -> None:
+        """Close connections whose request did not come in time; called twice a second."""
+        now = time.monotonic()
+        for connection, until in list(self._asking.items()):
+            if now > until:
+                self.asked(connection)
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that left in the middle of a file."""
@@ -127,6 +173,23 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
         server_version = "sertk"
         sys_version = ""
+        timeout = _IDLE_SECONDS
+
+        def handle_one_request(self) -> None:
+            """Read one request and answer it, within the time there is for it."""
+            server: Any = self.server
+            server.expect(self.connection)
+            try:
+                super().handle_one_request()
+            finally:
+                server.asked(self.connection)
+
+        def parse_request(self) -> bool:
+            """Read the head of a request; what follows is ours, and takes as long as it takes."""
+            there = super().parse_request()
+            server: Any = self.server
+            server.asked(self.connection)
+            return there
 
         def do_GET(self) -> None:
             self._answer(True)

@@ -7,7 +7,6 @@ to an AppleDouble file beside it.
 
 import os
 import shlex
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import soundfile
 
+from sertk import _input
 from sertk.audio import ffmpeg, headers, quiet
 from sertk.errors import AudioError
 
@@ -163,31 +163,22 @@ def _sound_file(file: BinaryIO, unset_at: int | None) -> soundfile.SoundFile:
 
 @contextmanager
 def _binary(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; a FIFO is refused without waiting for its writer."""
+    """Open a regular file for reading, without a buffer that would move its descriptor."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        file: BinaryIO = _input.opened(path).detach()  # type: ignore[assignment]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioError(
             f"There is no file {path}.",
             "A file of sound is needed there.",
             "Check the path; `sertk verify MANIFEST --root DIR` finds what a manifest misses.",
         ) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
         raise AudioError(
-            f"{path} cannot be opened ({reason}).",
-            "A file of sound must be readable.",
+            f"{path} cannot be opened ({error.strerror}).",
+            "A recording is a regular file that may be read.",
             "Change its permissions, or copy it to where you may read it.",
         ) from error
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        raise AudioError(
-            f"{path} is a {'folder' if stat.S_ISDIR(mode) else 'pipe or device'}.",
-            "A recording is a regular file.",
-            "Name a file, or write the stream to one first.",
-        )
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    with file:
         yield file
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sertk import _walk, audio
+from sertk import _input, _walk, audio
 from sertk.errors import AudioError, ConfigurationError
 
 _BLOCK = 1 << 20  # bytes
@@ -135,7 +135,7 @@ def _content(path: Path, size: int, changed: int) -> str:
     except AudioError as error:
         raise _unreadable(error) from error
     digest = hashlib.blake2b(digest_size=8)
-    with path.open("rb") as file:
+    with _input.opened(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from sertk.cli.mistakes import refused
 from sertk.cli.parser import make_parser
 from sertk.cli.stopping import stoppable
 from sertk.cli.streams import tell
@@ -44,12 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SertkError as error:
         tell(f"sertk: {error}")
         return 2
+    except OSError as error:  # of the system, wherever a file or a device was used
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        tell(f"sertk: {refused(error)}")
+        return 2
+    except MemoryError:
+        tell("sertk: the memory does not suffice. Ask for less at a time, or for smaller clips.")
+        return 2
     except KeyboardInterrupt:
         tell("sertk: stopped. The same command goes on where this one was.")
         return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _workers(args: argparse.Namespace) -> AbstractContextManager[Any]:

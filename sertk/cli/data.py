@@ -1,4 +1,4 @@
-"""Commands before training: names, download, scan, verify, audit, extract."""
+"""Commands before training: names, download, scan, verify, audit, extract, cache."""
 
 import argparse
 import json
@@ -86,6 +86,25 @@ def audit(args: argparse.Namespace) -> int:
     found = audit.audit(rows, compare_audio=args.compare_audio)
     give(found.frame().to_json(orient="records") if args.json else str(found))
     return int(not found.ok)
+
+
+def cache(args: argparse.Namespace) -> None:
+    """List what the cache of features holds, or remove what is no longer wanted."""
+    from sertk import packs
+
+    if args.action not in ("list", "prune"):
+        raise UnknownNameError("action", args.action, ("list", "prune"))
+    if args.action == "prune":
+        removed = packs.prune(days=args.older_than)
+        give(json.dumps([str(path) for path in removed]) if args.json
+             else "\n".join([*map(str, removed), f"{len(removed)} removed"]))  # fmt: skip
+        return
+    table = packs.contents()
+    if args.json:
+        give(table.to_json(orient="records"))
+    else:
+        give(table.to_string(index=False) if len(table) else "The cache holds nothing.")
+        tell(f"{len(table)} packs, {table['megabytes'].sum():.1f} MB")
 
 
 def extract(args: argparse.Namespace) -> None:

@@ -261,7 +261,7 @@ def _value(text: str) -> Any:
     """Read a number, true, false or null where it is one, else the word itself."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # of numbers too long for Python, and too deep lists
         return text
 
 

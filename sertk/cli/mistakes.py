@@ -5,10 +5,32 @@ all that a command takes before it came to the point.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from sertk import _output
 from sertk.errors import ConfigurationError, UnknownNameError
+
+
+def refused(error: OSError) -> str:
+    """Say in a sentence or two what the operating system refused."""
+    reason = _output.refusal(error)
+    if reason is not None:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{reason[0]}. {reason[1]}"
+    return f"the system refused: {error}. See that the files and folders named can be used."
+
+
+def _check_words(words: Mapping[str, Any]) -> None:
+    """Refuse words that no file, name or number can be written with."""
+    for option, given in words.items():
+        for word in given if isinstance(given, list) else [given]:
+            if isinstance(word, str) and (not word or "\0" in word):
+                raise ConfigurationError(
+                    f"{option.replace('_', '-')} got {word!r}.",
+                    "It takes a word of one letter at least, without null characters.",
+                    "Leave the option out, or write what it is for.",
+                )
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +62,7 @@ class Parser(argparse.ArgumentParser):
                 "The command takes fewer words.",
                 f"See `{self.prog} COMMAND --help`; a name with spaces stands in quotation marks.",
             )
+        _check_words(vars(found))
         return found
 
     def error(self, message: str) -> NoReturn:

@@ -50,6 +50,14 @@ def make_parser() -> Parser:
     extract = command("data", "extract", "compute and cache the features of a manifest")
     groups.add_manifest(extract)
     groups.add_feature(extract)
+    cached = command("data", "cache", "list what the cache of features holds, or prune it")
+    cached.add_argument("action", nargs="?", default="list", help="list or prune (%(default)s)")
+    cached.add_argument(
+        "--older-than", type=float, metavar="DAYS",
+        help="of prune: remove packs not used for so many days, besides what killed runs left",
+    )  # fmt: skip
+    cached.add_argument("--cache", metavar="DIR", help="where features are kept (SERTK_CACHE)")
+    cached.add_argument("--json", action="store_true", help="for machines")
     _explore_arguments(
         command("pages", "explore", "write a page to see and hear a corpus, with players")
     )

@@ -5,19 +5,20 @@ hidden list per archive of what was unpacked, by which a second call knows that 
 """
 
 import json
-import os
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from sertk import _output
+from sertk import _archives, _input, _output, _owned, _records
 from sertk.errors import CorpusError, UnknownNameError, listing
 
 # a zip of 16-bit sound shrinks to a third or so; one that claims a hundredfold is no recording
 _MAX_RATIO = 100
+_LIMITS = _archives.Limits(files=10**6, size=2**40)
 _UNPACKED_RATIO = 3.5
 
 
@@ -74,17 +75,17 @@ def _record(archive: Archive, to: Path) -> Path:
 
 def _is_unpacked(archive: Archive, to: Path) -> bool:
     record = _record(archive, to)
-    if not record.is_file():
+    if not _input.is_file(record):
         return False
     try:
-        sizes = json.loads(record.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
+        sizes = _records.read(record, dict[str, int])
+    except _records.DamagedError:
         return False
     return all(_has_size(to / name, size) for name, size in sizes.items())
 
 
 def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+    return _input.is_file(path) and path.stat().st_size == size
 
 
 def _check_space(folder: Path, needed: float, what: str) -> None:
@@ -142,16 +143,19 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
             holds a link, or is too large for the disk.
     """
     to.mkdir(parents=True, exist_ok=True)
-    temporary = to / f".unpacking-{os.getpid()}"
+    temporary = _owned.beside(to / "unpacking")
     try:
         with zipfile.ZipFile(archive) as opened:
-            members = [member for member in opened.infolist() if not member.is_dir()]
+            found = _archives.entries(opened, _LIMITS)
+            members = [member for member in found if not member.is_dir()]
             _refuse_unsafe(archive, members)
             wanted = [m for m in members if not _has_size(to / m.filename, m.file_size)]
             _check_space(to, sum(member.file_size for member in wanted), archive.name)
             for member in wanted:
                 opened.extract(member, temporary)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error, _archives.UnfitError
+    ) as error:  # fmt: skip
         raise CorpusError(
             f"{archive} cannot be unpacked ({error}).",
             "It must be a whole zip file.",

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from sertk import _walk, audio
+from sertk import _input, _walk, audio
 from sertk import manifest as manifests
 from sertk.corpora import _spans
 from sertk.errors import AudioError, CorpusError, listing
@@ -249,5 +249,5 @@ def _unreadable(manifest: pd.DataFrame, reasons: pd.Series) -> list[tuple[str, s
 
 def sha256(path: Path) -> str:
     """Hash the bytes of a file."""
-    with path.open("rb") as file:
+    with _input.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

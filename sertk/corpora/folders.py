@@ -5,7 +5,6 @@ level's names are emotion words; any other order is given as a layout. Licence, 
 size: yours. File names mean nothing but what the layout reads from them.
 """
 
-import re
 import shlex
 import unicodedata
 from collections import Counter
@@ -19,6 +18,7 @@ from sertk import _spelling, _walk, audio
 from sertk import manifest as manifests
 from sertk.corpora import _files, _ids
 from sertk.corpora._download import Archive
+from sertk.corpora._layout import Layout
 from sertk.corpora._words import Words
 from sertk.errors import AudioError, ConfigurationError, CorpusError, UnknownNameError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
@@ -150,11 +150,11 @@ def _what_is_wrong(depths: set[int], levels: list[list[str]], words: Words) -> s
 def _by_layout(
     root: Path, sounds: list[PurePosixPath], layout: str, skipped: Counter[str]
 ) -> dict[PurePosixPath, dict[str, str]]:
-    pattern = _compile(layout)
+    compiled = _compile(layout)
     # macOS writes names decomposed, and a layout is written composed
     names = {path: unicodedata.normalize("NFC", str(path)) for path in sounds}
-    matches = {path: pattern.fullmatch(name) for path, name in names.items()}
-    fields = {path: match.groupdict() for path, match in matches.items() if match is not None}
+    matches = {path: compiled.match(name) for path, name in names.items()}
+    fields = {path: found for path, found in matches.items() if found is not None}
     if not fields:
         raise CorpusError(
             f"None of the {len(sounds)} sound files in {root} fits layout={layout!r} "
@@ -167,29 +167,19 @@ def _by_layout(
     return fields
 
 
-def _compile(layout: str) -> re.Pattern[str]:
-    """Turn a layout into a regular expression for paths below the root."""
-    composed = unicodedata.normalize("NFC", layout.strip("/"))
-    pieces = re.split(r"(\{[^{}]*\}|\*)", composed)
-    names = [piece[1:-1] for piece in pieces if piece.startswith("{")]
-    for name in names:
+def _compile(text: str) -> Layout:
+    """Read a layout, and check its fields."""
+    layout = Layout(unicodedata.normalize("NFC", text))
+    for name in layout.fields:
         if name not in _FIELDS:
             raise UnknownNameError("field of a layout", name, _FIELDS)
-    if names.count("emotion") != 1 or len(set(names)) < len(names):
+    if layout.fields.count("emotion") != 1 or len(set(layout.fields)) < len(layout.fields):
         raise ConfigurationError(
-            f"layout={layout!r} has the fields {listing(names) or 'none'}.",
+            f"layout={text!r} has the fields {listing(layout.fields) or 'none'}.",
             "It needs {emotion}, and each field once.",
             "For example: {emotion}/{speaker}_*.wav",
         )
-    pattern = "".join(
-        "[^/]*"
-        if piece == "*"
-        else f"(?P<{piece[1:-1]}>[^/]+?)"
-        if piece.startswith("{")
-        else re.escape(piece)
-        for piece in pieces
-    )
-    return re.compile(pattern, re.IGNORECASE)
+    return layout
 
 
 def _rows(

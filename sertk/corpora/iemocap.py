@@ -18,11 +18,11 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sertk import _walk
+from sertk import _input, _walk
 from sertk import manifest as manifests
 from sertk.corpora import _files
 from sertk.corpora._download import Archive
-from sertk.errors import UnknownNameError
+from sertk.errors import CorpusError, UnknownNameError
 
 TITLE = "IEMOCAP"
 LICENCE = "individual licence of the University of Southern California; not to be passed on"
@@ -162,4 +162,11 @@ def _texts(session: Path) -> dict[str, str]:
 
 
 def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        return _input.content(file).decode(errors="replace").splitlines()
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"{file} cannot be read ({getattr(error, 'strerror', None) or error}).",
+            "Annotations and transcriptions of IEMOCAP are text files.",
+            "Unpack the corpus again.",
+        ) from error

@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import pandas as pd
 
-from sertk import _spelling, _walk
+from sertk import _input, _spelling, _walk
 from sertk import manifest as manifests
 from sertk.corpora import _ids
 from sertk.corpora._download import Archive
@@ -85,7 +84,9 @@ def scan(
 def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
     """Find the table and the folder that its paths start from."""
     if file is None and root is not None and root.is_dir():
-        tables = sorted(p for p in root.iterdir() if p.suffix.lower() in _SUFFIXES)
+        tables = sorted(
+            p for p in root.iterdir() if p.suffix.lower() in _SUFFIXES and _input.is_file(p)
+        )
         if len(tables) != 1:
             found = f" ({listing([p.name for p in tables])})" if tables else ""
             raise CorpusError(
@@ -97,9 +98,9 @@ def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
     if file is None and root is None:
         raise CorpusError("No table was given.", "A CSV, TSV or Parquet file is needed.", REQUEST)
     chosen = Path(file if file is not None else str(root)).expanduser()
-    if file is not None and root is not None and (root / chosen).is_file():
+    if file is not None and root is not None and _input.is_file(root / chosen):
         chosen = root / chosen
-    if not chosen.is_file():
+    if not _input.is_file(chosen):
         raise CorpusError(
             f"There is no table {chosen}.", "A CSV, TSV or Parquet file is needed.", REQUEST
         )
@@ -115,6 +116,12 @@ def _read(file: Path) -> pd.DataFrame:
                 f"{file} is a Parquet file, and no reader for it is installed.",
                 "pandas reads Parquet through pyarrow.",
                 "Install it with: pip install pyarrow, or save the table as CSV.",
+            ) from error
+        except (ValueError, OSError) as error:
+            raise CorpusError(
+                f"{file} is no Parquet table ({error}).",
+                "It must be a whole file.",
+                "Write it again, or save the table as CSV.",
             ) from error
     else:
         table = _read_text(file)
@@ -133,7 +140,7 @@ def _read_text(file: Path) -> pd.DataFrame:
             # pandas would take the first columns of longer rows for an index
             raise pd.errors.ParserError("rows have more cells than the header")
         return table
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (ValueError, OSError) as error:  # what pandas and the system raise
         raise CorpusError(
             f"{file} is not a table in UTF-8 ({str(error).strip()}).",
             "It needs a header line, and commas, semicolons or tabs between its columns.",
@@ -174,7 +181,7 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     leaving = paths.map(lambda p: PurePosixPath(p).is_absolute() or ".." in p.split("/"))
     report(f"paths outside {root}", paths[leaving])
     inside = paths[~leaving]
-    report("files that are not there", [p for p in inside if not (root / p).is_file()])
+    report("files that are not there", [p for p in inside if not _input.is_file(root / p)])
     unread = [p for p in inside if not _walk.is_sound(p)]
     report("files in a format that is not read; convert them: ffmpeg -i IN OUT.wav", unread)
     place = [c for c in ("path", "start", "end") if c in table]
@@ -191,7 +198,7 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
         if column in table:
             given = table[column].dropna()
             numbers = pd.to_numeric(given, errors="coerce")
-            wrong = ~np.isfinite(numbers.astype("float64"))
+            wrong = ~(numbers.abs() < 2**53)
             report(f"cells of {column} that are no number", given[wrong])
             if column in manifests.INTEGERS:
                 report(f"cells of {column} that are no whole number", given[numbers % 1 > 0])

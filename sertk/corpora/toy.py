@@ -9,10 +9,10 @@ across voices, though not perfectly.
 Licence: none needed. File names are those of RAVDESS: `Actor_03/03-01-05-02-01-02-03.wav`.
 """
 
+import io
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +21,7 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
-from sertk import _output, _seeding, _walk
+from sertk import _output, _owned, _seeding, _walk
 from sertk.corpora import _files, _voice, ravdess
 from sertk.corpora._download import Archive
 from sertk.errors import ConfigurationError, CorpusError, listing
@@ -69,7 +69,7 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
     if not _is_complete(root, settings):
         _refuse_foreign(root)
         with _output.into(root):
-            _make(root, settings)
+            _make_once(root, settings)
     return _files.gather(
         root,
         _parse,
@@ -99,7 +99,7 @@ def _is_complete(root: Path, settings: dict[str, int]) -> bool:
     mark = root / _MARK
     return (
         mark.is_file()
-        and mark.read_text(encoding="utf-8") == json.dumps(settings)
+        and mark.read_bytes() == json.dumps(settings).encode()
         and all((root / name).is_file() for name, *_ in _plan(settings))
     )
 
@@ -133,15 +133,28 @@ def _plan(settings: dict[str, int]) -> Iterator[tuple[str, int, str, str, str]]:
                         yield f"Actor_{actor:02}/{name}", actor, emotion, intensity, sentence
 
 
+def _make_once(root: Path, settings: dict[str, int]) -> None:
+    """Make the corpus, unless another process has made it by the time that it is our turn."""
+    import filelock
+
+    root.parent.mkdir(parents=True, exist_ok=True)
+    lock = root.with_name(f".{root.name}.lock")
+    with filelock.FileLock(lock):
+        try:
+            if not _is_complete(root, settings):
+                _make(root, settings)
+        finally:
+            lock.unlink(missing_ok=True)
+
+
 def _make(root: Path, settings: dict[str, int]) -> None:
     """Synthesise every clip beside the folder, and put it in its place when it is whole."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+    temporary = _owned.beside(root)
+    temporary.mkdir()
     try:
         _synthesise(temporary, settings)
         (temporary / "README.txt").write_text(_README, encoding="utf-8")
         (temporary / _MARK).write_text(json.dumps(settings), encoding="utf-8")
-        temporary.chmod(0o755)
         if root.exists():
             shutil.rmtree(root)
         temporary.rename(root)
@@ -166,7 +179,10 @@ def _synthesise(folder: Path, settings: dict[str, int]) -> None:
     ):
         strength = _STRENGTH[intensity]
         waveform = _voice.say(voices[actor], emotion, sentence, strength, _generator(name))
-        soundfile.write(folder / name, waveform, _voice.SAMPLE_RATE, subtype="PCM_16")
+        # through memory: libsndfile does not say that a disk is full
+        sink = io.BytesIO()
+        soundfile.write(sink, waveform, _voice.SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        (folder / name).write_bytes(sink.getvalue())
 
 
 def _generator(*parts: object) -> np.random.Generator:

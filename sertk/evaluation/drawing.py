@@ -19,6 +19,7 @@ GRID = "#dfe2e7"
 ACCENT = "#1d4f91"
 SECOND = "#b4470b"
 SOFT = "#8fa9cf"
+_LONGEST = 60  # letters of a line in a drawing
 # every colour that a page may restyle, and the CSS variable that takes its place there
 _VARIABLES = {
     INK: "--ink",
@@ -114,10 +115,36 @@ def svg(axes: "Axes", *, themed: bool = False) -> str:
         (True, False)
     """
     figure: Any = axes.get_figure(root=True)
+    _shorten(figure)
     sink = io.StringIO()
     with style():
         figure.savefig(sink, format="svg", metadata={"Date": None}, transparent=themed)
     return restyled(sink.getvalue()) if themed else sink.getvalue()
+
+
+def _shorten(figure: Any) -> None:
+    """Cut names that would leave no room for the drawing; tables beside it hold them in full."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    for text in figure.findobj(Text):
+        text.set_text(_short(text.get_text()))
+    for axes in figure.findobj(lambda part: hasattr(part, "xaxis")):
+        for axis in (axes.xaxis, axes.yaxis):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FixedFormatter):
+                formatter.seq = [_short(str(label)) for label in formatter.seq]
+
+
+def _short(text: str) -> str:
+    """Shorten each line of a text.
+
+    Example:
+        >>> len(_short("a" * 500)), _short("anger")
+        (60, 'anger')
+    """
+    lines = text.split("\n")
+    return "\n".join(n if len(n) <= _LONGEST else n[: _LONGEST - 3] + "..." for n in lines)
 
 
 def restyled(text: str) -> str:

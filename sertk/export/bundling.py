@@ -7,12 +7,11 @@ from it. The pretrained model is the same, without run.json, in the folder `sert
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import sertk
-from sertk import _output
+from sertk import _output, _owned
 from sertk.errors import ModelError
 from sertk.export import card, converting, writing
 from sertk.export.result import Exported
@@ -140,8 +139,8 @@ def _made(
     told = card.model_card(run, spec, evaluations)
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.licence) else ""
     licence = _LICENCE.format(corpora=card.data(spec), terms=terms)
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "model.onnx"
+    with _owned.workspace() as folder:
+        model = folder / "model.onnx"
         made = writing.to_onnx(
             run, model, variant=variant, fold=spec.fold, seed=spec.seed, roots=roots
         )

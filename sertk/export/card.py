@@ -4,12 +4,11 @@ In: a finished run, and cross-validated runs of the same training, if it tested 
 Markdown, every number of which comes from their predictions.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sertk import __version__, corpora, evaluation
+from sertk import __version__, _input, _records, _schemas, corpora, evaluation
 from sertk import run as runs
 from sertk.errors import ConfigurationError, RunError, listing
 from sertk.evaluation.displays import ends, percent
@@ -168,13 +167,21 @@ def _calibration(run: Run) -> list[str]:
 def _robustness(run: Run) -> list[str]:
     """Tell what `sertk robustness` wrote beside its page."""
     path = run.folder / "robustness.json"
-    if not path.is_file():
+    if not _input.is_file(path):
         return []
-    record = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record = _records.read(path, _schemas.Robustness)
+    except _records.DamagedError as error:
+        raise RunError(
+            f"{path} is damaged ({error}).",
+            "It must be as `sertk robustness` wrote it.",
+            "Delete it, or measure again: sertk robustness RUN.",
+        ) from error
     rows = [
         [row["title"], f"{row['level']:g} {row['unit']}", percent(row["uar"]),
          f"{100 * row['change']:+.1f}"]
         for row in record["rows"]
+        if row["uar"] is not None and row["change"] is not None
     ]  # fmt: skip
     head = ["disturbed by", "level", "UAR, %", "change, points"]
     return [f"Robustness: {record['note']}", _table(head, rows)]

@@ -7,7 +7,6 @@ and what Keras answers to the waveforms.
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import sertk
+from sertk import _orphans
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.export import stft
 from sertk.predict.spec import KEY, Spec
@@ -102,7 +102,7 @@ def ask(
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]).rstrip(":"),
     }
-    command = [sys.executable, "-m", "sertk.export.child", str(home / "job.json")]
+    command = _orphans.command("sertk.export.child", str(home / "job.json"))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise _failed(model, home / "error.json", done)

@@ -5,14 +5,13 @@ trained model does, or not at all.
 """
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sertk import _output
+from sertk import _output, _owned
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.export import clips, converting, parity, quantising
 from sertk.export.result import Exported
@@ -67,8 +66,8 @@ def to_onnx(
     )
     require_suffix(target, ".onnx")
     sounds = clips.of_run(run, spec, splits, roots)
-    with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
-        made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
+    with _owned.workspace() as folder, _output.whole(target) as temporary:
+        made = converting.to_onnx(model, spec, sounds.waveforms, folder)
         engines = [(OnnxEngine(made.path, target.name, n), n, made.path) for n in (1, 0)]
         table = _compared(f"ONNX {variant}", made.reference, engines[0][0], sounds, spec, "fp32")
         times = parity.latency(made.seconds, engines, model)
@@ -116,13 +115,13 @@ def to_openvino(
     require_suffix(target, ".xml")
     sounds = clips.of_run(run, spec, splits, roots)
     learnt = clips.of_run(run, spec, ("train",), roots) if precision == "int8" else None
-    with tempfile.TemporaryDirectory() as folder:
-        made = converting.to_onnx(model, spec, sounds.waveforms, Path(folder))
+    with _owned.workspace() as folder:
+        made = converting.to_onnx(model, spec, sounds.waveforms, folder)
         converted = openvino.convert_model(str(made.path))
         if learnt is not None:
             converted = quantising.quantise(converted, learnt)
         converted.set_rt_info(spec.to_json(), [KEY])
-        ready = Path(folder) / target.name
+        ready = folder / target.name
         openvino.save_model(converted, str(ready), compress_to_fp16=precision == "fp16")
         engines: list[Any] = [(OpenVinoEngine(ready, n), n, ready) for n in (1, 0)]
         table = _compared(
@@ -165,10 +164,10 @@ def to_litert(
     require_suffix(target, ".tflite")
     sounds = clips.of_run(run, spec, ("val",), roots)
     converting.require_onnx()
-    with tempfile.TemporaryDirectory() as folder, _output.whole(target) as temporary:
-        ready = Path(folder) / "model.tflite"
+    with _owned.workspace() as folder, _output.whole(target) as temporary:
+        ready = folder / "model.tflite"
         _, seconds = converting.ask(
-            {"litert": str(ready)}, model, spec, sounds.waveforms, Path(folder), times=True
+            {"litert": str(ready)}, model, spec, sounds.waveforms, folder, times=True
         )
         with np.load(f"{ready}.npz") as answers:
             found, wanted, per_clip = (answers[name] for name in ("found", "wanted", "seconds"))

@@ -17,6 +17,7 @@ from sertk.errors import AudioError, ConfigurationError, UnknownNameError
 PADDING_DB = -1000.0  # absolute dB; far below any sound, so that it becomes the floor
 AMIN = 1e-10  # power below which there is silence; librosa's value
 WINDOWS = ("hann", "hamming")
+_LONGEST_FFT = 2**16  # samples; over a second at any rate of speech
 REGRESSION = 5  # frames of the derivatives that become channels
 NOISE_SAMPLES = 2**16
 _BLOCK = 64  # frames transformed at once: their spectra stay in the processor's cache
@@ -47,10 +48,12 @@ def require_stft(
     if window not in WINDOWS:
         raise UnknownNameError("window", window, WINDOWS)
     length = n_fft if win_length is None else win_length
-    if n_fft < 1 or n_fft % 2 or not 0 < hop_length <= n_fft or not 0 < length <= n_fft:
+    possible = 0 < n_fft <= _LONGEST_FFT and n_fft % 2 == 0
+    if not possible or not 0 < hop_length <= n_fft or not 0 < length <= n_fft:
         raise ConfigurationError(
             f"n_fft={n_fft}, hop_length={hop_length}, win_length={win_length}.",
-            "Sizes must be positive, n_fft even, win_length and hop_length at most n_fft.",
+            f"Sizes must be positive, n_fft even and at most {_LONGEST_FFT}, win_length and "
+            "hop_length at most n_fft.",
             "512, 256 and None suit speech at 16 kHz.",
         )
     if not 0 <= preemphasis < 1:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sertk import _input
 from sertk.errors import AudioError, ConfigurationError
 from sertk.features import _spectrum
 
@@ -180,8 +181,9 @@ class Embedding:
 
 def _read(file: Path) -> np.ndarray:
     try:
-        values = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with _input.opened(file) as opened:
+            values = np.load(opened, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise AudioError(
             f"{file} is no array ({error}).",
             "An embedding is a .npy file, shape (frames, dimensions) or (dimensions,).",

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sertk import _output
+from sertk import _input, _output
 from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
 from sertk.notebooks import declared
 
@@ -118,7 +118,7 @@ def read_words(path: str | Path, words: Iterable[tuple[str, str]]) -> dict[str, 
             continue
         try:
             values[name] = json.loads(text.lower() if kind == "bool" else text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             values[name] = text
     return values
 
@@ -142,9 +142,10 @@ def new_folder(name: str, parent: str | Path = "runs") -> str:
 
 def _found(path: str | Path) -> Path:
     source = Path(path).expanduser()
-    if not source.is_file() or source.suffix != ".ipynb":
+    there = _input.is_file(source)
+    if not there or source.suffix != ".ipynb":
         raise ConfigurationError(
-            f"{source} is {'no notebook' if source.is_file() else 'not there'}.",
+            f"{source} is {'no notebook' if there else 'not there'}.",
             "A notebook is a file that ends in .ipynb.",
             "Those of sertk are in the folder notebooks/ of its repository.",
         )
@@ -229,11 +230,8 @@ def _left_open(executed: Path, wanted: dict[str, Any]) -> bool:
         notebook = nbformat.read(executed, as_version=4)
         given = notebook.metadata["papermill"]["parameters"]
         same = _effective(_inspect(executed), given) == wanted
-    except (
-        nbformat.reader.NotJSONError, nbformat.ValidationError, KeyError, OSError,
-        ConfigurationError,
-    ):  # fmt: skip
-        return False  # half written, or by somebody else
+    except Exception:  # half written, or by somebody else
+        return False
     ended = [  # after Ctrl-C papermill calls the cells that never ran completed, too
         cell.execution_count and cell.metadata.get("papermill", {}).get("status") == "completed"
         for cell in notebook.cells

@@ -7,16 +7,17 @@ written are refused; nothing in it is run.
 
 import hashlib
 import io
-import json
 import zipfile
 from pathlib import Path
 
+from sertk import _archives, _input, _records, _schemas
 from sertk.errors import ModelError
 
 SCHEMA_VERSION = 1
 INDEX = "bundle.json"
 NEEDED = ("model.onnx", "spec.json", "MODEL_CARD.md", "LICENSE.txt")
-_LARGEST = 2**30  # bytes, of a file; what unfolds to more is no model of this toolkit
+# a bundle is inflated into memory: what unfolds to more is no model of this toolkit
+_LIMITS = _archives.Limits(files=100, size=2**30)
 
 
 def read(path: str | Path) -> dict[str, bytes]:
@@ -30,17 +31,15 @@ def read(path: str | Path) -> dict[str, bytes]:
     """
     path = Path(path).expanduser()
     try:
-        with zipfile.ZipFile(path) as archive:
-            files = {entry.filename: _content(archive, entry, path) for entry in archive.infolist()}
-            count = len(archive.infolist())
+        with _input.opened(path) as file, zipfile.ZipFile(file) as archive:
+            entries = _archives.entries(archive, _LIMITS, safe=_stays_inside)
+            files = {entry.filename: archive.read(entry) for entry in entries}
     except (
         OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError
     ) as error:  # fmt: skip
         raise _refused(path, str(error).rstrip(".") or type(error).__name__) from error
     except zipfile.zlib.error as error:  # type: ignore[attr-defined]
         raise _refused(path, str(error)) from error
-    if len(files) < count:
-        raise _refused(path, "two of its files have one name")
     if why := fault(files, path):
         raise _refused(path, why)
     return files
@@ -56,17 +55,22 @@ def fault(files: dict[str, bytes], path: Path) -> str:
     Raises:
         ModelError: If a newer sertk wrote them.
     """
+    if INDEX not in files:
+        return f"its {INDEX} is missing"
     try:
-        index = json.loads(files[INDEX])
-        version, sums = index["schema_version"], dict(index["sha256"])
-    except (KeyError, TypeError, ValueError):
-        return f"its {INDEX} is missing or damaged"
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        index = _records.parse(files[INDEX], _schemas.Versioned)
+        version = index["schema_version"]
+        if version <= SCHEMA_VERSION:
+            _records.require(index, _schemas.Bundle)
+    except _records.DamagedError as error:
+        return f"its {INDEX} is damaged: {error}"
+    if version > SCHEMA_VERSION:
         raise ModelError(
             f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
             f"This version reads schemas up to {SCHEMA_VERSION}.",
             "Upgrade sertk.",
         )
+    sums = index["sha256"]
     missing = [name for name in NEEDED if name not in files]
     if missing:
         return f"it lacks {', '.join(missing)}"
@@ -91,15 +95,8 @@ def packed(files: dict[str, bytes]) -> bytes:
     return sink.getvalue()
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:
-    name = entry.filename
-    if "/" in name or "\\" in name or name.startswith(".") or ":" in name:
-        raise _refused(path, f"it holds the name {name!r}, which leads out of it")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _refused(path, f"{name} is compressed in another way than bundles are")
-    if entry.file_size > _LARGEST:
-        raise _refused(path, f"{name} unfolds to {entry.file_size / 1e9:.1f} GB")
-    return archive.read(entry)
+def _stays_inside(name: str) -> bool:
+    return not ("/" in name or "\\" in name or name.startswith(".") or ":" in name)
 
 
 def _refused(path: Path, why: str) -> ModelError:

@@ -6,6 +6,7 @@ what folders and patterns hold besides, by the reason why it is left out.
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -127,7 +128,9 @@ def _inside(folder: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
 def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
     """Give what a pattern matches: files, and what is in folders, as if a shell had read it."""
     seen: set[str] = set()  # ** matches a folder and what is in it
-    for path in sorted(map(Path, glob.glob(str(pattern), recursive=True))):  # noqa: PTH207
+    # `**/**` means no more than `**`, and would be searched once for each way to share folders
+    single = re.sub(r"(\*\*/)+", "**/", str(pattern))
+    for path in sorted(map(Path, glob.glob(single, recursive=True))):  # noqa: PTH207
         if path.is_dir():
             inside: Iterable[Path] = _inside(path, {} if "**" in pattern.parts else left_out)
         elif reason := _walk.left_out(path):

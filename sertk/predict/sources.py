@@ -4,15 +4,16 @@ In: a path, or nothing for the pretrained model. Out: an engine, and with it the
 belongs to it.
 """
 
-import json
 from pathlib import Path
 
+from sertk import _input, _records
 from sertk.errors import ConfigurationError, ModelError, RunError
 from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
 from sertk.predict.engines import Engine, KerasEngine, OnnxEngine, OpenVinoEngine
 from sertk.run import Run
 
+_MOST_THREADS = 1024
 KINDS = "a run folder, its model.keras, an .onnx, an .xml of OpenVINO, or a bundle (.zip)"
 
 
@@ -36,10 +37,10 @@ def open_engine(
         RunError: If a folder holds no run, or a .keras file lies outside one.
         ModelError: If the file is damaged, or not of sertk.
     """
-    if threads < 0:
+    if not 0 <= threads <= _MOST_THREADS:
         raise ConfigurationError(
             f"threads={threads}.",
-            "It is a number of threads, or 0 for every core.",
+            f"It is a number of threads up to {_MOST_THREADS}, or 0 for every core.",
             "Leave it out.",
         )
     if isinstance(source, Run) or (source is not None and Path(source).expanduser().is_dir()):
@@ -50,7 +51,7 @@ def open_engine(
         require_whole("the pretrained model", fold, seed)
         return OnnxEngine(pretrained.read()["model.onnx"], "The pretrained model", threads)
     path = Path(source).expanduser()
-    if not path.is_file():
+    if not _input.is_file(path):
         raise ConfigurationError(
             f"There is no model {path}.", f"A model is {KINDS}.", "Check the path."
         )
@@ -84,7 +85,7 @@ def _of_bundle(path: Path, threads: int) -> OnnxEngine:
     """Open the ONNX file of a bundle, which must be what the bundle says of it."""
     files = bundle.read(path)
     engine = OnnxEngine(files["model.onnx"], str(path), threads)
-    if json.loads(files["spec.json"]) != json.loads(engine.record):
+    if not _same_record(files["spec.json"], engine.record):
         raise ModelError(
             f"{path} describes another model than the one it holds.",
             "spec.json of a bundle is the record inside its ONNX file.",
@@ -93,12 +94,25 @@ def _of_bundle(path: Path, threads: int) -> OnnxEngine:
     return engine
 
 
+def _same_record(here: bytes, there: str) -> bool:
+    try:
+        return bool(_records.parse(here, dict) == _records.parse(there, dict))
+    except _records.DamagedError:
+        return False
+
+
+def _numbered(name: str) -> int:
+    """Read the number in `fold_3`; -1, which no run has, where there is none."""
+    digits = name.partition("_")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else -1
+
+
 def _of_keras(path: Path) -> KerasEngine:
     """Open fold_K/seed_S/model.keras with the record of the run it lies in."""
     home = path.resolve().parent
     names = home.parent.name, home.name
     if names[0].startswith("fold_") and names[1].startswith("seed_"):
-        fold, seed = (int(name.partition("_")[2]) for name in names)
+        fold, seed = _numbered(names[0]), _numbered(names[1])
         spec, found = specs.of_run(Run(home.parents[1]), fold, seed)
         if found.resolve() == path.resolve():
             return KerasEngine(path, spec)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sertk import __version__, corpora, labels
+from sertk import __version__, _input, _records, _schemas, corpora, labels, segments
 from sertk.audio.waveforms import OFFSET_SECONDS, TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES
-from sertk.errors import ConfigurationError, ModelError
+from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
@@ -90,27 +90,38 @@ class Spec:
             ModelError: If it is none, or a newer sertk wrote it.
         """
         try:
-            record = json.loads(text)
+            record = _records.parse(text, _schemas.Versioned)
             version = record["schema_version"]
+            if version > SCHEMA_VERSION:
+                raise ModelError(
+                    f"{source} was written by sertk {record.get('sertk_version')} (schema "
+                    f"{version}).",
+                    f"This version reads schemas up to {SCHEMA_VERSION}.",
+                    "Upgrade sertk.",
+                )
+            _records.require(record, _schemas.Model)
             names = [f.name for f in dataclasses.fields(cls)]
             spec = cls(**{name: record[name] for name in names if name in record})
-            classes = spec.classes
-            Preprocessing.from_dict(spec.preprocessing)  # or an error, here and not in use
-            if not isinstance(version, int) or not all(isinstance(c, str) for c in classes):
-                raise TypeError("values of another kind")
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            _require_usable(spec)
+        except (_records.DamagedError, ConfigurationError) as error:
             raise ModelError(
-                f"{source} holds a damaged description of itself ({error!r}).",
+                f"{source} holds a damaged description of itself ({str(error).rstrip('.')}).",
                 "It must be as `sertk export` wrote it.",
                 "Export the run again.",
             ) from error
-        if version > SCHEMA_VERSION:
-            raise ModelError(
-                f"{source} was written by sertk {record.get('sertk_version')} (schema {version}).",
-                f"This version reads schemas up to {SCHEMA_VERSION}.",
-                "Upgrade sertk.",
-            )
         return spec
+
+
+def _require_usable(spec: Spec) -> None:
+    """Refuse what no model could work with, here and not in use."""
+    if spec.preprocessing["feature"]["name"] == "embedding":
+        # its encoder is a file that the description would have us open
+        raise _records.DamagedError("its feature is 'embedding', which no exported model has")
+    if spec.decision not in segments.COMBINATIONS:
+        raise UnknownNameError("decision", spec.decision, segments.COMBINATIONS)
+    if len(set(spec.classes)) < len(spec.classes):
+        raise _records.DamagedError("a class is named twice")
+    Preprocessing.from_dict(spec.preprocessing)
 
 
 def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[Spec, Path]:
@@ -145,7 +156,7 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
     path = run.model_path(fold, seed)
     spec = Spec(
         classes=run.classes,
-        preprocessing=info["preprocessing"],
+        preprocessing=Preprocessing.from_dict(info["preprocessing"]).to_dict(),
         decision=info.get("training", {}).get("decision", "mean"),
         model=info["model"]["name"],
         corpora=list(info["corpora"]),
@@ -192,7 +203,7 @@ def is_non_commercial(licence: str) -> bool:
 
 def sha256(path: Path) -> str:
     """Hash a file."""
-    with path.open("rb") as file:
+    with _input.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

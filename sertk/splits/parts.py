@@ -114,10 +114,16 @@ def ever_trained(manifest: pd.DataFrame) -> pd.DataFrame:
     return marked
 
 
+def validation_folds(manifest: pd.DataFrame) -> pd.Series:
+    """Name the folds in which each row validates, space-separated; empty where it never does."""
+    nowhere = pd.Series("", index=manifest.index)
+    return manifest.get("val_folds", nowhere).fillna("").astype(str)
+
+
 def _of_folds(manifest: pd.DataFrame) -> Iterator[Part]:
     tested = _places(pd.to_numeric(manifest["fold"]))
     validating: dict[str, list[np.ndarray]] = {}
-    lists = manifest["val_folds"].fillna("").astype(str).reset_index(drop=True)
+    lists = validation_folds(manifest).reset_index(drop=True)
     for text, rows in lists.groupby(lists, sort=False).groups.items():
         for word in dict.fromkeys(str(text).split()):
             validating.setdefault(word, []).append(rows.to_numpy())

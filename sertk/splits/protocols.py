@@ -213,7 +213,8 @@ def random(
             f"A random division got seed={seed}.", "A seed is 0 or more.", "Leave it out to get 0."
         )
     generator = np.random.default_rng(seed)
-    by = manifest["label" if "label" in manifest else "emotion"].to_numpy()
+    column = manifest["label" if "label" in manifest else "emotion"]
+    by = column.fillna("").astype(str).to_numpy(object)
     rank = np.empty(len(manifest))
     for value in np.unique(by):
         (rows,) = np.nonzero(by == value)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sertk.errors import ConfigurationError, SplitError, listing
 from sertk.manifest import SPLITS, divided
-from sertk.splits.parts import Codes, parts
+from sertk.splits.parts import Codes, parts, validation_folds
 
 
 def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
 
 def validates(manifest: pd.DataFrame, fold: int) -> pd.Series:
     """Tell which rows of a cross-validation validate in a fold."""
-    lists = manifest["val_folds"].fillna("").astype(str)
+    lists = validation_folds(manifest)
     inside = [text for text in lists.unique() if str(fold) in text.split()]
     return lists.isin(inside)
 

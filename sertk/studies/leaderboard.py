@@ -55,10 +55,6 @@ class Leaderboard(Display):
             except SertkError as error:
                 self.unread[str(path.parent.relative_to(self.folder))] = str(error)
                 continue
-            except (KeyError, TypeError) as error:  # written by another version or hand
-                reason = f"Its run.json is not as the training wrote it ({error})."
-                self.unread[str(path.parent.relative_to(self.folder))] = reason
-                continue
             found.setdefault(key, []).append((run, result))
         if not found:
             raise self._nothing()

@@ -197,10 +197,10 @@ class LeakGap(Display):
             rows=self.frame().reset_index().to_dict("records"),
             runs={"leaky": self.leaky.info, "clean": info},
             chosen={
-                name: run.info["training"]["monitor"] != "epoch"
+                name: run.info["training"].get("monitor") != "epoch"
                 for name, run in (("leaky", self.leaky), ("clean", self.clean))
             },
-            command=command or info["command"],
+            command=command or info.get("command"),
             pct=percent,
         )
         return pages.write(text, path)
@@ -218,7 +218,9 @@ class LeakGap(Display):
 
 
 def _heard_in_test(run: Run) -> bool:
-    return any(f["severity"] == "leak" and f.get("reaches_test", True) for f in run.info["audit"])
+    return any(
+        f["severity"] == "leak" and f.get("reaches_test", True) for f in run.info.get("audit", [])
+    )
 
 
 def _row(division: str, split: str, result: Evaluation, *, holds: bool) -> dict[str, Any]:

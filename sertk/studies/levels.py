@@ -112,7 +112,7 @@ def fingerprint(manifest: pd.DataFrame) -> str:
 def read(factor: str, record: Mapping[str, Any]) -> Any:
     """Make of what `describe` wrote what a finished study needs: a grouping, or the words."""
     if factor == "grouping" and "mapping" in record:
-        return Grouping(**{**record, "optional": frozenset(record["optional"])})
+        return Grouping(record["mapping"], frozenset(record["optional"]), record["note"])
     return Described(record)
 
 

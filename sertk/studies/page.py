@@ -82,7 +82,7 @@ def _protocols(result: StudyResult) -> list[str]:
 def _facts(result: StudyResult) -> list[tuple[str, str]]:
     study, runs = result.study, result.runs.values()
     first = next(iter(runs))
-    seconds = sum(run.info["wall_seconds"] for run in runs)
+    seconds = sum(run.info.get("wall_seconds") or 0 for run in runs)
     facts = [(factor, ", ".join(map(str, getattr(study, factor)))) for factor in (*FACTORS, "seed")]
     facts += [
         (f"{factor} {name}", _told(levels.describe(factor, thing)))

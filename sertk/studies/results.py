@@ -4,7 +4,6 @@ In: the folder of a study. Out: tables that are Displays, and the answer to its 
 different protocols are compared by nobody here; runs on different speakers only on those in both.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import labels
+from sertk import _input, _records, _schemas, labels
 from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.intervals import FEW_SPEAKERS
@@ -37,15 +36,11 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         # older ones took no objects, and knew nothing of the data
-        record = {"own": {}, "data": {}, **json.loads(path.read_text(encoding="utf-8"))}
-        missing = [name for name in Study.__dataclass_fields__ if name not in record]
-        if missing:
-            raise ValueError(f"it lacks {listing(missing)}")
-        kept = [record["data"], record["own"]]
-        kept += record["own"].values() if isinstance(record["own"], dict) else []
-        if not all(isinstance(part, dict) for part in kept):
-            raise ValueError("its objects are no record")
-    except (UnicodeDecodeError, ValueError, TypeError) as error:
+        record = _records.read(path, _schemas.Study, {"own": {}, "data": {}})
+        for objects in record["own"].get("grouping", {}).values():
+            if "mapping" in objects:
+                _records.require(objects, _schemas.Grouping)
+    except _records.DamagedError as error:
         raise RunError(
             f"{path} is damaged ({error}).",
             "It must be as `sertk study` wrote it.",
@@ -72,7 +67,7 @@ class StudyResult:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser()
         record = self.folder / "study.json"
-        if not record.is_file():
+        if not _input.is_file(record):
             raise RunError(
                 f"{self.folder} holds no study (there is no study.json).",
                 "A study is the folder that `sertk study` wrote.",
@@ -103,9 +98,9 @@ class StudyResult:
         """Trials without a run -> why; nothing if they were not reached."""
         path = self.folder / "failed.json"
         reasons = {}
-        if path.is_file():
+        if _input.is_file(path):
             with suppress(ValueError):  # a damaged one: the trials are missing all the same
-                reasons = json.loads(path.read_text(encoding="utf-8"))
+                reasons = _records.read(path, dict[str, str])
         there = {trial.name for trial in self.runs}
         return {t.name: reasons.get(t.name, "") for t in self.study.trials() if t.name not in there}
 
@@ -133,7 +128,7 @@ class StudyResult:
                     "voices": _voices([run]),
                     "leaky": bool(run.info["protocol"]["leaky"]),
                     "parameters": run.info["model"]["parameters"],
-                    "seconds": run.info["wall_seconds"],
+                    "seconds": run.info.get("wall_seconds"),
                     "run": trial.name,
                 }
             )  # fmt: skip
@@ -346,7 +341,8 @@ def _comparable(one: Evaluation, other: Evaluation) -> bool:
 
 def _voices(members: list[Run]) -> float:
     """Count the speakers that a network has learnt from: the mean over folds."""
-    return float(np.mean([len(fold["train"]) for run in members for fold in run.info["folds"]]))
+    counts = [len(fold["train"]) for run in members for fold in run.info.get("folds", [])]
+    return float(np.mean(counts)) if counts else np.nan
 
 
 def _together(members: list[Run], gender: str) -> Evaluation:

@@ -6,13 +6,10 @@ choice, and a `StudyResult`. A trial that cannot be trained is told, and the oth
 
 import json
 import os
-import threading
-import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +18,7 @@ import joblib
 import pandas as pd
 from tqdm import tqdm
 
-from sertk import _output, _provenance, corpora, labels, manifest, splits
+from sertk import _orphans, _output, _provenance, corpora, labels, manifest, splits
 from sertk import run as runs
 from sertk.errors import ConfigurationError, RunError, SertkError, listing
 from sertk.preprocessing import Preprocessing
@@ -31,7 +28,6 @@ from sertk.studies.levels import FACTORS, USUAL, Described, fingerprint
 from sertk.studies.results import StudyResult, read_record
 from sertk.studies.study import Study, Trial
 
-_LOOK_SECONDS = 1.0  # between looks at whether the process that waits is still there
 _SEVERAL = {"speaker_folds": ("folds", "val"), "random": ("folds",), "loso": ("val",)}
 
 
@@ -198,27 +194,12 @@ def _shared_cores(jobs: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-@cache
-def _end_with(parent: int) -> None:
-    """End this process with the one that started it: nobody would wait for what it trains.
-
-    What is written is written whole, so that the next process goes on with it.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_LOOK_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _attempt(
     study: Study, trial: Trial, home: Path, roots: dict[str, Any], parent: int
 ) -> tuple[str, str]:
     """Train a trial; hand out its name, and why it was refused if it was."""
     if os.getpid() != parent:
-        _end_with(parent)
+        _orphans.end_with(parent)
     from sertk import training  # which loads Keras
 
     try:

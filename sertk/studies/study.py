@@ -190,8 +190,9 @@ class Study:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Study":
         """Rebuild what `record` wrote, for reading: of objects there are only descriptions."""
-        own: dict[str, dict[str, Any]] = {factor: {} for factor in FACTORS}
-        for factor, objects in record["own"].items():
+        own: dict[str, dict[str, Any]] = {}
+        for factor in FACTORS:
+            objects = record["own"].get(factor, {})
             own[factor] = {name: levels.read(factor, kept) for name, kept in objects.items()}
         for factor, known in own.items():
             for name in levels.unknown(factor, record[factor]):

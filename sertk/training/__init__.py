@@ -215,8 +215,8 @@ def _initialise(net: keras.Model, source: Run, fold: int, classes: list[str]) ->
     The last layer, which scores the classes, is copied only where classes and their order are the
     same: as many other ones are not what it was trained for.
     """
-    folds = [f["fold"] for f in source.info["folds"]]
-    path = source.model_path(fold if fold in folds else folds[0])
+    folds = [f["fold"] for f in source.info.get("folds", [])]
+    path = source.model_path(fold if fold in folds else next(iter(folds), 0))
     given = saving.load_model(path)
     nets = [layer for layer in given.layers if isinstance(layer, keras.Model)]
     # by place, since Keras numbers the names of layers through a whole session

@@ -127,7 +127,7 @@ def _is_whole(run: Run, record: dict[str, Any]) -> bool:
 
 def finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]]) -> Run:
     """Join the tables of all folds and seeds, and close the run."""
-    fits = [json.loads(path.read_text()) for path in home.glob("fold_*/seed_*/fit.json")]
+    fits = [runs.read_fit(path) for path in home.glob("fold_*/seed_*/fit.json")]
     fits.sort(key=lambda fit: (fit["fold"], fit["seed"]))
     folders = [home / f"fold_{fit['fold']}" / f"seed_{fit['seed']}" for fit in fits]
     for name in _JOINED:

@@ -133,7 +133,7 @@ def closed(
 def _trained(source: Run) -> dict[int, set[str]]:
     """Name by fold the speakers that a run's weights were trained or selected on."""
     before = set(source.info.get("init_speakers", ()))
-    return {f["fold"]: {*f["train"], *f["val"]} | before for f in source.info["folds"]}
+    return {f["fold"]: {*f["train"], *f["val"]} | before for f in source.info.get("folds", [])}
 
 
 def _trained_before(source: Run, manifest: pd.DataFrame) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ def _trained_before(source: Run, manifest: pd.DataFrame) -> list[dict[str, Any]]
         speaker
         for fold, view in views(manifest)
         for speaker in view.loc[view["split"] == "test", "speaker"]
-        if speaker in known.get(fold, next(iter(known.values())))
+        if speaker in known.get(fold, next(iter(known.values()), set()))
     }
     if not shared:
         return []

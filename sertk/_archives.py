@@ -1,0 +1,67 @@
+"""Look at a zip's directory before anything in it is inflated.
+
+In: an open zip, and what its kind may hold. Out: its entries, or a `UnfitError` in a few words: too
+many files, names that lead out or occur twice, more bytes than such an archive has, or files that
+shrank as none of ours does.
+"""
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
+
+
+class UnfitError(ValueError):
+    """Why an archive is not opened, in a few words."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive of one kind may hold.
+
+    Args:
+        files: At most so many.
+        size: Bytes of all files together, inflated.
+        ratio: Bytes inflated for each byte of the archive, of a file above 1 MB.
+    """
+
+    files: int
+    size: int
+    ratio: float = 1100.0  # zip itself reaches 1032
+
+
+def entries(
+    archive: zipfile.ZipFile, limits: Limits, *, safe: Callable[[str], bool] = lambda name: True
+) -> list[zipfile.ZipInfo]:
+    """List the entries of an archive whose directory keeps within its limits.
+
+    Args:
+        archive: Opened for reading; nothing in it is read but its directory.
+        limits: Of its kind.
+        safe: Tells whether a name may be there.
+
+    Raises:
+        UnfitError: If it does not.
+    """
+    found = archive.infolist()
+    if len(found) > limits.files:
+        raise UnfitError(f"it holds {len(found)} files, over {limits.files}")
+    names = [entry.filename for entry in found]
+    if len(set(names)) < len(names):
+        raise UnfitError("two of its files have one name")
+    total = sum(entry.file_size for entry in found)
+    if total > limits.size:
+        raise UnfitError(f"it unfolds to {total / 1e9:.1f} GB, over {limits.size / 1e9:.1f} GB")
+    for entry in found:
+        if not safe(entry.filename):
+            raise UnfitError(f"it holds the name {entry.filename!r}, which leads out of it")
+        if entry.compress_type not in _METHODS:
+            raise UnfitError(f"{entry.filename} is compressed in another way than ours are")
+        if entry.flag_bits & _ENCRYPTED:
+            raise UnfitError(f"{entry.filename} is encrypted")
+        grown = entry.file_size > limits.ratio * max(entry.compress_size, 1)
+        if entry.file_size > 1e6 and grown:
+            raise UnfitError(f"{entry.filename} unfolds to {entry.file_size / 1e9:.1f} GB")
+    return found

@@ -1,0 +1,71 @@
+"""Open files that a user or a stranger names: plain ones only, and no larger than they may be.
+
+In: a path. Out: the open file, its bytes, or an `OSError` or `ValueError` in words. A FIFO, a
+socket or a device is refused before anything is read of it, since reading one may never end.
+"""
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+LARGEST_TEXT = 2**28  # bytes of a record or a description; ours stay far below
+
+
+def opened(path: str | Path) -> BufferedReader:
+    """Open a plain file for reading.
+
+    Raises:
+        OSError: If it cannot be opened, or is a FIFO, a device or a folder.
+    """
+    try:
+        # a FIFO without a writer would hold an opener that blocks for ever
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:  # a null character in the name
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind != stat.S_IFREG:
+            raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'no file')}", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def content(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
+    """Read a plain file of at most so many bytes.
+
+    Raises:
+        OSError: If it cannot be read, or is no plain file.
+        ValueError: If it is larger.
+    """
+    with opened(path) as file:
+        found = file.read(largest + 1)
+    if len(found) > largest:
+        raise ValueError(f"it is larger than {largest / 1e6:.0f} MB")
+    return found
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether there is a plain file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is a folder; a name that none can have is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,227 @@
+"""Records of ours, damaged in every field: each reader works, or says what is wrong."""
+
+import itertools
+import json
+import re
+
+import pytest
+
+from sertk import _records, _schemas, evaluation, manifest, notebooks, studies
+from sertk.cli import main
+from sertk.errors import ConfigurationError, SertkError
+from sertk.predict import bundle, pretrained
+from sertk.predict import spec as specs
+from sertk.run import Run
+from sertk.settings import Settings
+from tests import damage, fake_run
+from tests.test_pretrained import SHIPPED
+
+SMALL = {"classes": ("happy", "sad"), "speakers": 4, "folds": 2, "seeds": (0,)}
+MORE = {
+    "audit": [{"kind": "k", "severity": "leak", "message": "m", "rows": 3, "reaches_test": True}],
+    "unreadable": [{"utterance_id": "u", "path": "p", "reason": "r"}],
+    "recipe": {
+        "title": "t", "stamps": ["s"], "stopped": "", "changed": {"a": 1},
+        "published": [{"score": "1", "protocol": "p"}],
+        "differences": [{"what": "w", "original": "o", "here": "h", "why": "y"}],
+    },
+}  # fmt: skip
+
+
+def outcomes(mutations, read):
+    """Read every damaged record; count how many were read, and how many refused."""
+    counts = {"read": 0, "refused": 0}
+    for name, text in mutations:
+        try:
+            read(text)
+        except SertkError as error:
+            counts["refused"] += str(error).isprintable()
+        except Exception as error:
+            pytest.fail(f"{name}: {error!r}")
+        else:
+            counts["read"] += 1
+    return counts
+
+
+def test_a_run_is_read_or_refused(tmp_path):
+    run = fake_run.write(tmp_path / "run", **SMALL, **MORE)
+    for fold in (0, 1):
+        (run.folder / f"fold_{fold}" / "seed_0").mkdir(parents=True)
+        (run.folder / f"fold_{fold}" / "seed_0" / "model.keras").write_bytes(b"")
+    path = run.folder / "run.json"
+
+    def read(text):
+        path.write_text(text)
+        found = Run(run.folder)
+        repr(found)
+        found._repr_html_()
+        evaluation.evaluate(found)
+        specs.of_run(found)
+        Settings().changed(found.info["training"])
+
+    mutations = itertools.islice(damage.mutations(run.info), 0, None, 3)
+    found = outcomes(mutations, read)
+    assert found["read"] > 50
+    assert found["refused"] > 300
+
+
+def test_a_study_is_read_or_refused(tmp_path):
+    study = studies.Study(
+        "?", grouping={"own": {"happy": "yes", "sad": "no"}}, augment=("none", "noise"),
+        model="mlp", seed=(0,), settings={"epochs": 3}, where={"style": "speech"},
+    )  # fmt: skip
+    for trial in study.trials():
+        fake_run.write(tmp_path / "trials" / trial.name, **{**SMALL, "classes": ("yes", "no")})
+    record = {**study.record(), "data": {"ravdess": "a"}, "command": "c", "git_commit": None,
+              "environment": {"backend": "jax"}}  # fmt: skip
+
+    def read(text):
+        (tmp_path / "study.json").write_text(text)
+        found = studies.StudyResult(tmp_path)
+        assert found.answer
+        assert found.others <= 2
+        assert len(found.missing) <= 2
+
+    found = outcomes(itertools.islice(damage.mutations(record), 0, None, 4), read)
+    assert found["refused"] > 100
+
+
+@pytest.mark.skipif(not SHIPPED, reason="no pretrained model here")
+def test_a_model_is_described_or_refused(tmp_path):
+    files = pretrained.read()
+    record = json.loads(files["spec.json"])
+    found = outcomes(
+        damage.mutations(record), lambda text: specs.Spec.from_json(text, "a").to_json()
+    )
+    assert found["refused"] > 500
+    embedded = {"name": "embedding", "encoder": "/dev/zero"}
+    record["preprocessing"]["feature"] = embedded
+    with pytest.raises(SertkError, match="which no exported model has"):
+        specs.Spec.from_json(json.dumps(record), "a")
+    index = json.loads(files["bundle.json"])
+    unread = ("stranger", "sertk_version", "schema_version is true")
+    for name, text in damage.mutations(index):
+        if not any(word in name for word in unread):
+            assert bundle.fault({**files, "bundle.json": text.encode()}, tmp_path), name
+
+
+@pytest.mark.parametrize(
+    ("schema", "record"),
+    [
+        (_schemas.Fit, {"fold": 0, "seed": 0, "best_epoch": 1, "epochs": 2, "seconds": 0.5}),
+        (_schemas.Robustness, {"note": "n", "rows": [{"title": "t", "level": 1.0, "unit": "dB",
+                                                      "uar": 0.5, "change": -0.1}]}),
+        (_schemas.Pack, {"rows": [["a", 0, 3, 9]], "unreadable": MORE["unreadable"]}),
+        (_schemas.PartOfPack, {"rows": [["a", 3, 9]], "unreadable": []}),
+        (_schemas.Progress, {"history": [{"loss": 1.0}], "best": [0.5], "best_epoch": 1,
+                             "seconds": 2.0}),
+    ],
+)  # fmt: skip
+def test_small_records_fit_or_are_damaged(schema, record):
+    assert _records.parse(json.dumps(record), schema) == record
+    refused = 0
+    for name, text in damage.mutations(record):
+        try:
+            _records.parse(text, schema)
+        except _records.DamagedError:
+            refused += 1
+        except Exception as error:
+            pytest.fail(f"{name}: {error!r}")
+    assert refused > 10
+
+
+CELLS = ["word", "-1", "1" + "0" * 29, "9" * 6000, "inf", "1e400", "w" * 30_000, "a\0b", '"']
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "history.csv", "manifest.csv"])
+def test_tables_are_read_or_refused(name, tmp_path):
+    run = fake_run.write(tmp_path / "run", **SMALL)
+    path = run.folder / name
+    if name == "manifest.csv":
+        run.manifest.assign(fold=0, val_folds="1", start=0.0).to_csv(path, index=False)
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+
+    def read(text):
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        found = Run(run.folder)
+        found.manifest, found.history, evaluation.evaluate(found).summary().frame()
+
+    def changed():
+        for column, cell in itertools.product(range(len(lines[0])), [*CELLS, "\ud800"]):
+            for rows in (range(1, 2), range(1, len(lines)), range(1)):
+                made = [list(line) for line in lines]
+                for row in rows:
+                    made[row][column] = cell
+                yield f"{lines[0][column]} {cell[:9]!r}", "\n".join(map(",".join, made))
+
+    assert outcomes(itertools.islice(changed(), 0, None, 2), read)["refused"] > 50
+
+
+def test_names_that_no_system_takes(tmp_path):
+    for name in ("a" * 5000, "a/" * 5000, "a\0b"):
+        with pytest.raises(SertkError, match=re.escape("manifest")):
+            manifest.read(tmp_path / name)
+        with pytest.raises(SertkError):
+            Run(tmp_path / name)
+
+
+def test_notebooks_that_are_none(tmp_path):
+    pytest.importorskip("papermill")
+    cell = {"cell_type": "code", "source": "epochs: int = 3", "metadata": {"tags": ["parameters"]},
+            "outputs": [], "execution_count": None, "id": "a"}  # fmt: skip
+    record = {"cells": [cell], "metadata": {"kernelspec": {"name": "python3", "language": "python",
+              "display_name": "p"}}, "nbformat": 4, "nbformat_minor": 5}  # fmt: skip
+    path = tmp_path / "a.ipynb"
+    path.write_text(json.dumps(record))
+    assert notebooks.parameters(path) == {"epochs": 3}
+    for name, text in itertools.islice(damage.mutations(record), 0, None, 3):
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        try:
+            notebooks.read_words(path, [("epochs", "3")])
+        except SertkError:
+            continue
+        except Exception as error:
+            pytest.fail(f"{name}: {error!r}")
+    path.write_text("{")
+    with pytest.raises(ConfigurationError, match="is no notebook"):
+        notebooks.parameters(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("seeds", []), ("classes", None), ("folds", [{"fold": 10**30}]), ("protocol", "a"),
+     ("classes", ["a\x1b[31m", "b"]), ("classes", ["happy", "happy"]), ("status", "\ud800")],
+)  # fmt: skip
+def test_the_command_line_says_it_in_one_paragraph(field, value, refused, tmp_path):
+    run = fake_run.write(tmp_path / "run", **SMALL)
+    (run.folder / "run.json").write_text(json.dumps({**run.info, field: value}))
+    for command in ("evaluate", "report", "export"):
+        assert "run.json is damaged" in refused(command, run.folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("scan", "toy", "-o", ""), "output got ''"),
+        (("scan", "toy", "-o", "a\0b"), "without null characters"),
+        (("predict", "a.wav", "--threads", "1000000"), "up to 1024"),
+        (("extract", "MANIFEST", "--feature-option", "n_fft=1000000000"), "at most 65536"),
+        (("extract", "MANIFEST", "--feature-option", "n_fft=" + "9" * 6000), "a whole number"),
+        (("extract", "MANIFEST", "--feature-option", "n_fft=" + "[" * 9999), "a whole number"),
+        (("extract", "MANIFEST", "--feature-option", "fmin=NaN"), "a number"),
+    ],
+)
+def test_odd_words(words, said, refused, tmp_path):
+    run = fake_run.write(tmp_path / "run", **SMALL)
+    given = [str(run.folder / "manifest.csv") if word == "MANIFEST" else word for word in words]
+    assert said in refused(*given)
+
+
+def test_what_the_system_refuses_is_no_traceback(refused, monkeypatch):
+    def full(*_):
+        raise OSError(5, "Input/output error", "/somewhere")
+
+    monkeypatch.setattr("sertk.cli.data.names", full)
+    assert "Input/output error" in refused("names")
+    monkeypatch.setattr("sertk.cli.data.names", lambda *_: [0] * 2**60)
+    assert main(["names"]) == 2
