@@ -125,8 +125,8 @@ def test_long_names_leave_room_for_the_drawing():
     (axes,) = drawing.new_axes()
     axes.plot([0, 1], [0, 1], label="w" * 30_000)
     axes.legend()
-    axes.set_xticks([0, 1], ["v" * 30_000, "b"])
+    axes.set_yticks([0, 1], ["v" * 30_000, "b"])
     text = drawing.svg(axes)
     assert "w" * 200 not in text
     assert "v" * 200 not in text
-    assert "w" * 50 in text
+    assert "w" * 30 in text

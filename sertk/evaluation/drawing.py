@@ -19,7 +19,7 @@ GRID = "#dfe2e7"
 ACCENT = "#1d4f91"
 SECOND = "#b4470b"
 SOFT = "#8fa9cf"
-_LONGEST = 60  # letters of a line in a drawing
+_LONGEST = 40  # letters of a line in a drawing
 # every colour that a page may restyle, and the CSS variable that takes its place there
 _VARIABLES = {
     INK: "--ink",
@@ -125,15 +125,14 @@ def svg(axes: "Axes", *, themed: bool = False) -> str:
 def _shorten(figure: Any) -> None:
     """Cut names that would leave no room for the drawing; tables beside it hold them in full."""
     from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
 
     for text in figure.findobj(Text):
         text.set_text(_short(text.get_text()))
     for axes in figure.findobj(lambda part: hasattr(part, "xaxis")):
         for axis in (axes.xaxis, axes.yaxis):
-            formatter = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):
-                formatter.seq = [_short(str(label)) for label in formatter.seq]
+            labels = [label.get_text() for label in axis.get_ticklabels()]
+            if any(len(label) > _LONGEST for label in labels):
+                axis.set_ticks(axis.get_majorticklocs(), [_short(label) for label in labels])
 
 
 def _short(text: str) -> str:
@@ -141,7 +140,7 @@ def _short(text: str) -> str:
 
     Example:
         >>> len(_short("a" * 500)), _short("anger")
-        (60, 'anger')
+        (40, 'anger')
     """
     lines = text.split("\n")
     return "\n".join(n if len(n) <= _LONGEST else n[: _LONGEST - 3] + "..." for n in lines)
