@@ -18,6 +18,7 @@ _SPELLINGS = {
     "test": "test testing tst",
 }
 _SPLIT_OF = {word: split for split, words in _SPELLINGS.items() for word in words.split()}
+_DIGITS = 9  # of the number of a fold
 _FEWEST = 3  # folds of which one can validate another
 
 
@@ -127,7 +128,7 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
     written = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
     lists = {cell: _list(cell) for cell in written.unique()}
     named = {fold for found in lists.values() for fold in found.split()}
-    unknown = sorted(fold for fold in named if not fold.isdecimal())
+    unknown = sorted(fold for fold in named if not fold.isdecimal() or len(fold) > _DIGITS)
     if unknown:
         raise ManifestError(
             f"Column 'val_folds' holds {listing(unknown)}.",

@@ -187,7 +187,7 @@ def test_defaults_may_hold_any_character(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "match"),
-    [("{", "holds no notebook"), ('{"cells": []', "holds no notebook")],
+    [("{", "is no notebook"), ('{"cells": []', "is no notebook")],
 )
 def test_files_that_are_no_notebook(content, match, tmp_path):
     (tmp_path / "no.ipynb").write_text(content)

@@ -116,7 +116,7 @@ def test_the_key_names_the_spectrum_and_nothing_after_it():
     "wrong", [{"clip_seconds": 0}, {"sample_rate": -1}, {"trim_db": -5}, {"floor_db": 0}]
 )
 def test_values_out_of_range(wrong):
-    with pytest.raises(ConfigurationError, match=r"positive numbers"):
+    with pytest.raises(ConfigurationError, match=r"levels and channels are positive"):
         Preprocessing(**wrong)
 
 

@@ -76,6 +76,15 @@ def test_a_finished_run_is_left_alone(folded, tmp_path, monkeypatch):
     assert contents(tmp_path) == before
 
 
+def test_a_run_of_another_version_that_words_its_protocol_otherwise_goes_on(folded, tmp_path):
+    run = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    run.info["protocol"]["sentence"] = "each speaker is tested once"
+    (tmp_path / "run.json").write_text(json.dumps(run.info))
+    before = contents(tmp_path)
+    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    assert contents(tmp_path) == before
+
+
 def test_each_fit_says_which_process_made_it(folded, tmp_path, monkeypatch):
     first = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
     assert all("environment" not in fit for fit in first.info["fits"])

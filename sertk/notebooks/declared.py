@@ -10,6 +10,7 @@ import tokenize
 from pathlib import Path
 from typing import Any
 
+from sertk import _input
 from sertk.errors import ConfigurationError
 
 
@@ -26,23 +27,30 @@ def parameters(source: Path) -> dict[str, dict[str, Any]]:
     Raises:
         ConfigurationError: If the file is no notebook, or the cell is not Python.
     """
-    for cell in _cells(source):
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
-            return of_code(cell.source, source.name)
-    return {}
+    code = _parameters_cell(source)
+    return {} if code is None else of_code(code, source.name)
 
 
-def _cells(source: Path) -> list[Any]:
+def _parameters_cell(source: Path) -> str | None:
     import nbformat
 
     try:
-        return list(nbformat.read(source, as_version=4).cells)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, ValueError, AttributeError):
+        text = _input.content(source).decode("utf-8")
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+        tagged = (
+            str(cell.source)
+            for cell in notebook.cells
+            if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ())
+        )
+        return next(tagged, None)
+    except Exception as error:  # each kind of damage is another exception of nbformat
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigurationError(
-            f"{source} holds no notebook.",
-            "A notebook is a JSON file that Jupyter wrote.",
+            f"{source} is no notebook ({lines[0][:200].rstrip('.')}).",
+            "A notebook is JSON as Jupyter writes it.",
             "Fetch it again, or save it from Jupyter.",
-        ) from None
+        ) from error
 
 
 def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:

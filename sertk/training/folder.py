@@ -100,11 +100,16 @@ def _refuse_foreign(home: Path) -> None:
         )
 
 
+def _identity(info: dict[str, Any]) -> dict[str, Any]:
+    """Take what must be the same; how another version words a protocol need not be."""
+    identity = {key: info.get(key) for key in _IDENTITY}
+    protocol = {k: v for k, v in (info.get("protocol") or {}).items() if k != "sentence"}
+    return {**identity, "protocol": protocol}
+
+
 def _refuse_another(there: Run, record: dict[str, Any]) -> None:
-    asked = json.loads(json.dumps(record))
-    differing = [
-        d for key in _IDENTITY for d in runs.differences(key, there.info.get(key), asked[key])
-    ]
+    before, now = (_identity(info) for info in (there.info, json.loads(json.dumps(record))))
+    differing = [d for key in before for d in runs.differences(key, before[key], now[key])]
     if differing:
         raise RunError(
             f"{there.folder} holds another run (it differs in: {listing(differing, 6)}).",
