@@ -43,7 +43,7 @@ def folder(tmp_path):
     numbers = {
         "classes": fake_model.CLASSES,
         "trims": [],
-        "offset_seconds": waveforms.OFFSET_SECONDS,
+        "offset": [waveforms.OFFSET_SECONDS, waveforms.OFFSET_BLOCK_SECONDS],
         "levels": [],
         "windows": [],
     }

@@ -26,6 +26,7 @@ SUFFIXES = (
 FFMPEG_SUFFIXES = (".m4a", ".aac", ".mp4", ".webm", ".wma", ".amr", ".3gp", ".mka")
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz
 _UNKNOWN = 2**62  # frames, from which on libsndfile does not know their number
+_LITTLE = 4096  # frames
 _SETTLING = 1.0  # seconds before a position, from which a lossy decoder starts
 _NO_SEEKING = ("DWVW_12", "DWVW_16", "DWVW_24")  # libsndfile seeks in them, and fails
 
@@ -75,10 +76,14 @@ class _Libsndfile:
 
     def decode(self, size: int, count: int | None = None) -> Iterator[np.ndarray]:
         left = count
+        expected = size if self.frames is None else self.frames
         while left is None or left > 0:
-            samples = self._samples(size if left is None else min(size, left))
+            # room for what is expected, and a little to see that no more comes
+            most = min(size, max(expected, _LITTLE))
+            samples = self._samples(most if left is None else min(most, left))
             if not len(samples):
                 return
+            expected -= len(samples) if self.frames is not None else 0
             left = None if left is None else left - len(samples)
             yield samples
 

@@ -8,9 +8,8 @@ from functools import lru_cache
 import numpy as np
 import soxr
 
-OFFSET_SECONDS = 0.5  # of the running mean that `remove_offset` subtracts
+OFFSET_SECONDS, OFFSET_BLOCK_SECONDS = 0.5, 0.01  # of the means that `remove_offset` subtracts
 TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES = 2048, 512
-_CHUNK = 2**20  # samples whose running mean is computed at once
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -19,11 +18,11 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Subtract the running mean of half a second, and what mean is left.
+    """Subtract the mean of half a second, which follows slow changes, and what mean is left.
 
     A constant offset, a step of it and slow drift come from microphones and sound cards, and are
-    no sound; what lies above a few Hz stays. The running mean is that of the samples within a
-    quarter of a second, fewer at the ends.
+    no sound; what lies above a few Hz stays. Every 10 ms the samples within a quarter of a second
+    are averaged, fewer at the ends; straight lines join these means.
 
     Args:
         waveform: shape (samples,), float32.
@@ -38,25 +37,33 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         >>> bool(np.abs(apart).max() < 1e-6)
         True
     """
-    reach = round(OFFSET_SECONDS * sample_rate / 2)
-    count = len(waveform)
-    leveled = np.empty(count, np.float32)
-    for first in range(0, count, _CHUNK):
-        last = min(first + _CHUNK, count)
-        begin, end = max(first - reach, 0), min(last + reach, count)
-        sums = np.concatenate([[0.0], np.cumsum(waveform[begin:end], dtype=float)])
-        here = np.arange(first, last)
-        low = np.maximum(here - reach, 0)
-        high = np.minimum(here + reach + 1, count)
-        means = (sums[high - begin] - sums[low - begin]) / (high - low)
-        np.subtract(waveform[first:last], means, out=leveled[first:last], casting="same_kind")
-    leveled -= np.float32(leveled.mean(dtype=float))
+    block = max(round(OFFSET_BLOCK_SECONDS * sample_rate), 1)
+    reach = round(OFFSET_SECONDS / OFFSET_BLOCK_SECONDS / 2)  # blocks on either side
+    whole = len(waveform) // block
+    blocks = waveform[: whole * block].reshape(whole, block)
+    rest = waveform[whole * block :]
+    sums = np.append(blocks.sum(axis=1), rest.sum())
+    sizes = np.append(np.full(whole, block), len(rest))
+    # at the edges of blocks; the end of the waveform is one, too
+    edges = np.arange(whole + 2)
+    first, last = np.maximum(edges - reach, 0), np.minimum(edges + reach, whole + 1)
+    totals, counts = (np.append(0.0, np.cumsum(part, dtype=float)) for part in (sums, sizes))
+    means = ((totals[last] - totals[first]) / (counts[last] - counts[first])).astype(np.float32)
+    leveled = np.empty(len(waveform), np.float32)
+    ramp = np.arange(block, dtype=np.float32) / np.float32(block)
+    lines = leveled[: whole * block].reshape(whole, block)
+    np.multiply(np.diff(means[: whole + 1])[:, None], ramp, out=lines)
+    lines += means[:whole, None]
+    step = (means[-1] - means[-2]) / np.float32(max(len(rest), 1))
+    leveled[whole * block :] = means[-2] + step * np.arange(len(rest), dtype=np.float32)
+    np.subtract(waveform, leveled, out=leveled)
+    leveled -= leveled.mean()
     return leveled
 
 
 def center(waveform: np.ndarray) -> np.ndarray:
     """Subtract the mean, as exported graphs do."""
-    return waveform - np.float32(waveform.mean(dtype=float))
+    return waveform - waveform.mean()
 
 
 def trim(waveform: np.ndarray, top_db: float) -> np.ndarray:

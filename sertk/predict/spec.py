@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from sertk import __version__, _input, _records, _schemas, corpora, labels, segments
-from sertk.audio.waveforms import OFFSET_SECONDS, TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES
+from sertk.audio.waveforms import (
+    OFFSET_BLOCK_SECONDS,
+    OFFSET_SECONDS,
+    TRIM_FRAME_SAMPLES,
+    TRIM_HOP_SAMPLES,
+)
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
@@ -219,9 +224,11 @@ def _before(prep: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "step": "remove_offset",
             "window_seconds": OFFSET_SECONDS,
-            "how": "subtract from each sample the mean of those within half of window_seconds, "
-            "fewer at the ends, and then the mean of what is left; of each window of a timeline "
-            "by itself, before silence fills it up",
+            "block_seconds": OFFSET_BLOCK_SECONDS,
+            "how": "cut into blocks of block_seconds, the last one shorter; at each edge of a "
+            "block average the blocks within half of window_seconds, fewer at the ends; subtract "
+            "the straight lines between these means, and then the mean of what is left; of each "
+            "window of a timeline by itself, before silence fills it up",
         },
     ]
     if prep.get("trim_db") is not None:

@@ -26,18 +26,27 @@ export function cancels(channels, mixed) {
   return each > 1e-8 * mixed.length && energy(mixed) < 1e-4 * each;
 }
 
-/** Subtract from each sample the mean of those around it, as the record's step `remove_offset` says. */
-export function removeOffset(waveform, sampleRate, windowSeconds) {
-  const reach = roundHalfEven((windowSeconds * sampleRate) / 2);
+/** Subtract lines between means, and the mean of what is left, as the step `remove_offset` says. */
+export function removeOffset(waveform, sampleRate, windowSeconds, blockSeconds) {
+  const block = Math.max(roundHalfEven(blockSeconds * sampleRate), 1);
+  const reach = roundHalfEven(windowSeconds / blockSeconds / 2);
   const total = waveform.length;
+  const edges = [];
+  for (let edge = 0; edge < total; edge += block) edges.push(edge);
+  edges.push(total);
   const sums = new Float64Array(total + 1);
   for (let n = 0; n < total; n++) sums[n + 1] = sums[n] + waveform[n];
+  const means = edges.map((_, k) => {
+    const first = edges[Math.max(k - reach, 0)];
+    const last = edges[Math.min(k + reach, edges.length - 1)];
+    return (sums[last] - sums[first]) / (last - first);
+  });
   const made = new Float32Array(total);
   let rest = 0;
   for (let n = 0; n < total; n++) {
-    const first = Math.max(n - reach, 0);
-    const end = Math.min(n + reach + 1, total);
-    made[n] = waveform[n] - (sums[end] - sums[first]) / (end - first);
+    const k = Math.floor(n / block);
+    const share = (n - edges[k]) / (edges[k + 1] - edges[k]);
+    made[n] = waveform[n] - (means[k] + share * (means[k + 1] - means[k]));
     rest += made[n];
   }
   const mean = Math.fround(rest / total);

@@ -8,7 +8,8 @@ import { cutWav, rateOfWav } from "./wav.js";
 export const LONGEST = 120; // seconds of a recording that may get a single answer
 const MOST = 1200; // seconds that are held in memory
 const STEPS = ["decode", "mix_down", "resample", "remove_offset", "trim"];
-const OFFSET_SECONDS = 0.5; // of bundles that were written before their record named the step
+// of bundles that were written before their record named the step
+const REMOVE_OFFSET = { window_seconds: 0.5, block_seconds: 0.01 };
 
 export class Model {
   /** Open a bundle; nothing in it is run but the graph, by the runtime. */
@@ -43,7 +44,7 @@ export class Model {
     this.gate = spec.after_the_graph.no_speech;
     this.silenceDb = this.gate.below_db;
     this.shortSeconds = spec.after_the_graph.short_below_seconds;
-    this.offsetSeconds = this.#step("remove_offset")?.window_seconds ?? OFFSET_SECONDS;
+    this.offset = this.#step("remove_offset") ?? REMOVE_OFFSET;
     this.ms = NaN; // that the last answer took
   }
 
@@ -52,7 +53,7 @@ export class Model {
   }
 
   #withoutOffset(waveform) {
-    return removeOffset(waveform, this.sampleRate, this.offsetSeconds);
+    return removeOffset(waveform, this.sampleRate, this.offset.window_seconds, this.offset.block_seconds);
   }
 
   async #start(bytes, source) {
