@@ -18,7 +18,14 @@ from sertk.preprocessing import Preprocessing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLES = {"LogMel": "Log-mel", "Mfcc": "MFCC"}
+_TITLES = {
+    "LogMel": "Log-mel",
+    "LogMelDelta": "Log-mel and its deltas",
+    "LogSpectrogram": "Log spectrogram",
+    "Mfcc": "MFCC",
+    "MfccTrace": "Mean of the MFCC",
+    "NoiseReverbSpectrogram": "Log spectrogram, clean, with noise and in a room",
+}
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000)
 
 
@@ -63,7 +70,9 @@ class FeatureDisplay(Table):
             last = number == self.channels - 1
             panel = ax.inset_axes((0, 1 - (number + 1) * height, 1, 0.86 * height))
             self._draw_channel(panel, values)
-            panel.set_ylabel(f"channel {number}, {panel.get_ylabel()}" if last else "")
+            panel.set_ylabel(f"channel {number}", fontsize=8)
+            texts = [text.get_text() for text in panel.get_yticklabels()]
+            panel.set_yticks(panel.get_yticks()[1::2], texts[1::2])
             panel.tick_params(labelbottom=last)
             panel.set_xlabel(panel.get_xlabel() if last else "")
 
@@ -159,10 +168,9 @@ def _bins(feature: Any, bins: int) -> tuple[str, tuple[list[float], list[str]]]:
     if hasattr(feature, "n_mels"):
         return "mel band, at its frequency in Hz", _mel_ticks(feature)
     if hasattr(feature, "hertz_per_bin"):
-        places = [hertz / feature.hertz_per_bin for hertz in _HERTZ]
-        shown = [(place, f"{hertz:,}") for place, hertz in zip(places, _HERTZ, strict=True)]
-        inside = [(place + 0.5, text) for place, text in shown if place < bins]
-        return "frequency, Hz", ([place for place, _ in inside], [text for _, text in inside])
+        inside = [k for k in range(1000, 24_000, 1000) if k / feature.hertz_per_bin < bins]
+        places = [k / feature.hertz_per_bin + 0.5 for k in inside]
+        return "frequency, Hz", (places, [f"{k:,}" for k in inside])
     return "dimension", _numbered(bins)
 
 
