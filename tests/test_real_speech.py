@@ -1,13 +1,25 @@
 """On real recordings: the two forms of the features agree, and the main job runs to a report."""
 
 import os
+import warnings
 from pathlib import Path
 
 import librosa
 import numpy as np
 import pytest
 
-from sertk import audio, corpora, evaluation, features, labels, report, splits, training
+from sertk import (
+    audio,
+    corpora,
+    evaluation,
+    features,
+    labels,
+    manifest,
+    predict,
+    report,
+    splits,
+    training,
+)
 from sertk.preprocessing import Preprocessing
 from tests.test_features import COMPUTED, LINEAR, within
 
@@ -60,3 +72,18 @@ def test_the_main_job(tmp_path):
     assert result.num_utterances == len(utterances)
     assert result.uar > 0.3  # chance is 0.167
     assert report.write_html(run).stat().st_size > 50_000
+
+
+@needs_ravdess
+@pytest.mark.parametrize("offset", [0.003, 0.05, -0.2])
+def test_an_offset_changes_no_label_of_the_pretrained_model(speech, offset):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its licence
+        predictor = predict.load(threads=1)
+    waves = [audio.read(path, sample_rate=16_000)[0] for path in manifest.paths(speech)[::9]]
+    clean, moved = (
+        np.stack([predictor.probabilities(wave + np.float32(added)) for wave in waves])
+        for added in (0.0, offset)
+    )
+    np.testing.assert_array_equal(clean.argmax(axis=1), moved.argmax(axis=1))
+    np.testing.assert_allclose(clean, moved, atol=1e-3)
