@@ -1,9 +1,12 @@
 """How often intervals over speakers hold the truth, in simulated corpora whose truth is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from sertk import evaluation
 from sertk.evaluation import intervals, metrics
+from tests.test_evaluation import table_of
 
 CLASSES, CORPORA = 6, 250
 
@@ -75,3 +78,39 @@ def test_intervals_of_a_difference_cover_it(speakers):
         )
         covered += found.low <= truth <= found.high
     assert 0.9 <= covered / CORPORA <= 0.995
+
+
+@pytest.fixture
+def rare():
+    """Four speakers, everything right; one class is spoken by one of them only."""
+    said = {"ann": "abc", "ben": "ab", "cem": "ab", "dot": "ab"}
+    rows = [
+        {"label": label, "predicted": label, "speaker": name, "gender": "female", "fold": fold}
+        for fold, (name, labels) in enumerate(said.items())
+        for label in labels
+    ]
+    return evaluation.evaluate(pd.DataFrame(rows), classes=["a", "b", "c"])
+
+
+def test_a_resample_without_a_class_is_no_error(rare):
+    for metric in ("uar", "macro_f1", "wa"):
+        found = rare.interval(metric)
+        assert (found.value, found.low, found.high) == (1, 1, 1)
+        assert "not known" in found.note
+    per_class = rare.per_class().frame()
+    assert per_class.loc["a", ["low", "high"]].tolist() == [1, 1]
+    assert np.isnan(per_class.loc["c", ["low", "high"]].astype(float)).all()  # one speaker
+
+
+def test_a_fold_is_scored_over_the_classes_of_its_speakers(rare):
+    row = rare.over_folds_and_seeds().frame().loc[("folds", "uar")]
+    assert (row["min"], row["max"], row["sd"]) == (1, 1, 0)
+
+
+def test_a_class_that_nobody_spoke_counts_as_zero_in_score_and_interval():
+    result = evaluation.evaluate(
+        table_of("ababab", "abaaab", speaker=list("xxyyzz")), classes=["a", "b", "c"]
+    )
+    found = result.interval()
+    assert found.value == pytest.approx((1 + 2 / 3) / 3)
+    assert 0 < found.low < found.value < found.high < 1

@@ -170,42 +170,6 @@ def test_interval_is_wider_over_speakers_than_over_utterances(result):
     assert found == result.interval()  # the seed is given
 
 
-@pytest.fixture
-def rare():
-    """Four speakers, everything right; one class is spoken by one of them only."""
-    said = {"ann": "abc", "ben": "ab", "cem": "ab", "dot": "ab"}
-    rows = [
-        {"label": label, "predicted": label, "speaker": name, "gender": "female", "fold": fold}
-        for fold, (name, labels) in enumerate(said.items())
-        for label in labels
-    ]
-    return evaluation.evaluate(pd.DataFrame(rows), classes=["a", "b", "c"])
-
-
-def test_a_resample_without_a_class_is_no_error(rare):
-    for metric in ("uar", "macro_f1", "wa"):
-        found = rare.interval(metric)
-        assert (found.value, found.low, found.high) == (1, 1, 1)
-        assert "not known" in found.note
-    per_class = rare.per_class().frame()
-    assert per_class.loc["a", ["low", "high"]].tolist() == [1, 1]
-    assert np.isnan(per_class.loc["c", ["low", "high"]].astype(float)).all()  # one speaker
-
-
-def test_a_fold_is_scored_over_the_classes_of_its_speakers(rare):
-    row = rare.over_folds_and_seeds().frame().loc[("folds", "uar")]
-    assert (row["min"], row["max"], row["sd"]) == (1, 1, 0)
-
-
-def test_a_class_that_nobody_spoke_counts_as_zero_in_score_and_interval():
-    result = evaluation.evaluate(
-        table_of("ababab", "abaaab", speaker=list("xxyyzz")), classes=["a", "b", "c"]
-    )
-    found = result.interval()
-    assert found.value == pytest.approx((1 + 2 / 3) / 3)
-    assert 0 < found.low < found.value < found.high < 1
-
-
 def test_groups_by_gender_speaker_and_any_column(run, result):
     gender = result.by_gender()
     table = gender.frame()

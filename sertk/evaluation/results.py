@@ -337,9 +337,8 @@ class Evaluation:
     def over_folds_and_seeds(self) -> displays.SpreadDisplay:
         """Show mean, sd, min and max of each score over folds, and over seeds.
 
-        A fold's score is the mean over its seeds, over the classes that its test speakers have; a
-        seed's score is that of its predictions pooled over folds. Their number is small: the sd
-        over folds is no standard error.
+        A fold's score is the mean over its seeds, over the classes of its test speakers; a seed's
+        score is that of its predictions pooled over folds. The sd over folds is no standard error.
         """
         cells, (folds, _) = self._counts(self.rows["fold"], self.rows["seed"])
         points = {
