@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from sertk import audio
 from sertk.errors import AudioError
@@ -195,6 +196,21 @@ def test_memory_follows_what_a_file_holds_and_not_what_it_declares(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     assert done.stdout == "done\n", done.stderr
+
+
+@pytest.mark.parametrize("pieces", [0.5, 1, 1.7, 2, 2.3, 3, 6.4])
+@pytest.mark.parametrize("sample_rate", [RATE, 44_100, 8_000])
+def test_every_piece_of_a_long_recording_is_read(tmp_path, monkeypatch, pieces, sample_rate):
+    monkeypatch.setattr("sertk.audio.reading._PIECE", 20_000)
+    wave = voice(20_000 * pieces / RATE)
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    whole, _ = audio.read(tmp_path / "a.wav", sample_rate=sample_rate)
+    wanted = wave if sample_rate == RATE else soxr.resample(wave, RATE, sample_rate, quality="HQ")
+    np.testing.assert_allclose(whole, wanted, atol=1e-6)
+    joined = np.concatenate(list(audio.blocks(tmp_path / "a.wav", sample_rate=sample_rate)))
+    np.testing.assert_allclose(joined, wanted, atol=1e-6)
+    part, _ = audio.read(tmp_path / "a.wav", start=0.1)
+    np.testing.assert_array_equal(part, wave[RATE // 10 :])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")

@@ -6,7 +6,7 @@ Samples are decoded in pieces, so that memory follows what a file holds and not 
 
 import hashlib
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ def read(
         last = None if end is None else round(end * rate)
         mixed = _Mixer(recording, channel)
         pieces = mixed.pieces(first, last)
-        leading = [piece for piece, _ in zip(pieces, range(2), strict=False)]
+        leading = list(islice(pieces, 2))
         if len(leading) == 2 and sample_rate not in (None, rate):
             parts = list(_resampled(chain(leading, pieces), rate, sample_rate))
         else:
