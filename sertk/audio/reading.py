@@ -6,14 +6,12 @@ Samples are decoded in pieces, so that memory follows what a file holds and not 
 
 import hashlib
 from collections.abc import Iterator
-from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from sertk.audio.opening import Recording, cut_short, open_recording
-from sertk.audio.waveforms import resample
+from sertk.audio.waveforms import resampled
 from sertk.errors import AudioError
 
 _LOUDEST = 1e12  # beyond, the power spectrum leaves float32
@@ -58,13 +56,9 @@ def read(
         last = None if end is None else round(end * rate)
         mixed = _Mixer(recording, channel)
         pieces = mixed.pieces(first, last)
-        leading = list(islice(pieces, 2))
-        if len(leading) == 2 and sample_rate not in (None, rate):
-            parts = list(_resampled(chain(leading, pieces), rate, sample_rate))
-        else:
-            parts = [*leading, *pieces]
-            if parts and sample_rate not in (None, rate):
-                parts = [resample(parts[0], rate, sample_rate)]
+        if sample_rate not in (None, rate):
+            pieces = resampled(pieces, rate, sample_rate)
+        parts = list(pieces)
         mixed.refuse_cancelled()
     if not mixed.samples:
         raise _empty(path, start, end)
@@ -104,7 +98,7 @@ def blocks(
         if recording.sample_rate == sample_rate:
             yield from pieces
         else:
-            yield from _resampled(pieces, recording.sample_rate, sample_rate)
+            yield from resampled(pieces, recording.sample_rate, sample_rate)
     if not mixed.samples:
         raise _empty(path, None, None)
 
@@ -219,13 +213,6 @@ class _Mixer:
         promised = (frames if last is None else min(last, frames)) - first
         if self.samples < _PRESENT * promised:
             raise cut_short(self.recording.path, f"{self.samples} of {promised} samples")
-
-
-def _resampled(pieces: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
-    stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-    for piece in pieces:
-        yield stream.resample_chunk(np.ascontiguousarray(piece, np.float32))
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def _refuse_what_is_not_finite(path: Path, waveform: np.ndarray) -> None:
