@@ -240,6 +240,36 @@ def test_channels_that_cancel_are_refused_and_each_can_be_chosen(tmp_path):
     np.testing.assert_allclose(audio.read(tmp_path / "one.wav")[0], wave / 2, atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("name", "cancel"),
+    [("quieter", True), ("offset", True), ("offsets alone", False), ("first part", False),
+     ("second part", False), ("noise", True)],
+)  # fmt: skip
+def test_channels_cancel_whatever_their_offset(tmp_path, name, cancel):
+    wave = voice(12.0)
+    ends = np.where(np.arange(len(wave)) < len(wave) / 2, 1, -1).astype(np.float32)
+    constant = np.full_like(wave, 0.1)
+    pair = {
+        "quieter": (wave, -0.96 * wave),
+        "offset": (wave + constant, constant - wave),
+        "offsets alone": (constant, -constant),
+        "first part": (wave, -wave * ends),
+        "second part": (wave, wave * ends),
+        "noise": (wave, 1e-3 * np.random.default_rng(1).normal(size=len(wave)) - wave),
+    }[name]
+    soundfile.write(tmp_path / "a.wav", np.stack(pair, 1), RATE, subtype="FLOAT")
+
+    def in_pieces(path):
+        return np.concatenate(list(audio.blocks(path, sample_rate=RATE)))
+
+    for call in (lambda path: audio.read(path)[0], in_pieces):
+        if cancel:
+            with pytest.raises(AudioError, match=r"cancel each other"):
+                call(tmp_path / "a.wav")
+        else:
+            np.testing.assert_array_equal(call(tmp_path / "a.wav"), np.stack(pair, 1).mean(axis=1))
+
+
 @needs_ffmpeg
 @pytest.mark.parametrize(
     ("suffix", "codec"),

@@ -17,7 +17,7 @@ from sertk.errors import AudioError
 _LOUDEST = 1e12  # beyond, the power spectrum leaves float32
 _PRESENT = 0.9  # share of the declared samples; MP3 headers only estimate their number
 _PIECE = 2**22  # samples decoded at once, of all channels together
-_CANCELLED = 1e-4  # power of the mean of channels, over that of the channels themselves
+_CANCELLED = 1e-3  # power of the mean of channels, over that of the channels themselves
 _SOUNDING = 1e-8  # mean power of a channel that is not silent
 
 
@@ -94,11 +94,12 @@ def blocks(
     path = Path(path)
     with open_recording(path) as recording:
         mixed = _Mixer(recording, channel)
-        pieces = mixed.pieces(0, None, seconds=seconds, check_each=True)
+        pieces = mixed.pieces(0, None, seconds=seconds)
         if recording.sample_rate == sample_rate:
             yield from pieces
         else:
             yield from resampled(pieces, recording.sample_rate, sample_rate)
+        mixed.refuse_cancelled()  # parts of a recording may cancel
     if not mixed.samples:
         raise _empty(path, None, None)
 
@@ -162,12 +163,7 @@ class _Mixer:
         self._power = np.zeros(2)  # of the mean of channels, of the channels
 
     def pieces(
-        self,
-        first: int,
-        last: int | None,
-        *,
-        seconds: float | None = None,
-        check_each: bool = False,
+        self, first: int, last: int | None, *, seconds: float | None = None
     ) -> Iterator[np.ndarray]:
         """Give mono pieces from sample `first` to sample `last`; `None` is the end."""
         recording = self.recording
@@ -180,8 +176,10 @@ class _Mixer:
             self.samples += len(samples)
             waveform = self._mono(samples)
             _refuse_what_is_not_finite(recording.path, waveform)
-            if check_each:
-                self.refuse_cancelled()
+            if self.channel is None and recording.channels > 1:
+                # an offset is no sound: channels that have one may cancel each other all the same
+                powers = waveform.var(dtype=float), samples.var(axis=0, dtype=float).mean()
+                self._power += len(samples) * np.array(powers)
             yield waveform
         self._refuse_cut(first, last)
 
@@ -190,9 +188,7 @@ class _Mixer:
             return samples[:, 0]
         if self.channel is not None:
             return samples[:, self.channel - 1]
-        mean = samples.mean(axis=1)
-        self._power += np.vdot(mean, mean), np.vdot(samples, samples) / samples.shape[1]
-        return mean
+        return samples.mean(axis=1)
 
     def refuse_cancelled(self) -> None:
         """Refuse channels whose mean is silent though they are not."""

@@ -19,11 +19,14 @@ export function mixDown(channels) {
   return mixed;
 }
 
-/** Whether channels cancel each other: their mean is silent, and they are not. */
+/** Whether channels cancel each other: but for offsets their mean is silent, and they are not. */
 export function cancels(channels, mixed) {
-  const energy = (samples) => samples.reduce((sum, value) => sum + value * value, 0);
+  const energy = (samples) => {
+    const offset = mean(samples);
+    return samples.reduce((sum, value) => sum + (value - offset) ** 2, 0);
+  };
   const each = channels.reduce((sum, channel) => sum + energy(channel), 0) / channels.length;
-  return each > 1e-8 * mixed.length && energy(mixed) < 1e-4 * each;
+  return each > 1e-8 * mixed.length && energy(mixed) < 1e-3 * each;
 }
 
 /** Subtract from each sample the mean of those around it, as the record's step `remove_offset` says. */
