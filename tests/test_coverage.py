@@ -75,3 +75,12 @@ def test_intervals_of_a_difference_cover_it(speakers):
         )
         covered += found.low <= truth <= found.high
     assert 0.9 <= covered / CORPORA <= 0.995
+
+
+def test_speakers_who_all_score_the_same_leave_the_uncertainty_unknown():
+    for matrix in ([[3, 1], [1, 2]], [[7, 3, 1], [1, 2, 0], [0, 1, 5]]):
+        counts = np.repeat(np.array([matrix], float), 7, axis=0)
+        value = float(metrics.uar_present(counts.sum(0)))
+        found = intervals.interval(value, metrics.uar_present, counts, resamples=500)
+        assert found.low == found.high == pytest.approx(value)
+        assert "its uncertainty is not known" in found.note
