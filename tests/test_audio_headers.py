@@ -74,6 +74,29 @@ def test_a_long_wav_is_read_whatever_its_header_says(tmp_path, name, size, long_
     assert audio.info(tmp_path / "a.wav") == (1.0, RATE)
 
 
+@pytest.mark.parametrize("suffix", [".ogg", ".opus"])
+def test_streams_one_behind_the_other_are_read_to_the_end(tmp_path, suffix, monkeypatch):
+    """Listed by libsndfile and soundfile as the first of them alone."""
+    content = b""
+    subtype = {".ogg": "VORBIS", ".opus": "OPUS"}[suffix]
+    for number, seconds in enumerate((3.0, 2.0)):
+        path = tmp_path / f"{number}.ogg"
+        soundfile.write(path, voice(seconds), RATE, format="OGG", subtype=subtype)
+        one = path.read_bytes()
+        serial = one[14:18]
+        with path.open("rb", buffering=0) as file:
+            assert not headers.is_chained(file)
+        content += one
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    assert serial != content[14:18]
+    if shutil.which("ffmpeg"):
+        waveform, _ = audio.read(tmp_path / f"a{suffix}", sample_rate=RATE)
+        assert len(waveform) / RATE == pytest.approx(5.0, abs=0.05)
+    monkeypatch.setattr("sertk.audio.ffmpeg.installed", lambda: False)
+    with pytest.raises(AudioError, match=r"several Ogg streams one behind the other"):
+        audio.read(tmp_path / f"a{suffix}")
+
+
 def test_a_sun_file_of_unknown_length_is_read(tmp_path):
     soundfile.write(tmp_path / "a.au", voice(1.0), RATE)
     content = bytearray((tmp_path / "a.au").read_bytes())

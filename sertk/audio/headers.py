@@ -206,14 +206,37 @@ def _segment(file: BinaryIO, size: int) -> Iterator[_Chunk]:
         at += declared + 4
 
 
+def is_chained(file: BinaryIO) -> bool:
+    """Whether an Ogg file holds streams one behind the other, of which libsndfile reads the first.
+
+    The streams of a single recording all begin before the first of them goes on.
+    """
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
+    content = file.read(_PAGE)
+    at, serials = 0, set()
+    while content[at : at + 4] == b"OggS" and at + 27 <= len(content) and content[at + 5] & 2:
+        serials.add(content[at + 14 : at + 18])
+        sizes = content[at + 27 : at + 27 + content[at + 26]]
+        at += 27 + len(sizes) + sum(sizes)
+    _, last = _last_page(file, size)
+    return bool(serials) and len(last) >= 27 and last[14:18] not in serials
+
+
 def _end_of_last_page(file: BinaryIO, size: int) -> int:
     """Say where the last page of an Ogg file ends by its own header."""
+    at, page = _last_page(file, size)
+    sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
+    return at + 27 + len(sizes) + sum(sizes) if sizes else 0
+
+
+def _last_page(file: BinaryIO, size: int) -> tuple[int, bytes]:
+    """Give the place and the bytes of the last page of an Ogg file, and what follows it."""
     first = max(size - _PAGE, 0)
     file.seek(first)
     content = file.read(_PAGE)
     at = content.rfind(b"OggS")
-    sizes = content[at + 27 : at + 27 + content[at + 26]] if 0 <= at < len(content) - 26 else b""
-    return first + at + 27 + len(sizes) + sum(sizes) if sizes else 0
+    return (first + at, content[at:]) if at >= 0 else (size, b"")
 
 
 def _begins_chunk(file: BinaryIO, at: int, size: int, order: str) -> bool:

@@ -118,6 +118,10 @@ def open_recording(path: Path) -> Iterator[Recording]:
                 _check_rate(path, decoded.sample_rate)
                 yield decoded
             return
+        if head[:4] == b"OggS" and headers.is_chained(file):
+            with _otherwise(path, _chained(path)) as decoded:
+                yield decoded
+            return
         is_mpeg = head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
         with quiet.mpeg_decoder() if is_mpeg else nullcontext():
             try:
@@ -215,6 +219,14 @@ def cut_short(path: Path, what: str) -> AudioError:
         f"{path} is cut short: {what} are there.",
         "",
         "Fetch it again, or unpack the archive again.",
+    )
+
+
+def _chained(path: Path) -> AudioError:
+    return AudioError(
+        f"{path} holds several Ogg streams one behind the other, which are decoded by ffmpeg.",
+        "A single stream is read without it.",
+        "Install ffmpeg, or convert the file where it is installed: ffmpeg -i IN OUT.wav",
     )
 
 
