@@ -23,7 +23,6 @@ import pandas as pd
 from sertk import _output, _owned, _records, _schemas, _seeding, augment, corpora
 from sertk import manifest as manifests
 from sertk.errors import AudioError, CacheError
-from sertk.features.embedding import Embedding
 from sertk.preprocessing import Preprocessing
 
 PART_ROWS = 32
@@ -265,14 +264,12 @@ def _write_part(
 
 
 def _spectrum(row: dict[str, Any], path: Path, prep: Preprocessing) -> np.ndarray:
-    feature = prep.feature
-    if isinstance(feature, Embedding) and feature.folder and row["augmentation"] is None:
-        return feature.read(path, row["start"], row["end"])
+    if row["augmentation"] is None:
+        return np.ascontiguousarray(prep.spectrum(path, row["start"], row["end"]), dtype=np.float32)
     waveform = prep.load(path, row["start"], row["end"])
-    if row["augmentation"] is not None:
-        seed = _seeding.derive(0, row["utterance_id"])
-        number = None if row["copy"] is None else int(row["copy"])  # pandas may hold 3.0
-        waveform = augment.apply(row["augmentation"], waveform, prep.sample_rate, seed, number)
+    seed = _seeding.derive(0, row["utterance_id"])
+    number = None if row["copy"] is None else int(row["copy"])  # pandas may hold 3.0
+    waveform = augment.apply(row["augmentation"], waveform, prep.sample_rate, seed, number)
     return np.ascontiguousarray(prep.extract(waveform), dtype=np.float32)
 
 

@@ -128,6 +128,20 @@ class Preprocessing:
         """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
         return self.feature.source(waveform)
 
+    def spectrum(
+        self, path: str | Path, start: float | None = None, end: float | None = None
+    ) -> np.ndarray:
+        """Read a recording, or a segment in seconds, as what the cache keeps of it.
+
+        Embeddings that were made elsewhere are read from their file, and the sound is not.
+
+        Raises:
+            AudioError: If the file cannot be read.
+        """
+        if getattr(self.feature, "folder", ""):
+            return self.feature.read(Path(path), start, end)
+        return self.extract(self.load(path, start, end))
+
     @cached_property
     def clip_frames(self) -> int:
         """Frames in a clip."""

@@ -79,6 +79,10 @@ def folder(tmp_path):
         give(f"at{rate}", speech(rate, 1.0))
         give(f"at{rate}_16000", audio.resample(speech(rate, 1.0), rate, 16_000))
         numbers["resampled"].append({"name": f"at{rate}", "from": rate, "to": 16_000})
+        rising = speech(rate, 1.0) + np.linspace(0.03, 0.05, rate, dtype="f4")
+        give(f"rising{rate}", rising)
+        give(f"rising{rate}_16000", audio.resample(rising, rate, 16_000))
+        numbers["resampled"].append({"name": f"rising{rate}", "from": rate, "to": 16_000})
     frame = speech(16_000, 1.0)[8000:8512].astype(float)
     give("frame", frame)
     power = np.abs(np.fft.rfft(frame * np.hanning(513)[:-1]))[:-1] ** 2

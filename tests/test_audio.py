@@ -241,6 +241,28 @@ def test_an_offset_is_removed(name):
         assert apart.max() < {"constant": 1e-6, "drift": 5e-3, "slow wave": 7e-3}[name]
 
 
+@pytest.mark.parametrize("name", ["constant", "step"])
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_an_offset_makes_no_click_where_a_file_is_resampled(tmp_path, name, rate):
+    places = np.linspace(0, 2 * RATE - 1, 2 * rate)
+    added = np.interp(places, np.arange(2 * RATE), offsets()[name]).astype(np.float32)
+    wave = tone(2.0, rate=rate) * np.hanning(2 * rate).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.wav", wave + added, rate, subtype="FLOAT")
+    clean, other = (
+        audio.remove_offset(audio.read(tmp_path / n, sample_rate=RATE)[0], RATE)
+        for n in ("a.wav", "b.wav")
+    )
+    apart = np.abs(other - clean)
+    far = np.abs(np.arange(2 * RATE) / RATE - 0.8) > 0.26  # from the step
+    assert apart[far].max() < 1e-4
+    pieces = audio.blocks(tmp_path / "b.wav", sample_rate=RATE, seconds=0.07)
+    joined = np.concatenate(list(pieces))
+    np.testing.assert_allclose(
+        joined, audio.read(tmp_path / "b.wav", sample_rate=RATE)[0], atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("length", [1, 7, 160, 161, 4000, 8001, 40_000])
 def test_what_is_subtracted_are_lines_between_means(length):
     wave = np.random.default_rng(length).normal(0.1, 0.2, length).astype(np.float32)

@@ -197,6 +197,21 @@ def test_memory_follows_what_a_file_holds_and_not_what_it_declares(tmp_path):
     assert done.stdout == "done\n", done.stderr
 
 
+@pytest.mark.parametrize("pieces", [0.5, 1, 1.7, 2, 2.3, 3, 6.4])
+@pytest.mark.parametrize("sample_rate", [RATE, 44_100, 8_000])
+def test_every_piece_of_a_long_recording_is_read(tmp_path, monkeypatch, pieces, sample_rate):
+    monkeypatch.setattr("sertk.audio.reading._PIECE", 20_000)
+    wave = voice(20_000 * pieces / RATE)
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    whole, _ = audio.read(tmp_path / "a.wav", sample_rate=sample_rate)
+    wanted = wave if sample_rate == RATE else audio.resample(wave, RATE, sample_rate)
+    np.testing.assert_allclose(whole, wanted, atol=1e-6)
+    joined = np.concatenate(list(audio.blocks(tmp_path / "a.wav", sample_rate=sample_rate)))
+    np.testing.assert_allclose(joined, wanted, atol=1e-6)
+    part, _ = audio.read(tmp_path / "a.wav", start=0.1)
+    np.testing.assert_array_equal(part, wave[RATE // 10 :])
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
 def test_a_fifo_and_a_folder_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "a.wav")
@@ -223,6 +238,36 @@ def test_channels_that_cancel_are_refused_and_each_can_be_chosen(tmp_path):
     assert not audio.read(tmp_path / "silent.wav")[0].any()
     soundfile.write(tmp_path / "one.wav", np.stack([wave, 0 * wave], 1), RATE, subtype="FLOAT")
     np.testing.assert_allclose(audio.read(tmp_path / "one.wav")[0], wave / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "cancel"),
+    [("quieter", True), ("offset", True), ("offsets alone", False), ("first part", False),
+     ("second part", False), ("noise", True)],
+)  # fmt: skip
+def test_channels_cancel_whatever_their_offset(tmp_path, name, cancel):
+    wave = voice(12.0)
+    ends = np.where(np.arange(len(wave)) < len(wave) / 2, 1, -1).astype(np.float32)
+    constant = np.full_like(wave, 0.1)
+    pair = {
+        "quieter": (wave, -0.96 * wave),
+        "offset": (wave + constant, constant - wave),
+        "offsets alone": (constant, -constant),
+        "first part": (wave, -wave * ends),
+        "second part": (wave, wave * ends),
+        "noise": (wave, 1e-3 * np.random.default_rng(1).normal(size=len(wave)) - wave),
+    }[name]
+    soundfile.write(tmp_path / "a.wav", np.stack(pair, 1), RATE, subtype="FLOAT")
+
+    def in_pieces(path):
+        return np.concatenate(list(audio.blocks(path, sample_rate=RATE)))
+
+    for call in (lambda path: audio.read(path)[0], in_pieces):
+        if cancel:
+            with pytest.raises(AudioError, match=r"cancel each other"):
+                call(tmp_path / "a.wav")
+        else:
+            np.testing.assert_array_equal(call(tmp_path / "a.wav"), np.stack(pair, 1).mean(axis=1))
 
 
 @needs_ffmpeg

@@ -114,3 +114,12 @@ def test_a_class_that_nobody_spoke_counts_as_zero_in_score_and_interval():
     found = result.interval()
     assert found.value == pytest.approx((1 + 2 / 3) / 3)
     assert 0 < found.low < found.value < found.high < 1
+
+
+def test_speakers_who_all_score_the_same_leave_the_uncertainty_unknown():
+    for matrix in ([[3, 1], [1, 2]], [[7, 3, 1], [1, 2, 0], [0, 1, 5]]):
+        counts = np.repeat(np.array([matrix], float), 7, axis=0)
+        value = float(metrics.uar_present(counts.sum(0)))
+        found = intervals.interval(value, metrics.uar_present, counts, resamples=500)
+        assert found.low == found.high == pytest.approx(value)
+        assert "its uncertainty is not known" in found.note

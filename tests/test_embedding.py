@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sertk import cache, features, splits, training
+from sertk import cache, explore, features, splits, training
 from sertk.errors import AudioError, ConfigurationError
 from sertk.features import Embedding
 from sertk.preprocessing import Preprocessing
@@ -146,6 +146,8 @@ def test_segments_reach_the_cache(tmp_path, small):
     found = cache.compute(first, prep, folder=tmp_path / "cache")
     for row, part in zip(first["utterance_id"], (made[:5], made[5:10]), strict=True):
         np.testing.assert_array_equal(found[row], part)
+        shown = explore.clip(first, prep, row).frame()
+        np.testing.assert_array_equal(shown.to_numpy(np.float32), part)
 
 
 def test_an_encoder_runs_once_for_a_length_and_not_for_every_clip(tmp_path, monkeypatch):

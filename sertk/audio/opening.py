@@ -115,6 +115,7 @@ def open_recording(path: Path) -> Iterator[Recording]:
         size = os.fstat(file.fileno()).st_size
         head = file.read(48)
         _refuse_what_is_no_sound(path, size, head)
+        patches = _patches(path, file)
         if path.suffix.lower() in FFMPEG_SUFFIXES:
             if not ffmpeg.installed():
                 raise _needs_ffmpeg(path)
@@ -122,13 +123,14 @@ def open_recording(path: Path) -> Iterator[Recording]:
                 _check_rate(path, decoded.sample_rate)
                 yield decoded
             return
-        lost, unset_at = headers.length(file)
-        if lost is not None:
-            raise cut_short(path, f"{lost[0]} of {lost[1]} bytes")
+        if head[:4] == b"OggS" and headers.is_chained(file):
+            with _otherwise(path, _chained(path)) as decoded:
+                yield decoded
+            return
         is_mpeg = head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
         with quiet.mpeg_decoder() if is_mpeg else nullcontext():
             try:
-                sound = _sound_file(file, unset_at)
+                sound = _sound_file(file, patches)
             except soundfile.LibsndfileError as error:
                 refusal = _no_sound(path, error)
                 refusal.__cause__ = error
@@ -158,10 +160,10 @@ def _otherwise(path: Path, refusal: AudioError) -> Iterator[Recording]:
         yield decoded
 
 
-def _sound_file(file: BinaryIO, unset_at: int | None) -> soundfile.SoundFile:
+def _sound_file(file: BinaryIO, patches: dict[int, bytes] | None) -> soundfile.SoundFile:
     file.seek(0)
-    if unset_at is not None:
-        return _Forward(headers.Patched(file, unset_at))
+    if patches:
+        return _Forward(headers.Patched(file, patches))
     descriptor = os.dup(file.fileno())  # which libsndfile closes, also where it refuses
     return _Forward(descriptor, closefd=True)
 
@@ -201,12 +203,35 @@ def _refuse_what_is_no_sound(path: Path, size: int, head: bytes) -> None:
         )
 
 
+def _patches(path: Path, file: BinaryIO) -> dict[int, bytes] | None:
+    """Refuse a file that lost its end, and give what is amiss in the header of a whole one."""
+    try:
+        lost, patches = headers.length(file)
+    except ValueError as error:  # in which libsndfile would search for minutes
+        raise AudioError(
+            f"{path} cannot be read as sound ({error}).",
+            "The chunks of a WAV or AIFF file are few.",
+            "Fetch it again, or unpack the archive again.",
+        ) from error
+    if lost is not None:
+        raise cut_short(path, f"{lost[0]} of {lost[1]} bytes")
+    return patches
+
+
 def cut_short(path: Path, what: str) -> AudioError:
     """Say that a file lost its end."""
     return AudioError(
         f"{path} is cut short: {what} are there.",
         "",
         "Fetch it again, or unpack the archive again.",
+    )
+
+
+def _chained(path: Path) -> AudioError:
+    return AudioError(
+        f"{path} holds several Ogg streams one behind the other, which are decoded by ffmpeg.",
+        "A single stream is read without it.",
+        "Install ffmpeg, or convert the file where it is installed: ffmpeg -i IN OUT.wav",
     )
 
 

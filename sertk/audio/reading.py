@@ -6,20 +6,18 @@ Samples are decoded in pieces, so that memory follows what a file holds and not 
 
 import hashlib
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from sertk.audio.opening import Recording, cut_short, open_recording
-from sertk.audio.waveforms import resample
+from sertk.audio.waveforms import resampled
 from sertk.errors import AudioError
 
 _LOUDEST = 1e12  # beyond, the power spectrum leaves float32
 _PRESENT = 0.9  # share of the declared samples; MP3 headers only estimate their number
 _PIECE = 2**22  # samples decoded at once, of all channels together
-_CANCELLED = 1e-4  # power of the mean of channels, over that of the channels themselves
+_CANCELLED = 1e-3  # power of the mean of channels, over that of the channels themselves
 _SOUNDING = 1e-8  # mean power of a channel that is not silent
 
 
@@ -58,13 +56,9 @@ def read(
         last = None if end is None else round(end * rate)
         mixed = _Mixer(recording, channel)
         pieces = mixed.pieces(first, last)
-        leading = [piece for piece, _ in zip(pieces, range(2), strict=False)]
-        if len(leading) == 2 and sample_rate not in (None, rate):
-            parts = list(_resampled(chain(leading, pieces), rate, sample_rate))
-        else:
-            parts = [*leading, *pieces]
-            if parts and sample_rate not in (None, rate):
-                parts = [resample(parts[0], rate, sample_rate)]
+        if sample_rate not in (None, rate):
+            pieces = resampled(pieces, rate, sample_rate)
+        parts = list(pieces)
         mixed.refuse_cancelled()
     if not mixed.samples:
         raise _empty(path, start, end)
@@ -100,11 +94,12 @@ def blocks(
     path = Path(path)
     with open_recording(path) as recording:
         mixed = _Mixer(recording, channel)
-        pieces = mixed.pieces(0, None, seconds=seconds, check_each=True)
+        pieces = mixed.pieces(0, None, seconds=seconds)
         if recording.sample_rate == sample_rate:
             yield from pieces
         else:
-            yield from _resampled(pieces, recording.sample_rate, sample_rate)
+            yield from resampled(pieces, recording.sample_rate, sample_rate)
+        mixed.refuse_cancelled()  # parts of a recording may cancel
     if not mixed.samples:
         raise _empty(path, None, None)
 
@@ -168,12 +163,7 @@ class _Mixer:
         self._power = np.zeros(2)  # of the mean of channels, of the channels
 
     def pieces(
-        self,
-        first: int,
-        last: int | None,
-        *,
-        seconds: float | None = None,
-        check_each: bool = False,
+        self, first: int, last: int | None, *, seconds: float | None = None
     ) -> Iterator[np.ndarray]:
         """Give mono pieces from sample `first` to sample `last`; `None` is the end."""
         recording = self.recording
@@ -186,8 +176,10 @@ class _Mixer:
             self.samples += len(samples)
             waveform = self._mono(samples)
             _refuse_what_is_not_finite(recording.path, waveform)
-            if check_each:
-                self.refuse_cancelled()
+            if self.channel is None and recording.channels > 1:
+                # an offset is no sound: channels that have one may cancel each other all the same
+                powers = waveform.var(dtype=float), samples.var(axis=0, dtype=float).mean()
+                self._power += len(samples) * np.array(powers)
             yield waveform
         self._refuse_cut(first, last)
 
@@ -196,9 +188,7 @@ class _Mixer:
             return samples[:, 0]
         if self.channel is not None:
             return samples[:, self.channel - 1]
-        mean = samples.mean(axis=1)
-        self._power += np.vdot(mean, mean), np.vdot(samples, samples) / samples.shape[1]
-        return mean
+        return samples.mean(axis=1)
 
     def refuse_cancelled(self) -> None:
         """Refuse channels whose mean is silent though they are not."""
@@ -219,13 +209,6 @@ class _Mixer:
         promised = (frames if last is None else min(last, frames)) - first
         if self.samples < _PRESENT * promised:
             raise cut_short(self.recording.path, f"{self.samples} of {promised} samples")
-
-
-def _resampled(pieces: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
-    stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-    for piece in pieces:
-        yield stream.resample_chunk(np.ascontiguousarray(piece, np.float32))
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 def _refuse_what_is_not_finite(path: Path, waveform: np.ndarray) -> None:

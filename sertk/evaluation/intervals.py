@@ -19,6 +19,7 @@ from sertk.evaluation import metrics
 
 SCORE = (0.0, 1.0)
 DIFFERENCE = (-1.0, 1.0)
+_ROUNDING = 1e-9  # standard errors below are those of sums of floats, of resamples all alike
 _BLOCK = 2_000  # resamples at once: bounds memory for corpora of a thousand speakers
 FEW_SPEAKERS = 6
 # two speakers can be drawn in three ways only: what that spans is no 95 %
@@ -169,7 +170,7 @@ def ends(
         logits = np.log(shares / (1 - shares))
         reach = t.ppf((1 + level) / 2, np.maximum(speakers - 1, 1)) * errors / width / slopes
         low, high = (1 / (1 + np.exp(-(logits + side * reach))) for side in (-1, 1))
-    certain = (errors == 0) | (slopes == 0)
+    certain = (errors < _ROUNDING) | (slopes == 0)
     low, high = np.where(certain, shares, low), np.where(certain, shares, high)
     enough = (speakers >= MIN_SPEAKERS) & ~np.isnan(values)
     low, high = (np.where(enough, bounds[0] + width * end, np.nan) for end in (low, high))

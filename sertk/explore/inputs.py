@@ -124,7 +124,7 @@ def clip(
     row = pick.one(utterances, utterance_id)
     path = manifests.root_of(utterances, str(row["corpus"])) / str(row["path"])
     start, end = (None if pd.isna(row.get(n)) else float(row[n]) for n in ("start", "end"))
-    spectrum = prep.extract(prep.load(path, start, end))
+    spectrum = prep.spectrum(path, start, end)
     cut = np.empty(prep.clip_shape, np.float32)
     starts = segments.starts(len(spectrum), prep.clip_frames)
     prep.cut(spectrum, starts[0], cut)

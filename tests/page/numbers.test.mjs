@@ -47,6 +47,11 @@ test("channels that cancel are known", () => {
   assert.equal(cancels([one, other], mixDown([one, other])), true);
   assert.equal(cancels([one, one], mixDown([one, one])), false);
   assert.equal(cancels([silent, silent], mixDown([silent, silent])), false);
+  const moved = (samples, offset) => samples.map((value) => value + offset);
+  const [here, there] = [moved(one, 0.1), moved(other, 0.1)]; // an offset is no sound
+  assert.equal(cancels([here, there], mixDown([here, there])), true);
+  const [high, low] = [moved(silent, 0.1), moved(silent, -0.1)];
+  assert.equal(cancels([high, low], mixDown([high, low])), false);
 });
 
 test("levels are sertk.predict.sound's", () => {

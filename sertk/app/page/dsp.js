@@ -19,11 +19,14 @@ export function mixDown(channels) {
   return mixed;
 }
 
-/** Whether channels cancel each other: their mean is silent, and they are not. */
+/** Whether channels cancel each other: but for offsets their mean is silent, and they are not. */
 export function cancels(channels, mixed) {
-  const energy = (samples) => samples.reduce((sum, value) => sum + value * value, 0);
+  const energy = (samples) => {
+    const offset = mean(samples);
+    return samples.reduce((sum, value) => sum + (value - offset) ** 2, 0);
+  };
   const each = channels.reduce((sum, channel) => sum + energy(channel), 0) / channels.length;
-  return each > 1e-8 * mixed.length && energy(mixed) < 1e-4 * each;
+  return each > 1e-8 * mixed.length && energy(mixed) < 1e-3 * each;
 }
 
 /** Subtract lines between means, and the mean of what is left, as the step `remove_offset` says. */
@@ -53,9 +56,17 @@ export function removeOffset(waveform, sampleRate, windowSeconds, blockSeconds) 
   return made.map((value) => value - mean);
 }
 
-/** Resample by a Kaiser-windowed sinc, whose band is soxr HQ's: whole up to 0.91 of the lower half. */
+const EDGE_SECONDS = 0.1; // as in sertk.audio.resample
+
+/**
+ * Resample by a Kaiser-windowed sinc, whose band is soxr HQ's: whole up to 0.91 of the lower half.
+ * Beyond its ends the waveform goes on at the mean of its first and last 0.1 s.
+ */
 export function resample(waveform, from, to) {
   if (from === to) return waveform;
+  const edge = Math.max(roundHalfEven(EDGE_SECONDS * from), 1);
+  const before = mean(waveform.subarray(0, edge));
+  const after = mean(waveform.subarray(-edge));
   const shared = divisor(from, to);
   const [step, phases] = [from / shared, to / shared]; // output n stands at n * step / phases
   const cutoff = 0.957 * Math.min(1, to / from); // of half the input's rate
@@ -68,12 +79,19 @@ export function resample(waveform, from, to) {
     if (!kernels.has(phase)) kernels.set(phase, kernelAt(phase / phases, cutoff, reach));
     const kernel = kernels.get(phase);
     const first = below - reach + 1;
-    const end = Math.min(first + kernel.length, waveform.length);
+    const end = first + kernel.length;
+    const inside = Math.min(end, waveform.length);
     let sum = 0;
-    for (let k = Math.max(first, 0); k < end; k++) sum += waveform[k] * kernel[k - first];
+    for (let k = first; k < 0; k++) sum += before * kernel[k - first];
+    for (let k = Math.max(first, 0); k < inside; k++) sum += waveform[k] * kernel[k - first];
+    for (let k = waveform.length; k < end; k++) sum += after * kernel[k - first];
     made[n] = sum;
   }
   return made;
+}
+
+function mean(samples) {
+  return samples.reduce((sum, value) => sum + value, 0) / samples.length;
 }
 
 const BETA = 12; // of Kaiser's window: 118 dB
