@@ -101,12 +101,14 @@ def _folds(manifest: pd.DataFrame) -> pd.Series:
     """Read the folds as whole numbers; a row without one is tested in none."""
     written = manifest["fold"].where(manifest["fold"] != "")
     numbers = pd.to_numeric(written, errors="coerce")
-    wrong = written.notna() & ((numbers % 1 != 0) | (numbers < 0)).fillna(True)
+    unlike = (numbers % 1 != 0) | (numbers < 0) | (numbers >= 10**_DIGITS)
+    wrong = written.notna() & unlike.fillna(True)
     if wrong.any():
         raise ManifestError(
-            f"Column 'fold' holds {listing(sorted(map(repr, written[wrong].unique().tolist())))} "
+            f"Column 'fold' holds {listing(sorted({repr(cell) for cell in written[wrong]}))} "
             f"({wrong.sum()} rows).",
-            "It takes whole numbers from 0 on, or nothing for a row that is tested in no fold.",
+            f"It takes whole numbers from 0 on, of {_DIGITS} digits at most, or nothing for a row "
+            "that is tested in no fold.",
             "Number the folds.",
         )
     return numbers.astype("Int64")
@@ -125,10 +127,11 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
         notes.append("the column val_folds is missing: in each fold the next one validates")
         before = {fold: str(numbers[place - 1]) for place, fold in enumerate(numbers)}
         return folds.map(before).astype(object).where(folds.notna(), "")
-    written = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
+    given = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
+    written = given.map(str)  # a cell may hold a list
     lists = {cell: _list(cell) for cell in written.unique()}
     named = {fold for found in lists.values() for fold in found.split()}
-    unknown = sorted(fold for fold in named if not fold.isdecimal() or len(fold) > _DIGITS)
+    unknown = sorted(repr(fold) for fold in named if not fold.isdecimal() or len(fold) > _DIGITS)
     if unknown:
         raise ManifestError(
             f"Column 'val_folds' holds {listing(unknown)}.",
@@ -142,12 +145,12 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
             f"val_folds names {listing(absent)}, but no row is tested in such a fold; the folds "
             f"are {listing(numbers, 30)}"
         )
-    if all(cell == found for cell, found in lists.items()):
+    if (given == written).all() and all(cell == found for cell, found in lists.items()):
         return None
     return written.map(lists)
 
 
-def _list(cell: object) -> str:
+def _list(cell: str) -> str:
     """Write a list of folds with single spaces; 2.0, as a table may hold it, is 2."""
-    words = [word for word in re.split(r"[\s,;]+", str(cell)) if word]
+    words = [word for word in re.split(r"[\s,;|()\[\]]+", cell) if word]
     return " ".join(word.removesuffix(".0") for word in words)

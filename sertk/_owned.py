@@ -5,6 +5,7 @@ is dead. An owner is a process of this machine, this boot and this container: wh
 shared file system is left alone.
 """
 
+import errno
 import functools
 import hashlib
 import os
@@ -35,13 +36,27 @@ def beside(path: Path) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside a path, and move it there when the block has ended well."""
+    """Lend a temporary name beside a path, and move it there when the block has ended well.
+
+    Raises:
+        OSError: If the path is a folder, a device or a pipe, or a link to an open file, such as
+            `/dev/stdout`: moving a file there would remove it from the system.
+    """
+    _require_replaceable(path)
     temporary = beside(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _require_replaceable(path: Path) -> None:
+    if not path.name or path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    open_file = path.is_symlink() and str(path.readlink()).startswith("/proc/")
+    if open_file or (path.exists() and not path.is_file()):
+        raise FileExistsError(errno.EEXIST, "It is a device, a pipe or an open file", str(path))
 
 
 @contextmanager

@@ -98,7 +98,8 @@ def spans(manifest: pd.DataFrame) -> pd.Series:
     nothing = pd.Series(float("nan"), index=manifest.index)
     start = manifest.get("start", nothing).astype("float64").fillna(0.0)
     end = manifest.get("end", nothing).astype("float64")
-    named = " " + start.astype(str) + "-" + end.astype(str)
+    # by map: a cast keeps an open end as a missing value, and every such row would be one place
+    named = " " + start.map(str) + "-" + end.map(str)
     return named.where((start > 0) | end.notna(), "")
 
 

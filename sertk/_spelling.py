@@ -22,13 +22,17 @@ def composed(text: str) -> str:
 def key(text: str) -> str:
     """Give a key that is equal for names that look like one.
 
-    Upper and lower case, spaces, underscores and hyphens, the normal form of letters and zeros
-    before a number make no difference.
+    Upper and lower case, the normal form of letters, invisible characters, zeros before a number
+    and `.0` behind it make no difference, nor do spaces, underscores and hyphens but between two
+    digits.
 
     Example:
-        >>> key("Ann 01") == key("ann_1"), key("ann_1") == key("ann_2")
+        >>> key("Ann 01") == key("ann1") == key("ann_1.0"), key("ann_1") == key("ann_2")
         (True, False)
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    plain = re.sub(r"[\s_-]+", "_", unicodedata.normalize("NFKC", folded)).strip("_")
-    return re.sub(r"(?<!\d)0+(?=\d)", "", plain)
+    shown = (c for c in unicodedata.normalize("NFKC", folded) if unicodedata.category(c) != "Cf")
+    plain = re.sub(r"[\s_-]+", "_", "".join(shown)).strip("_")
+    plain = re.sub(r"(?<=\d)\.0+$", "", plain)  # of a table that held numbers and empty cells
+    apart = re.sub(r"(?<!\d)_|_(?!\d)", "", plain)
+    return re.sub(r"(?<!\d)0+(?=\d)", "", apart)

@@ -38,7 +38,7 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
 
     Args:
         root: The folder.
-        as_text: Leave sound out whose path is not UTF-8, which no table can hold.
+        as_text: Leave sound out whose path no table can hold: not UTF-8, or with a backslash.
 
     Example:
         >>> import tempfile
@@ -72,7 +72,7 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
         for entry in found:
             path = inside / entry.name
             if not entry.is_dir():
-                files.append(File(path, left_out(entry) or (as_text and _no_text(path)) or None))
+                files.append(File(path, left_out(entry) or (as_text and _no_cell(path)) or None))
             elif entry.name.startswith("."):
                 files.append(File(path, "a hidden folder", folder=True))
             else:
@@ -112,7 +112,9 @@ def left_out(path: Path) -> str | None:
     return None
 
 
-def _no_text(path: PurePosixPath) -> str | None:
-    """Say that the bytes of a name are not UTF-8."""
-    odd = any("\ud800" <= letter <= "\udfff" for letter in str(path))
-    return "a name that is not UTF-8" if odd else None
+def _no_cell(path: PurePosixPath) -> str | None:
+    """Say why a table cannot hold a path: its bytes are not UTF-8, or it reads as another."""
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        return "a name that is not UTF-8"
+    # a manifest that Windows wrote has backslashes for slashes
+    return "a name with a backslash" if "\\" in str(path) else None

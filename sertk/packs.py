@@ -4,6 +4,7 @@ In: the cache folder. Out: a table with a row per pack, and the names of what wa
 that a process is computing is never touched.
 """
 
+import re
 import shutil
 import time
 from contextlib import suppress
@@ -16,6 +17,7 @@ from sertk.errors import CacheError, ConfigurationError
 
 COLUMNS = ("pack", "state", "utterances", "megabytes", "days")
 _DAY = 86_400.0  # seconds
+_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")  # of a pack: the hashes of spectra and of rows
 
 
 def contents(folder: str | Path | None = None) -> pd.DataFrame:
@@ -66,10 +68,17 @@ def _home(folder: str | Path | None) -> Path:
 
 
 def _packs(home: Path) -> list[Path]:
-    """List the folders of packs, and nothing else that may lie there."""
+    """List the folders of packs, and nothing else that may lie there, such as runs.
+
+    Raises:
+        CacheError: If there is a file of this name.
+    """
+    if _input.is_file(home):
+        raise CacheError(
+            f"{home} is a file.", "The cache is a folder.", "Name it with --cache or SERTK_CACHE."
+        )
     inside = sorted(home.iterdir()) if _input.is_folder(home) else []
-    marks = (cache.INDEX, "parts", ".lock")
-    return [p for p in inside if p.is_dir() and any((p / mark).exists() for mark in marks)]
+    return [path for path in inside if _NAME.fullmatch(path.name) and path.is_dir()]
 
 
 def _row(pack: Path) -> tuple[str, str, int | None, float, float]:

@@ -146,6 +146,10 @@ def test_what_is_not_at_hand_is_said(small, small_root, tmp_path, monkeypatch):
         ("my_1", "my_001"),
         ("B\u00e4r", "Ba\u0308r"),
         ("ann-marie", "Ann Marie"),
+        ("annmarie", "Ann Marie"),
+        ("speaker_1", "speaker1"),
+        ("1", "1.0"),
+        ("ann", "ann\u200b"),
     ],
 )
 def test_speakers_that_are_spelt_alike_are_noted(one, other):
@@ -160,8 +164,9 @@ def test_speakers_that_are_spelt_alike_are_noted(one, other):
     assert set(note.rows) == set(rows.loc[rows["speaker"].isin([one, other]), "utterance_id"])
 
 
-def test_speakers_that_differ_are_not_noted():
-    rows = corpus(6).assign(speaker=lambda f: f["speaker"].str.replace("ravdess_0", "s10"))
+@pytest.mark.parametrize("names", ["s10", "s1_", "s", "s1.0"])
+def test_speakers_that_differ_are_not_noted(names):
+    rows = corpus(6).assign(speaker=lambda f: f["speaker"].str.replace("ravdess_0", names))
     assert audit.audit(rows).findings == []
 
 

@@ -245,3 +245,14 @@ def test_mistakes_in_training(words, match, scanned, small_root, tmp_path, capsy
     ]
     assert main(full) == 2
     assert match in capsys.readouterr().err
+
+
+def test_several_corpora_in_folders_of_their_names_or_in_one(tmp_path):
+    (tmp_path / "emodb").mkdir()
+    found = inputs.roots(["emodb", "ravdess", "mine", "toy"], str(tmp_path))
+    assert found == {
+        "emodb": tmp_path / "emodb", "ravdess": tmp_path, "mine": tmp_path,
+        "toy": tmp_path / "toy",  # it is made there
+    }  # fmt: skip
+    assert inputs.roots(["toy"], str(tmp_path)) == {"toy": tmp_path}
+    assert inputs.roots(["toy"], None) == {}

@@ -204,6 +204,9 @@ def test_the_command_line_says_it_in_one_paragraph(field, value, refused, tmp_pa
     [
         (("scan", "toy", "-o", ""), "output got ''"),
         (("scan", "toy", "-o", "a\0b"), "without null characters"),
+        (("scan", "toy", "--root", "~no-such-user/x"), "Write ./~no-such-user/x for a name"),
+        (("audit", "~no-such-user"), "there is no such user"),
+        (("predict", "a.wav", "~no-such-user/a.wav"), "paths got '~no-such-user/a.wav'"),
         (("predict", "a.wav", "--threads", "1000000"), "up to 1024"),
         (("extract", "MANIFEST", "--feature-option", "n_fft=1000000000"), "at most 65536"),
         (("extract", "MANIFEST", "--feature-option", "n_fft=" + "9" * 6000), "a whole number"),

@@ -101,7 +101,9 @@ def test_two_folds_say_what_is_missing():
     [
         ({"fold": ["a", "b", "a", "b"]}, r"Column 'fold' holds 'a', 'b' \(4 rows\).*whole numbers"),
         ({"fold": [0, 1, 2, -1]}, r"Column 'fold' holds -1"),
-        ({"fold": [0, 1, 2, 0], "val_folds": ["1", "x", "0", "1"]}, "'val_folds' holds x"),
+        ({"fold": [0, 1, 2, 2**31]}, r"'fold' holds 2147483648 \(1 rows\).*of 9 digits at most"),
+        ({"fold": [0, 1, 2, [3]]}, r"'fold' holds \[3\] \(1 rows\)"),
+        ({"fold": [0, 1, 2, 0], "val_folds": ["1", "x", "0", "1"]}, "'val_folds' holds 'x'"),
         ({"val_folds": ["1", "2", "0", "1"]}, "'val_folds' without 'fold'"),
     ],
 )
@@ -115,6 +117,8 @@ def test_lists_of_folds_are_read_as_people_write_them():
     read = manifest.divided(frame)
     assert read["val_folds"].tolist() == ["1 2", "2", "3 0", "7"]
     assert "val_folds names 7" in read.attrs["division"][0]
+    frame = rows(fold=[0, 1, 2, 3], val_folds=["[1, 2]", [2.0, 3], "3|0", 1])
+    assert manifest.divided(frame)["val_folds"].tolist() == ["1 2", "2 3", "3 0", "1"]
 
 
 def test_a_new_division_forgets_what_was_said_of_the_old_one():

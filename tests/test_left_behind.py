@@ -15,6 +15,7 @@ from sertk import manifest as manifests
 from sertk.cli import main
 from sertk.corpora import toy
 from sertk.errors import ConfigurationError, OutputError
+from sertk.export import writing
 from sertk.preprocessing import Preprocessing
 from tests import fake_run
 from tests.test_pretrained import SHIPPED
@@ -131,6 +132,23 @@ def test_names_of_any_length_have_a_temporary_one(tmp_path):
     assert path.read_text() == "whole"
 
 
+def test_devices_pipes_and_open_files_are_not_replaced(tmp_path, refused, monkeypatch):
+    """For root, `-o /dev/null` and `-o /dev/stdout` would remove them from the system."""
+    run = fake_run.write(tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.html")
+    Path("link.html").symlink_to("pipe.html")
+    Path("stdout").symlink_to("/proc/self/fd/1")
+    for place in ("pipe.html", "link.html", "stdout"):
+        said = refused("report", run.folder, "-o", place)
+        assert "in the way (it is a device, a pipe or an open file)" in said
+        assert Path(place).is_symlink() or Path(place).is_fifo()
+    for place in (".", "..", "/"):
+        assert "is a directory" in refused("report", run.folder, "-o", place)
+        with pytest.raises(ConfigurationError, match=r"Files of this format end in \.zip"):
+            writing.require_suffix(Path(place), ".zip")
+
+
 def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
     home = tmp_path / "cache"
     cache.compute(small, Preprocessing(clip_seconds=0.9), folder=home)
@@ -164,10 +182,22 @@ def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
         packs.prune(home, days=-1)
 
 
+def test_a_folder_that_holds_runs_is_not_pruned(tmp_path, refused):
+    run = fake_run.write(tmp_path / "run")
+    for mark in (".lock", "index.json", "parts/x.npy"):
+        (run.folder / mark).parent.mkdir(exist_ok=True)
+        (run.folder / mark).touch()
+    assert packs.contents(tmp_path).empty
+    assert packs.prune(tmp_path, days=0) == []
+    assert (run.folder / "run.json").is_file()
+    assert "run.json is a file" in refused("cache", "--cache", run.folder / "run.json")
+    assert "a list shows the days" in refused("cache", "--older-than", "3", "--cache", tmp_path)
+
+
 def test_a_pack_that_is_being_computed_stays(tmp_path):
     import filelock
 
-    pack = tmp_path / "a-b"
+    pack = tmp_path / f"{'0' * 16}-{'f' * 16}"
     (pack / "parts").mkdir(parents=True)
     with filelock.FileLock(pack / ".lock"):
         assert packs.prune(tmp_path, days=0) == []

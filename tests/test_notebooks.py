@@ -165,6 +165,7 @@ long: list = [
 ]  # on several lines
 plain = 'it is "#1"'
 secret: str = ""  # empty: none
+page: str = "a\u2028b\x0cc"  # other line ends
 """
 
 
@@ -178,6 +179,7 @@ def test_defaults_may_hold_any_character(tmp_path):
         "long": ["one", "two=2"],
         "plain": 'it is "#1"',
         "secret": "",
+        "page": "a\u2028b\x0cc",
     }
     read = notebooks.read_words(path, [("layout", "a=#b"), ("words", '{"k": "=#"}')])
     assert read == {"layout": "a=#b", "words": {"k": "=#"}}
@@ -195,8 +197,9 @@ def test_files_that_are_no_notebook(content, match, tmp_path):
         notebooks.parameters(tmp_path / "no.ipynb")
 
 
-def test_parameters_that_are_not_python(tmp_path):
-    cell = nbformat.v4.new_code_cell("epochs: int = = 3", metadata={"tags": ["parameters"]})
+@pytest.mark.parametrize("line", ["epochs: int = = 3", "epochs = 1" + "+1" * 20_000])
+def test_parameters_that_are_not_python(line, tmp_path):
+    cell = nbformat.v4.new_code_cell(line, metadata={"tags": ["parameters"]})
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "no.ipynb")
     with pytest.raises(ConfigurationError, match=r"parameters of no\.ipynb is not Python"):
         notebooks.parameters(tmp_path / "no.ipynb")

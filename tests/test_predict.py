@@ -316,6 +316,10 @@ def test_what_cannot_be_read_is_left_out_and_named(model, recordings, capsys, re
     assert main(["predict", "--model", str(model), "--timeline", str(recordings)]) == 1
     assert "unreadable" in capsys.readouterr().err
     assert "bad.wav" in refused("predict", "--model", model, recordings / "bad.wav")
+    for path in recordings.rglob("*.*"):
+        path.write_bytes(b"RIFF")
+    said = refused("predict", "--model", model, recordings)
+    assert "None of the 8 files can be read, the first because: " in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are text there")

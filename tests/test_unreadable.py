@@ -8,6 +8,7 @@ import soundfile
 
 from sertk import manifest as manifests
 from sertk.cli import main
+from tests.corpora import trees
 
 QUICK = ("--clip-seconds", "0.6", "--epochs", "1", "--model-option", "width=0.2")
 
@@ -58,3 +59,21 @@ def test_a_split_without_a_readable_file_says_so(split, damaged, refused):
     assert f"{len(lost)} files cannot be read, the first because: " in said
     assert "is empty (0 bytes)" in said
     assert f"split {split!r}" in said
+
+
+@pytest.mark.backend
+def test_a_study_names_them_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SERTK_CACHE", str(tmp_path / "cache"))
+    for speaker in ("ann", "ben", "eva"):
+        for emotion in ("happy", "sad"):
+            trees.sounds(tmp_path / "own" / speaker / emotion, "0.wav", "1.wav")
+    (tmp_path / "own/ann/sad/1.wav").write_bytes(b"RIFF")
+    asked = (
+        "--corpus", "folders", "--root", str(tmp_path / "own"), "--grouping", "valence2",
+        "--model", "mlp,conv1d", "--protocol", "speaker_folds", "--folds", "3", "--val", "1",
+        "--seeds", "0", "--epochs", "1", "-o", str(tmp_path / "study"),
+    )  # fmt: skip
+    assert main(["study", *asked]) == 0
+    told = capsys.readouterr().err
+    (line,) = [part for part in told.splitlines() if "unreadable: " in part]
+    assert "ann/sad/1.wav" in line

@@ -134,3 +134,11 @@ def test_noises_are_walked_alike(tree, tmp_path):
     (tree / "lost.wav").unlink()
     found = [str(path.relative_to(tree)) for path in folders.sounds(tree)]
     assert found == ["happy/a.wav", "happy/deep/b.flac", "linked/e.wav", "sad/c.WAV"]
+
+
+def test_a_name_with_a_backslash_is_left_out_of_tables(tmp_path):
+    trees.sounds(tmp_path, "ann/sad/a.wav", "ann/sad/b\\c.wav")
+    found = corpora.scan("folders", tmp_path)
+    assert found["path"].tolist() == ["ann/sad/a.wav"]
+    assert found.attrs["skipped"] == {"a name with a backslash": 1}
+    assert len(_walk.sounds(tmp_path)) == 2

@@ -6,7 +6,7 @@ import json
 from sertk import _output
 from sertk.cli import inputs
 from sertk.cli.streams import give, tell
-from sertk.errors import UnknownNameError
+from sertk.errors import ConfigurationError, UnknownNameError
 
 
 def names(args: argparse.Namespace) -> None:
@@ -91,9 +91,16 @@ def audit(args: argparse.Namespace) -> int:
 def cache(args: argparse.Namespace) -> None:
     """List what the cache of features holds, or remove what is no longer wanted."""
     from sertk import packs
+    from sertk.cache import default_folder
 
     if args.action not in ("list", "prune"):
         raise UnknownNameError("action", args.action, ("list", "prune"))
+    if args.action == "list" and args.older_than is not None:
+        raise ConfigurationError(
+            f"`sertk cache list` got --older-than {args.older_than:g}.",
+            "It says what `sertk cache prune` removes; a list shows the days of each pack.",
+            "Leave it out, or prune.",
+        )
     if args.action == "prune":
         removed = packs.prune(days=args.older_than)
         give(json.dumps([str(path) for path in removed]) if args.json
@@ -103,7 +110,8 @@ def cache(args: argparse.Namespace) -> None:
     if args.json:
         give(table.to_json(orient="records"))
     else:
-        give(table.to_string(index=False) if len(table) else "The cache holds nothing.")
+        give(table.to_string(index=False) if len(table)
+             else f"The cache {default_folder()} holds nothing.")  # fmt: skip
         tell(f"{len(table)} packs, {table['megabytes'].sum():.1f} MB")
 
 

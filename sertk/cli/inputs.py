@@ -108,11 +108,19 @@ def where(words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
-    """Say where corpora are: in the folder given, or several in folders of their names in it."""
+    """Say where corpora are: in the folder given, or several in folders of their names in it.
+
+    Several may also share the folder itself; one that is made there gets a folder of its own.
+    """
     if not root:
         return {}
-    home = Path(root)
-    return {name: home if len(names) == 1 else home / name for name in names}
+    from sertk import corpora, manifest
+
+    places = {n: Path(place) for n, place in manifest.roots_below(root, list(names)).items()}
+    for name in set(names) & set(corpora.names()):
+        if len(names) > 1 and corpora.load(name).SYNTHETIC:
+            places[name] = Path(root).expanduser() / name
+    return places
 
 
 def _groupings_for(emotions: set[str]) -> str:

@@ -5,11 +5,15 @@ all that a command takes before it came to the point.
 """
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from sertk import _output
 from sertk.errors import ConfigurationError, UnknownNameError
+
+_HOME = re.compile(r"~[\w.-]*(/|$)")
 
 
 def refused(error: OSError) -> str:
@@ -31,6 +35,23 @@ def _check_words(words: Mapping[str, Any]) -> None:
                     "It takes a word of one letter at least, without null characters.",
                     "Leave the option out, or write what it is for.",
                 )
+            if isinstance(word, str) and _is_below_no_home(word):
+                raise ConfigurationError(
+                    f"{option.replace('_', '-')} got {word!r}.",
+                    "A path that begins with ~ is below a home folder, and there is no such user.",
+                    f"Write ./{word} for a name that begins so, or the whole path.",
+                )
+
+
+def _is_below_no_home(word: str) -> bool:
+    """Tell whether a path begins with a user's home folder, and there is no such user."""
+    if not _HOME.match(word):
+        return False
+    try:
+        Path(word).expanduser()
+    except RuntimeError:
+        return True
+    return False
 
 
 class Parser(argparse.ArgumentParser):

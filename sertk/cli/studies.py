@@ -47,6 +47,7 @@ def study(args: argparse.Namespace) -> int:
     result = studies.run(
         chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), jobs=args.processes
     )
+    inputs.tell_unreadable(result.runs.values())
     for name, reason in result.missing.items():
         tell(f"not trained: {name}: {reason}")
     if result.others:

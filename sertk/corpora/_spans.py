@@ -9,6 +9,7 @@ import pandas as pd
 from sertk.errors import ManifestError, listing
 
 ROUNDING = 0.1  # seconds that an end may lie past its file's
+_OTHER_UNIT = 5  # lengths of its file that a time must exceed before its unit is doubted
 
 
 def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.DataFrame:
@@ -72,6 +73,8 @@ def _unit(
 ) -> tuple[str, str] | None:
     """Guess the unit of times that are no seconds, and by what they become some."""
     last = end.fillna(start)
+    if not (last > _OTHER_UNIT * seconds).any():
+        return None
     if (last / 1000 <= seconds + ROUNDING).all():
         return "milliseconds", "1000"
     if (last / rates.astype("float64") <= seconds + ROUNDING).all():

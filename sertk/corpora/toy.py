@@ -106,6 +106,12 @@ def _is_complete(root: Path, settings: dict[str, int]) -> bool:
 
 def _refuse_foreign(root: Path) -> None:
     """Keep a folder that is not ours: making the corpus replaces the whole folder."""
+    if root.resolve() == Path.cwd():
+        raise CorpusError(
+            f"{root} is the folder that this process works in.",
+            "The toy corpus is made in a folder of its own.",
+            "Choose a folder that does not exist yet, such as toy, or leave root out.",
+        )
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
     if root.is_dir() and (root / _MARK).is_file():

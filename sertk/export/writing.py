@@ -211,7 +211,7 @@ def require_suffix(target: Path, suffix: str) -> None:
         raise ConfigurationError(
             f"{target} was given as the file to write.",
             f"Files of this format end in {suffix}.",
-            f"Call it {target.with_suffix(suffix).name}.",
+            f"Call it {target.stem or 'model'}{suffix}.",
         )
 
 

@@ -68,13 +68,13 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
         >>> found["inferred_type_name"], found["default"], found["help"]
         ('str', '"{a}=#1"', 'path = fields')
     """
-    # commands of IPython declare nothing
-    lines = code.splitlines()
+    # commands of IPython declare nothing; a string may hold other line ends
+    lines = code.replace("\r\n", "\n").split("\n")
     code = "\n".join("" if line.startswith(("%", "!")) else line for line in lines)
     try:
         body = ast.parse(code).body
         comments = _comments(code)
-    except (SyntaxError, tokenize.TokenError) as error:
+    except (SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
         raise ConfigurationError(
             f"The cell of parameters of {name} is not Python ({error}).",
             "Each of its lines is `name: type = default  # help`.",

@@ -133,7 +133,12 @@ class Predictor:
         unreadable: list[tuple[Path, AudioError]] = []
         rows = list(self._rows([Path(path) for path in paths], unreadable))
         if not rows and unreadable:
-            raise unreadable[0][1]
+            first = unreadable[0][1]
+            if len(unreadable) == 1:
+                raise first
+            raise AudioError(
+                f"None of the {len(unreadable)} files can be read, the first because: {first}"
+            ) from first
         if one_voice:
             self._centre(rows)
         table = pd.DataFrame(rows, columns=self.columns)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sertk import cache, corpora, manifest
+from sertk import audit, cache, corpora, manifest
 from sertk.cli import main
 from sertk.errors import CacheError, ManifestError
 from sertk.preprocessing import Preprocessing
@@ -40,6 +40,23 @@ def test_a_time_past_the_end_is_refused(times, tmp_path):
     save(tmp_path, ["0,1", times])
     with pytest.raises(ManifestError, match=r"1 of 2 manifest rows .* of 4\.3 s\)"):
         corpora.scan("table", tmp_path)
+
+
+def test_a_time_a_little_past_the_end_is_taken_for_seconds(tmp_path):
+    save(tmp_path, ["0,1", "1,9"])
+    with pytest.raises(ManifestError, match=r"Correct them; an empty end is the end of the file"):
+        corpora.scan("table", tmp_path)
+
+
+def test_several_stretches_without_an_end(tmp_path):
+    save(tmp_path, ["0,", "1.5,", "3,"])
+    found = corpora.scan("table", tmp_path)
+    assert found["duration"].tolist() == [4.3, 2.8, 1.3]
+    manifest.write(found, tmp_path / "m.csv")
+    assert len(manifest.read(tmp_path / "m.csv", root=tmp_path)) == 3
+    hashed = found.assign(sha256="a")
+    assert "same sound" not in str(audit.audit(hashed, compare_audio=False))
+    assert "same sound" in str(audit.audit(hashed.assign(start=1.5), compare_audio=False))
 
 
 def test_rounding_is_clipped_and_counted(tmp_path):

@@ -104,6 +104,12 @@ def test_real_recordings_are_never_replaced(tmp_path):
     assert (ours / "thesis.docx").is_file()
 
 
+def test_the_working_folder_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CorpusError, match="is the folder that this process works in"):
+        corpora.scan("toy", root=".")
+
+
 def test_a_broken_writing_leaves_nothing(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError("No space left on device")
