@@ -113,6 +113,12 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
     found = list(_told(manifest, splits.leaks(manifest, sound, _places.keys(manifest))))
     divisions = splits.folds(manifest) if {"fold", "split"} & set(manifest) else []
     found += _notes(manifest, sound, divided=bool(divisions))
+    if {"fold", "split"} <= set(manifest):
+        message = (
+            "the columns fold and split both divide the rows: the folds are compared here and used "
+            "in training, split is not."
+        )
+        found.append(Finding("two divisions", "note", message))
     if compared.missed.any():
         words = "files are missing or cannot be read, so that their sound is not compared"
         found.append(_named("sound not compared", words, manifest[compared.missed], "note"))

@@ -259,3 +259,13 @@ def test_what_leaks_in_many_folds_is_told_once_for_the_rest():
     tested = set(divided.loc[divided["fold"] >= 20, "utterance_id"])
     assert tested <= set(shared[-1].rows)
     assert not found.ok
+
+
+def test_a_second_division_is_said_to_be_left_aside(small):
+    """Folds that keep speakers apart beside a split that does not."""
+    both = splits.leave_one_speaker_out(small)
+    both["split"] = (["train", "train", "test", "val"] * len(both))[: len(both)]
+    found = audit.audit(both, compare_audio=False)
+    assert found.ok
+    assert [f.kind for f in found.findings] == ["two divisions"]
+    assert not audit.audit(both.drop(columns=["fold", "val_folds"]), compare_audio=False).ok
