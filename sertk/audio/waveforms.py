@@ -5,6 +5,7 @@ In and out: mono float32 of shape (samples,), full scale at +-1.
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain, islice
 
 import numpy as np
 import soxr
@@ -24,26 +25,38 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
         >>> bool(np.ptp(resample(np.full(4800, 0.1, "float32"), 48_000, 16_000)) < 1e-6)
         True
     """
-    return np.concatenate([waveform[:0], *resampled([waveform], from_rate, to_rate)])
+    count, reach = len(waveform), max(round(EDGE_SECONDS * from_rate), 1)
+    if not count:
+        return waveform
+    level = waveform[:reach].mean()
+    extended = np.empty(count + reach, np.float32)
+    np.subtract(waveform, level, out=extended[:count])
+    extended[count:] = extended[max(count - reach, 0) : count].mean()
+    made = soxr.resample(extended, from_rate, to_rate, quality="HQ")
+    made = made[: round(count * to_rate / from_rate)]
+    made += level
+    return made
 
 
 def resampled(pieces: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
     """Resample a waveform that comes in pieces; joined, they are what `resample` gives."""
-    stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
     reach = max(round(EDGE_SECONDS * from_rate), 1)
-    level, recent = np.float32(0), np.zeros(0, np.float32)
+    pieces = _from_length(pieces, reach)
+    leading = list(islice(pieces, 2))
+    if len(leading) < 2:
+        yield from (resample(piece, from_rate, to_rate) for piece in leading)
+        return
+    stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
+    level = leading[0][:reach].mean()
+    recent = np.zeros(0, np.float32)
     count = made = 0
-    for piece in _from_length(pieces, reach):
-        if not count:
-            level = np.float32(piece[:reach].mean(dtype=float))
+    for piece in chain(leading, pieces):
         shifted = np.subtract(piece, level, dtype=np.float32)
         recent = np.concatenate([recent, shifted[-reach:]])[-reach:]
         resampled_piece = stream.resample_chunk(shifted)
         count, made = count + len(piece), made + len(resampled_piece)
         yield resampled_piece + level
-    if not count:
-        return
-    beyond = np.full(reach, recent.mean(dtype=float), np.float32)
+    beyond = np.full(reach, recent.mean(), np.float32)
     rest = stream.resample_chunk(beyond, last=True)
     yield rest[: round(count * to_rate / from_rate) - made] + level
 
@@ -52,7 +65,7 @@ def _from_length(pieces: Iterable[np.ndarray], least: int) -> Iterator[np.ndarra
     """Join the first pieces up to a length; what is shorter comes as a whole."""
     pieces, held = iter(pieces), np.zeros(0, np.float32)
     for piece in pieces:
-        held = np.concatenate([held, piece])
+        held = np.concatenate([held, piece]) if len(held) else piece
         if len(held) >= least:
             break
     if len(held):
