@@ -32,6 +32,7 @@ class _Stream:
     """A recording that ffmpeg decodes, read from its output, which is a WAV file without end."""
 
     frames: int | None = None  # not known before the end
+    is_integer = False
 
     def __init__(self, path: Path, output: IO[bytes]):
         self.path, self._output = path, output

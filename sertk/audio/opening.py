@@ -39,12 +39,14 @@ class Recording(Protocol):
         sample_rate: In Hz.
         channels: Number of channels.
         frames: Samples of each channel that the header declares; `None` where it does not.
+        is_integer: Whether samples are whole numbers in the file, which are always finite.
     """
 
     path: Path
     sample_rate: int
     channels: int
     frames: int | None
+    is_integer: bool
 
     def skip_to(self, first: int) -> None:
         """Go from the beginning to a sample."""
@@ -59,6 +61,7 @@ class _Libsndfile:
     def __init__(self, path: Path, file: soundfile.SoundFile):
         self.path, self.file = path, file
         self.sample_rate, self.channels = file.samplerate, file.channels
+        self.is_integer = file.subtype.startswith("PCM")
         # a stream's length, 0 in its header, is unknown as well
         known = 0 < file.frames < _UNKNOWN or file.format not in ("FLAC", "OGG")
         self.frames = file.frames if known else None

@@ -175,7 +175,8 @@ class _Mixer:
         for samples in recording.decode(size, wanted):
             self.samples += len(samples)
             waveform = self._mono(samples)
-            _refuse_what_is_not_finite(recording.path, waveform)
+            if not recording.is_integer:
+                _refuse_what_is_not_finite(recording.path, waveform)
             if self.channel is None and recording.channels > 1:
                 # an offset is no sound: channels that have one may cancel each other all the same
                 powers = waveform.var(dtype=float), samples.var(axis=0, dtype=float).mean()

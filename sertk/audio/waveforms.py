@@ -104,7 +104,11 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     edges = np.arange(whole + 2)
     first, last = np.maximum(edges - reach, 0), np.minimum(edges + reach, whole + 1)
     totals, counts = (np.append(0.0, np.cumsum(part, dtype=float)) for part in (sums, sizes))
-    means = ((totals[last] - totals[first]) / (counts[last] - counts[first])).astype(np.float32)
+    means = (totals[last] - totals[first]) / (counts[last] - counts[first])
+    # the samples of a block lie on a line from its first edge up to, and without, its second one
+    falls = np.diff(means) * np.where(sizes > 0, (sizes - 1) / np.maximum(2 * sizes, 1), 0.0)
+    rest_mean = (totals[-1] - ((means[:-1] + falls) * sizes).sum()) / len(waveform)
+    means = (means + rest_mean).astype(np.float32)
     leveled = np.empty(len(waveform), np.float32)
     ramp = np.arange(block, dtype=np.float32) / np.float32(block)
     lines = leveled[: whole * block].reshape(whole, block)
@@ -112,9 +116,7 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     lines += means[:whole, None]
     step = (means[-1] - means[-2]) / np.float32(max(len(rest), 1))
     leveled[whole * block :] = means[-2] + step * np.arange(len(rest), dtype=np.float32)
-    np.subtract(waveform, leveled, out=leveled)
-    leveled -= leveled.mean()
-    return leveled
+    return np.subtract(waveform, leveled, out=leveled)
 
 
 def center(waveform: np.ndarray) -> np.ndarray:
