@@ -11,6 +11,7 @@ import numpy as np
 import soxr
 
 EDGE_SECONDS = 0.1  # whose mean continues a waveform beyond its ends when it is resampled
+EDGE_LEAST = 1e-4  # mean below which silence does as well: its click would be at -80 dB
 OFFSET_SECONDS, OFFSET_BLOCK_SECONDS = 0.5, 0.01  # of the means that `remove_offset` subtracts
 TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES = 2048, 512
 
@@ -28,14 +29,14 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     count, reach = len(waveform), max(round(EDGE_SECONDS * from_rate), 1)
     if not count:
         return waveform
-    level = waveform[:reach].mean()
+    level, last = _edge(waveform[:reach]), _edge(waveform[-reach:])
+    if not level and not last:
+        return soxr.resample(waveform, from_rate, to_rate, quality="HQ")
     extended = np.empty(count + reach, np.float32)
     np.subtract(waveform, level, out=extended[:count])
-    extended[count:] = extended[max(count - reach, 0) : count].mean()
+    extended[count:] = last - level
     made = soxr.resample(extended, from_rate, to_rate, quality="HQ")
-    made = made[: round(count * to_rate / from_rate)]
-    made += level
-    return made
+    return made[: round(count * to_rate / from_rate)] + level
 
 
 def resampled(pieces: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
@@ -47,18 +48,24 @@ def resampled(pieces: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Ite
         yield from (resample(piece, from_rate, to_rate) for piece in leading)
         return
     stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
-    level = leading[0][:reach].mean()
+    level = _edge(leading[0][:reach])
     recent = np.zeros(0, np.float32)
     count = made = 0
     for piece in chain(leading, pieces):
         shifted = np.subtract(piece, level, dtype=np.float32)
-        recent = np.concatenate([recent, shifted[-reach:]])[-reach:]
+        recent = np.concatenate([recent, piece[-reach:]])[-reach:]
         resampled_piece = stream.resample_chunk(shifted)
         count, made = count + len(piece), made + len(resampled_piece)
         yield resampled_piece + level
-    beyond = np.full(reach, recent.mean(), np.float32)
+    beyond = np.full(reach, _edge(recent) - level, np.float32)
     rest = stream.resample_chunk(beyond, last=True)
     yield rest[: round(count * to_rate / from_rate) - made] + level
+
+
+def _edge(samples: np.ndarray) -> np.float32:
+    """Average the samples at an end of a waveform; a mean that is next to nothing is none."""
+    mean = samples.mean(dtype=np.float32)
+    return mean if abs(mean) > EDGE_LEAST else np.float32(0)
 
 
 def _from_length(pieces: Iterable[np.ndarray], least: int) -> Iterator[np.ndarray]:

@@ -57,16 +57,17 @@ export function removeOffset(waveform, sampleRate, windowSeconds, blockSeconds) 
 }
 
 const EDGE_SECONDS = 0.1; // as in sertk.audio.resample
+const EDGE_LEAST = 1e-4;
 
 /**
  * Resample by a Kaiser-windowed sinc, whose band is soxr HQ's: whole up to 0.91 of the lower half.
- * Beyond its ends the waveform goes on at the mean of its first and last 0.1 s.
+ * Beyond its ends the waveform goes on at the mean of its first and last 0.1 s, if there is one.
  */
 export function resample(waveform, from, to) {
   if (from === to) return waveform;
   const edge = Math.max(roundHalfEven(EDGE_SECONDS * from), 1);
-  const before = mean(waveform.subarray(0, edge));
-  const after = mean(waveform.subarray(-edge));
+  const before = edgeOf(waveform.subarray(0, edge));
+  const after = edgeOf(waveform.subarray(-edge));
   const shared = divisor(from, to);
   const [step, phases] = [from / shared, to / shared]; // output n stands at n * step / phases
   const cutoff = 0.957 * Math.min(1, to / from); // of half the input's rate
@@ -88,6 +89,11 @@ export function resample(waveform, from, to) {
     made[n] = sum;
   }
   return made;
+}
+
+function edgeOf(samples) {
+  const level = mean(samples);
+  return Math.abs(level) > EDGE_LEAST ? level : 0;
 }
 
 function mean(samples) {
