@@ -20,7 +20,7 @@ from benchmarks import (
     throughput,
 )
 from benchmarks.record import Missing, Record, Setting
-from sertk.cli.mistakes import Parser
+from sertk.cli.parsing_errors import Parser
 from sertk.errors import ConfigurationError, SertkError, UnknownNameError
 from sertk.run import Run
 

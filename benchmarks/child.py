@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _provenance, audit, cache, splits
+from sertk import audit, cache, splits
 from sertk import manifest as manifests
+from sertk._utils import provenance
 from sertk.preprocessing import Preprocessing
 
 _EMOTIONS = ("angry", "happy", "sad", "neutral")
@@ -79,7 +80,7 @@ def peak_memory_mb() -> float:
     if status.is_file():
         (line,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
-    return _provenance.peak_memory_mb()
+    return provenance.peak_memory_mb()
 
 
 if __name__ == "__main__":

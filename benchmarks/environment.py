@@ -5,7 +5,8 @@ import os
 import platform
 from typing import Any
 
-from sertk import __version__, _backend, _provenance
+from sertk import __version__
+from sertk._utils import keras_backend, provenance
 
 _PACKAGES = (
     "audiomentations", "jax", "joblib", "keras", "librosa", "numpy", "onnxruntime", "openvino",
@@ -23,12 +24,12 @@ def describe() -> dict[str, Any]:
             continue
     return {
         "sertk": __version__,
-        "commit": _provenance.git_commit(),
-        "measured": _provenance.now(),
+        "commit": provenance.git_commit(),
+        "measured": provenance.now(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": cores(),
-        "backend": _backend.use_backend(),
+        "backend": keras_backend.use_backend(),
         "packages": versions,
     }
 

@@ -15,16 +15,16 @@ import numpy as np
 
 import sertk
 from benchmarks.timing import alternate
-from sertk import _backend
+from sertk._utils import keras_backend
 from sertk.predict.engines import OnnxEngine, OpenVinoEngine
 
 
 def measure(file: str, model: str, waveform: str, turns: str, calls: str) -> dict[str, object]:
     """Time the file against both ways to call the same network with the same front end."""
     backend = sertk.use_backend()
-    with _backend.without_native_messages():
-        from sertk import saving
+    with keras_backend.without_native_messages():
         from sertk.export import graph
+        from sertk.training import saving
 
     path, sound = Path(file), np.load(waveform)
     engine = OpenVinoEngine(path, 1) if path.suffix == ".xml" else OnnxEngine(path, path.name, 1)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sertk import _output
+from sertk._utils import atomic
 
 _UNITS = {"s per file": (1e3, "ms"), "s per clip": (1e3, "ms")}
 _HEAD = ("", "what", "ours", "against", "peer", "ratio", "goal", "met", "n")
@@ -15,10 +15,10 @@ _HEAD = ("", "what", "ours", "against", "peer", "ratio", "goal", "met", "n")
 
 def write(measured: dict[str, Any], path: Path) -> None:
     """Write both files, each whole or not at all; their folder is made."""
-    _output.folder(path.parent)
-    with _output.whole(path) as temporary:
+    atomic.folder(path.parent)
+    with atomic.whole(path) as temporary:
         temporary.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    with _output.whole(path.with_suffix(".md")) as temporary:
+    with atomic.whole(path.with_suffix(".md")) as temporary:
         temporary.write_text(text(measured), encoding="utf-8")
 
 

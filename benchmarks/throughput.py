@@ -21,7 +21,7 @@ from benchmarks.timing import Timing, alternate
 from sertk import labels, splits
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
-from sertk.settings import Settings
+from sertk.training.config import Settings
 
 _NETWORKS = {"B4": "compact", "B4.fcn_attention": "fcn_attention"}
 _PREP = Preprocessing("log_mel", clip_seconds=3.0)
@@ -90,7 +90,8 @@ def _rates(timing: Timing) -> str:
 
 def pipeline(setting: Setting, name: str, toy: pd.DataFrame) -> Pipeline:
     """Build a network and what trains it, as `sertk.training` does."""
-    from sertk import datasets, fitting, models, objective
+    from sertk import datasets, models
+    from sertk.training import fitting, objective
 
     settings = Settings()
     with mock.patch.dict(os.environ, SERTK_CACHE=str(setting.work / "cache")):
@@ -125,17 +126,17 @@ def torch_loop(setting: Setting, name: str, ready: Pipeline) -> Callable[[], Non
             "It trains the peer, and nothing else here needs it.",
             "Install it from the repository: pip install -e '.[parity]'.",
         )
-    from benchmarks import loop, twins
+    from benchmarks import loop, torch_models
 
     width = 0.1 if setting.quick else 1.0
     bins, num_classes = ready.part.input_shape[1], ready.part.num_classes
-    twin = twins.TWINS[name](bins, num_classes, width)
+    twin = torch_models.TWINS[name](bins, num_classes, width)
     sizes = sum(p.numel() for p in twin.parameters()), trainable(ready.net)
     if sizes[0] != sizes[1]:
         raise ConfigurationError(
             f"The twin of {name} in PyTorch has {sizes[0]:,} parameters.",
             f"The network has {sizes[1]:,}, and only the same work can be compared.",
-            "Write benchmarks/twins.py anew, as the network is now.",
+            "Write benchmarks/torch_models.py anew, as the network is now.",
         )
     folder = setting.work / f"npy_{name}"
     folder.mkdir()

@@ -12,15 +12,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
+    "analysis",
     "app",
     "audio",
     "audit",
     "augment",
     "cache",
     "corpora",
-    "cross_corpus",
     "datasets",
-    "embeddings",
     "errors",
     "evaluation",
     "explore",
@@ -28,22 +27,14 @@ _MODULES = (
     "features",
     "labels",
     "layers",
-    "live",
     "manifest",
     "models",
     "notebooks",
     "predict",
     "preprocessing",
-    "rates",
     "recipes",
-    "replay",
     "report",
-    "robustness",
     "run",
-    "saliency",
-    "sampling",
-    "segments",
-    "settings",
     "splits",
     "studies",
     "training",
@@ -51,29 +42,19 @@ _MODULES = (
 _OBJECTS = {
     "Preprocessing": "preprocessing",
     "SertkError": "errors",
-    "use_backend": "_backend",
+    "use_backend": "_utils.keras_backend",
 }
 
 __all__ = ["__version__", *_MODULES, *_OBJECTS]
 
 
 # loading these loads Keras, whose TensorFlow greets at length
-_KERAS = (
-    "cross_corpus",
-    "datasets",
-    "embeddings",
-    "layers",
-    "rates",
-    "replay",
-    "robustness",
-    "saliency",
-    "training",
-)
+_KERAS = ("analysis", "datasets", "layers", "training")
 
 
 def __getattr__(name: str) -> Any:
     if name in _KERAS and "keras" not in sys.modules:
-        backend = importlib.import_module("sertk._backend")
+        backend = importlib.import_module("sertk._utils.keras_backend")
         with backend.without_native_messages():
             return importlib.import_module(f"sertk.{name}")
     if name in _MODULES:

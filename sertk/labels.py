@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sertk import _spelling
+from sertk._utils import spelling
 from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
 
 EMOTIONS = (
@@ -187,8 +187,8 @@ def apply(
         (['positive', 'negative'], {'disgust': 1})
     """
     group = grouping(choice)
-    composed = {_spelling.composed(emotion): label for emotion, label in group.mapping.items()}
-    label = manifest["emotion"].map(_spelling.composed, na_action="ignore").map(composed)
+    composed = {spelling.composed(emotion): label for emotion, label in group.mapping.items()}
+    label = manifest["emotion"].map(spelling.composed, na_action="ignore").map(composed)
     _refuse_misspelt(manifest.loc[label.isna(), "emotion"].unique(), group)
     kept = manifest[label.notna()].copy()
     if kept.empty:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _input, _output, _records, _schemas
 from sertk import manifest as manifests
+from sertk._utils import atomic, json_records, plain_files, schemas
 from sertk.errors import ManifestError, RunError, listing
 
 SCHEMA_VERSION = 1
@@ -45,8 +45,10 @@ class Run:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser()
         record = self.folder / "run.json"
-        if not _input.is_file(record):
-            inside = ("*/run.json", "trials/*/run.json") if _input.is_folder(self.folder) else ()
+        if not plain_files.is_file(record):
+            inside = (
+                ("*/run.json", "trials/*/run.json") if plain_files.is_folder(self.folder) else ()
+            )
             found = [path for pattern in inside for path in self.folder.glob(pattern)]
             below = sorted(str(path.parent.relative_to(self.folder)) for path in found)
             raise RunError(
@@ -57,7 +59,7 @@ class Run:
                 else "Check the path, or train first.",
             )
         try:
-            self.info: dict[str, Any] = _records.read(record, _schemas.Versioned)
+            self.info: dict[str, Any] = json_records.read(record, schemas.Versioned)
             version = self.info["schema_version"]
             if version > SCHEMA_VERSION:
                 raise RunError(
@@ -66,8 +68,8 @@ class Run:
                     f"This version reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
                 )
-            _records.require(self.info, _schemas.Run)
-        except _records.DamagedError as error:
+            json_records.require(self.info, schemas.Run)
+        except json_records.DamagedError as error:
             raise _damaged(record, str(error), _NO_RECORD) from error
         if len(set(self.classes)) < len(self.classes):
             raise _damaged(record, "a class is named twice", _NO_RECORD)
@@ -153,7 +155,7 @@ class Run:
 
     def _existing(self, name: str) -> Path:
         path = self.folder / name
-        if not _input.is_file(path):
+        if not plain_files.is_file(path):
             raise RunError(
                 f"The run {self.folder} has no {name} (status: {self.info.get('status')}).",
                 "It is written when the fit that makes it has ended.",
@@ -169,8 +171,8 @@ def read_fit(path: Path) -> dict[str, Any]:
         RunError: If it is not as the training wrote it.
     """
     try:
-        return dict(_records.read(path, _schemas.Fit))
-    except _records.DamagedError as error:
+        return dict(json_records.read(path, schemas.Fit))
+    except json_records.DamagedError as error:
         remedy = f"Delete {path.parent} and give the command again: that fit alone is done again."
         raise _damaged(path, str(error), remedy) from error
 
@@ -215,14 +217,14 @@ def _damaged(path: Path, what: str, remedy: str = _JOIN_AGAIN) -> RunError:
 def write_json(path: Path, record: dict[str, Any]) -> None:
     """Write a record whole or not at all."""
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with _output.whole(path) as temporary:
+    with atomic.whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table whole or not at all; floats keep nine digits, enough for float32."""
-    with _output.whole(path) as temporary:
-        _output.to_csv(table, temporary, float_format="%.9g")
+    with atomic.whole(path) as temporary:
+        atomic.to_csv(table, temporary, float_format="%.9g")
 
 
 def differences(name: str, there: Any, here: Any) -> Iterator[str]:

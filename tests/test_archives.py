@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from sertk import models, saving
-from sertk.checkpoint import Checkpoint
+from sertk import models
 from sertk.corpora import _download
 from sertk.errors import CorpusError, ModelError, RunError
 from sertk.predict import bundle
+from sertk.training import saving
+from sertk.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.backend
 MEGABYTE = 2**20

@@ -8,12 +8,13 @@ import audiomentations
 import numpy as np
 import pytest
 
-from sertk import _seeding, augment, datasets, models, splits, training
+from sertk import augment, datasets, models, splits, training
 from sertk import manifest as manifests
+from sertk._utils import seeding
 from sertk.augment import Augmentation
 from sertk.cli import main
+from sertk.datasets.on_the_fly import LiveName
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
-from sertk.live import LiveName
 from sertk.preprocessing import Preprocessing
 
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
@@ -82,7 +83,7 @@ def test_a_live_copy_is_what_the_recipe_makes_of_the_file(divided):
     waveform = PREP.load(manifests.paths(row)[0])
     changed = augment.apply("pitch+noise", waveform, PREP.sample_rate, seed)
     np.testing.assert_allclose(train._spectrum(name), PREP.extract(changed), atol=1e-4)
-    assert seed == _seeding.derive(train.seed, drawn[name], original)
+    assert seed == seeding.derive(train.seed, drawn[name], original)
 
 
 def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):

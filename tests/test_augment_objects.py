@@ -16,7 +16,7 @@ from scipy.signal import welch
 
 from sertk import augment, cache, explore, splits
 from sertk.augment import Augmentation, folders
-from sertk.augment.identity import described
+from sertk.augment.fingerprints import described
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
 from tests.test_augment import RATE, rms, tone

@@ -125,7 +125,7 @@ def test_runs_that_are_none(refused, tmp_path):
 
 
 def test_stopping_says_so_and_leaves_what_was_there(tmp_path, capsys, monkeypatch):
-    from sertk import pages
+    from sertk._html import pages
 
     run = tmp_path / "run"
     fake_run.write(run, classes=("happy", "sad"), speakers=4, folds=2, seeds=(0,))
@@ -279,7 +279,7 @@ def test_models_that_cannot_be_loaded(train, refused, tmp_path):
 
 @pytest.mark.backend
 def test_a_disk_that_fills_up_in_training(train, refused, tmp_path, monkeypatch):
-    from sertk import checkpoint
+    from sertk.training import checkpoint
 
     assert main(train("whole")) == 0
     save, saved = np.savez, []

@@ -6,13 +6,14 @@ import re
 
 import pytest
 
-from sertk import _records, _schemas, evaluation, manifest, notebooks, studies
+from sertk import evaluation, manifest, notebooks, studies
+from sertk._utils import json_records, schemas
 from sertk.cli import main
 from sertk.errors import ConfigurationError, SertkError
 from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
 from sertk.run import Run
-from sertk.settings import Settings
+from sertk.training.config import Settings
 from tests import damage, fake_run
 from tests.test_pretrained import SHIPPED
 
@@ -108,22 +109,22 @@ def test_a_model_is_described_or_refused(tmp_path):
 @pytest.mark.parametrize(
     ("schema", "record"),
     [
-        (_schemas.Fit, {"fold": 0, "seed": 0, "best_epoch": 1, "epochs": 2, "seconds": 0.5}),
-        (_schemas.Robustness, {"note": "n", "rows": [{"title": "t", "level": 1.0, "unit": "dB",
+        (schemas.Fit, {"fold": 0, "seed": 0, "best_epoch": 1, "epochs": 2, "seconds": 0.5}),
+        (schemas.Robustness, {"note": "n", "rows": [{"title": "t", "level": 1.0, "unit": "dB",
                                                       "uar": 0.5, "change": -0.1}]}),
-        (_schemas.Pack, {"rows": [["a", 0, 3, 9]], "unreadable": MORE["unreadable"]}),
-        (_schemas.PartOfPack, {"rows": [["a", 3, 9]], "unreadable": []}),
-        (_schemas.Progress, {"history": [{"loss": 1.0}], "best": [0.5], "best_epoch": 1,
+        (schemas.Pack, {"rows": [["a", 0, 3, 9]], "unreadable": MORE["unreadable"]}),
+        (schemas.PartOfPack, {"rows": [["a", 3, 9]], "unreadable": []}),
+        (schemas.Progress, {"history": [{"loss": 1.0}], "best": [0.5], "best_epoch": 1,
                              "seconds": 2.0}),
     ],
 )  # fmt: skip
 def test_small_records_fit_or_are_damaged(schema, record):
-    assert _records.parse(json.dumps(record), schema) == record
+    assert json_records.parse(json.dumps(record), schema) == record
     refused = 0
     for name, text in damage.mutations(record):
         try:
-            _records.parse(text, schema)
-        except _records.DamagedError:
+            json_records.parse(text, schema)
+        except json_records.DamagedError:
             refused += 1
         except Exception as error:
             pytest.fail(f"{name}: {error!r}")

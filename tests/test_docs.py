@@ -23,10 +23,10 @@ import soundfile
 from docs._make import (
     architecture,
     corpora_table,
+    error_examples,
     figures,
     hooks,
-    mistakes,
-    outputs,
+    notebook_outputs,
     recipes,
     reference,
     systems,
@@ -86,7 +86,7 @@ def test_every_notebook_is_a_page(name, words):
 
 
 def test_what_cells_showed_is_there_and_is_no_sound():
-    recorded = sorted(outputs.TARGET.glob("*.json"))
+    recorded = sorted(notebook_outputs.TARGET.glob("*.json"))
     assert len(recorded) >= 5
     for path in recorded:
         text = path.read_text(encoding="utf-8")
@@ -184,8 +184,8 @@ def test_the_leak_was_measured_as_the_page_says(words):
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
     """What is said to every mistake but those of training, which need Keras."""
-    names = [name for name in mistakes.SECTIONS if name != "trainings"]
-    return mistakes.collect(tmp_path_factory.mktemp("mistakes"), names)
+    names = [name for name in error_examples.SECTIONS if name != "trainings"]
+    return error_examples.collect(tmp_path_factory.mktemp("mistakes"), names)
 
 
 TESTED = {
@@ -202,14 +202,14 @@ TESTED = {
 def test_every_tested_mistake_has_an_entry(section, said):
     heard = [s.whole for s in said[section]]
     for test in TESTED[section]:
-        for case in mistakes.cases(test):
+        for case in error_examples.cases(test):
             assert any(case[-1] in whole for whole in heard), case[-1]
 
 
 def test_every_unreadable_file_and_full_disk_has_an_entry(said):
     for name, reason in test_bad_input.WRONG.items():
         assert any(s.did == f"bad/{name}" and reason in s.whole for s in said["sounds"])
-    for _, reason in mistakes.cases(test_bad_runs.test_disks_that_refuse):
+    for _, reason in error_examples.cases(test_bad_runs.test_disks_that_refuse):
         assert any(reason in s.whole.lower() for s in said["disks"])
 
 
@@ -382,7 +382,7 @@ def test_the_built_page_of_mistakes_covers_every_kind_and_training(site):
     plain = html.unescape(re.sub(r"<[^>]+>", "", text))
     kinds = set(re.findall(r'class="kind">(\w+)<', text))
     assert kinds == set(troubleshooting.classes()) - {"SertkError"}
-    for _, match in mistakes.cases(test_bad_runs.test_trainings_that_cannot_be):
+    for _, match in error_examples.cases(test_bad_runs.test_trainings_that_cannot_be):
         assert match in plain, match
 
 

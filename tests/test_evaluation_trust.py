@@ -8,7 +8,7 @@ from sklearn import metrics as oracle
 
 from sertk import evaluation
 from sertk.errors import ConfigurationError
-from sertk.evaluation import temperatures
+from sertk.evaluation import calibration
 from tests import fake_run
 
 
@@ -59,7 +59,7 @@ def test_scaling_keeps_predictions_and_known_temperatures_are_found(run, result)
     honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = np.array([rng.choice(3, p=row) for row in honest])
     for at in (0.5, 2.0):
-        assert temperatures.fit(temperatures.apply(honest, at), truth) == pytest.approx(
+        assert calibration.fit(calibration.apply(honest, at), truth) == pytest.approx(
             1 / at, rel=0.1
         )
 

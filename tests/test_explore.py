@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sertk import audio, explore, features, labels, segments, splits
+from sertk import audio, explore, features, labels, splits
 from sertk import manifest as manifests
 from sertk.cli import main
 from sertk.errors import AudioError, ConfigurationError, ManifestError, UnknownNameError
 from sertk.explore.pitch import median_pitch
 from sertk.preprocessing import Preprocessing
+from sertk.preprocessing.clips import clip_starts
 from tests import small_corpus
 
 
@@ -253,7 +254,7 @@ def test_a_clip_of_every_feature_is_shown(name, small, tmp_path):
     cut = np.empty(prep.clip_shape, np.float32)
     path = manifests.paths(small)[0]
     spectrum = prep.extract(prep.load(path))
-    prep.cut(spectrum, segments.starts(len(spectrum), prep.clip_frames)[0], cut)
+    prep.cut(spectrum, clip_starts(len(spectrum), prep.clip_frames)[0], cut)
     for channel in range(numbers[1] if len(numbers) > 1 else 1):
         columns = table.iloc[:, channel * numbers[0] : (channel + 1) * numbers[0]]
         finished = prep.finish(cut)

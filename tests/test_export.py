@@ -10,9 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-from sertk import Preprocessing, models, run, segments
+from sertk import Preprocessing, models, run
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.predict import spec as specs
+from sertk.preprocessing.clips import CLIP_AGGREGATIONS, aggregate_clips, clip_starts
 from tests.test_features import COMPUTED
 
 
@@ -31,7 +32,7 @@ def run_of(net, folder, feature="log_mel", **prep):
     """A run folder of an untrained network: enough to convert it."""
     import keras
 
-    from sertk import saving
+    from sertk.training import saving
 
     settings = Preprocessing(feature, **{"clip_seconds": 0.6, **prep})
     inputs = keras.Input(settings.clip_shape)
@@ -85,11 +86,11 @@ def waves(prep, *seconds):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("decision", segments.COMBINATIONS)
+@pytest.mark.parametrize("decision", CLIP_AGGREGATIONS)
 @pytest.mark.parametrize("feature", ["log_mel", "waveform", "log_mel_delta"])
 def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path):
-    from sertk import saving
     from sertk.export import graph
+    from sertk.training import saving
 
     made = run_of(any_shape, tmp_path / "run", feature, clip_seconds=0.15, level_db=-20.0)
     model = saving.load_model(made.model_path())
@@ -98,12 +99,12 @@ def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path
     for wave in waves(prep, 0.02, 0.149, 0.15, 0.16, 0.3, 0.301, 1.0):
         wave += np.float32(0.03)  # an offset, which the graph removes
         spectrum = prep.extract(prep.level(wave))
-        starts = segments.starts(len(spectrum), prep.clip_frames)
+        starts = clip_starts(len(spectrum), prep.clip_frames)
         clips = np.empty((len(starts), *prep.clip_shape), np.float32)
         for out, start in zip(clips, starts, strict=True):
             prep.cut(spectrum, start, out)
         shares = np.asarray(model.predict_on_batch(clips), float)
-        wanted = segments.combine(shares, [len(starts)], decision)
+        wanted = aggregate_clips(shares, [len(starts)], decision)
         found = np.asarray(whole.predict_on_batch(wave[None]))
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 
@@ -116,7 +117,7 @@ def test_clips_start_where_segments_start(frames, length):
 
     spectrum = np.arange(frames, dtype="float32").reshape(1, -1, 1)
     clips = np.asarray(CutClips(length, -1.0)(spectrum))[..., 0]
-    for clip, start in zip(clips, segments.starts(frames, length), strict=True):
+    for clip, start in zip(clips, clip_starts(frames, length), strict=True):
         wanted = np.arange(start, start + length, dtype=float)
         wanted[(wanted < 0) | (wanted >= frames)] = -1
         np.testing.assert_array_equal(clip, wanted)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import sertk
-from sertk import _backend, _lookup, _provenance, _seeding
-from sertk._backend import without_native_messages
+from sertk._utils import keras_backend, lookup, provenance, seeding
+from sertk._utils.keras_backend import without_native_messages
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 
 
@@ -44,11 +44,11 @@ def test_every_public_name_is_there():
 
 def test_unknown_names_get_the_nearest_known_one():
     with pytest.raises(UnknownNameError, match="Did you mean 'compact'"):
-        _lookup.load("sertk.models", "compat", "model")
+        lookup.load("sertk.models", "compat", "model")
     with pytest.raises(
         UnknownNameError, match=r"^Unknown model 'zzz'\. Known model names: alexnet, .*compact"
     ):
-        _lookup.load("sertk.models", "zzz", "model")
+        lookup.load("sertk.models", "zzz", "model")
 
 
 def test_listing_counts_what_it_does_not_show():
@@ -62,16 +62,16 @@ def test_seeded_gives_the_same_and_restores_the_states():
     expected = random.random(), np.random.rand()
     random.seed(5)
     np.random.seed(5)
-    with _seeding.seeded(1):
+    with seeding.seeded(1):
         first = random.random(), np.random.rand()
     assert (random.random(), np.random.rand()) == expected
-    with _seeding.seeded(1):
+    with seeding.seeded(1):
         assert (random.random(), np.random.rand()) == first
 
 
 def test_seeded_is_alone_among_threads():
     def draw(seed):
-        with _seeding.seeded(seed):
+        with seeding.seeded(seed):
             return [random.random() for _ in range(50)], np.random.rand(50).tolist()
 
     seeds = list(range(8)) * 10
@@ -133,18 +133,18 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
 def test_the_automatic_choice(monkeypatch, environment, accelerator, installed, expected):
     monkeypatch.setenv("KERAS_BACKEND", environment)
     monkeypatch.delitem(sys.modules, "keras", raising=False)
-    monkeypatch.setattr(_backend, "_has_accelerator", lambda: accelerator)
-    monkeypatch.setattr(_backend, "_jax_accelerated", lambda: True)
-    monkeypatch.setattr(_backend, "_installed", lambda name: name in installed)
-    assert _backend._choose("auto") == expected
+    monkeypatch.setattr(keras_backend, "_has_accelerator", lambda: accelerator)
+    monkeypatch.setattr(keras_backend, "_jax_accelerated", lambda: True)
+    monkeypatch.setattr(keras_backend, "_installed", lambda name: name in installed)
+    assert keras_backend._choose("auto") == expected
 
 
 def test_the_command_is_repeated_without_where_somebody_keeps_files(monkeypatch):
     words = ["/home/ann/bin/sertk", "cv", "--root", "/home/ann/corpora/ravdess", "-o", "runs/one"]
     monkeypatch.setattr(sys, "argv", words)
-    assert _provenance.command() == "sertk cv --root ravdess -o runs/one"
+    assert provenance.command() == "sertk cv --root ravdess -o runs/one"
     monkeypatch.setattr(sys, "argv", ["train.py"])
-    assert _provenance.command() is None
+    assert provenance.command() is None
 
 
 def test_tracing_again_is_no_warning():

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from sertk import corpora
+from sertk._display import drawing
 from sertk.app import server
 from sertk.corpora._layout import Layout
-from sertk.evaluation import drawing
 from tests.corpora import trees
 
 

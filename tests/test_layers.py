@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from sertk.frontend import ClipReference
+from sertk.features._layers import ClipReference
 from sertk.layers import AttentionPooling, SpecAugment, Standardize
-from sertk.layers.pictures import _resizing
+from sertk.layers.spectrogram_image import _resizing
 
 pytestmark = pytest.mark.backend
 

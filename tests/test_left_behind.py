@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sertk import _owned, cache, packs
+from sertk import cache
 from sertk import manifest as manifests
+from sertk._utils import temporary_names
+from sertk.cache import packs
 from sertk.cli import main
 from sertk.corpora import toy
 from sertk.errors import ConfigurationError, OutputError
@@ -89,8 +91,8 @@ def test_two_processes_make_one_toy_corpus(tmp_path):
 def dead_name(name):
     """Name a file as a process that has ended would have."""
     code = (
-        "from sertk import _owned; from pathlib import Path; import sys; "
-        "print(_owned.beside(Path(sys.argv[1])))"
+        "from sertk._utils import temporary_names; from pathlib import Path; import sys; "
+        "print(temporary_names.beside(Path(sys.argv[1])))"
     )
     words = [sys.executable, "-c", code, str(name)]
     return Path(subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip())
@@ -99,14 +101,14 @@ def dead_name(name):
 def test_what_a_dead_process_left_is_removed_and_nothing_else(tmp_path, monkeypatch):
     dead = dead_name(tmp_path / "a.csv")
     folder = dead_name(tmp_path / "folder")
-    own = _owned.beside(tmp_path / "b.csv")
-    again = Path(str(own).replace(f"-{_owned._started(os.getpid())}-", "-1-"))
-    elsewhere = Path(str(dead).replace(f".sertk-{_owned._here()}", ".sertk-00000000"))
+    own = temporary_names.beside(tmp_path / "b.csv")
+    again = Path(str(own).replace(f"-{temporary_names._started(os.getpid())}-", "-1-"))
+    elsewhere = Path(str(dead).replace(f".sertk-{temporary_names._here()}", ".sertk-00000000"))
     for path in (dead, own, again, elsewhere, tmp_path / ".1.2.mine"):
         path.write_text("half")
     folder.mkdir()
     (folder / "inside").write_text("half")
-    removed = _owned.sweep(tmp_path)
+    removed = temporary_names.sweep(tmp_path)
     # `again` bears our number, and began at another time: a process before us had it
     assert sorted(removed) == sorted({dead, folder, *([again] if again != own else [])})
     assert own.exists()
@@ -118,7 +120,7 @@ def test_the_first_file_in_a_folder_sweeps_it(tmp_path):
     dead = dead_name(tmp_path / "a.csv")
     dead.write_text("half")
     (tmp_path / "a.csv").write_text("before")
-    with _owned.whole(tmp_path / "a.csv") as temporary:
+    with temporary_names.whole(tmp_path / "a.csv") as temporary:
         temporary.write_text("after")
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
     assert (tmp_path / "a.csv").read_text() == "after"
@@ -126,7 +128,7 @@ def test_the_first_file_in_a_folder_sweeps_it(tmp_path):
 
 def test_names_of_any_length_have_a_temporary_one(tmp_path):
     path = tmp_path / ("ü" * 120 + ".csv")
-    with _owned.whole(path) as temporary:
+    with temporary_names.whole(path) as temporary:
         temporary.write_text("whole")
         assert temporary.suffix == ".csv"
     assert path.read_text() == "whole"

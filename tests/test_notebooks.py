@@ -115,7 +115,7 @@ def tiny(tmp_path):
             "sys.stderr.write('worth reading\\n')\nprint(word, share, loud, several)"
         ),
         v4.new_code_cell(
-            "from sertk.evaluation.drawing import new_axes\n(ax,) = new_axes()\nax.plot([0, 1])\nax"
+            "from sertk._display.drawing import new_axes\n(ax,) = new_axes()\nax.plot([0, 1])\nax"
         ),
         v4.new_code_cell("1 / number"),
         v4.new_code_cell("'after'"),

@@ -4,11 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from sertk import datasets, fitting, models, objective, sampling, segments, splits, training
+from sertk import datasets, models, splits, training
+from sertk.datasets import class_balance
 from sertk.errors import ConfigurationError
-from sertk.objective import Mixup, ObjectiveModel, Stability
 from sertk.preprocessing import Preprocessing
-from sertk.settings import CHOICES, Settings
+from sertk.preprocessing.clips import CLIP_AGGREGATIONS, aggregate_clips
+from sertk.training import fitting, objective
+from sertk.training.config import CHOICES, Settings
+from sertk.training.objective import Mixup, ObjectiveModel, Stability
 
 pytestmark = pytest.mark.backend
 
@@ -170,15 +173,15 @@ def test_oversampling_fills_small_classes_up(divided):
 )
 def test_how_oversampling_counts(how, expected):
     labels = ["a"] * 6 + ["b"] * 3 + ["c"]
-    rows = sampling.oversampled(labels, how, seed=0)
+    rows = class_balance.oversampled(labels, how, seed=0)
     assert [sum(labels[row] == name for row in rows) for name in "abc"] == expected
-    assert rows == sampling.oversampled(labels, how, seed=0)
+    assert rows == class_balance.oversampled(labels, how, seed=0)
 
 
 def test_effective_numbers_weigh_less_than_counts():
     labels = ["a"] * 5000 + ["b"] * 50
-    by_count = sampling.class_weights(labels, ["a", "b"], "inverse")
-    effective = sampling.class_weights(labels, ["a", "b"], "effective")
+    by_count = class_balance.class_weights(labels, ["a", "b"], "inverse")
+    effective = class_balance.class_weights(labels, ["a", "b"], "effective")
     ratio = (1 - 0.9999**5000) / (1 - 0.9999**50)
     assert effective[1] / effective[0] == pytest.approx(ratio)
     assert 1 < effective[1] / effective[0] < by_count[1] / by_count[0]
@@ -208,9 +211,9 @@ def test_none_leaves_decibels_as_they_are(divided):
 def test_clips_vote_as_they_are_told(divided):
     train, val, _ = datasets.make(divided, SHORT)
     shares = np.random.default_rng(0).dirichlet(np.ones(3), sum(val.clips_per_utterance))
-    for decision in segments.COMBINATIONS:
+    for decision in CLIP_AGGREGATIONS:
         val.configure(Settings(decision=decision))
-        expected = segments.combine(shares, val.clips_per_utterance, decision)
+        expected = aggregate_clips(shares, val.clips_per_utterance, decision)
         np.testing.assert_array_equal(val.utterance_probabilities(shares), expected)
-    assert CHOICES["decision"] == segments.COMBINATIONS
+    assert CHOICES["decision"] == CLIP_AGGREGATIONS
     assert train.num_classes == 3

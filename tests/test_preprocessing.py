@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertk import features, preprocessing, segments
+from sertk import features, preprocessing
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.features._spectrum import PADDING_DB
 from sertk.preprocessing import Preprocessing
+from sertk.preprocessing.clips import aggregate_clips, clip_starts
 from tests.test_features import COMPUTED, voice
 
 
@@ -122,7 +123,7 @@ def test_values_out_of_range(wrong):
 
 @pytest.mark.parametrize("frames", [1, 50, 100, 101, 199, 250, 1000])
 def test_clips_cover_every_frame_with_the_fewest(frames):
-    starts = segments.starts(frames, 100)
+    starts = clip_starts(frames, 100)
     covered = {k for s in starts for k in range(s, s + 100)}
     assert set(range(frames)) <= covered
     assert len(starts) == max(1, -(-frames // 100))
@@ -133,11 +134,11 @@ def test_clips_cover_every_frame_with_the_fewest(frames):
 
 def test_combinations_of_clips():
     shares = np.array([[0.8, 0.2], [0.4, 0.6], [0.5, 0.5]])
-    np.testing.assert_allclose(segments.combine(shares, [2, 1])[0], [0.6, 0.4])
+    np.testing.assert_allclose(aggregate_clips(shares, [2, 1])[0], [0.6, 0.4])
     logs = np.sqrt(shares[0] * shares[1])
-    np.testing.assert_allclose(segments.combine(shares, [2, 1], "mean_log")[0], logs / logs.sum())
+    np.testing.assert_allclose(aggregate_clips(shares, [2, 1], "mean_log")[0], logs / logs.sum())
     np.testing.assert_allclose(
-        segments.combine(shares, [2, 1], "max")[0], np.array([0.8, 0.6]) / 1.4
+        aggregate_clips(shares, [2, 1], "max")[0], np.array([0.8, 0.6]) / 1.4
     )
     with pytest.raises(UnknownNameError, match="Did you mean 'mean'"):
-        segments.combine(shares, [2, 1], "meen")
+        aggregate_clips(shares, [2, 1], "meen")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import datasets, models, rates, splits
+from sertk import datasets, models, splits, training
 from sertk.errors import ConfigurationError
-from sertk.evaluation.learning import steepest
+from sertk.evaluation.learning_curve import steepest
 from sertk.preprocessing import Preprocessing
 
 pytestmark = pytest.mark.backend
@@ -21,7 +21,7 @@ def train(small):
 def test_the_loss_falls_and_runs_away_and_the_weights_stay(train):
     network = models.build("mlp", train.input_shape, 3, dropout=0.0)
     before = network.get_weights()
-    shown = rates.range_test(network, train, lowest=1e-4, highest=100.0, steps=60)
+    shown = training.lr_range_test(network, train, lowest=1e-4, highest=100.0, steps=60)
     table = shown.frame()
     assert table["smoothed"].min() < 0.8 * table["loss"].iloc[0]
     assert table["smoothed"].iloc[-1] > 2 * table["smoothed"].min()
@@ -36,7 +36,7 @@ def test_the_loss_falls_and_runs_away_and_the_weights_stay(train):
 
 def test_dropout_draws_afterwards_as_if_nothing_had_been(train):
     twins = [models.build("mlp", train.input_shape, 3, dropout=0.5, seed=3) for _ in range(2)]
-    rates.range_test(twins[0], train, steps=12)
+    training.lr_range_test(twins[0], train, steps=12)
     clips = train[0][0]
     drawn = [np.asarray(network(clips, training=True)) for network in twins]
     np.testing.assert_array_equal(*drawn)
@@ -53,4 +53,4 @@ def test_the_steepest_fall_is_found():
 def test_ranges_that_do_not_rise(train, wrong):
     network = models.build("mlp", train.input_shape, 3)
     with pytest.raises(ConfigurationError, match="Rates rise from above 0"):
-        rates.range_test(network, train, **wrong)
+        training.lr_range_test(network, train, **wrong)

@@ -13,7 +13,7 @@ from sertk.cli import main
 from sertk.errors import ConfigurationError, SplitError, UnknownNameError
 from sertk.recipes import RECIPES, repeating
 from sertk.run import Run
-from sertk.settings import Settings
+from sertk.training.config import Settings
 
 pytestmark = pytest.mark.backend
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertk import evaluation, pages, players, report
+from sertk import evaluation, report
+from sertk._html import audio_player, pages
 from sertk.errors import ManifestError, RunError
 from sertk.report import matrix, page, sentences
 from tests import fake_run
@@ -329,7 +330,7 @@ def test_sound_is_embedded_when_asked_for(tmp_path):
     head, content = sounds[0]["src"].split(",", 1)
     assert head == "data:audio/ogg;base64"
     waveform, rate = soundfile.read(io.BytesIO(base64.b64decode(content)))
-    assert rate == players.SAMPLE_RATE
+    assert rate == audio_player.SAMPLE_RATE
     assert len(waveform) == pytest.approx(0.2 * rate, abs=1)
 
 
@@ -340,14 +341,14 @@ def test_sound_without_a_root_says_what_to_pass(tmp_path, monkeypatch):
 
 
 def test_a_minute_of_sound_is_encoded_whole():
-    wave = np.sin(np.arange(60 * players.SAMPLE_RATE) / 5).astype("float32")
-    content, rate = soundfile.read(io.BytesIO(players.opus(wave, players.SAMPLE_RATE)))
-    assert (len(content), rate) == (len(wave), players.SAMPLE_RATE)
+    wave = np.sin(np.arange(60 * audio_player.SAMPLE_RATE) / 5).astype("float32")
+    content, rate = soundfile.read(io.BytesIO(audio_player.opus(wave, audio_player.SAMPLE_RATE)))
+    assert (len(content), rate) == (len(wave), audio_player.SAMPLE_RATE)
 
 
 def test_thumbnails_of_short_and_silent_clips():
     for wave in (np.zeros(10, "float32"), np.zeros(16_000, "float32")):
-        assert players.thumbnail(wave).startswith(b"\x89PNG")
+        assert audio_player.thumbnail(wave).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ import pytest
 import soundfile
 from scipy.signal import welch
 
-from sertk import audio, evaluation, robustness, splits, training
+from sertk import audio, evaluation, splits, training
+from sertk.analysis import robustness
+from sertk.analysis.robustness import conditions
+from sertk.analysis.robustness.conditions import USUAL, Heard
 from sertk.cli import main
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.preprocessing import Preprocessing
-from sertk.robustness import conditions
-from sertk.robustness.conditions import USUAL, Heard
 from tests import fake_run
 from tests.test_augment import RATE, rms, tone
 from tests.test_features import voice

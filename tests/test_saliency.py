@@ -9,20 +9,11 @@ import pytest
 from scipy.spatial.distance import pdist
 from sklearn.manifold import trustworthiness
 
-from sertk import (
-    _gradients,
-    cross_corpus,
-    embeddings,
-    evaluation,
-    features,
-    layers,
-    saliency,
-    splits,
-    training,
-)
+from sertk import evaluation, features, layers, splits, training
+from sertk.analysis import cross_corpus, embeddings, gradients, saliency
+from sertk.analysis.replay import Replay
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.preprocessing import Preprocessing
-from sertk.replay import Replay
 from tests import fake_run, small_corpus
 from tests.test_explore import any_feature
 
@@ -74,7 +65,7 @@ def smooth_net(seed=0):
 def test_gradients_equal_numeric_ones():
     net = smooth_net()
     clips = np.random.default_rng(0).normal(size=(2, 7, 5)).astype("f4")
-    gradient, logs = _gradients.of_log_probability(net, clips, 1)
+    gradient, logs = gradients.of_log_probability(net, clips, 1)
     np.testing.assert_allclose(logs, np.log(net.predict_on_batch(clips)[:, 1]), atol=1e-5)
     step = 2e-2
     for place in [(0, 0, 0), (0, 3, 2), (1, 6, 4), (1, 2, 1), (0, 5, 3)]:
@@ -310,4 +301,4 @@ def test_what_makes_no_matrix(run, corpus, tmp_path):
 def test_another_backend_is_named(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(ConfigurationError, match="asked for on the backend torch"):
-        _gradients.of_log_probability(None, np.zeros((1, 2, 2)), 0)
+        gradients.of_log_probability(None, np.zeros((1, 2, 2)), 0)

@@ -352,7 +352,8 @@ def test_test_sets_of_the_same_words_are_kept_apart(ravdess, tmp_path):
 
 def test_a_process_ends_with_the_one_that_started_it():
     child = (
-        "import os, time; from sertk import _orphans; _orphans.end_with(os.getppid()); "
+        "import os, time; from sertk._utils.child_processes import end_with; "
+        "end_with(os.getppid()); "
         "print('there', flush=True); time.sleep(600)"
     )
     parent = (

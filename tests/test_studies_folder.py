@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from sertk import corpora, studies, training
-from sertk.augment.changes import noise_between
+from sertk.augment.transforms import noise_between
 from sertk.cli import main
 from sertk.errors import ConfigurationError, RunError
 from sertk.preprocessing import Preprocessing

@@ -14,10 +14,10 @@ from sertk.errors import ConfigurationError
 @pytest.mark.parametrize("name", ["compact", "fcn_attention"])
 def test_twins_have_as_many_parameters(name, width):
     torch = pytest.importorskip("torch")
-    from benchmarks import twins
+    from benchmarks import torch_models
 
-    assert sorted(twins.TWINS) == sorted(throughput._NETWORKS.values())
-    twin = twins.TWINS[name](64, 8, width)
+    assert sorted(torch_models.TWINS) == sorted(throughput._NETWORKS.values())
+    twin = torch_models.TWINS[name](64, 8, width)
     net = models.build(name, (188, 64), 8, width=width)
     assert sum(p.numel() for p in twin.parameters()) == throughput.trainable(net)
     clips = torch.zeros(2, 188, 64)
@@ -27,9 +27,12 @@ def test_twins_have_as_many_parameters(name, width):
 @pytest.mark.torch
 def test_fcn_attention_computes_what_keras_does():
     torch = pytest.importorskip("torch")
-    from benchmarks import twins
+    from benchmarks import torch_models
 
-    net, twin = models.build("fcn_attention", (188, 64), 8), twins.FcnAttention(64, 8, 1.0).eval()
+    net, twin = (
+        models.build("fcn_attention", (188, 64), 8),
+        torch_models.FcnAttention(64, 8, 1.0).eval(),
+    )
     learnt = [p for p in twin.parameters() if p.requires_grad]
     for given, taken in zip(net.trainable_variables, learnt, strict=True):
         value = np.random.default_rng(0).normal(0, 0.02, given.shape).astype(np.float32)

@@ -9,22 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import (
-    audit,
-    checkpoint,
-    datasets,
-    evaluation,
-    models,
-    sampling,
-    settings,
-    splits,
-    training,
-)
-from sertk.checkpoint import Checkpoint
+from sertk import audit, datasets, evaluation, models, splits, training
+from sertk.datasets import class_balance
 from sertk.errors import ConfigurationError, RunError, SplitError, UnknownNameError
-from sertk.objective import ObjectiveModel
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
+from sertk.training import checkpoint, config
+from sertk.training.checkpoint import Checkpoint
+from sertk.training.objective import ObjectiveModel
 
 pytestmark = pytest.mark.backend
 
@@ -155,7 +147,7 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
 def test_an_interrupted_fit_goes_on_with_the_same_result(
     divided, tmp_path, monkeypatch, model, settings
 ):
-    changes = {**QUICK, "epochs": 4, **settings}
+    changes = {**QUICK, "epochs": 4, **config}
 
     def cv(folder):
         return training.cross_validate(model, divided, PREP, folder=folder,
@@ -304,10 +296,10 @@ def test_a_class_that_no_validation_speaker_has_is_noted(divided):
 )
 def test_settings_out_of_range(changes, match):
     with pytest.raises(ConfigurationError, match=match):
-        settings.Settings().changed(changes)
+        config.Settings().changed(changes)
 
 
-@pytest.mark.parametrize("optimizer", settings.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", config.OPTIMIZERS)
 def test_every_optimizer_learns_and_has_its_step_traced_once(
     divided, tmp_path, optimizer, monkeypatch
 ):
@@ -362,7 +354,7 @@ def test_the_last_epoch_is_kept_where_that_is_asked_for(divided, tmp_path):
 
 def test_class_weights_even_classes_out():
     labels = ["a"] * 6 + ["b"] * 2
-    weights = sampling.class_weights(labels, ["a", "b"])
+    weights = class_balance.class_weights(labels, ["a", "b"])
     assert weights[0] * 6 == pytest.approx(weights[1] * 2)
     assert sum(weights[["a", "b"].index(label)] for label in labels) == pytest.approx(8)
 

@@ -7,9 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from sertk import _provenance, datasets, models, saving, splits, training
+from sertk import datasets, models, splits, training
+from sertk._utils import provenance
 from sertk.preprocessing import Preprocessing
 from sertk.report import sentences
+from sertk.training import saving
 from tests.test_training import PREP, QUICK, divided, folded
 
 pytestmark = pytest.mark.backend
@@ -65,8 +67,8 @@ def test_a_finished_run_is_left_alone(folded, tmp_path, monkeypatch):
     training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
     before = contents(tmp_path)
     for name in ("environment", "command", "git_commit"):
-        monkeypatch.setattr(_provenance, name, lambda name=name: {"other": name})
-    monkeypatch.setattr(_provenance, "now", lambda: "2099-01-01T00:00:00Z")
+        monkeypatch.setattr(provenance, name, lambda name=name: {"other": name})
+    monkeypatch.setattr(provenance, "now", lambda: "2099-01-01T00:00:00Z")
     run = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
     assert contents(tmp_path) == before
     assert run.finished
@@ -89,9 +91,9 @@ def test_each_fit_says_which_process_made_it(folded, tmp_path, monkeypatch):
     first = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
     assert all("environment" not in fit for fit in first.info["fits"])
     (tmp_path / "fold_1/seed_0/model.keras").unlink()
-    other = {**_provenance.environment(), "platform": "Elsewhere"}
-    monkeypatch.setattr(_provenance, "environment", lambda: other)
-    monkeypatch.setattr(_provenance, "command", lambda: "sertk cv again")
+    other = {**provenance.environment(), "platform": "Elsewhere"}
+    monkeypatch.setattr(provenance, "environment", lambda: other)
+    monkeypatch.setattr(provenance, "command", lambda: "sertk cv again")
     run = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
     assert run.info["environment"] == first.info["environment"]
     assert run.info["command"] == first.info["command"]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sertk import _walk, audio, corpora, predict
+from sertk import audio, corpora, predict
+from sertk.audio import walk
 from sertk.augment import folders
 from sertk.cli import main
 from sertk.errors import AudioError
@@ -30,7 +31,7 @@ def tree(tmp_path):
 
 
 def test_everything_below_a_folder_is_taken_or_left_out_for_a_reason(tree):
-    files = {str(file.path): file.reason for file in _walk.walk(tree)}
+    files = {str(file.path): file.reason for file in walk.walk(tree)}
     assert files == {
         "happy/a.wav": None,
         "happy/deep/b.flac": None,
@@ -58,7 +59,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tree, monkeypatch):
         return iterdir(path)
 
     monkeypatch.setattr(Path, "iterdir", refusing)
-    files = {str(file.path): file.reason for file in _walk.walk(tree)}
+    files = {str(file.path): file.reason for file in walk.walk(tree)}
     assert files["sad"] == "a folder that cannot be opened (Permission denied)"
     assert "sad/c.WAV" not in files
 
@@ -141,4 +142,4 @@ def test_a_name_with_a_backslash_is_left_out_of_tables(tmp_path):
     found = corpora.scan("folders", tmp_path)
     assert found["path"].tolist() == ["ann/sad/a.wav"]
     assert found.attrs["skipped"] == {"a name with a backslash": 1}
-    assert len(_walk.sounds(tmp_path)) == 2
+    assert len(walk.sounds(tmp_path)) == 2

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docs._make import ROOT, figures, pieces
+from docs._make import ROOT, figures, html_parts
 from sertk import models, recipes
 
 _WIDTH, _ROW, _GAP = 400, 52, 14  # of the drawing, of a box, between boxes
@@ -53,7 +53,7 @@ def words() -> dict[str, str]:
     prep = recipes.get("compact").prep
     feature = prep.feature
     return {
-        "compact.drawing": pieces.placed(
+        "compact.drawing": html_parts.placed(
             "compact",
             f'<figure class="made narrow" data-search-exclude>{drawing_svg()}</figure>',
         ),

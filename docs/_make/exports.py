@@ -15,9 +15,10 @@ from typing import Any
 from benchmarks import environment, latency
 from docs._make import ROOT
 from docs._make.figures import percent
-from sertk import _output, evaluation, export
+from sertk import evaluation, export
 from sertk import run as runs
-from sertk.cli.mistakes import Parser
+from sertk._utils import atomic
+from sertk.cli.parsing_errors import Parser
 from sertk.errors import ConfigurationError, ModelError, SertkError
 from sertk.export import converting, parity, stft
 from sertk.predict import spec as specs
@@ -250,9 +251,9 @@ def _versions(network: dict[str, Any]) -> str:
 
 def write(networks: Sequence[dict[str, Any]]) -> None:
     """Write both files, each whole or not at all."""
-    _output.folder(REPORTS)
+    atomic.folder(REPORTS)
     runs.write_json(REPORTS / RECORD, {"networks": list(networks)})
-    with _output.whole(REPORTS / "README.md") as temporary:
+    with atomic.whole(REPORTS / "README.md") as temporary:
         temporary.write_text(readme(networks), encoding="utf-8")
 
 

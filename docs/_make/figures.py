@@ -8,9 +8,9 @@ import html
 import json
 from typing import Any
 
-from docs._make import ROOT, pieces
-from sertk import pages
-from sertk.evaluation import drawing
+from docs._make import ROOT, html_parts
+from sertk._display import drawing
+from sertk._html import pages
 
 DIVISIONS = {
     "loso": "leave one speaker out",
@@ -124,7 +124,7 @@ def _figure(name: str, svg: str, words: str) -> str:
     text = pages.with_own_ids(svg, name)
     head = f'<svg role="img" aria-label="{html.escape(words, quote=True)}"'
     text = text.replace("<svg", head, 1)
-    return pieces.placed(
+    return html_parts.placed(
         name, f'<figure class="made" data-search-exclude tabindex="0">{text}</figure>'
     )
 

@@ -16,14 +16,14 @@ from docs._make import (
     corpora_table,
     exports,
     figures,
-    pieces,
+    html_parts,
     recipes,
     reference,
     systems,
     troubleshooting,
     tutorial,
 )
-from sertk._backend import use_backend, without_native_messages
+from sertk._utils.keras_backend import use_backend, without_native_messages
 
 _PLACE = re.compile(r"\{\{ ([^}]+?) \}\}")
 _LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
@@ -118,4 +118,4 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def on_page_content(html: str, **_: Any) -> str:
     """Set in finished HTML."""
-    return pieces.set_in(html)
+    return html_parts.set_in(html)

@@ -51,7 +51,7 @@ def page(module: str) -> str:
     if module == "sertk":
         own = "::: sertk\n    options:\n      members: []\n"
         call = "    options:\n      show_root_heading: true\n      show_root_toc_entry: true\n"
-        return f"# sertk\n\n{own}\n::: sertk._backend.use_backend\n{call}"
+        return f"# sertk\n\n{own}\n::: sertk._utils.keras_backend.use_backend\n{call}"
     return f"# {module}\n\n::: {module}\n{_members(module)}"
 
 

@@ -9,8 +9,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from docs._make import mistakes, pieces
-from docs._make.said import Said
+from docs._make import error_examples, html_parts
+from docs._make.captured_errors import Said
 from sertk import errors
 
 HEADINGS = {
@@ -94,7 +94,7 @@ def classes() -> list[str]:
 def collect() -> dict[str, list[Said]]:
     """Make every mistake once."""
     with tempfile.TemporaryDirectory() as folder:
-        return mistakes.collect(Path(folder).resolve())
+        return error_examples.collect(Path(folder).resolve())
 
 
 def page(found: dict[str, list[Said]]) -> str:
@@ -119,7 +119,7 @@ def page(found: dict[str, list[Said]]) -> str:
         heading, intro = HEADINGS[name]
         parts += [f"## {heading} {{: #{name} }}", intro]
         entries = "\n".join(_entry(group) for group in _grouped(saids))
-        parts.append(pieces.placed(f"mistakes-{name}", entries))
+        parts.append(html_parts.placed(f"mistakes-{name}", entries))
     return "\n\n".join(parts) + "\n"
 
 

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from docs._make import ROOT, pieces
-from docs._make.outputs import TARGET, key
-from sertk import pages
+from docs._make import ROOT, html_parts
+from docs._make.notebook_outputs import TARGET, key
+from sertk._html import pages
 
 _PARAMETER = re.compile(r"(\w+): (\w+) = (.+?)  # (.+)")
 PLAYER = "In Jupyter a player stands here. This page carries no sound."
@@ -55,7 +55,7 @@ def page(name: str) -> str:
             parts.append(f"```python\n{source}\n```")
             for place, output in enumerate(recorded.get(key(source), ())):
                 mark = f"{name}-{number}-{place}"
-                parts.append(pieces.placed(mark, _shown(output, mark, source)))
+                parts.append(html_parts.placed(mark, _shown(output, mark, source)))
     parts.insert(1, _how_to_run(name))
     return "\n\n".join(parts) + "\n"
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sertk import _owned
+from sertk._utils import temporary_names
 from sertk.app import runtime
 from sertk.errors import ConfigurationError, SertkError
 
@@ -36,7 +36,7 @@ def fetch() -> Path:
             f"The page's runtime is {wanted}, a package of npm.",
             "Install Node.js, which brings npm; or fetch it elsewhere, and pass --runtime.",
         )
-    with _owned.workspace() as folder:
+    with temporary_names.workspace() as folder:
         words = [npm, "pack", wanted, "--silent", "--pack-destination", str(folder)]
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
         archives = sorted(folder.glob("*.tgz"))

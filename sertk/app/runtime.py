@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from sertk import _input, _output
+from sertk._utils import atomic, plain_files
 from sertk.errors import ConfigurationError
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
@@ -73,7 +73,7 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
     """Take the files out of npm's archive, into memory; nothing else of it is looked at."""
     found = {}
     try:
-        with _input.opened(archive) as opened, tarfile.open(fileobj=opened) as tar:
+        with plain_files.opened(archive) as opened, tarfile.open(fileobj=opened) as tar:
             for name in SHA256:
                 file = tar.extractfile(f"package/dist/{name}")
                 if file is not None:
@@ -90,8 +90,8 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
 def keep(source: str | Path) -> Path:
     """Put the runtime where the page looks for it; `make app` calls this."""
     files = read(source)
-    _output.folder(FOLDER)
+    atomic.folder(FOLDER)
     for name, content in files.items():
-        with _output.whole(FOLDER / name) as temporary:
+        with atomic.whole(FOLDER / name) as temporary:
             temporary.write_bytes(content)
     return FOLDER

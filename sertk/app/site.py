@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sertk import _output, pages
+from sertk._html import pages
+from sertk._utils import atomic
 from sertk.app import runtime as runtimes
 from sertk.errors import ConfigurationError, ModelError
 from sertk.predict import bundle, pretrained
@@ -103,8 +104,8 @@ def write(source: str | Path | Run | None, folder: str | Path, **options: Any) -
     home = Path(folder).expanduser()
     for name, content in made.items():
         target = home / name
-        _output.folder(target.parent)
-        with _output.whole(target) as temporary:
+        atomic.folder(target.parent)
+        with atomic.whole(target) as temporary:
             temporary.write_bytes(content)
     return home / "index.html"
 

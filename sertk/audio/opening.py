@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import soundfile
 
-from sertk import _input
+from sertk._utils import plain_files
 from sertk.audio import ffmpeg, headers, quiet
 from sertk.errors import AudioError
 
@@ -175,7 +175,7 @@ def _sound_file(file: BinaryIO, patches: dict[int, bytes] | None) -> soundfile.S
 def _binary(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file for reading, without a buffer that would move its descriptor."""
     try:
-        file: BinaryIO = _input.opened(path).detach()  # type: ignore[assignment]
+        file: BinaryIO = plain_files.opened(path).detach()  # type: ignore[assignment]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioError(
             f"There is no file {path}.",

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _seeding
-from sertk.augment import folders, noises, sets
-from sertk.augment.chain import Chain
-from sertk.augment.changes import (
+from sertk._utils import seeding
+from sertk.augment import folders, noises, presets
+from sertk.augment.compose import Chain
+from sertk.augment.config import Augmentation
+from sertk.augment.registry import FUNCTIONS as _WORDS
+from sertk.augment.registry import TRANSFORMS, Step, pipeline
+from sertk.augment.transforms import (
     CHANGES,
     FROM_FOLDER,
     background,
@@ -23,9 +26,6 @@ from sertk.augment.changes import (
     room,
     speed_between,
 )
-from sertk.augment.plan import Augmentation
-from sertk.augment.words import FUNCTIONS as _WORDS
-from sertk.augment.words import TRANSFORMS, Step, pipeline
 from sertk.errors import ConfigurationError, UnknownNameError
 
 __all__ = [
@@ -60,7 +60,7 @@ def names() -> list[str]:
     Each entry of a set is a recipe too: `r5:pitch`, `mixnoise:park`. Words that take a folder of
     recordings are not among them: `background@FOLDER`, `room@FOLDER`.
     """
-    return sorted([*TRANSFORMS, *FUNCTIONS, *NAMED, *sets.SETS])
+    return sorted([*TRANSFORMS, *FUNCTIONS, *NAMED, *presets.SETS])
 
 
 def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
@@ -142,9 +142,9 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
             f"{with_folder[0]} takes recordings from one.",
             f"Write {plain}@FOLDER.",
         )
-    if whole not in sets.SETS:
+    if whole not in presets.SETS:
         return {name: _words(plain, folder)}
-    functions = noises.mixed_from(folder) if at else sets.SETS[whole]
+    functions = noises.mixed_from(folder) if at else presets.SETS[whole]
     if colon and entry not in functions:
         raise UnknownNameError("augmentation", plain, [f"{whole}:{e}" for e in functions])
     return {e: pipeline((f,)) for e, f in functions.items() if entry in ("", e)}
@@ -160,7 +160,7 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
         }
         return pipeline([made[word] for word in words], chance)
     whole = unknown[0].partition(":")[0]
-    if len(words) > 1 and (whole in NAMED or whole in sets.SETS):
+    if len(words) > 1 and (whole in NAMED or whole in presets.SETS):
         parts = f", or {'+'.join(NAMED[whole][0])}" if whole in NAMED else ""
         raise ConfigurationError(
             f"The recipe {name!r} joins {unknown[0]!r} to something else.",
@@ -177,7 +177,7 @@ def _chain(transforms: Sequence[Any]) -> Chain:
             raise ConfigurationError(
                 f"The list of transforms holds {word!r}, a set.",
                 "A set makes each copy in another way; a list makes all of them alike.",
-                f"Name one of its entries, such as {sets.entry_name(word, next(iter(entries)))}.",
+                f"Name one of them, such as {presets.entry_name(word, next(iter(entries)))}.",
             )
         return _label(word), next(iter(entries.values()))
 
@@ -245,12 +245,12 @@ def apply(
     entries = recipe(name)
     kinds = list(entries)
     if len(kinds) > 1:
-        chosen = _seeding.derive(seed, "entry") % len(kinds) if number is None else number
+        chosen = seeding.derive(seed, "entry") % len(kinds) if number is None else number
         _check_count(str(name), kinds, chosen + 1)
     else:
         chosen = 0
     for place, step in enumerate(entries[kinds[chosen]]):
-        waveform = step(waveform, sample_rate, _seeding.derive(seed, place) if place else seed)
+        waveform = step(waveform, sample_rate, seeding.derive(seed, place) if place else seed)
     return waveform
 
 
@@ -373,5 +373,5 @@ def _check_count(name: str, kinds: list[str], count: int) -> None:
             f"{count} copies of each utterance by {name!r} were asked for.",
             f"This set makes {len(kinds)}, one each of {', '.join(kinds)}.",
             f"Ask for {len(kinds)} at most, or for one entry alone, such as "
-            f"{sets.entry_name(name, kinds[0])}.",
+            f"{presets.entry_name(name, kinds[0])}.",
         )

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sertk import _input, _walk, audio
+from sertk import audio
+from sertk._utils import plain_files
+from sertk.audio import walk
 from sertk.errors import AudioError, ConfigurationError
 
 _BLOCK = 1 << 20  # bytes
@@ -25,11 +27,11 @@ def sounds(folder: str | Path) -> list[Path]:
             read or is silent: speech with such a noise would pass for disturbed.
     """
     home = Path(folder).expanduser()
-    found = _walk.sounds(home) if home.is_dir() else []
+    found = walk.sounds(home) if home.is_dir() else []
     if not found:
         raise ConfigurationError(
             f"{home} holds no recording." if home.is_dir() else f"There is no folder {home}.",
-            f"Noises and rooms are read from files of a folder ({_walk.endings()}).",
+            f"Noises and rooms are read from files of a folder ({walk.endings()}).",
             "Name the folder that holds them.",
         )
     for path in found:
@@ -135,7 +137,7 @@ def _content(path: Path, size: int, changed: int) -> str:
     except AudioError as error:
         raise _unreadable(error) from error
     digest = hashlib.blake2b(digest_size=8)
-    with _input.opened(path) as file:
+    with plain_files.opened(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

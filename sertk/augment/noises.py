@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sertk import _walk, audio
+from sertk import audio
+from sertk.audio import walk
 from sertk.augment import folders
-from sertk.augment.words import Function, reverberate
+from sertk.augment.registry import Function, reverberate
 from sertk.errors import ConfigurationError, listing
 
 
@@ -181,8 +182,8 @@ def _of_place(entries: list[Path], beginnings: tuple[str, str]) -> list[Path]:
     files: list[Path] = []
     for entry in entries:
         if entry.name.lower().startswith(beginnings):
-            files += _walk.sounds(entry) if entry.is_dir() else [entry]
-    return [file for file in files if _walk.left_out(file) is None]
+            files += walk.sounds(entry) if entry.is_dir() else [entry]
+    return [file for file in files if walk.left_out(file) is None]
 
 
 def fingerprint(folder: str | Path) -> str:

@@ -16,10 +16,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sertk.cli.mistakes import refused
+from sertk.cli.output import tell
 from sertk.cli.parser import make_parser
+from sertk.cli.parsing_errors import refused
 from sertk.cli.stopping import stoppable
-from sertk.cli.streams import tell
 from sertk.errors import ConfigurationError, SertkError
 
 

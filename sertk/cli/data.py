@@ -3,9 +3,9 @@
 import argparse
 import json
 
-from sertk import _output
+from sertk._utils import atomic
 from sertk.cli import inputs
-from sertk.cli.streams import give, tell
+from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError, UnknownNameError
 
 
@@ -13,8 +13,8 @@ def names(args: argparse.Namespace) -> None:
     """List what can be named."""
     from sertk import augment, corpora, features, labels, models, splits
     from sertk.recipes import RECIPES
-    from sertk.settings import Settings
     from sertk.studies import STUDIES
+    from sertk.training.config import Settings
 
     families = {
         "corpora": corpora.names(),
@@ -58,7 +58,7 @@ def scan(args: argparse.Namespace) -> None:
         manifest.write(found, args.output)
         tell(f"{len(found)} rows written to {args.output}")
     else:
-        give(str(_output.to_csv(found)).removesuffix("\n"))
+        give(str(atomic.to_csv(found)).removesuffix("\n"))
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -90,8 +90,7 @@ def audit(args: argparse.Namespace) -> int:
 
 def cache(args: argparse.Namespace) -> None:
     """List what the cache of features holds, or remove what is no longer wanted."""
-    from sertk import packs
-    from sertk.cache import default_folder
+    from sertk.cache import default_folder, packs
 
     if args.action not in ("list", "prune"):
         raise UnknownNameError("action", args.action, ("list", "prune"))

@@ -5,7 +5,7 @@ In: a command's parser. Out: nothing; each function adds its words. `sertk.cli.i
 
 import argparse
 
-from sertk.settings import Settings
+from sertk.training.config import Settings
 
 _SETTINGS = {
     "epochs": "at most so many",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sertk.cli.streams import tell
+from sertk.cli.output import tell
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
     Mistakes in these words are told before anything is read or Keras is loaded.
     """
     import sertk
-    from sertk.settings import Settings
+    from sertk.training.config import Settings
 
     sertk.use_backend(args.backend, args.device)
     given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}

@@ -5,8 +5,8 @@ import sys
 from contextlib import suppress
 
 from sertk.cli import inputs
+from sertk.cli.output import give, tell
 from sertk.cli.stopping import take_as_the_end
-from sertk.cli.streams import give, tell
 from sertk.errors import NotebookError
 
 

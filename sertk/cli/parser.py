@@ -4,7 +4,7 @@ import argparse
 
 from sertk import __version__
 from sertk.cli import groups
-from sertk.cli.mistakes import Parser
+from sertk.cli.parsing_errors import Parser
 
 
 class _InOneColumn(argparse.HelpFormatter):

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sertk._backend import without_native_messages
+from sertk._utils.keras_backend import without_native_messages
 from sertk.cli import inputs
-from sertk.cli.streams import give, tell
+from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def robustness(args: argparse.Namespace) -> None:
 
     run = Run(args.run)
     start_backend(args)
-    from sertk import robustness
+    from sertk.analysis import robustness
 
     shown = robustness.measure(
         run,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sertk.cli import inputs
-from sertk.cli.streams import give, tell
+from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -133,14 +133,15 @@ def tell_gap(found: "LeakGap", args: argparse.Namespace, told: Iterable[str] = (
         args: Of the command.
         told: Reasons of unreadable files that were told before.
     """
-    from sertk import _provenance, report
+    from sertk import report
+    from sertk._utils import provenance
     from sertk.run import write_json
 
     inputs.tell_unreadable((found.leaky, found.clean), told)
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
     home = Path(found.clean.folder).parent
-    page = found.write_html(home / "leak_gap.html", _provenance.command())
+    page = found.write_html(home / "leak_gap.html", provenance.command())
     write_json(home / "leak_gap.json", found.record())
     if args.json:
         give(json.dumps(found.record()))

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sertk import _arguments, _lookup
+from sertk._utils import call_arguments, lookup
 from sertk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def names() -> list[str]:
         >>> "ravdess" in names() and "emodb" in names()
         True
     """
-    return _lookup.names(__name__)
+    return lookup.names(__name__)
 
 
 def load(name: str) -> ModuleType:
@@ -43,7 +43,7 @@ def load(name: str) -> ModuleType:
         >>> load("ravdess").LICENCE
         'CC BY-NC-SA 4.0'
     """
-    return _lookup.load(__name__, name, "corpus")
+    return lookup.load(__name__, name, "corpus")
 
 
 def scan(
@@ -87,7 +87,7 @@ def scan(
     function: Callable[..., pd.DataFrame] = module.scan if module else corpus  # type: ignore[assignment]
     name = corpus if isinstance(corpus, str) else getattr(corpus, "__name__", "corpus")
     parameters = inspect.signature(function).parameters
-    _arguments.check(
+    call_arguments.check(
         function, options, owner=f"The corpus {name}", kind=f"option of {name}",
         known=list(parameters)[1:],
     )  # fmt: skip

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from sertk import _archives, _input, _output, _owned, _records
+from sertk._utils import atomic, json_records, plain_files, temporary_names, zip_archives
 from sertk.errors import CorpusError, UnknownNameError, listing
 
 # a zip of 16-bit sound shrinks to a third or so; one that claims a hundredfold is no recording
 _MAX_RATIO = 100
-_LIMITS = _archives.Limits(files=10**6, size=2**40)
+_LIMITS = zip_archives.Limits(files=10**6, size=2**40)
 _UNPACKED_RATIO = 3.5
 
 
@@ -54,7 +54,7 @@ def fetch(
     for part in parts or ():
         if part not in known:
             raise UnknownNameError("part", part, known)
-    _output.folder(to)
+    atomic.folder(to)
     for archive in archives:
         if (parts and archive.part not in parts) or _is_unpacked(archive, to):
             continue
@@ -75,17 +75,17 @@ def _record(archive: Archive, to: Path) -> Path:
 
 def _is_unpacked(archive: Archive, to: Path) -> bool:
     record = _record(archive, to)
-    if not _input.is_file(record):
+    if not plain_files.is_file(record):
         return False
     try:
-        sizes = _records.read(record, dict[str, int])
-    except _records.DamagedError:
+        sizes = json_records.read(record, dict[str, int])
+    except json_records.DamagedError:
         return False
     return all(_has_size(to / name, size) for name, size in sizes.items())
 
 
 def _has_size(path: Path, size: int) -> bool:
-    return _input.is_file(path) and path.stat().st_size == size
+    return plain_files.is_file(path) and path.stat().st_size == size
 
 
 def _check_space(folder: Path, needed: float, what: str) -> None:
@@ -143,10 +143,10 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
             holds a link, or is too large for the disk.
     """
     to.mkdir(parents=True, exist_ok=True)
-    temporary = _owned.beside(to / "unpacking")
+    temporary = temporary_names.beside(to / "unpacking")
     try:
         with zipfile.ZipFile(archive) as opened:
-            found = _archives.entries(opened, _LIMITS)
+            found = zip_archives.entries(opened, _LIMITS)
             members = [member for member in found if not member.is_dir()]
             _refuse_unsafe(archive, members)
             wanted = [m for m in members if not _has_size(to / m.filename, m.file_size)]
@@ -154,7 +154,7 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
             for member in wanted:
                 opened.extract(member, temporary)
     except (
-        zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error, _archives.UnfitError
+        zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error, zip_archives.UnfitError
     ) as error:  # fmt: skip
         raise CorpusError(
             f"{archive} cannot be unpacked ({error}).",
@@ -169,7 +169,7 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
         shutil.rmtree(temporary, ignore_errors=True)
     if record is not None:
         sizes = {member.filename: member.file_size for member in members}
-        with _output.whole(record) as whole:
+        with atomic.whole(record) as whole:
             whole.write_text(json.dumps(sizes, indent=0), encoding="utf-8")
     return [to / member.filename for member in members]
 

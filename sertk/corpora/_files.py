@@ -14,8 +14,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from sertk import _input, _walk, audio
+from sertk import audio
 from sertk import manifest as manifests
+from sertk._utils import plain_files
+from sertk.audio import walk
 from sertk.corpora import _spans
 from sertk.errors import AudioError, CorpusError, listing
 
@@ -79,7 +81,7 @@ def gather(
     Raises:
         CorpusError: If not one file is taken.
     """
-    files = _walk.walk(root, as_text=True)
+    files = walk.walk(root, as_text=True)
     found: dict[str, dict[PurePosixPath, Row]] = {}
     skipped: Counter[str] = Counter()
     for path, reason, _ in files:
@@ -125,10 +127,10 @@ def choose(
 
 
 def nothing(
-    root: Path, files: Iterable[_walk.File], title: str, needed: str, remedy: str
+    root: Path, files: Iterable[walk.File], title: str, needed: str, remedy: str
 ) -> CorpusError:
     """Build the error for a folder without a corpus's files, with what is there instead."""
-    shown_files = [f.path for f in files if not f.folder and f.reason not in _walk.CONCEALED]
+    shown_files = [f.path for f in files if not f.folder and f.reason not in walk.CONCEALED]
     suffixes = Counter(path.suffix.lower() for path in shown_files)
     wavs = suffixes.pop(".wav", 0)
     shown = [f"{n} *{suffix}" if suffix else f"{n} bare" for suffix, n in suffixes.most_common(5)]
@@ -249,5 +251,5 @@ def _unreadable(manifest: pd.DataFrame, reasons: pd.Series) -> list[tuple[str, s
 
 def sha256(path: Path) -> str:
     """Hash the bytes of a file."""
-    with _input.opened(path) as file:
+    with plain_files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sertk import _spelling, _walk, audio
+from sertk import audio
 from sertk import manifest as manifests
+from sertk._utils import spelling
+from sertk.audio import walk
 from sertk.corpora import _files, _spans
 from sertk.errors import AudioError, CorpusError
 
@@ -50,7 +52,7 @@ class _Folder:
 
     def __init__(self, root: Path):
         self.root, self.real = root, os.path.realpath(root)
-        self.sounds = [file.path for file in _walk.walk(root) if file.reason is None]
+        self.sounds = [file.path for file in walk.walk(root) if file.reason is None]
         self.taken: set[str] = set()
         self._names: set[str] = set()
 
@@ -58,7 +60,7 @@ class _Folder:
         """Say of each row what is at its place."""
         by_name = defaultdict(list)
         for path in self.sounds:
-            by_name[_spelling.composed(path.name)].append(path)
+            by_name[spelling.composed(path.name)].append(path)
         seen: dict[PurePosixPath, tuple[str, str, float]] = {}
         records: list[Record] = []
         hashes = rows["sha256"] if "sha256" in rows else [None] * len(rows)
@@ -67,7 +69,7 @@ class _Folder:
             rows["utterance_id"], rows["path"], hashes, start, end, strict=True
         ):
             wanted = PurePosixPath(path)
-            elsewhere = by_name[_spelling.composed(wanted.name)]
+            elsewhere = by_name[spelling.composed(wanted.name)]
             place = next((p for p in elsewhere if _ends_with(p, wanted)), None)
             if place is None:
                 detail = f"a file of this name is at {elsewhere[0]}" if elsewhere else ""
@@ -104,8 +106,8 @@ class _Folder:
 
 def _ends_with(path: PurePosixPath, wanted: PurePosixPath) -> bool:
     """Tell whether a file lies where it should, or deeper."""
-    parts = tuple(map(_spelling.composed, path.parts[-len(wanted.parts) :]))
-    return parts == tuple(map(_spelling.composed, wanted.parts))
+    parts = tuple(map(spelling.composed, path.parts[-len(wanted.parts) :]))
+    return parts == tuple(map(spelling.composed, wanted.parts))
 
 
 def _state(path: Path, sha256: object) -> tuple[str, str, float]:

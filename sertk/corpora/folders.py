@@ -14,8 +14,10 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sertk import _spelling, _walk, audio
+from sertk import audio
 from sertk import manifest as manifests
+from sertk._utils import spelling
+from sertk.audio import walk
 from sertk.corpora import _files, _ids
 from sertk.corpora._download import Archive
 from sertk.corpora._layout import Layout
@@ -70,7 +72,7 @@ def scan(
         ConfigurationError: If the layout is no layout.
     """
     words = Words(emotions)
-    files = _walk.walk(root, as_text=True)
+    files = walk.walk(root, as_text=True)
     sounds = [file.path for file in files if file.reason is None]
     skipped = Counter(file.reason for file in files if file.reason)
     if not sounds or not _any_readable(root, sounds):
@@ -97,7 +99,7 @@ def _any_readable(root: Path, sounds: list[PurePosixPath]) -> bool:
     return False
 
 
-def _nothing(root: Path, files: list[_walk.File]) -> CorpusError:
+def _nothing(root: Path, files: list[walk.File]) -> CorpusError:
     convertible = [file.path for file in files if file.reason is None]
     if convertible:
         first = convertible[0]
@@ -105,7 +107,7 @@ def _nothing(root: Path, files: list[_walk.File]) -> CorpusError:
         remedy = f"Convert them: ffmpeg -i {names}"
     else:
         remedy = REQUEST
-    return _files.nothing(root, files, "sound", f"Read are {_walk.endings()}.", remedy)
+    return _files.nothing(root, files, "sound", f"Read are {walk.endings()}.", remedy)
 
 
 def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dict[str, str]]:
@@ -202,7 +204,7 @@ def _rows(
         if emotion is None:
             skipped[f"emotion {found['emotion']} (left out by emotions=)"] += 1
             continue
-        speaker = _spelling.composed(found.get("speaker", ""))
+        speaker = spelling.composed(found.get("speaker", ""))
         rows.append(
             {
                 **found,

@@ -18,8 +18,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sertk import _input, _walk
 from sertk import manifest as manifests
+from sertk._utils import plain_files
+from sertk.audio import walk
 from sertk.corpora import _files
 from sertk.corpora._download import Archive
 from sertk.errors import CorpusError, UnknownNameError
@@ -93,7 +94,7 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
     if not rows:
         raise _files.nothing(
             root,
-            _walk.walk(root),
+            walk.walk(root),
             TITLE if style == "all" else f"labelled {style} {TITLE}",
             "Expected Session1/dialog/EmoEvaluation/Ses01F_impro01.txt beside "
             "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav.",
@@ -132,13 +133,13 @@ def _sounds(
     """Find the utterances' files by name, and count what is none; note which copies are taken."""
     copies: dict[str, list[PurePosixPath]] = {}
     for session in sessions:
-        for path, reason, _ in _walk.walk(session / "sentences" / "wav"):
+        for path, reason, _ in walk.walk(session / "sentences" / "wav"):
             if reason is None:
                 inside = session.relative_to(root) / "sentences" / "wav" / path
                 copies.setdefault(path.stem, []).append(PurePosixPath(inside.as_posix()))
             else:
                 skipped[reason] += 1
-        dialogs = _walk.sounds(session / "dialog" / "wav")
+        dialogs = walk.sounds(session / "dialog" / "wav")
         skipped["a whole dialog (dialog/wav)"] += len(dialogs)
     return _files.choose(root, copies, skipped)
 
@@ -147,7 +148,7 @@ def _labels(session: Path, skipped: Counter[str]) -> Iterator[tuple[str, str]]:
     """Read utterance and category from the summary lines of a session's dialogs."""
     for file in sorted((session / "dialog" / "EmoEvaluation").glob("*.txt")):
         if file.name.startswith("._"):
-            skipped[_walk.MACOS] += 1
+            skipped[walk.MACOS] += 1
             continue
         for match in map(_SUMMARY.match, _lines(file)):
             if match is not None:
@@ -163,7 +164,7 @@ def _texts(session: Path) -> dict[str, str]:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return _input.content(file).decode(errors="replace").splitlines()
+        return plain_files.content(file).decode(errors="replace").splitlines()
     except (OSError, ValueError) as error:
         raise CorpusError(
             f"{file} cannot be read ({getattr(error, 'strerror', None) or error}).",

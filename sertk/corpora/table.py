@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sertk import _input, _spelling, _walk
 from sertk import manifest as manifests
+from sertk._utils import plain_files, spelling
+from sertk.audio import walk
 from sertk.corpora import _ids
 from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
@@ -85,7 +86,7 @@ def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
     """Find the table and the folder that its paths start from."""
     if file is None and root is not None and root.is_dir():
         tables = sorted(
-            p for p in root.iterdir() if p.suffix.lower() in _SUFFIXES and _input.is_file(p)
+            p for p in root.iterdir() if p.suffix.lower() in _SUFFIXES and plain_files.is_file(p)
         )
         if len(tables) != 1:
             found = f" ({listing([p.name for p in tables])})" if tables else ""
@@ -98,9 +99,9 @@ def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
     if file is None and root is None:
         raise CorpusError("No table was given.", "A CSV, TSV or Parquet file is needed.", REQUEST)
     chosen = Path(file if file is not None else str(root)).expanduser()
-    if file is not None and root is not None and _input.is_file(root / chosen):
+    if file is not None and root is not None and plain_files.is_file(root / chosen):
         chosen = root / chosen
-    if not _input.is_file(chosen):
+    if not plain_files.is_file(chosen):
         raise CorpusError(
             f"There is no table {chosen}.", "A CSV, TSV or Parquet file is needed.", REQUEST
         )
@@ -181,8 +182,8 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     leaving = paths.map(lambda p: PurePosixPath(p).is_absolute() or ".." in p.split("/"))
     report(f"paths outside {root}", paths[leaving])
     inside = paths[~leaving]
-    report("files that are not there", [p for p in inside if not _input.is_file(root / p)])
-    unread = [p for p in inside if not _walk.is_sound(p)]
+    report("files that are not there", [p for p in inside if not plain_files.is_file(root / p)])
+    unread = [p for p in inside if not walk.is_sound(p)]
     report("files in a format that is not read; convert them: ffmpeg -i IN OUT.wav", unread)
     place = [c for c in ("path", "start", "end") if c in table]
     report("rows that name a file again", table.loc[table.duplicated(place), "path"].dropna())
@@ -228,7 +229,7 @@ def _manifest(
         times = (table[c].tolist() if c in table else None for c in ("start", "end"))
         table["utterance_id"] = _ids.unique(table["path"].tolist(), *times)
     for column in ("utterance_id", "speaker"):
-        plain = table[column].astype(str).map(_spelling.composed)
+        plain = table[column].astype(str).map(spelling.composed)
         table[column] = _ids.prefixed(plain, corpus)
     if "gender" in table:
         table["gender"] = table["gender"].map(_gender, na_action="ignore")

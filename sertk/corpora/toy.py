@@ -21,7 +21,8 @@ import pandas as pd
 import soundfile
 from tqdm import tqdm
 
-from sertk import _output, _owned, _seeding, _walk
+from sertk._utils import atomic, seeding, temporary_names
+from sertk.audio import walk
 from sertk.corpora import _files, _voice, ravdess
 from sertk.corpora._download import Archive
 from sertk.errors import ConfigurationError, CorpusError, listing
@@ -68,7 +69,7 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
     root = _default_root(settings) if root is None else root
     if not _is_complete(root, settings):
         _refuse_foreign(root)
-        with _output.into(root):
+        with atomic.into(root):
             _make_once(root, settings)
     return _files.gather(
         root,
@@ -116,7 +117,7 @@ def _refuse_foreign(root: Path) -> None:
         return
     if root.is_dir() and (root / _MARK).is_file():
         planned = {name for name, *_ in _plan({"speakers": 24, "takes": 2})}
-        found = [str(f.path) for f in _walk.walk(root) if f.reason != _walk.MACOS]
+        found = [str(f.path) for f in walk.walk(root) if f.reason != walk.MACOS]
         foreign = [name for name in found if name not in {*planned, _MARK, "README.txt"}]
     else:
         foreign = [root.name]
@@ -155,7 +156,7 @@ def _make_once(root: Path, settings: dict[str, int]) -> None:
 
 def _make(root: Path, settings: dict[str, int]) -> None:
     """Synthesise every clip beside the folder, and put it in its place when it is whole."""
-    temporary = _owned.beside(root)
+    temporary = temporary_names.beside(root)
     temporary.mkdir()
     try:
         _synthesise(temporary, settings)
@@ -192,4 +193,4 @@ def _synthesise(folder: Path, settings: dict[str, int]) -> None:
 
 
 def _generator(*parts: object) -> np.random.Generator:
-    return np.random.default_rng(_seeding.derive(_SEED, VERSION, *parts))
+    return np.random.default_rng(seeding.derive(_SEED, VERSION, *parts))

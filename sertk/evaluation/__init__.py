@@ -11,15 +11,15 @@ from typing import Protocol
 import pandas as pd
 
 from sertk.errors import ConfigurationError, RunError, listing
-from sertk.evaluation.centring import centre_speakers
+from sertk.evaluation.calibration import temperature
 from sertk.evaluation.displays import Display
 from sertk.evaluation.intervals import Interval
-from sertk.evaluation.learning import curves as learning_curves
+from sertk.evaluation.learning_curve import curves as learning_curves
 from sertk.evaluation.paired import compare
 from sertk.evaluation.results import Evaluation
-from sertk.evaluation.selection import selective
+from sertk.evaluation.selective_prediction import selective
+from sertk.evaluation.speaker_normalization import centre_speakers
 from sertk.evaluation.speakers import difficulty
-from sertk.evaluation.temperatures import temperature
 from sertk.run import Run
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sertk.evaluation import drawing
+from sertk._display import drawing
 from sertk.evaluation.intervals import Interval
 
 if TYPE_CHECKING:

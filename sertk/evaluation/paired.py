@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from sertk._display import drawing
 from sertk.errors import ConfigurationError, listing
-from sertk.evaluation import drawing, intervals, metrics
+from sertk.evaluation import intervals, metrics
 from sertk.evaluation.displays import Display, percent
 from sertk.evaluation.results import Evaluation
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from sertk._display import drawing
 from sertk.errors import ConfigurationError
-from sertk.evaluation import drawing
 from sertk.evaluation.displays import Display, percent
 from sertk.evaluation.results import Evaluation
 

@@ -5,7 +5,8 @@ In: a manifest whose files are there. Out: Displays, each with `.frame()` (the n
 without Jupyter. Keras is not needed.
 """
 
-from sertk.explore.counts import classes, genders
+from sertk.explore.class_counts import classes, genders
+from sertk.explore.distributions import durations, levels
 from sertk.explore.inputs import clip, mfcc
 from sertk.explore.page import write_html
 from sertk.explore.sounds import (
@@ -15,7 +16,6 @@ from sertk.explore.sounds import (
     preview,
     utterance,
 )
-from sertk.explore.spreads import durations, levels
 
 __all__ = [
     "across_emotions",

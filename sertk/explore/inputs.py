@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from sertk import manifest as manifests
-from sertk import segments
-from sertk.evaluation import drawing
-from sertk.explore import pick
+from sertk._display import drawing
+from sertk.explore import selection
 from sertk.explore.spectrogram import draw_image
 from sertk.explore.tables import Table
 from sertk.features.mfcc import Mfcc
 from sertk.preprocessing import Preprocessing
+from sertk.preprocessing.clips import clip_starts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,12 +121,12 @@ def clip(
         `sertk.explore.clip(utterances, sertk.Preprocessing("mfcc", clip_seconds=2.0)).plot()`
     """
     prep = prep or Preprocessing()
-    row = pick.one(utterances, utterance_id)
+    row = selection.one(utterances, utterance_id)
     path = manifests.root_of(utterances, str(row["corpus"])) / str(row["path"])
     start, end = (None if pd.isna(row.get(n)) else float(row[n]) for n in ("start", "end"))
     spectrum = prep.spectrum(path, start, end)
     cut = np.empty(prep.clip_shape, np.float32)
-    starts = segments.starts(len(spectrum), prep.clip_frames)
+    starts = clip_starts(len(spectrum), prep.clip_frames)
     prep.cut(spectrum, starts[0], cut)
     finished = prep.finish(cut)
     kind = _TITLES.get(type(prep.feature).__name__, type(prep.feature).__name__)

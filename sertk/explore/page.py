@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from sertk import corpora, pages
+from sertk import corpora
+from sertk._display import drawing
+from sertk._html import pages
 from sertk.errors import ManifestError
-from sertk.evaluation import drawing
 from sertk.evaluation.displays import Display
-from sertk.explore import counts, inputs, sounds, spreads
-from sertk.explore.spreads import TRIM_DB
+from sertk.explore import class_counts, distributions, inputs, sounds
+from sertk.explore.distributions import TRIM_DB
 from sertk.explore.tables import UNKNOWN
 
 _HERE = Path(__file__).parent
@@ -81,7 +82,7 @@ def _item(display: Display, caption: str = "", **more: Any) -> dict[str, Any]:
 
 
 def _numbers(utterances: pd.DataFrame) -> list[dict[str, Any]]:
-    classes, genders = counts.classes(utterances), counts.genders(utterances)
+    classes, genders = class_counts.classes(utterances), class_counts.genders(utterances)
     said: dict[str, Any] = {
         "title": "Who says what",
         "words": "Classes of different size need a score that counts each of them alike, which "
@@ -97,15 +98,15 @@ def _numbers(utterances: pd.DataFrame) -> list[dict[str, Any]]:
         "items": [],
     }
     if "duration" in utterances and utterances["duration"].notna().any():
-        shape["items"].append(_item(spreads.durations(utterances), "Files as they are."))
+        shape["items"].append(_item(distributions.durations(utterances), "Files as they are."))
     return [said, shape] if shape["items"] else [said]
 
 
 def _measured(utterances: pd.DataFrame, limit: int | None) -> list[dict[str, Any]]:
-    kept = spreads.durations(utterances, trim_db=TRIM_DB, limit=limit)
+    kept = distributions.durations(utterances, trim_db=TRIM_DB, limit=limit)
     return [
         _item(kept, f"Without the silent ends, {TRIM_DB:.0f} dB below the loudest frame."),
-        _item(spreads.levels(utterances, limit=limit), "Silent ends do not count."),
+        _item(distributions.levels(utterances, limit=limit), "Silent ends do not count."),
     ]
 
 
@@ -160,7 +161,7 @@ def _figure(name: str, display: Display, caption: str) -> dict[str, Any]:
     return pages.pair(name, draw, caption)
 
 
-def _table(display: counts.CountDisplay) -> dict[str, Any]:
+def _table(display: class_counts.CountDisplay) -> dict[str, Any]:
     shown = display.written()
     if shown.columns[0] == UNKNOWN:  # of gender: a column that says nothing
         shown = shown.drop(columns=UNKNOWN)
@@ -174,7 +175,7 @@ def _table(display: counts.CountDisplay) -> dict[str, Any]:
 def _lead(utterances: pd.DataFrame) -> str:
     emotions = utterances["emotion"].nunique()
     speakers = utterances["speaker"].nunique()
-    genders = counts.genders(utterances)
+    genders = class_counts.genders(utterances)
     who = ", ".join(
         f"{count:,} {'of unknown gender' if name == UNKNOWN else name}"
         for name, count in genders.frame()["speakers"].items()
@@ -190,7 +191,7 @@ def _lead(utterances: pd.DataFrame) -> str:
     return ", ".join(parts) + "."
 
 
-def _gendered(genders: counts.CountDisplay) -> bool:
+def _gendered(genders: class_counts.CountDisplay) -> bool:
     return genders.frame().index.tolist() != [UNKNOWN]
 
 

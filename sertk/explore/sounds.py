@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sertk import _seeding, augment, players
+from sertk import augment
+from sertk._html import audio_player
+from sertk._utils import seeding
 from sertk.errors import ConfigurationError
-from sertk.explore import pick
+from sertk.explore import selection
+from sertk.explore.distributions import TRIM_DB, level_db
 from sertk.explore.pitch import median_pitch
 from sertk.explore.spectrogram import draw_spectrogram, draw_waveform
-from sertk.explore.spreads import TRIM_DB, level_db
 from sertk.explore.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-RATE = players.SAMPLE_RATE
+RATE = audio_player.SAMPLE_RATE
 _FACTS = ("utterance_id", "speaker", "gender", "emotion", "intensity", "text")
 
 
@@ -120,7 +122,7 @@ class SoundDisplay(Table):
     def players(self) -> list[tuple[str, str, str]]:
         """Encode every sound: caption, what is known of it, and the source of its player."""
         return [
-            (name, self._words(name), players.source(waveform, RATE))
+            (name, self._words(name), audio_player.source(waveform, RATE))
             for name, waveform in self.waveforms.items()
         ]
 
@@ -168,9 +170,9 @@ def utterance(utterances: pd.DataFrame, utterance_id: str | None = None) -> Soun
         >>> shown.frame()[["speaker", "emotion"]].values.tolist()
         [['toy_02', 'angry']]
     """
-    row = pick.one(utterances, utterance_id)
+    row = selection.one(utterances, utterance_id)
     words = ", ".join(str(row[n]) for n in ("speaker", "emotion", "text") if _known(row, n))
-    sounds = {str(row["utterance_id"]): (row, pick.listen(utterances, row))}
+    sounds = {str(row["utterance_id"]): (row, selection.listen(utterances, row))}
     return SoundDisplay(sounds, words, top=8000.0)
 
 
@@ -200,11 +202,11 @@ def across_emotions(
         >>> shown.frame().index.tolist()[:3]
         ['neutral', 'calm', 'happy']
     """
-    rows = pick.across_emotions(utterances, speaker, text)
+    rows = selection.across_emotions(utterances, speaker, text)
     same = _known(rows.iloc[0], "text") and rows["text"].nunique() == 1
     about = f"“{rows['text'].iloc[0]}”" if same else "different sentences"
     sounds = {
-        str(r["emotion"]): (r, pick.listen(utterances, r, TRIM_DB)) for _, r in rows.iterrows()
+        str(r["emotion"]): (r, selection.listen(utterances, r, TRIM_DB)) for _, r in rows.iterrows()
     }
     title = f"{rows['speaker'].iloc[0]}, {about}, with the median pitch"
     return SoundDisplay(sounds, title, "" if same else "The manifest knows no common sentence.")
@@ -227,9 +229,9 @@ def across_genders(
     Example:
         `sertk.explore.across_genders(utterances, emotion="sad").plot()`
     """
-    rows = pick.across_genders(utterances, emotion, text)
+    rows = selection.across_genders(utterances, emotion, text)
     sounds = {
-        str(r["gender"]): (r, pick.listen(utterances, r, TRIM_DB)) for _, r in rows.iterrows()
+        str(r["gender"]): (r, selection.listen(utterances, r, TRIM_DB)) for _, r in rows.iterrows()
     }
     said = f", “{rows['text'].iloc[0]}”" if _known(rows.iloc[0], "text") else ""
     title = f"{rows['emotion'].iloc[0]}{said}: the stripes of the higher voice stand further apart"
@@ -265,12 +267,12 @@ def augmentations(
             "Before and after needs a list of at least one recipe.",
             "Such as recipes=['noise', 'pitch'].",
         )
-    row = pick.one(utterances, utterance_id)
-    waveform = pick.listen(utterances, row, TRIM_DB)
+    row = selection.one(utterances, utterance_id)
+    waveform = selection.listen(utterances, row, TRIM_DB)
     sounds = {"before": (row, waveform)}
     for recipe in recipes:
         name = str(augment.plan(recipe).recipe)
-        drawn = _seeding.derive(seed, row["utterance_id"], name)
+        drawn = seeding.derive(seed, row["utterance_id"], name)
         sounds[name] = (row, augment.apply(recipe, waveform, RATE, drawn))
     return SoundDisplay(sounds, f"{row['utterance_id']}, before and after augmentation")
 
@@ -328,10 +330,10 @@ def preview(
     Example:
         `sertk.explore.preview(utterances, "pitch+noise").plot()`
     """
-    row = pick.one(utterances, utterance_id)
-    waveform = pick.listen(utterances, row, TRIM_DB)
+    row = selection.one(utterances, utterance_id)
+    waveform = selection.listen(utterances, row, TRIM_DB)
     name = str(augment.plan(recipe).recipe)
-    drawn = _seeding.derive(seed, row["utterance_id"], name)
+    drawn = seeding.derive(seed, row["utterance_id"], name)
     changed = augment.apply(recipe, waveform, RATE, drawn, number)
     sounds = {"before": (row, waveform), "after": (row, changed)}
     return PreviewDisplay(sounds, f"{row['utterance_id']}, {name}", top=8000.0)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sertk.evaluation import drawing
+from sertk._display import drawing
 from sertk.features import _spectrum
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sertk
-from sertk import _output, _owned
+from sertk._utils import atomic, temporary_names
 from sertk.errors import ModelError
 from sertk.export import card, converting, writing
 from sertk.export.result import Exported
@@ -78,7 +78,7 @@ def to_bundle(
     writing.require_suffix(target, ".zip")
     files, made = _made(run, spec, variant, roots, evaluations)
     files["run.json"] = json.dumps(run.info, indent=2, ensure_ascii=False).encode()
-    with _output.whole(target) as temporary:
+    with atomic.whole(target) as temporary:
         pack(files, temporary)
     return Exported(target, made.parity, made.latency, made.note)
 
@@ -116,7 +116,7 @@ def to_pretrained(
     """
     run = run if isinstance(run, Run) else Run(run)
     spec, _ = specs.of_run(run, fold, seed)
-    target = _output.folder(pretrained.FOLDER if path is None else Path(path).expanduser())
+    target = atomic.folder(pretrained.FOLDER if path is None else Path(path).expanduser())
     files, made = _made(run, spec, variant, roots, evaluations)
     size = sum(map(len, files.values()))
     if size > LARGEST:
@@ -126,7 +126,7 @@ def to_pretrained(
             "Nothing was written. Export it as a bundle (--to bundle), or train a smaller network.",
         )
     for name, content in indexed(files).items():
-        with _output.whole(target / name) as temporary:
+        with atomic.whole(target / name) as temporary:
             temporary.write_bytes(content)
     return Exported(target, made.parity, made.latency, made.note)
 
@@ -139,7 +139,7 @@ def _made(
     told = card.model_card(run, spec, evaluations)
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.licence) else ""
     licence = _LICENCE.format(corpora=card.data(spec), terms=terms)
-    with _owned.workspace() as folder:
+    with temporary_names.workspace() as folder:
         model = folder / "model.onnx"
         made = writing.to_onnx(
             run, model, variant=variant, fold=spec.fold, seed=spec.seed, roots=roots

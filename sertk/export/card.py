@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sertk import __version__, _input, _records, _schemas, corpora, evaluation
+from sertk import __version__, corpora, evaluation
 from sertk import run as runs
+from sertk._utils import json_records, plain_files, schemas
 from sertk.errors import ConfigurationError, RunError, listing
 from sertk.evaluation.displays import ends, percent
 from sertk.predict import spec as specs
@@ -167,11 +168,11 @@ def _calibration(run: Run) -> list[str]:
 def _robustness(run: Run) -> list[str]:
     """Tell what `sertk robustness` wrote beside its page."""
     path = run.folder / "robustness.json"
-    if not _input.is_file(path):
+    if not plain_files.is_file(path):
         return []
     try:
-        record = _records.read(path, _schemas.Robustness)
-    except _records.DamagedError as error:
+        record = json_records.read(path, schemas.Robustness)
+    except json_records.DamagedError as error:
         raise RunError(
             f"{path} is damaged ({error}).",
             "It must be as `sertk robustness` wrote it.",

@@ -17,12 +17,12 @@ import keras
 import numpy as np
 import onnx
 
-from sertk import saving
-from sertk._timing import seconds_of
+from sertk._utils.timing import seconds_of
 from sertk.errors import ModelError, SertkError
 from sertk.export import graph, recurrence
 from sertk.predict.engines import KerasEngine
 from sertk.predict.spec import Spec
+from sertk.training import saving
 
 OPSET = 17  # the first with an operator STFT
 

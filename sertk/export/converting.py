@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import sertk
-from sertk import _orphans
+from sertk._utils import child_processes
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.export import stft
 from sertk.predict.spec import KEY, Spec
@@ -102,7 +102,7 @@ def ask(
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]).rstrip(":"),
     }
-    command = _orphans.command("sertk.export.child", str(home / "job.json"))
+    command = child_processes.command("sertk.export.child", str(home / "job.json"))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise _failed(model, home / "error.json", done)

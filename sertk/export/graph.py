@@ -1,8 +1,8 @@
 """One Keras graph from a waveform to probabilities: what evaluation does, as layers.
 
 In: an assembled model of a run (clips in), its `Preprocessing`, how its clips vote. Out: a model
-that takes whole utterances of any length, (batch, samples). It cuts them where
-`sertk.segments.starts` cuts, pads with silence as `Preprocessing.cut` does, and joins the clips.
+that takes whole utterances of any length, (batch, samples). It cuts them where `clip_starts` cuts,
+pads with silence as `Preprocessing.cut` does, and joins the clips.
 """
 
 from typing import Any
@@ -105,7 +105,7 @@ def _larger(size: Any, other: int) -> Any:
 
 @keras.saving.register_keras_serializable("sertk")
 class JoinClips(keras.layers.Layer):
-    """Join the probabilities of the clips of each utterance, as `sertk.segments.combine` does.
+    """Join the probabilities of the clips of each utterance, as `aggregate_clips` does.
 
     Call arguments:
         inputs: Probabilities (batch * clips, classes), and any tensor (batch, ...).

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sertk._timing import seconds_of
+from sertk._utils.timing import seconds_of
 from sertk.errors import ModelError
 from sertk.export.clips import Clips
 from sertk.predict.engines import Engine

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sertk import _output, _owned
+from sertk._utils import atomic, temporary_names
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.export import clips, converting, parity, quantising
 from sertk.export.result import Exported
@@ -66,7 +66,7 @@ def to_onnx(
     )
     require_suffix(target, ".onnx")
     sounds = clips.of_run(run, spec, splits, roots)
-    with _owned.workspace() as folder, _output.whole(target) as temporary:
+    with temporary_names.workspace() as folder, atomic.whole(target) as temporary:
         made = converting.to_onnx(model, spec, sounds.waveforms, folder)
         engines = [(OnnxEngine(made.path, target.name, n), n, made.path) for n in (1, 0)]
         table = _compared(f"ONNX {variant}", made.reference, engines[0][0], sounds, spec, "fp32")
@@ -115,7 +115,7 @@ def to_openvino(
     require_suffix(target, ".xml")
     sounds = clips.of_run(run, spec, splits, roots)
     learnt = clips.of_run(run, spec, ("train",), roots) if precision == "int8" else None
-    with _owned.workspace() as folder:
+    with temporary_names.workspace() as folder:
         made = converting.to_onnx(model, spec, sounds.waveforms, folder)
         converted = openvino.convert_model(str(made.path))
         if learnt is not None:
@@ -131,7 +131,7 @@ def to_openvino(
         times = parity.latency(made.seconds, engines, model)
         # the weights first: a description without them would be half a file
         for suffix in (".bin", ".xml"):
-            with _output.whole(target.with_suffix(suffix)) as temporary:
+            with atomic.whole(target.with_suffix(suffix)) as temporary:
                 temporary.write_bytes(ready.with_suffix(suffix).read_bytes())
     return Exported(target, table, times, sounds.note)
 
@@ -164,7 +164,7 @@ def to_litert(
     require_suffix(target, ".tflite")
     sounds = clips.of_run(run, spec, ("val",), roots)
     converting.require_onnx()
-    with _owned.workspace() as folder, _output.whole(target) as temporary:
+    with temporary_names.workspace() as folder, atomic.whole(target) as temporary:
         ready = folder / "model.tflite"
         _, seconds = converting.ask(
             {"litert": str(ready)}, model, spec, sounds.waveforms, folder, times=True
@@ -177,7 +177,7 @@ def to_litert(
             [("LiteRT", "1", float(per_clip), ready.stat().st_size)], seconds, model, spec
         )
         temporary.write_bytes(ready.read_bytes())
-        with _output.whole(target.with_suffix(".json")) as record:
+        with atomic.whole(target.with_suffix(".json")) as record:
             record.write_text(spec.to_json() + "\n", encoding="utf-8")
     return Exported(target, table, times, f"{sounds.note}, the first clip of each")
 
@@ -197,7 +197,7 @@ def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:
     if (spec.fold, spec.seed) != (specs.folds(run)[0], run.info["seeds"][0]):
         home = home / f"fold_{spec.fold}" / f"seed_{spec.seed}"
     target = home / name if path is None else Path(path).expanduser()
-    _output.folder(target.parent)
+    atomic.folder(target.parent)
     return target
 
 

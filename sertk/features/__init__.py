@@ -12,12 +12,12 @@ Features are reached by class, `sertk.features.LogMel(n_mels=40)`, or by name,
 import dataclasses
 from typing import Any
 
-from sertk import _arguments, _lookup
+from sertk._utils import call_arguments, lookup
 
 
 def names() -> list[str]:
     """List the features by name."""
-    return _lookup.names(__name__)
+    return lookup.names(__name__)
 
 
 def get(name: str, **parameters: Any) -> Any:
@@ -31,9 +31,9 @@ def get(name: str, **parameters: Any) -> Any:
         >>> get("log_mel", n_mels=40).n_mels
         40
     """
-    cls = getattr(_lookup.load(__name__, name, "feature"), _class_name(name))
+    cls = getattr(lookup.load(__name__, name, "feature"), _class_name(name))
     known = [field.name for field in dataclasses.fields(cls)]
-    _arguments.check(
+    call_arguments.check(
         cls, parameters, owner=f"The feature {name}", kind=f"{name} parameter", known=known
     )
     return cls(**parameters)
@@ -52,7 +52,7 @@ def _class_name(name: str) -> str:
 def __getattr__(attribute: str) -> Any:
     for name in names():
         if _class_name(name) == attribute:
-            return getattr(_lookup.load(__name__, name, "feature"), attribute)
+            return getattr(lookup.load(__name__, name, "feature"), attribute)
     raise AttributeError(f"module 'sertk.features' has no attribute {attribute!r}")
 
 

@@ -1,6 +1,6 @@
 """Numpy's side of the features: spectra of waveforms, decibels, cepstra, deltas.
 
-Everything is float32 and time first. `sertk.frontend` computes the same in a graph.
+Everything is float32 and time first. `sertk.features._layers` computes the same in a graph.
 """
 
 from collections.abc import Callable

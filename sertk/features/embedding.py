@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sertk import _input
+from sertk._utils import plain_files
 from sertk.errors import AudioError, ConfigurationError
 from sertk.features import _spectrum
 
@@ -181,7 +181,7 @@ class Embedding:
 
 def _read(file: Path) -> np.ndarray:
     try:
-        with _input.opened(file) as opened:
+        with plain_files.opened(file) as opened:
             values = np.load(opened, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError) as error:
         raise AudioError(

@@ -90,9 +90,9 @@ class LogMel:
 
     def layer(self) -> Any:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_mels)."""
-        from sertk import frontend
+        from sertk.features import _layers
 
-        return frontend.LogMelSpectrogram(**dataclasses.asdict(self), name="logmel")
+        return _layers.LogMelSpectrogram(**dataclasses.asdict(self), name="logmel")
 
     @property
     def source(self) -> "LogMel":

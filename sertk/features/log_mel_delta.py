@@ -86,6 +86,6 @@ class LogMelDelta:
 
     def finish_layers(self) -> list[Any]:
         """Build the layers that do what `finish` does."""
-        from sertk import frontend
+        from sertk.features import _layers
 
-        return [frontend.DeltaChannels()]
+        return [_layers.DeltaChannels()]

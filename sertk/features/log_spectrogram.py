@@ -75,11 +75,11 @@ class LogSpectrogram:
 
     def layer(self) -> Any:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_bins)."""
-        from sertk import frontend
+        from sertk.features import _layers
 
         settings = dataclasses.asdict(self)
         del settings["sample_rate"]  # bins are counted, not looked for in Hz
-        return frontend.LogSpectrogram(**settings, name="logspectrogram")
+        return _layers.LogSpectrogram(**settings, name="logspectrogram")
 
     @property
     def hertz_per_bin(self) -> float:

@@ -79,9 +79,9 @@ class Mfcc:
         """Build the Keras layer of the same numbers: (batch, samples) to (batch, frames, bins)."""
         import keras
 
-        from sertk import frontend
+        from sertk.features import _layers
 
-        layers = [self.source.layer(), frontend.ClipFloor(80.0), *self.finish_layers()]
+        layers = [self.source.layer(), _layers.ClipFloor(80.0), *self.finish_layers()]
         return keras.Sequential(layers, name="mfcc")
 
     def frames(self, samples: int) -> int:
@@ -100,7 +100,7 @@ class Mfcc:
 
     def finish_layers(self) -> list[Any]:
         """Build the layers that do what `finish` does."""
-        from sertk import frontend
+        from sertk.features import _layers
 
-        layers: list[Any] = [frontend.Cepstrum(self.n_mfcc)]
-        return layers + ([frontend.Deltas(self.deltas)] if self.deltas else [])
+        layers: list[Any] = [_layers.Cepstrum(self.n_mfcc)]
+        return layers + ([_layers.Deltas(self.deltas)] if self.deltas else [])

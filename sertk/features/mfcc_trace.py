@@ -71,9 +71,9 @@ class MfccTrace:
         """Build the Keras layer of the same numbers: (batch, samples) to (batch, frames, 1)."""
         import keras
 
-        from sertk import frontend
+        from sertk.features import _layers
 
-        layers = [self.source.layer(), frontend.ClipFloor(80.0), *self.finish_layers()]
+        layers = [self.source.layer(), _layers.ClipFloor(80.0), *self.finish_layers()]
         return keras.Sequential(layers, name="mfcctrace")
 
     def frames(self, samples: int) -> int:
@@ -91,6 +91,6 @@ class MfccTrace:
 
     def finish_layers(self) -> list[Any]:
         """Build the layers that do what `finish` does."""
-        from sertk import frontend
+        from sertk.features import _layers
 
-        return [frontend.Cepstrum(self.n_mfcc), frontend.MeanBin()]
+        return [_layers.Cepstrum(self.n_mfcc), _layers.MeanBin()]

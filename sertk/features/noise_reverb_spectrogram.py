@@ -77,10 +77,10 @@ class NoiseReverbSpectrogram:
         """Build the Keras model of the same numbers: (batch, samples) to (..., n_bins, 3)."""
         import keras
 
-        from sertk import frontend
+        from sertk.features import _layers
 
         inputs = keras.Input((None,))
-        disturbed = frontend.NoiseAndReverb(
+        disturbed = _layers.NoiseAndReverb(
             self.noise, self.reverb_seconds, self.preemphasis, self.sample_rate
         )(inputs)
         spectrogram = self._spectrogram.layer()

@@ -3,8 +3,6 @@
 In and out: (batch, frames, bins[, channels]) tensors; each layer's docstring gives its shapes.
 """
 
-from sertk.layers.disturbing import SpecAugment
-from sertk.layers.pictures import SpectrogramImage
 from sertk.layers.pooling import (
     AdaptiveAveragePooling2D,
     AttentionPooling,
@@ -12,6 +10,8 @@ from sertk.layers.pooling import (
     SigmoidAttention,
 )
 from sertk.layers.scaling import Standardize
+from sertk.layers.spec_augment import SpecAugment
+from sertk.layers.spectrogram_image import SpectrogramImage
 
 __all__ = [
     "AdaptiveAveragePooling2D",

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from sertk import _arguments, _lookup, _seeding
+from sertk._utils import call_arguments, lookup, seeding
 from sertk.errors import ConfigurationError
 
 _WIDEST = 32  # times as many units as the default has; far beyond, no memory holds them
@@ -17,7 +17,7 @@ _WIDEST = 32  # times as many units as the default has; far beyond, no memory ho
 
 def names() -> list[str]:
     """List the models by name."""
-    return _lookup.names(__name__)
+    return lookup.names(__name__)
 
 
 def build(
@@ -48,11 +48,11 @@ def build(
         >>> build("mlp", (126, 64), 8).output_shape
         (None, 8)
     """
-    function = _lookup.load(__name__, model, "model").build if isinstance(model, str) else model
+    function = lookup.load(__name__, model, "model").build if isinstance(model, str) else model
     parameters = inspect.signature(function).parameters.values()
     known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     name = model if isinstance(model, str) else getattr(model, "__name__", "model")
-    _arguments.check(
+    call_arguments.check(
         function, arguments, owner=f"The model {name}", kind=f"{name} argument", known=known
     )
     if isinstance(model, str):
@@ -63,7 +63,7 @@ def build(
             "A classifier needs at least two.",
             "Choose another grouping, or a corpus with more emotions.",
         )
-    with _seeding.seeded(_seeding.derive(seed, "network")):
+    with seeding.seeded(seeding.derive(seed, "network")):
         return function(tuple(input_shape), num_classes, **arguments)
 
 

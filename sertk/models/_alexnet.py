@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from sertk import _archives, _input
+from sertk._utils import plain_files, zip_archives
 from sertk.errors import ConfigurationError
 from sertk.models._shape import scaled
 
-_LIMITS = _archives.Limits(files=1000, size=2**32)
+_LIMITS = zip_archives.Limits(files=1000, size=2**32)
 
 SMALLEST = 63  # frames and bins that leave one place after the last pooling
 # filters, kernel, whether pooling follows; the first one has stride 4
@@ -86,8 +86,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             from safetensors.numpy import load_file
 
             return load_file(path)
-        with _input.opened(path) as file, np.load(file, allow_pickle=False) as archive:
-            _archives.entries(archive.zip, _LIMITS)
+        with plain_files.opened(path) as file, np.load(file, allow_pickle=False) as archive:
+            zip_archives.entries(archive.zip, _LIMITS)
             return {name: archive[name] for name in archive.files}
     except ImportError as error:
         raise ConfigurationError(

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sertk import _input, _output
+from sertk._utils import plain_files, atomic
 from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
 from sertk.notebooks import declared
 
@@ -62,7 +62,7 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
     folder = _folder(source, output, known, parameters)
     if "folder" in known:
         parameters = {**parameters, "folder": parameters.get("folder") or str(folder)}
-    _output.folder(folder)
+    atomic.folder(folder)
     executed = folder / source.name
     if executed.resolve() == source.resolve():
         raise ConfigurationError(
@@ -142,7 +142,7 @@ def new_folder(name: str, parent: str | Path = "runs") -> str:
 
 def _found(path: str | Path) -> Path:
     source = Path(path).expanduser()
-    there = _input.is_file(source)
+    there = plain_files.is_file(source)
     if not there or source.suffix != ".ipynb":
         raise ConfigurationError(
             f"{source} is {'no notebook' if there else 'not there'}.",

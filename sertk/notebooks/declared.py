@@ -10,7 +10,7 @@ import tokenize
 from pathlib import Path
 from typing import Any
 
-from sertk import _input
+from sertk._utils import plain_files
 from sertk.errors import ConfigurationError
 
 
@@ -35,7 +35,7 @@ def _parameters_cell(source: Path) -> str | None:
     import nbformat
 
     try:
-        text = _input.content(source).decode("utf-8")
+        text = plain_files.content(source).decode("utf-8")
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
         tagged = (

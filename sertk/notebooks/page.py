@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sertk import pages
-from sertk.evaluation import drawing
+from sertk._html import pages
+from sertk._display import drawing
 
 _HERE = Path(__file__).parent
 _HIDDEN = {"injected-parameters", "papermill-error-cell-tag"}

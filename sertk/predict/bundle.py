@@ -10,14 +10,14 @@ import io
 import zipfile
 from pathlib import Path
 
-from sertk import _archives, _input, _records, _schemas
+from sertk._utils import json_records, plain_files, schemas, zip_archives
 from sertk.errors import ModelError
 
 SCHEMA_VERSION = 1
 INDEX = "bundle.json"
 NEEDED = ("model.onnx", "spec.json", "MODEL_CARD.md", "LICENSE.txt")
 # a bundle is inflated into memory: what unfolds to more is no model of this toolkit
-_LIMITS = _archives.Limits(files=100, size=2**30)
+_LIMITS = zip_archives.Limits(files=100, size=2**30)
 
 
 def read(path: str | Path) -> dict[str, bytes]:
@@ -31,8 +31,8 @@ def read(path: str | Path) -> dict[str, bytes]:
     """
     path = Path(path).expanduser()
     try:
-        with _input.opened(path) as file, zipfile.ZipFile(file) as archive:
-            entries = _archives.entries(archive, _LIMITS, safe=_stays_inside)
+        with plain_files.opened(path) as file, zipfile.ZipFile(file) as archive:
+            entries = zip_archives.entries(archive, _LIMITS, safe=_stays_inside)
             files = {entry.filename: archive.read(entry) for entry in entries}
     except (
         OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError
@@ -58,11 +58,11 @@ def fault(files: dict[str, bytes], path: Path) -> str:
     if INDEX not in files:
         return f"its {INDEX} is missing"
     try:
-        index = _records.parse(files[INDEX], _schemas.Versioned)
+        index = json_records.parse(files[INDEX], schemas.Versioned)
         version = index["schema_version"]
         if version <= SCHEMA_VERSION:
-            _records.require(index, _schemas.Bundle)
-    except _records.DamagedError as error:
+            json_records.require(index, schemas.Bundle)
+    except json_records.DamagedError as error:
         return f"its {INDEX} is damaged: {error}"
     if version > SCHEMA_VERSION:
         raise ModelError(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sertk import _output
+from sertk._display import drawing
+from sertk._utils import atomic
 from sertk.errors import AudioError, ConfigurationError, OutputError
-from sertk.evaluation import drawing
 from sertk.evaluation.displays import DASH, Display
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Answers(Display):
         """
         path = require_picture(path)
         axes = self.plot()
-        with _output.whole(path) as temporary:
+        with atomic.whole(path) as temporary:
             if path.suffix == ".svg":
                 temporary.write_text(drawing.svg(axes), encoding="utf-8")
             else:

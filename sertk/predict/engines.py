@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sertk import segments
 from sertk.errors import ConfigurationError, ModelError
 from sertk.predict.spec import KEY, Spec
+from sertk.preprocessing.clips import aggregate_clips, clip_starts
 
 BATCH = 8  # waveforms computed at once; more take memory and, on a CPU, no less time
 _SIZES = (1, 8, 32)  # of batches of clips: JAX compiles anew for every other one
@@ -41,11 +41,11 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, path: Path, spec: Spec):
-        from sertk import _backend
+        from sertk._utils import keras_backend
 
-        _backend.use_backend("auto")
-        with _backend.without_native_messages():
-            from sertk import saving
+        keras_backend.use_backend("auto")
+        with keras_backend.without_native_messages():
+            from sertk.training import saving
 
             self.model = saving.load_model(path)
         self.spec, self.prep = spec, spec.prep
@@ -53,12 +53,12 @@ class KerasEngine:
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Compute probabilities, shape (waveforms, classes), float64."""
         spectra = [self.prep.extract(self.prep.level(waveform)) for waveform in waveforms]
-        starts = [segments.starts(len(s), self.prep.clip_frames) for s in spectra]
+        starts = [clip_starts(len(s), self.prep.clip_frames) for s in spectra]
         places = [(s, start) for s, firsts in zip(spectra, starts, strict=True) for start in firsts]
         most = _SIZES[-1]
         parts = [self._clips(places[k : k + most]) for k in range(0, len(places), most)]
         counts = [len(firsts) for firsts in starts]
-        return segments.combine(np.concatenate(parts).astype(float), counts, self.spec.decision)
+        return aggregate_clips(np.concatenate(parts).astype(float), counts, self.spec.decision)
 
     def _clips(self, places: list[tuple[np.ndarray, int]]) -> np.ndarray:
         size = next(s for s in _SIZES if len(places) <= s)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sertk import _walk
+from sertk.audio import walk
 from sertk.errors import AudioError, listing
 
 TWICE = "named twice"
@@ -96,7 +96,7 @@ def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
             return inside
         raise AudioError(
             f"The folder {path} holds no sound file{_beside(left_out)}.",
-            f"These endings are looked for: {_walk.endings()}.",
+            f"These endings are looked for: {walk.endings()}.",
             "Check the path, or convert what is there: ffmpeg -i IN OUT.wav",
         )
     if not there and glob.has_magic(str(path)):
@@ -118,7 +118,7 @@ def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
 
 
 def _inside(folder: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
-    for file in sorted(_walk.walk(folder), key=lambda file: file.path):
+    for file in sorted(walk.walk(folder), key=lambda file: file.path):
         if file.reason is None:
             yield folder / file.path
         else:
@@ -133,7 +133,7 @@ def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
     for path in sorted(map(Path, glob.glob(single, recursive=True))):  # noqa: PTH207
         if path.is_dir():
             inside: Iterable[Path] = _inside(path, {} if "**" in pattern.parts else left_out)
-        elif reason := _walk.left_out(path):
+        elif reason := walk.left_out(path):
             left_out.setdefault(reason, []).append(str(path))
             continue
         else:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
-from sertk.evaluation.centring import centred
+from sertk.evaluation.speaker_normalization import centred
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
 from sertk.predict.sound import (

@@ -6,7 +6,7 @@ belongs to it.
 
 from pathlib import Path
 
-from sertk import _input, _records
+from sertk._utils import json_records, plain_files
 from sertk.errors import ConfigurationError, ModelError, RunError
 from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
@@ -51,7 +51,7 @@ def open_engine(
         require_whole("the pretrained model", fold, seed)
         return OnnxEngine(pretrained.read()["model.onnx"], "The pretrained model", threads)
     path = Path(source).expanduser()
-    if not _input.is_file(path):
+    if not plain_files.is_file(path):
         raise ConfigurationError(
             f"There is no model {path}.", f"A model is {KINDS}.", "Check the path."
         )
@@ -96,8 +96,8 @@ def _of_bundle(path: Path, threads: int) -> OnnxEngine:
 
 def _same_record(here: bytes, there: str) -> bool:
     try:
-        return bool(_records.parse(here, dict) == _records.parse(there, dict))
-    except _records.DamagedError:
+        return bool(json_records.parse(here, dict) == json_records.parse(there, dict))
+    except json_records.DamagedError:
         return False
 
 

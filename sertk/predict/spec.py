@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sertk import __version__, _input, _records, _schemas, corpora, labels, segments
+from sertk import __version__, corpora, labels
+from sertk._utils import json_records, plain_files, schemas
 from sertk.audio.waveforms import (
     OFFSET_BLOCK_SECONDS,
     OFFSET_SECONDS,
@@ -22,6 +23,7 @@ from sertk.audio.waveforms import (
 from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
+from sertk.preprocessing.clips import CLIP_AGGREGATIONS
 from sertk.run import Run
 
 SCHEMA_VERSION = 1
@@ -95,7 +97,7 @@ class Spec:
             ModelError: If it is none, or a newer sertk wrote it.
         """
         try:
-            record = _records.parse(text, _schemas.Versioned)
+            record = json_records.parse(text, schemas.Versioned)
             version = record["schema_version"]
             if version > SCHEMA_VERSION:
                 raise ModelError(
@@ -104,11 +106,11 @@ class Spec:
                     f"This version reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
                 )
-            _records.require(record, _schemas.Model)
+            json_records.require(record, schemas.Model)
             names = [f.name for f in dataclasses.fields(cls)]
             spec = cls(**{name: record[name] for name in names if name in record})
             _require_usable(spec)
-        except (_records.DamagedError, ConfigurationError) as error:
+        except (json_records.DamagedError, ConfigurationError) as error:
             raise ModelError(
                 f"{source} holds a damaged description of itself ({str(error).rstrip('.')}).",
                 "It must be as `sertk export` wrote it.",
@@ -121,11 +123,11 @@ def _require_usable(spec: Spec) -> None:
     """Refuse what no model could work with, here and not in use."""
     if spec.preprocessing["feature"]["name"] == "embedding":
         # its encoder is a file that the description would have us open
-        raise _records.DamagedError("its feature is 'embedding', which no exported model has")
-    if spec.decision not in segments.COMBINATIONS:
-        raise UnknownNameError("decision", spec.decision, segments.COMBINATIONS)
+        raise json_records.DamagedError("its feature is 'embedding', which no exported model has")
+    if spec.decision not in CLIP_AGGREGATIONS:
+        raise UnknownNameError("decision", spec.decision, CLIP_AGGREGATIONS)
     if len(set(spec.classes)) < len(spec.classes):
-        raise _records.DamagedError("a class is named twice")
+        raise json_records.DamagedError("a class is named twice")
     Preprocessing.from_dict(spec.preprocessing)
 
 
@@ -208,7 +210,7 @@ def is_non_commercial(licence: str) -> bool:
 
 def sha256(path: Path) -> str:
     """Hash a file."""
-    with _input.opened(path) as file:
+    with plain_files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -53,7 +53,7 @@ class Recipe:
         corpora: It was published on, or is made for.
         prep: From a recording to a clip.
         model: Name of the network.
-        settings: Changes to `sertk.settings.Settings`.
+        settings: Changes to `sertk.training.config.Settings`.
         arguments: Of the network.
         standardize: How clips are scaled.
         augment: Recipe of copies, or `None`.

@@ -22,7 +22,7 @@ from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.recipes.record import Recipe
 from sertk.recipes.systems import RECIPES
 from sertk.run import Run
-from sertk.settings import Settings
+from sertk.training.config import Settings
 
 # how a corpus is divided and labelled where a recipe does not say otherwise
 _PROTOCOLS = {"iemocap": "by_dyad", "emodb": "loso", "savee": "loso", "toy": "speaker_folds"}

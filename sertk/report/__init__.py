@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from sertk import pages
+from sertk._html import pages
 from sertk.run import Run
 
 __all__ = ["write_html", "write_json"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from sertk.evaluation import drawing, learning
+from sertk._display import drawing
+from sertk.evaluation import learning_curve
 from sertk.evaluation.displays import Display
 
 
@@ -39,5 +40,5 @@ def learning_curves(
         else drawing.new_axes(3.9, 2.9 * num, rows=num)
     )
     with drawing.style():
-        learning.draw_panels(panels, history, fits, scores if has_scores else "")
+        learning_curve.draw_panels(panels, history, fits, scores if has_scores else "")
     return drawing.svg(panels[0], themed=True)

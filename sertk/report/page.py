@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from sertk import evaluation, pages, players
+from sertk import evaluation
+from sertk._html import audio_player, pages
 from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation
+from sertk.evaluation.calibration import TemperatureDisplay
 from sertk.evaluation.displays import DASH, percent
-from sertk.evaluation.temperatures import TemperatureDisplay
 from sertk.report import figures, matrix, sentences
 from sertk.report.numbers import sentence
 from sertk.run import Run
@@ -214,7 +215,7 @@ def _sounds(
             None if value is None or np.isnan(value) else float(value)
             for value in (row.get("start"), row.get("end"))
         )
-        found[str(row["utterance_id"])] = players.embed(path, start, end)
+        found[str(row["utterance_id"])] = audio_player.embed(path, start, end)
     return found
 
 

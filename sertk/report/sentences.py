@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from sertk.evaluation.calibration import TemperatureDisplay
 from sertk.evaluation.displays import percent
 from sertk.evaluation.intervals import FEW_SPEAKERS, MIN_SPEAKERS
-from sertk.evaluation.temperatures import TemperatureDisplay
 
 
 def plural(number: int, word: str) -> str:

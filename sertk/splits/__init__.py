@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from sertk import _arguments
+from sertk._utils import call_arguments
 from sertk.errors import UnknownNameError
 from sertk.splits.leaks import Leak, leaks
 from sertk.splits.parts import ever_trained
@@ -81,7 +81,7 @@ def make(manifest: pd.DataFrame, protocol: str, **options: object) -> pd.DataFra
         raise UnknownNameError("protocol", protocol, [*PROTOCOLS, *PUBLISHED])
     function = PROTOCOLS.get(protocol, published)
     known = list(inspect.signature(function).parameters)[1:] if protocol in PROTOCOLS else []
-    _arguments.check(
+    call_arguments.check(
         function, options, owner=f"The protocol {protocol}", kind=f"{protocol} option", known=known
     )
     if protocol in PUBLISHED:

@@ -6,7 +6,7 @@ from itertools import zip_longest
 import numpy as np
 import pandas as pd
 
-from sertk import _seeding, _spelling
+from sertk._utils import seeding, spelling
 from sertk.errors import SplitError, listing
 from sertk.splits._divided import cross, divided, speakers_of
 
@@ -275,13 +275,13 @@ def _alternating(manifest: pd.DataFrame, speakers: list[str]) -> list[str]:
 
 
 def _drawn(manifest: pd.DataFrame, seed: int) -> list[str]:
-    generator = np.random.default_rng(_seeding.derive(seed, "speakers"))
+    generator = np.random.default_rng(seeding.derive(seed, "speakers"))
     return _alternating(manifest, list(generator.permutation(speakers_of(manifest))))
 
 
 def _named(free: list[str], wanted: Sequence[str], split: str) -> list[str]:
     """Take speakers by name; refuse one that is not there, or taken already."""
-    wanted = [_spelling.composed(speaker) for speaker in wanted]
+    wanted = [spelling.composed(speaker) for speaker in wanted]
     unknown = [s for s in wanted if s not in free]
     if unknown:
         raise SplitError(

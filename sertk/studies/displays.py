@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sertk.evaluation import drawing
+from sertk._display import drawing
 from sertk.evaluation.displays import Display
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sertk import pages
+from sertk._html import pages
 from sertk.errors import RunError, SertkError
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.displays import Display, percent

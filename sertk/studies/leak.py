@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sertk import pages, recipes, splits
+from sertk import recipes, splits
+from sertk._display import drawing
+from sertk._html import pages
 from sertk.errors import ConfigurationError
-from sertk.evaluation import Evaluation, Interval, drawing, evaluate
+from sertk.evaluation import Evaluation, Interval, evaluate
 from sertk.evaluation.displays import Display, percent
 from sertk.evaluation.paired import difference
 from sertk.preprocessing import Preprocessing

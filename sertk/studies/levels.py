@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from sertk import augment, corpora, features, labels, manifest, models, splits
-from sertk.augment import identity
+from sertk.augment import fingerprints
 from sertk.errors import ConfigurationError, SertkError, UnknownNameError
 from sertk.labels import Grouping
 from sertk.preprocessing import Preprocessing
@@ -94,7 +94,7 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     if factor == "augment":
         record = _plan(thing).record(copies=1)
         return {key: value for key, value in record.items() if key != "copies"}  # the study's
-    return {"name": thing} if isinstance(thing, str) else identity.described(thing)
+    return {"name": thing} if isinstance(thing, str) else fingerprints.described(thing)
 
 
 def fingerprint(manifest: pd.DataFrame) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sertk import pages
-from sertk.evaluation import drawing
+from sertk._display import drawing
+from sertk._html import pages
 from sertk.evaluation.displays import Display, percent
 from sertk.studies import levels
 from sertk.studies.levels import FACTORS

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sertk import _input, _records, _schemas, labels
+from sertk import labels
+from sertk._utils import json_records, plain_files, schemas
 from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.intervals import FEW_SPEAKERS
@@ -36,11 +37,11 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         # older ones took no objects, and knew nothing of the data
-        record = _records.read(path, _schemas.Study, {"own": {}, "data": {}})
+        record = json_records.read(path, schemas.Study, {"own": {}, "data": {}})
         for objects in record["own"].get("grouping", {}).values():
             if "mapping" in objects:
-                _records.require(objects, _schemas.Grouping)
-    except _records.DamagedError as error:
+                json_records.require(objects, schemas.Grouping)
+    except json_records.DamagedError as error:
         raise RunError(
             f"{path} is damaged ({error}).",
             "It must be as `sertk study` wrote it.",
@@ -67,7 +68,7 @@ class StudyResult:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser()
         record = self.folder / "study.json"
-        if not _input.is_file(record):
+        if not plain_files.is_file(record):
             raise RunError(
                 f"{self.folder} holds no study (there is no study.json).",
                 "A study is the folder that `sertk study` wrote.",
@@ -98,9 +99,9 @@ class StudyResult:
         """Trials without a run -> why; nothing if they were not reached."""
         path = self.folder / "failed.json"
         reasons = {}
-        if _input.is_file(path):
+        if plain_files.is_file(path):
             with suppress(ValueError):  # a damaged one: the trials are missing all the same
-                reasons = _records.read(path, dict[str, str])
+                reasons = json_records.read(path, dict[str, str])
         there = {trial.name for trial in self.runs}
         return {t.name: reasons.get(t.name, "") for t in self.study.trials() if t.name not in there}
 

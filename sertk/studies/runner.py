@@ -18,8 +18,9 @@ import joblib
 import pandas as pd
 from tqdm import tqdm
 
-from sertk import _orphans, _output, _provenance, corpora, labels, manifest, splits
+from sertk import corpora, labels, manifest, splits
 from sertk import run as runs
+from sertk._utils import atomic, child_processes, provenance
 from sertk.errors import ConfigurationError, RunError, SertkError, listing
 from sertk.preprocessing import Preprocessing
 from sertk.recipes import RECIPES
@@ -62,7 +63,7 @@ def run_study(
         name: fingerprint(manifest.select(_scanned(study, trial, roots), **study.where))
         for name, trial in {trial.corpus: trial for trial in study.trials()}.items()
     }
-    home = _output.folder(Path(folder).expanduser())
+    home = atomic.folder(Path(folder).expanduser())
     _write_down(study, home, data)
     waiting = [t for t in study.trials() if not _finished(home / "trials" / t.name)]
     failed = {}
@@ -118,9 +119,9 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
     asked = {**study.record(), "data": data}
     record = {
         **asked,
-        "command": _provenance.command(),
-        "environment": _provenance.environment(),
-        "git_commit": _provenance.git_commit(),
+        "command": provenance.command(),
+        "environment": provenance.environment(),
+        "git_commit": provenance.git_commit(),
     }
     if (home / "run.json").is_file():
         raise RunError(
@@ -199,7 +200,7 @@ def _attempt(
 ) -> tuple[str, str]:
     """Train a trial; hand out its name, and why it was refused if it was."""
     if os.getpid() != parent:
-        _orphans.end_with(parent)
+        child_processes.end_with(parent)
     from sertk import training  # which loads Keras
 
     try:

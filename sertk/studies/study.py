@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sertk.errors import ConfigurationError, UnknownNameError, listing
-from sertk.settings import Settings
 from sertk.studies import levels
 from sertk.studies.levels import FACTORS
+from sertk.training.config import Settings
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Study:
         copies: Augmented copies of each training utterance.
         standardize: As in `sertk.training.cross_validate`.
         where: Rows of the manifest to keep, column -> value, such as `{"style": "speech"}`.
-        settings: Changes to `sertk.settings.Settings`, the same for all.
+        settings: Changes to `sertk.training.config.Settings`, the same for all.
         note: What a reader must know besides, such as how an original did it.
         own: Objects behind levels, factor -> name -> object; filled by the study itself.
 

@@ -1,249 +1,32 @@
-"""Train: one division (`fit`) or a whole cross-validation (`cross_validate`), into a run folder.
+"""Train networks: one division (`fit`), a cross-validation (`cross_validate`), and how (`config`).
 
-In: datasets, or a manifest with folds and a `Preprocessing`. Out: a `Run`. Both write every
-argument down first, then one folder per fold and seed, and join the tables last; the same call
-after an interruption goes on where it stopped.
+In: datasets, or a manifest with folds and a `Preprocessing`. Out: a `Run`. Keras is loaded when a
+function that trains is named, so that `sertk.training.config` can be read without it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-import keras
-import pandas as pd
+from sertk.training.config import Settings
 
-from sertk import (
-    _output,
-    _provenance,
-    _seeding,
-    cache,
-    checkpoint,
-    datasets,
-    fitting,
-    labels,
-    models,
-    saving,
-    splits,
-)
-from sertk import manifest as manifests
-from sertk import run as runs
-from sertk.augment import Augmentation, plan, with_copies
-from sertk.datasets import ClipDataset, Datasets
-from sertk.errors import ConfigurationError
-from sertk.preprocessing import Preprocessing
-from sertk.run import Run
-from sertk.settings import Settings
-from sertk.training import folder as folders
-from sertk.training import record as records
+if TYPE_CHECKING:
+    from sertk.training.cross_validation import cross_validate, fit
+    from sertk.training.learning_rate import lr_range_test
+
+__all__ = ["Settings", "cross_validate", "fit", "lr_range_test"]
+
+_NEEDS_KERAS = {
+    "cross_validate": "cross_validation",
+    "fit": "cross_validation",
+    "lr_range_test": "learning_rate",
+}
 
 
-def fit(
-    model: keras.Model,
-    train: ClipDataset,
-    val: ClipDataset,
-    test: ClipDataset | None = None,
-    *,
-    folder: str | Path,
-    init_from: str | Path | Run | None = None,
-    **settings: Any,
-) -> Run:
-    """Train a network on one division, select on validation speakers, and write a run folder.
-
-    Args:
-        model: Uncompiled network from `sertk.models.build`; it is trained in place, behind the
-            reference, the feature and the standardisation that belong to `train`.
-        train: What to learn from.
-        val: What selects the epoch to keep, and stops.
-        test: What to predict in the end; `sertk.evaluation.evaluate(run, test)` does it later.
-        folder: Of the run.
-        init_from: A run of the same model whose weights to start from; layers of another shape
-            keep their random weights, as does the last one where the classes are others, or in
-            another order.
-        **settings: Changes to `sertk.settings.Settings`, such as `epochs=60`.
-
-    Returns:
-        The finished run.
-
-    Raises:
-        RunError: If the folder holds another run, or is in use.
-        ConfigurationError: If a setting is out of range, or the weights do not fit.
-    """
-    chosen = train.settings.changed(settings)
-    parts = {"train": train, "val": val, **({"test": test} if test is not None else {})}
-    for part in parts.values():
-        part.configure(chosen)
-    rows = [part.manifest.assign(split=name) for name, part in parts.items()]
-    manifest = pd.concat(rows, ignore_index=True)
-    manifest.attrs = dict(train.manifest.attrs)
-    # the division that the datasets hold, whatever folds their rows were taken from
-    manifest, source = splits.one_division(manifest), _opened(init_from)
-    record = records.of_run(
-        manifest, train.prep, chosen, seeds=[train.seed], init_from=source,
-        model={"name": model.name, "arguments": {}, "parameters": model.count_params()},
-        standardize=train.standardize, augmentation=records.augmentation(train),
-    )  # fmt: skip
-    with folders.writing(folder, record, manifest) as (home, finished):
-        if finished is not None:
-            return finished
-        _fit_once(lambda: model, Datasets(train, val, test), chosen, home, 0, source)
-        return folders.finish(home, record, train.features.unreadable)
+def __getattr__(name: str) -> Any:
+    if name in _NEEDS_KERAS:
+        return getattr(importlib.import_module(f"{__name__}.{_NEEDS_KERAS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def cross_validate(
-    model: str | Callable[..., keras.Model],
-    manifest: pd.DataFrame,
-    prep: Preprocessing,
-    *,
-    folder: str | Path,
-    seeds: Sequence[int] = (0,),
-    augment: str | list[Any] | Augmentation | None = None,
-    copies: int = 2,
-    standardize: str = "training",
-    arguments: Mapping[str, Any] | None = None,
-    init_from: str | Path | Run | None = None,
-    allow_shared_speakers: bool = False,
-    **settings: Any,
-) -> Run:
-    """Train and test one network per fold and seed, and write them as one run.
-
-    Args:
-        model: Name of a model, or a function like those in `sertk.models`.
-        manifest: Rows with `label`, and `fold` and `val_folds` (or one `split`).
-        prep: How a recording becomes a clip.
-        folder: Of the run.
-        seeds: Of weights, order, cuts and dropout; each gives a model per fold.
-        augment: Recipe of the copies of training utterances; see `sertk.datasets.make`.
-        copies: Augmented copies of each training utterance.
-        standardize: `"training"`, `"minmax"`, `"none"` or `"speaker"`; see `sertk.datasets.make`.
-        arguments: What the model takes besides, such as `{"width": 0.5}`.
-        init_from: A run whose weights to start from.
-        allow_shared_speakers: Accept speakers that stand in several splits; the run is marked.
-        **settings: Changes to `sertk.settings.Settings`, such as `epochs=60`.
-
-    Returns:
-        The finished run.
-
-    Raises:
-        SplitError: If there are no folds, or they share speakers unasked.
-        RunError: If the folder holds another run, or is in use.
-        ConfigurationError: If a setting is out of range or does not fit another.
-    """
-    chosen = Settings().changed(settings)
-    name = model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
-    arguments, manifest = dict(arguments or {}), manifests.divided(manifest)
-    for _, view in records.views(manifest):
-        splits.check(view, allow_shared_speakers=allow_shared_speakers)
-        splits.check_classes(view, labels.classes(manifest))
-    _check_seeds(seeds)
-    source = _opened(init_from)
-    trial = models.build(model, prep.input_shape, len(labels.classes(manifest)), **arguments)
-    record = records.of_run(
-        manifest, prep, chosen, seeds=list(seeds), init_from=source,
-        model={"name": name, "arguments": arguments, "parameters": trial.count_params()},
-        standardize=standardize,
-        augmentation=augment and plan(augment, labels.classes(manifest)).record(copies),
-    )  # fmt: skip
-    with folders.writing(folder, record, manifest) as (home, finished):
-        if finished is not None:
-            return finished
-        everything = with_copies(splits.ever_trained(manifest), augment, copies, 0)
-        features = cache.compute(everything.sort_values("utterance_id"), prep)
-        for fold, view in records.views(manifest):
-            rows = with_copies(view, augment, copies, 0)
-            for seed in seeds:
-                parts = datasets.divide(
-                    rows, prep, features,
-                    settings=chosen, seed=seed, standardize=standardize,
-                )  # fmt: skip
-                parts.train.draw_live(augment, copies)
-
-                def build(shape: tuple = parts.train.input_shape, seed: int = seed) -> keras.Model:
-                    weights = _seeding.derive(seed, fold)  # noqa: B023 - called before the next
-                    count = len(record["classes"])
-                    return models.build(model, shape, count, seed=weights, **arguments)
-
-                _fit_once(build, parts, chosen, home, fold, source)
-                keras.utils.clear_session()
-        return folders.finish(home, record, features.unreadable)
-
-
-def _check_seeds(seeds: Sequence[int]) -> None:
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ConfigurationError(
-            f"Got the seeds {', '.join(map(str, seeds)) or 'none'}.",
-            "Each seed is one more model per fold, so that there is one at least and none twice.",
-            "Name different ones, such as 0,1,2.",
-        )
-
-
-def _fit_once(
-    build: Callable[[], keras.Model],
-    parts: Datasets,
-    settings: Settings,
-    home: Path,
-    fold: int,
-    source: Run | None,
-) -> None:
-    """Fit one fold and seed, unless it is there already; fit.json, written last, says so."""
-    seed = parts.train.seed
-    if folders.has_fit(home, fold, seed):
-        return
-    folder, started = _output.folder(folders.of_fit(home, fold, seed)), _provenance.now()
-    net = build()
-    if source is not None:
-        _initialise(net, source, fold, parts.train.classes)
-    model, history, record = fitting.fit_network(net, parts.train, parts.val, settings, folder)
-    saving.save_model(model, folder / "model.keras")
-    runs.write_csv(folder / "history.csv", history.assign(fold=fold, seed=seed))
-    tables = [
-        part.predict(model).assign(split=split)
-        for split, part in (("val", parts.val), ("test", parts.test))
-        if part is not None and len(part)
-    ]
-    predictions = pd.concat(tables, ignore_index=True).assign(fold=fold, seed=seed)
-    runs.write_csv(folder / "predictions.csv", predictions)
-    runs.write_json(
-        folder / "fit.json",
-        {"fold": fold, "seed": seed, **record, **records.of_fit(parts, started)},
-    )
-    checkpoint.clear(folder)
-
-
-def _initialise(net: keras.Model, source: Run, fold: int, classes: list[str]) -> None:
-    """Copy the weights of each layer whose twin in another run's network has the same shapes.
-
-    The last layer, which scores the classes, is copied only where classes and their order are the
-    same: as many other ones are not what it was trained for.
-    """
-    folds = [f["fold"] for f in source.info.get("folds", [])]
-    path = source.model_path(fold if fold in folds else next(iter(folds), 0))
-    given = saving.load_model(path)
-    nets = [layer for layer in given.layers if isinstance(layer, keras.Model)]
-    # by place, since Keras numbers the names of layers through a whole session
-    twins = [
-        (layer, twin.get_weights())
-        for layer, twin in zip(net.layers, nets[0].layers if nets else [], strict=False)
-        if twin.get_weights()
-    ]
-    if classes != source.classes:
-        twins = [pair for pair in twins if pair[0] is not _classifier(net)]
-    copied = 0
-    for layer, weights in twins:
-        if [w.shape for w in weights] == [w.shape for w in layer.get_weights()]:
-            layer.set_weights(weights)
-            copied += 1
-    if not copied:
-        raise ConfigurationError(
-            f"No layer of {net.name!r} has the shapes of its twin in {source.folder}.",
-            "init_from takes a run of the same model.",
-            "Train the same model, or leave init_from out.",
-        )
-
-
-def _classifier(net: keras.Model) -> keras.layers.Layer:
-    """Find the layer that scores the classes: the last one with weights."""
-    return next(layer for layer in reversed(net.layers) if layer.weights)
-
-
-def _opened(run: str | Path | Run | None) -> Run | None:
-    return run if run is None or isinstance(run, Run) else Run(run)
+def __dir__() -> list[str]:
+    return __all__

@@ -12,12 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from sertk import _output
 from sertk import manifest as manifests
 from sertk import run as runs
+from sertk._utils import atomic
 from sertk.errors import RunError, listing
 from sertk.run import Run
-from sertk.training.record import PROVENANCE, closed
+from sertk.training.records import PROVENANCE, closed
 
 # what must be the same for a run to go on
 _IDENTITY = (
@@ -58,10 +58,10 @@ def writing(
     """
     import filelock
 
-    home = _output.folder(Path(folder).expanduser())
+    home = atomic.folder(Path(folder).expanduser())
     lock = filelock.FileLock(home / ".lock")
     try:
-        with _output.into(home):
+        with atomic.into(home):
             lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise RunError(

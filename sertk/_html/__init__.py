@@ -1,0 +1,1 @@
+"""How pages are written: their frame and style sheet, and players inside them."""

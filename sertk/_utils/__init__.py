@@ -1,0 +1,1 @@
+"""What several rooms need: options checked, files written whole, seeds, backend, records, time."""

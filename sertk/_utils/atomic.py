@@ -1,0 +1,112 @@
+"""Write files whole or not at all, and say in a sentence why a place cannot be written.
+
+In: where a file shall stand. Out: a temporary name beside it for the length of a block. A
+process killed in the block leaves the file as it was.
+"""
+
+import csv
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sertk._utils import temporary_names
+from sertk.errors import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_LIMITED = (errno.EFBIG,)
+_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY)
+_IMPOSSIBLE = (errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Lend a temporary name beside `path`, and move it there when the block has ended well.
+
+    The name keeps the suffix, by which some writers choose the format.
+
+    Raises:
+        OutputError: If the place cannot be written.
+    """
+    with into(path), temporary_names.whole(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def into(path: Path) -> Iterator[None]:
+    """Say of an operating system's refusal in the block that `path` cannot be written, and why.
+
+    Raises:
+        OutputError: If the disk is full, the place is barred, or something stands in the way.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        reason = refusal(_of_system(error))
+        if reason is None:
+            raise
+        raise OutputError(f"{path} cannot be written: {reason[0]}.", "", reason[1]) from error
+
+
+def _of_system(error: BaseException) -> OSError:
+    """Find the refusal of the system behind an error that a library words in its own way."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    number = re.search(r"errno[ =:]+(\d+)", str(error), re.IGNORECASE)  # as HDF5 writes it
+    if number is not None:
+        return OSError(int(number[1]), os.strerror(int(number[1])))
+    behind = error.__cause__ or error.__context__
+    return OSError() if behind is None else _of_system(behind)
+
+
+def folder(path: Path) -> Path:
+    """Make a folder and those above it, where they are missing."""
+    with into(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) -> str | None:
+    """Write a table as CSV that reads back as it is, without its index.
+
+    Python quotes a cell with the line end that is written, and no cell with a lone carriage
+    return, which readers take for a line end.
+
+    Args:
+        table: Any table.
+        target: File to write; `None` gives the text.
+        **options: Of `pandas.DataFrame.to_csv`.
+    """
+    words = [*map(str, table.columns)]
+    for name in table.columns[table.dtypes.map(lambda kind: kind.kind not in "biufcM")]:
+        words += map(str, table[name].unique())
+    quoting = csv.QUOTE_ALL if any("\r" in word for word in words) else csv.QUOTE_MINIMAL
+    fixed: dict[str, Any] = {"index": False, "lineterminator": "\n", "quoting": quoting}
+    return table.to_csv(target, **fixed, **options)
+
+
+def refusal(error: OSError) -> tuple[str, str] | None:
+    """Say why nothing can be written, and what to do; `None` for any other trouble."""
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in _FULL:
+        remedy = "Make room, and give the same command again: what was finished is kept."
+        return f"the disk is full ({reason})", remedy
+    if error.errno in _LIMITED:
+        return (
+            f"files may be no larger here ({reason})",
+            "Raise the limit (ulimit -f unlimited), or choose a place without one.",
+        )
+    if error.errno in _BARRED:
+        return reason, "Choose a place that you may write to, or change its permissions."
+    if error.errno in _IN_THE_WAY:
+        return f"something of this name is in the way ({reason})", "Choose another name."
+    if error.errno in _IMPOSSIBLE:
+        return f"no file can be there ({reason})", "Choose another place."
+    return None

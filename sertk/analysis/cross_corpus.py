@@ -1,0 +1,144 @@
+"""Train on one corpus, test on another: what a score at home is worth elsewhere.
+
+In: runs, and labelled manifests of the corpora to test on. Out: a matrix of UAR over the classes
+that all of them share. At home only the run's own test predictions count.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from sertk import cache, evaluation
+from sertk.analysis.replay import Replay
+from sertk.errors import ConfigurationError, listing
+from sertk.evaluation import Evaluation
+from sertk.evaluation.displays import Display, ends, percent
+from sertk.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class CrossDisplay(Display):
+    """UAR of every run on every corpus.
+
+    Attributes:
+        classes: Those that all runs and corpora share.
+    """
+
+    size = (6.2, 4.2)
+
+    def __init__(self, table: pd.DataFrame, classes: list[str]):
+        note = (
+            f"Classes: {', '.join(classes)}; chance {percent(1 / len(classes))} %. Probabilities "
+            "of other classes are left out. At home, speakers of the test were never heard."
+        )
+        super().__init__(table, "UAR across corpora, %", note)
+        self.classes = classes
+
+    def _draw(self, ax: "Axes") -> None:
+        scores = 100 * self._table["uar"].unstack("test", sort=False)
+        ax.imshow(scores, cmap="cividis", vmin=100 / len(self.classes), vmax=100, aspect="auto")
+        ax.grid(visible=False)
+        ax.set_xticks(range(scores.shape[1]), [str(name) for name in scores.columns])
+        ax.set_yticks(range(scores.shape[0]), [str(name) for name in scores.index])
+        ax.set_xlabel("tested on")
+        ax.set_ylabel("trained on")
+        middle = 50 + 50 / len(self.classes)
+        for row, train in enumerate(scores.index):
+            for column, test in enumerate(scores.columns):
+                found = self._table.loc[(train, test)]
+                colour = "black" if 100 * found["uar"] > middle else "white"
+                text = f"{percent(found['uar'])}\n{ends(found['low'], found['high'])}"
+                ax.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+
+
+def matrix(
+    runs: Mapping[str, Run | str | Path],
+    manifests: Mapping[str, pd.DataFrame],
+) -> CrossDisplay:
+    """Test every run on every corpus, over the classes that all of them share.
+
+    A corpus of which a run knows a speaker is its home: there only its own test predictions count.
+    Elsewhere each of its models predicts every utterance, and the score is the mean over models.
+
+    Args:
+        runs: Name -> run, or its folder, with its models.
+        manifests: Name -> manifest with `label`, whose files are there.
+
+    Returns:
+        By `train` and `test`: `uar, low, high` (95 % over speakers), `n` utterances, `speakers`.
+
+    Raises:
+        ConfigurationError: If fewer than two classes are shared, a manifest has no labels,
+            nothing of a home was tested, or a run knows a part of its speakers.
+        RunError: If a run is unfinished, or tested nobody.
+
+    Example:
+        `matrix({"ravdess": "runs/ravdess"}, {"emodb": emodb, "ravdess": ravdess}).plot()`
+    """
+    for name, rows in manifests.items():
+        if "label" not in rows:
+            raise ConfigurationError(
+                f"The manifest {name!r} has no labels.",
+                "Classes are compared by their labels.",
+                "Call sertk.labels.apply(manifest, grouping) first.",
+            )
+    replays = {name: Replay(run) for name, run in runs.items()}
+    known = [set(replay.run.classes) for replay in replays.values()]
+    known += [set(rows["label"]) for rows in manifests.values()]
+    shared = set.intersection(*known) if known else set()
+    if len(shared) < 2:
+        raise ConfigurationError(
+            f"{', '.join([*runs, *manifests]) or 'No run and no corpus'} share "
+            f"{', '.join(sorted(shared)) or 'no class'}.",
+            "A matrix needs two classes that all of them have.",
+            "Train and label with groupings that share more, such as iemocap4.",
+        )
+    classes = [name for name in next(iter(replays.values())).run.classes if name in shared]
+    scores = {}
+    for train, replay in replays.items():
+        for test, manifest in manifests.items():
+            result = _test(replay, manifest).regroup({name: name for name in classes})
+            found = result.interval()
+            scores[train, test] = {
+                "uar": found.value,
+                "low": found.low,
+                "high": found.high,
+                "n": result.num_utterances,
+                "speakers": result.num_speakers,
+            }
+    table = pd.DataFrame.from_dict(scores, orient="index")
+    table.index = pd.MultiIndex.from_tuples(list(scores), names=["train", "test"])
+    return CrossDisplay(table, classes)
+
+
+def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
+    """Predict a corpus; at home, take what was predicted of speakers that were never heard."""
+    classes = replay.run.classes
+    strangers = sorted(set(manifest["speaker"]) - set(replay.manifest["speaker"]), key=str)
+    if len(strangers) < manifest["speaker"].nunique(dropna=False):
+        if strangers:
+            raise ConfigurationError(
+                f"The run {replay.run.folder} knows some speakers of a corpus and not others "
+                f"({listing(strangers, 6)}).",
+                "Some would be tested by models that never heard them, the others not at all.",
+                "Give the two parts as two manifests.",
+            )
+        tested = replay.run.predictions.query("split == 'test'")
+        home = tested[tested["utterance_id"].isin(manifest["utterance_id"])]
+        if home.empty:
+            raise ConfigurationError(
+                f"The run {replay.run.folder} knows speakers of a corpus, and tested none of its "
+                "utterances.",
+                "A corpus is either foreign to a run, or what the run was tested on.",
+                "Leave it out, or cross-validate on it.",
+            )
+        return evaluation.evaluate(home, classes=classes)
+    rows = manifest[manifest["label"].isin(classes)].reset_index(drop=True)
+    rows.attrs = dict(manifest.attrs)
+    dataset = replay.dataset(rows, cache.compute(rows, replay.prep))
+    tables = [dataset.predict(model).assign(seed=k) for k, model in enumerate(replay.each_model())]
+    return evaluation.evaluate(pd.concat(tables, ignore_index=True), classes=classes)

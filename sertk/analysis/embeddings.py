@@ -1,0 +1,163 @@
+"""A map of utterances as a network sees them: near each other what it takes for alike.
+
+In: a run and one of its folds. Out: the test utterances of that fold on a plane. Folds have
+networks of their own, whose inner spaces have nothing to do with each other: a map is of one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sertk import cache
+from sertk.analysis.replay import Replay
+from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.evaluation.displays import Display, percent
+from sertk.run import Run
+
+METHODS = ("pca", "tsne")
+_FEWEST = 5  # utterances that make a map
+_MARKS = "os^DvPX*<>"
+
+
+class MapDisplay(Display):
+    """Utterances on a plane, a colour and mark per class; mistakes are hollow."""
+
+    size = (6.4, 4.8)
+
+    def __init__(self, table: pd.DataFrame, classes: list[str], title: str, note: str):
+        super().__init__(table, title, note)
+        self.classes = classes
+
+    def _draw(self, ax: Any) -> None:
+        from matplotlib import colormaps
+
+        shades = colormaps["viridis"](np.linspace(0, 0.95, len(self.classes)))
+        for place, (name, shade) in enumerate(zip(self.classes, shades, strict=True)):
+            rows = self._table[self._table["label"] == name]
+            right = (rows["label"] == rows["predicted"]).to_numpy()
+            ax.scatter(
+                rows["x"], rows["y"], s=26, marker=_MARKS[place % len(_MARKS)],
+                facecolors=[shade if hit else "none" for hit in right], edgecolors=[shade],
+                linewidths=1, label=name,
+            )  # fmt: skip
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="true class; hollow: mistaken")
+        for handle in ax.get_legend().legend_handles:
+            handle.set_facecolor(handle.get_edgecolor())
+
+
+def vectors(
+    run: Run | str | Path,
+    *,
+    fold: int | None = None,
+    roots: Mapping[str, str | Path] | None = None,
+) -> pd.DataFrame:
+    """Compute what goes into the last layer for the test utterances of one fold.
+
+    Args:
+        run: A finished run, or its folder, with its models.
+        fold: Which; the first by default. The model is that of the run's first seed.
+        roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.
+
+    Returns:
+        A row per utterance, by utterance_id, a column per unit; the mean over its clips.
+
+    Raises:
+        ConfigurationError: If there is no such fold.
+    """
+    return _vectors(Replay(run, roots), fold)[0]
+
+
+def embedding_map(
+    run: Run | str | Path,
+    *,
+    fold: int | None = None,
+    method: str = "pca",
+    roots: Mapping[str, str | Path] | None = None,
+) -> MapDisplay:
+    """Draw the test utterances of one fold as the network sees them.
+
+    Args:
+        run: A finished run, or its folder, with its models.
+        fold: Which; the first by default. The model is that of the run's first seed.
+        method: `"pca"`, whose distances mean something, or `"tsne"`, which shows neighbours and
+            little else: neither its distances between groups nor their sizes mean anything.
+        roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.
+
+    Returns:
+        By utterance_id: `speaker, gender, label, predicted, x, y`.
+
+    Raises:
+        UnknownNameError: If there is no such method.
+        ConfigurationError: If there is no such fold, or it has fewer than five utterances.
+
+    References:
+        van der Maaten and Hinton 2008, Visualizing Data using t-SNE, JMLR 9.
+
+    Example:
+        `embedding_map("runs/ravdess_compact", method="tsne").plot()`
+    """
+    if method not in METHODS:
+        raise UnknownNameError("method", method, METHODS)
+    replay = Replay(run, roots)
+    found, fold = _vectors(replay, fold)
+    if len(found) < _FEWEST:
+        raise ConfigurationError(
+            f"Fold {fold} tests {len(found)} utterances.",
+            f"A map needs {_FEWEST} at least.",
+            "Choose another fold.",
+        )
+    values = found.to_numpy(float)
+    values = values - values.mean(axis=0)
+    if method == "pca":
+        from sklearn.decomposition import PCA
+
+        model = PCA(2, svd_solver="full")
+        plane = model.fit_transform(values)
+        share = model.explained_variance_ratio_
+        note = f"The two axes hold {percent(share.sum())} % of the variance."
+    else:
+        from sklearn.manifold import TSNE
+
+        near = min(30.0, (len(values) - 1) / 3)
+        plane = TSNE(2, perplexity=near, init="pca", random_state=0).fit_transform(values)
+        note = f"t-SNE of perplexity {near:.0f}: neighbours mean something, distances do not."
+    rows = replay.run.predictions
+    tested = rows[
+        (rows["split"] == "test")
+        & (rows["fold"] == fold)
+        & (rows["seed"] == replay.run.info["seeds"][0])
+    ]
+    columns = ["speaker", "gender", "label", "predicted"]
+    table = tested.set_index("utterance_id").loc[found.index, columns]
+    table["x"], table["y"] = plane[:, 0], plane[:, 1]
+    title = f"Test utterances of fold {fold}, as the network sees them"
+    return MapDisplay(table, replay.run.classes, title, note)
+
+
+def _vectors(replay: Replay, fold: int | None) -> tuple[pd.DataFrame, int]:
+    fold = replay.folds[0] if fold is None else fold
+    if fold not in replay.folds:
+        raise ConfigurationError(
+            f"The run {replay.run.folder} has no fold {fold}.",
+            f"It has {', '.join(map(str, replay.folds))}.",
+            "Leave fold out for the first.",
+        )
+    rows = replay.rows(fold)
+    dataset = replay.dataset(rows, cache.compute(rows, replay.prep))
+    inner = replay.network(replay.model(fold), until=lambda net: net.layers[-1].input)
+    size = replay.settings.batch_size
+    clips = replay.finished(dataset)
+    units = np.concatenate(
+        [
+            np.asarray(inner.predict_on_batch(clips[k : k + size]))
+            for k in range(0, len(clips), size)
+        ]
+    )
+    of_clip = np.repeat(dataset.manifest["utterance_id"], dataset.clips_per_utterance)
+    table = pd.DataFrame(units.reshape(len(units), -1)).groupby(of_clip.to_numpy()).mean()
+    return table.loc[dataset.manifest["utterance_id"]].rename_axis("utterance_id"), fold

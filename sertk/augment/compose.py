@@ -1,0 +1,116 @@
+"""A list of transforms in place of a name: functions, objects of audiomentations, words.
+
+In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
+chains are equal, in any process, when they would make the same copies.
+"""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from sertk._utils import seeding
+from sertk.augment import fingerprints
+from sertk.augment.registry import Step
+from sertk.errors import ConfigurationError
+
+
+class Chain:
+    """Transforms that are applied one after the other.
+
+    Args:
+        transforms: Functions `(waveform, sample_rate, generator) -> waveform`, which draw from
+            `generator` alone; callables `(samples, sample_rate) -> samples` such as transforms of
+            audiomentations, which may draw from the global generators of `random` and numpy; or
+            words of a recipe.
+        word: Names a word, wherever its folder of recordings is, and builds its steps.
+
+    Attributes:
+        steps: What is done.
+        record: What run.json says of it: one entry per transform.
+        name: Short, the same for the same transforms.
+
+    Raises:
+        ConfigurationError: If the list is empty, or holds what is none of these, or what cannot
+            be told apart from something else.
+    """
+
+    def __init__(
+        self, transforms: Iterable[Any], word: Callable[[str], tuple[str, tuple[Step, ...]]]
+    ):
+        if not isinstance(transforms, Iterable):
+            raise ConfigurationError(
+                f"An augmentation is {transforms!r}.",
+                "It is the name of a recipe, or a list of transforms.",
+                "Put a single transform into a list.",
+            )
+        given = list(transforms)
+        if not given:
+            raise ConfigurationError(
+                "The list of transforms is empty.",
+                "It holds functions, transforms of audiomentations, or words.",
+                "Leave it out (augment=None) to train on the originals alone.",
+            )
+        parts = [
+            word(item) if isinstance(item, str) else (fingerprints.described(item), (_step(item),))
+            for item in given
+        ]
+        self.steps: tuple[Step, ...] = tuple(step for _, steps in parts for step in steps)
+        self.record = [described for described, _ in parts]
+        text = json.dumps(self.record, sort_keys=True)
+        self.name = f"list-{hashlib.blake2b(text.encode(), digest_size=5).hexdigest()}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Chain) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:  # the cache names its packs by it
+        return self.name
+
+
+def _step(transform: Any) -> Step:
+    if not callable(transform):
+        raise ConfigurationError(
+            f"The list of transforms holds {transform!r}.",
+            "It holds functions, transforms of audiomentations, or words.",
+            "Write a function (waveform, sample_rate, generator) -> waveform.",
+        )
+    taken = 2 if fingerprints.of_audiomentations(transform) else _num_arguments(transform)
+    if taken not in (2, 3):
+        raise ConfigurationError(
+            f"The transform {transform!r} takes {taken} arguments.",
+            "A transform takes (waveform, sample_rate, generator), or (samples, sample_rate) as "
+            "those of audiomentations do.",
+            "Wrap it in a function that does.",
+        )
+    drawing = taken == 3
+
+    def step(waveform: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
+        if drawing:
+            changed = transform(waveform.copy(), sample_rate, np.random.default_rng(seed))
+        else:
+            with seeding.seeded(seed):
+                changed = transform(waveform.copy(), sample_rate)
+        result = np.asarray(changed, np.float32)
+        if result.ndim != 1 or not len(result) or not np.isfinite(result).all():
+            raise ConfigurationError(
+                f"The transform {transform!r} returned the shape {result.shape}"
+                + (", with values that are no numbers." if result.size else "."),
+                "A transform returns a waveform, shape (samples,), of finite numbers.",
+                "Correct it, and try it with sertk.augment.apply.",
+            )
+        return result
+
+    return step
+
+
+def _num_arguments(transform: Any) -> int:
+    """Count the arguments that must be given by place."""
+    parameters = inspect.signature(transform).parameters.values()
+    by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return sum(p.default is p.empty for p in by_place)

@@ -1,0 +1,59 @@
+"""What to augment, how, and when: one object for what training is told about copies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sertk.augment.compose import Chain
+from sertk.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Say which training utterances get copies, of what kind, and whether these are kept.
+
+    Accepted wherever the name of a recipe is.
+
+    Args:
+        recipe: Name of a recipe, or a list of transforms; see `sertk.augment.recipe`.
+        only: Labels whose utterances alone get copies, such as `("happy",)`; `None` is all.
+        live: Draw copies anew in every epoch instead of keeping a few in the cache. An epoch then
+            reads the files and computes the spectra of the copies it visits.
+
+    Raises:
+        ConfigurationError: If `only` names no label.
+
+    Example:
+        >>> Augmentation("noise", only=("happy",)).record(copies=2)
+        {'name': 'noise', 'copies': 2, 'only': ['happy']}
+    """
+
+    recipe: str | Sequence[Any] | Chain
+    only: tuple[str, ...] | None = None
+    live: bool = False
+
+    def __post_init__(self) -> None:
+        if self.only is None:
+            return
+        if isinstance(self.only, str) or not self.only:
+            raise ConfigurationError(
+                f"only={self.only!r}.",
+                "It is a list of labels whose utterances get copies.",
+                "Such as only=('happy',); leave it out for copies of all.",
+            )
+        object.__setattr__(self, "only", tuple(self.only))
+
+    def record(self, copies: int) -> dict[str, Any]:
+        """Record it for run.json; what is as usual is left out.
+
+        Args:
+            copies: Of each utterance.
+        """
+        of_list = {"transforms": self.recipe.record} if isinstance(self.recipe, Chain) else {}
+        return {
+            "name": str(self.recipe),
+            "copies": copies,
+            **({"only": list(self.only)} if self.only else {}),
+            **({"live": True} if self.live else {}),
+            **of_list,
+        }

@@ -1,0 +1,222 @@
+"""Commands that take a model out of the lab: predict, export."""
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sertk.cli import inputs
+from sertk.cli.output import give, tell
+from sertk.errors import AudioError, ConfigurationError, UnknownNameError
+
+if TYPE_CHECKING:
+    from sertk.predict import Predictor
+
+_FORMATS = ("table", "json", "csv")
+_CARDED = ("bundle", "pretrained")  # formats with a model card
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Say which emotion is in recordings; 1 if one of several cannot be read."""
+    if args.format not in _FORMATS:
+        raise UnknownNameError("format", args.format, _FORMATS)
+    from sertk import predict
+    from sertk.predict.displays import require_picture
+
+    if args.plot:
+        require_picture(args.plot)
+    if args.one_voice and args.timeline:
+        raise ConfigurationError(
+            "--one-voice and --timeline.",
+            "Answers are counted from their mean over several recordings of a voice.",
+            "Leave one of them out.",
+        )
+    searched = predict.search(args.paths)
+    paths = searched.files
+    for line in searched.told():
+        tell(f"left out: {line}")
+    predictor = _opened(args)
+    if args.timeline:
+        return _timelines(predictor, paths, args)
+    if args.window is not None or args.hop is not None:
+        raise ConfigurationError(
+            "--window and --hop without --timeline.",
+            "They say how a timeline is cut.",
+            "Add --timeline, or leave them out.",
+        )
+    found = predictor.files(paths, one_voice=args.one_voice)
+    _give(found.text(), found.frame().to_dict("records"), args.format)
+    if args.plot:
+        tell(f"Plot: {found.save(args.plot)}")
+    for path, error in found.unreadable:
+        tell(f"unreadable: {_of(path, error)}")
+    sound = float(found.frame()["seconds"].sum())
+    _tell_speed(len(found.frame()), sound, found.seconds)
+    return int(bool(found.unreadable))
+
+
+def _of(path: Path, error: AudioError) -> str:
+    """Say what is wrong with a file, its name once."""
+    return str(error) if str(path) in str(error) else f"{path}: {error}"
+
+
+def _opened(args: argparse.Namespace) -> "Predictor":
+    """Open the model that was named, or the pretrained one, and say what must be known of it."""
+    from sertk import predict, use_backend
+
+    if args.run is not None or str(args.model).endswith(".keras"):
+        use_backend(args.backend, args.device)
+    silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
+    source = inputs.model(args, "run", "model", "bundle")
+    with inputs.terms_told():
+        predictor = predict.load(
+            source, fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence,
+            channel=args.channel,
+        )  # fmt: skip
+    _tell_which(args, predictor)
+    return predictor
+
+
+def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
+    """Say which of the models of a run answers, where nobody named one."""
+    if args.run is None or (args.fold is not None and args.seed is not None):
+        return
+    count = len(list(Path(args.run).expanduser().glob("fold_*/seed_*/model.keras")))
+    if count > 1:
+        spec = predictor.spec
+        tell(
+            f"The run holds {count} models; fold {spec.fold}, seed {spec.seed} answers "
+            "(--fold and --seed name another)."
+        )
+
+
+def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespace) -> int:
+    """Print the timeline of each file, one after the other."""
+    if args.plot and len(paths) > 1:
+        raise ConfigurationError(
+            f"--plot {args.plot} for {len(paths)} timelines.",
+            "A picture shows one recording.",
+            "Name one file, or leave --plot out.",
+        )
+    failed, sound, seconds = 0, 0.0, 0.0
+    for number, path in enumerate(paths):
+        try:
+            found = predictor.timeline(path, window=args.window, hop=args.hop)
+        except AudioError as error:
+            if len(paths) == 1:
+                raise
+            tell(f"unreadable: {_of(path, error)}")
+            failed += 1
+            continue
+        rows = [{"path": str(path), **row} for row in found.frame().to_dict("records")]
+        if args.format == "table":
+            give(("\n" if number else "") + f"{path}\n{found.text()}")
+        else:
+            _give("", rows, args.format, head=number == failed, lines=True)
+        if args.plot:
+            tell(f"Plot: {found.save(args.plot)}")
+        sound += float(found.frame()["end"].max())
+        seconds += found.seconds
+    _tell_speed(len(paths) - failed, sound, seconds)
+    return int(failed > 0)
+
+
+def _give(
+    text: str, rows: list[dict[Any, Any]], kind: str, *, head: bool = True, lines: bool = False
+) -> None:
+    """Print rows as text, CSV or JSON; JSON of a timeline is one object per line."""
+    if kind == "table":
+        give(text)
+        return
+    plain = [{key: _plain(value) for key, value in row.items()} for row in rows]
+    if kind == "json":
+        give("\n".join(map(json.dumps, plain)) if lines else json.dumps(plain, indent=1))
+        return
+    for line in _csv(plain, head):
+        sys.stdout.write(line)
+
+
+def _csv(rows: list[dict[str, Any]], head: bool) -> Iterator[str]:
+    sink = io.StringIO()
+    # a lone carriage return, as a file name may hold it, is a line end to readers of CSV
+    odd = any("\r" in str(value) for row in rows for value in row.values())
+    writer = csv.DictWriter(
+        sink, list(rows[0]) if rows else [], lineterminator="\n",
+        quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
+    )  # fmt: skip
+    if head:
+        writer.writeheader()
+    for row in rows:
+        writer.writerow(row)
+    yield sink.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's numbers into Python's, and what is no number into null."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float):
+        return None if value != value else round(value, 6)
+    return value
+
+
+def _tell_speed(files: int, sound: float, seconds: float) -> None:
+    if files:
+        tell(
+            f"{files} file{'s' * (files != 1)}, {sound:.1f} s of sound in {seconds:.1f} s "
+            f"(real-time factor {seconds / max(sound, 1e-9):.4f})"
+        )
+
+
+def _number(text: str, flag: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{flag} {text}.", "It takes a number, or none.", "The default suits speech."
+        ) from error
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write a run as a file for use outside."""
+    from sertk import export
+    from sertk.run import Run
+
+    run = Run(args.run)
+    options: dict[str, Any] = {
+        "fold": args.fold,
+        "seed": args.seed,
+        "roots": inputs.roots(run.info["corpora"], args.root),
+    }
+    if args.evaluation:
+        if args.to not in _CARDED:
+            raise ConfigurationError(
+                f"--evaluation {args.evaluation[0]} --to {args.to}.",
+                "It is for the model card, which that format does not have.",
+                f"Use --to {' or '.join(_CARDED)}, or leave it out.",
+            )
+        options["evaluations"] = args.evaluation
+    if args.to in ("onnx", *_CARDED):
+        options["variant"] = args.variant
+    elif args.variant != "conv":
+        raise ConfigurationError(
+            f"--variant {args.variant} --to {args.to}.",
+            "Only ONNX has the operator STFT.",
+            "Leave --variant out.",
+        )
+    if args.int8 or args.fp16:
+        if args.to != "openvino" or (args.int8 and args.fp16):
+            raise ConfigurationError(
+                f"{'--int8' * args.int8} {'--fp16' * args.fp16} --to {args.to}.".strip(),
+                "One of these precisions can be asked of OpenVINO.",
+                "Use --to openvino --int8, or leave it out.",
+            )
+        options["precision"] = "int8" if args.int8 else "fp16"
+    made = export.export(run, args.to, path=args.output, **options)
+    if args.json:
+        give(json.dumps(made.to_dict()))
+    else:
+        give(str(made))

@@ -1,0 +1,99 @@
+"""An argument parser whose mistakes are told like all others: one paragraph, the nearest word.
+
+In: words. Out: what argparse makes of them, or a `ConfigurationError`, where argparse would print
+all that a command takes before it came to the point.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sertk._utils import atomic
+from sertk.errors import ConfigurationError, UnknownNameError
+
+_HOME = re.compile(r"~[\w.-]*(/|$)")
+
+
+def refused(error: OSError) -> str:
+    """Say in a sentence or two what the operating system refused."""
+    reason = atomic.refusal(error)
+    if reason is not None:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{reason[0]}. {reason[1]}"
+    return f"the system refused: {error}. See that the files and folders named can be used."
+
+
+def _check_words(words: Mapping[str, Any]) -> None:
+    """Refuse words that no file, name or number can be written with."""
+    for option, given in words.items():
+        for word in given if isinstance(given, list) else [given]:
+            if isinstance(word, str) and (not word or "\0" in word):
+                raise ConfigurationError(
+                    f"{option.replace('_', '-')} got {word!r}.",
+                    "It takes a word of one letter at least, without null characters.",
+                    "Leave the option out, or write what it is for.",
+                )
+            if isinstance(word, str) and _is_below_no_home(word):
+                raise ConfigurationError(
+                    f"{option.replace('_', '-')} got {word!r}.",
+                    "A path that begins with ~ is below a home folder, and there is no such user.",
+                    f"Write ./{word} for a name that begins so, or the whole path.",
+                )
+
+
+def _is_below_no_home(word: str) -> bool:
+    """Tell whether a path begins with a user's home folder, and there is no such user."""
+    if not _HOME.match(word):
+        return False
+    try:
+        Path(word).expanduser()
+    except RuntimeError:
+        return True
+    return False
+
+
+class Parser(argparse.ArgumentParser):
+    """Parse words; raise what a user did wrong instead of leaving the process."""
+
+    def __init__(self, **settings: Any):
+        # a shortened option would be another one as soon as a second begins like it
+        super().__init__(**{**settings, "allow_abbrev": False})
+        self.set_defaults(options=self._options)
+
+    def _options(self) -> list[str]:
+        """List the options of this command, for which a misspelt one may stand."""
+        return [word for word in self._option_string_actions if word.startswith("--")]
+
+    def understand(self, words: Sequence[str] | None = None) -> argparse.Namespace:
+        """Parse all words; those of the process by default.
+
+        Raises:
+            UnknownNameError: If a command or an option does not exist.
+            ConfigurationError: If a word is missing, left over, or of the wrong kind.
+        """
+        found, left = self.parse_known_args(words)
+        if left:
+            word = left[0].partition("=")[0]
+            if word.startswith("-"):
+                raise UnknownNameError("option", word, found.options())
+            raise ConfigurationError(
+                f"{' '.join(left)} was not understood.",
+                "The command takes fewer words.",
+                f"See `{self.prog} COMMAND --help`; a name with spaces stands in quotation marks.",
+            )
+        _check_words(vars(found))
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found, with where to read more."""
+        raise ConfigurationError(
+            f"`{self.prog}` does not work like this ({message}).",
+            "",
+            f"See `{self.prog} --help` for what it takes.",
+        )
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise UnknownNameError("command", value, map(str, action.choices))

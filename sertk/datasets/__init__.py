@@ -1,0 +1,403 @@
+"""Keras-ready batches of clips, from cached spectra.
+
+In: a divided manifest and a `Preprocessing`. Out: three `ClipDataset`s of numpy batches. A batch
+depends only on the seed, the epoch and the utterances in it: Keras may ask for it twice.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+
+from sertk import augment as augmenting
+from sertk import cache, labels, splits
+from sertk._utils import seeding
+from sertk.augment import Augmentation
+from sertk.cache import Features
+from sertk.datasets import class_balance, feature_statistics
+from sertk.datasets.on_the_fly import LiveCopies
+from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.preprocessing import Preprocessing
+from sertk.preprocessing.clips import aggregate_clips, clip_starts
+from sertk.run import Run
+from sertk.training import saving
+from sertk.training.config import Settings
+
+STANDARDIZE = ("training", "speaker", "minmax", "none")
+
+
+class _Visit(NamedTuple):
+    """What an epoch visits: a row; a version of it, or any; one of its clips, or any place."""
+
+    row: int
+    name: str | None = None
+    clip: int | None = None
+
+
+class _Clip(NamedTuple):
+    """A clip of a batch: the row of its utterance, the version it is of, where that is cut."""
+
+    row: int
+    name: Any
+    spectrum: np.ndarray
+    start: int
+
+
+class ClipDataset(keras.utils.PyDataset):
+    """Batches of clips and one-hot labels of some utterances.
+
+    In training, an epoch visits every utterance once, in a new order, each as itself or as one
+    of its augmented copies, cut at a random place; `Settings` can ask for every copy, every clip
+    or a disturbed twin instead. Otherwise every clip of every utterance comes once, in order.
+
+    Args:
+        manifest: Rows with `label`: originals, and copies of them with `parent`.
+        features: Their spectra; rows without one are left out.
+        prep: How clips are cut and finished.
+        classes: Labels in order.
+        settings: Batch size, and what is visited; see `configure`.
+        training: Shuffle, draw copies and cut at random.
+        seed: Of the order, the copies and the cuts.
+        standardize: How clips are scaled; one of `STANDARDIZE`.
+        speakers: For `"speaker"`: statistics by speaker, (mean, deviation), with which clips are
+            finished and standardised here; otherwise the graph does both.
+
+    Attributes:
+        manifest: The originals that are there, in order.
+        input_shape: Of a finished clip: what a network is built for.
+        versions: Utterance -> the names of itself and its copies.
+        augmentation: Recipe of the copies, or `None`.
+        live: What draws copies anew in every epoch, or `None`.
+        item_shape: Of a clip in a batch: what the assembled model takes.
+        epoch: Set by training; decides order, copies and cuts.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        features: Features,
+        prep: Preprocessing,
+        classes: list[str],
+        *,
+        settings: Settings,
+        training: bool = False,
+        seed: int = 0,
+        standardize: str = "training",
+        speakers: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    ):
+        super().__init__()
+        there = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
+        parent = there.get("parent", pd.Series(None, index=there.index, dtype=object))
+        self.manifest = there[parent.isna()].reset_index(drop=True)
+        self.manifest.attrs = dict(manifest.attrs)
+        self.features, self.prep, self.classes = features, prep, list(classes)
+        self.training, self.seed = training, seed
+        self.standardize, self.speakers = standardize, speakers
+        self.epoch = 0
+        self.versions = {u: [u] for u in self.manifest["utterance_id"]}
+        for copy, original in zip(there["utterance_id"], parent, strict=True):
+            if not pd.isna(original):
+                self.versions[original].append(copy)
+        recipes = there.get("augmentation", parent).dropna().unique()
+        self.augmentation = recipes[0] if len(recipes) else None
+        self.live: LiveCopies | None = None
+        self._ids = self.manifest["utterance_id"].tolist()
+        self._speaker = self.manifest["speaker"].tolist()
+        position = {label: k for k, label in enumerate(self.classes)}
+        self._labels = np.array([position[label] for label in self.manifest["label"]], int)
+        self.clips_per_utterance = [len(self._starts(self._spectrum(name))) for name in self._ids]
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Say how large batches are and, in training, what an epoch visits.
+
+        Raises:
+            ConfigurationError: If stability training has no copies to compare with.
+        """
+        self.settings = settings
+        if not self.training:
+            self._visits = [
+                _Visit(row, name, clip)
+                for row, name in enumerate(self._ids)
+                for clip in range(self.clips_per_utterance[row])
+            ]
+            return
+        if settings.stability and self.augmentation is None and self.live is None:
+            raise ConfigurationError(
+                f"Training got stability={settings.stability} and no augmentation.",
+                "Stability training compares each utterance with a disturbed copy of it.",
+                "Choose a recipe of copies (--augment noise), or leave stability at 0.",
+            )
+        rows = class_balance.oversampled(
+            [self.classes[k] for k in self._labels], settings.oversample,
+            seeding.derive(self.seed, "oversample"),
+        )  # fmt: skip
+        visits = [_Visit(row) for row in rows]
+        if settings.versions == "every" and self.live is not None:
+            raise ConfigurationError(
+                "Training got versions=every and copies that are drawn live.",
+                "There is no end of live copies, so that not every one can be visited.",
+                "Leave versions at draw, or keep the copies (live=False).",
+            )
+        if settings.versions == "every":
+            visits = [_Visit(row, name) for row in rows for name in self.versions[self._ids[row]]]
+        if settings.crops == "every":
+            visits = [
+                visit._replace(clip=clip)
+                for visit in visits
+                for clip in range(self.clips_per_utterance[visit.row])
+            ]
+        self._visits = visits
+
+    def draw_live(self, augment: Any, copies: int) -> None:
+        """Draw copies anew in every epoch, if that is what is asked for; see `make`."""
+        if isinstance(augment, Augmentation) and augment.live:
+            wanted = augmenting.plan(augment, self.classes)
+            self.live = LiveCopies(self.manifest, self.prep, wanted, copies)
+            self.configure(self.settings)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.prep.input_shape
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        return self.prep.clip_shape if self.speakers is None else self.prep.input_shape
+
+    @property
+    def visited_labels(self) -> list[str]:
+        """Labels of the utterances that an epoch visits, repeated ones included."""
+        return [self.classes[self._labels[visit.row]] for visit in self._visits]
+
+    def __len__(self) -> int:
+        return -(-len(self._visits) // self.settings.batch_size)
+
+    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make a batch: clips (batch, *item_shape) and labels (batch, num_classes), float32.
+
+        With stability training, the disturbed twins of the clips stand below them.
+        """
+        size = self.settings.batch_size
+        chosen = slice(batch * size, (batch + 1) * size)
+        if self.training:
+            order = np.random.default_rng(seeding.derive(self.seed, "order", self.epoch))
+            clips = [self._draw(k) for k in order.permutation(len(self._visits))[chosen]]
+            if self.settings.stability:
+                clips = [self._undisturbed(clip) for clip in clips] + clips
+        else:
+            clips = [self._cut(visit) for visit in self._visits[chosen]]
+        out = np.empty((len(clips), *self.item_shape), np.float32)
+        for place, clip in zip(out, clips, strict=True):
+            self._fill(place, clip)
+        return out, np.eye(self.num_classes, dtype=np.float32)[
+            self._labels[[clip.row for clip in clips]]
+        ]
+
+    def _spectrum(self, name: Any) -> np.ndarray:
+        """Look up a spectrum, or compute that of a copy that is drawn on the fly."""
+        live = self.live is not None and name in self.live
+        return self.live[name] if live else self.features[name]
+
+    def _starts(self, spectrum: np.ndarray) -> list[int]:
+        return clip_starts(len(spectrum), self.prep.clip_frames)
+
+    def _cut(self, visit: _Visit) -> _Clip:
+        """Take one of the clips that an utterance is always cut into."""
+        spectrum = self._spectrum(visit.name)
+        return _Clip(visit.row, visit.name, spectrum, self._starts(spectrum)[visit.clip])
+
+    def _draw(self, number: int) -> _Clip:
+        """Choose this epoch's version of a visited utterance, and where it is cut."""
+        row, name, clip = self._visits[number]
+        original = self._ids[row]
+        repeated = (number,) if len(self._visits) > len(self._ids) else ()
+        seed = seeding.derive(self.seed, self.epoch, original, *repeated)
+        generator = np.random.default_rng(seed)
+        if name is None:
+            name = self._version(original, seed, generator)
+        spectrum = self._spectrum(name)  # once: of a copy that is drawn on the fly it takes long
+        if clip is not None:
+            starts = self._starts(spectrum)
+            return _Clip(row, name, spectrum, starts[min(clip, len(starts) - 1)])
+        room = len(spectrum) - self.prep.clip_frames
+        start = int(generator.integers(min(room, 0), max(room, 0) + 1))
+        return _Clip(row, name, spectrum, start)
+
+    def _version(self, original: str, seed: int, generator: np.random.Generator) -> str:
+        """Choose the utterance itself or one of its copies, as settings want it."""
+        copied: bool | None = True if self.settings.stability else None
+        if copied is None and self.settings.versions == "half":
+            copied = bool(generator.random() < 0.5)
+        if self.live is not None:
+            return self.live.name(original, seed, copied=copied)
+        versions = self.versions[original]
+        if copied is not None and len(versions) > 1:
+            versions = versions[1:] if copied else versions[:1]
+        return versions[generator.integers(len(versions))]
+
+    def _undisturbed(self, clip: _Clip) -> _Clip:
+        """Find the same place in the original of a copy; its trimmed ends may lie elsewhere."""
+        name = self._ids[clip.row]
+        spectrum = self.features[name]
+        room = len(spectrum) - self.prep.clip_frames
+        return _Clip(clip.row, name, spectrum, min(max(clip.start, min(room, 0)), max(room, 0)))
+
+    def _fill(self, out: np.ndarray, clip: _Clip) -> None:
+        if self.speakers is None:
+            self.prep.cut(clip.spectrum, clip.start, out)
+            return
+        cut = np.empty(self.prep.clip_shape, np.float32)
+        self.prep.cut(clip.spectrum, clip.start, cut)
+        mean, deviation = self.speakers[self._speaker[clip.row]]
+        out[:] = (self.prep.finish(cut) - mean) / deviation
+
+    def utterance_probabilities(self, clip_probabilities: np.ndarray) -> np.ndarray:
+        """Join the clips of each utterance: (clips, classes) -> (utterances, classes)."""
+        return aggregate_clips(clip_probabilities, self.clips_per_utterance, self.settings.decision)
+
+    def predict(self, model: Any) -> pd.DataFrame:
+        """Predict every utterance with an assembled model.
+
+        Returns:
+            `utterance_id, speaker, gender, label, predicted` and `p_<class>` per class.
+        """
+        clips = np.concatenate([self._predict_batch(model, k) for k in range(len(self))])
+        probabilities = self.utterance_probabilities(clips.astype(np.float64))
+        table = self.manifest.reindex(columns=["utterance_id", "speaker", "gender", "label"])
+        table["predicted"] = np.array(self.classes)[probabilities.argmax(axis=1)]
+        shares = pd.DataFrame(
+            probabilities, index=table.index, columns=[f"p_{c}" for c in self.classes]
+        )
+        return pd.concat([table, shares], axis=1)
+
+    def predict_run(self, run: Run) -> pd.DataFrame:
+        """Predict every utterance with the model that a run of one division kept.
+
+        Returns:
+            As `predict`.
+        """
+        return self.predict(saving.load_model(run.model_path()))
+
+    def _predict_batch(self, model: Any, batch: int) -> np.ndarray:
+        """Predict one batch, filled up to full size: JAX compiles anew for every other size."""
+        clips, _ = self[batch]
+        full = np.zeros((self.settings.batch_size, *clips.shape[1:]), np.float32)
+        full[: len(clips)] = clips
+        return np.asarray(model.predict_on_batch(full))[: len(clips)]
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Compute what is subtracted, and divided by, per bin over the frames that hold sound.
+
+        Mean and standard deviation; or, for `minmax`, the least value and the range.
+        """
+        scale = (
+            feature_statistics.frame_limits
+            if self.standardize == "minmax"
+            else feature_statistics.frame_statistics
+        )
+        return scale(self.features, self._ids, self.prep)
+
+    def __repr__(self) -> str:
+        return (
+            f"ClipDataset({len(self._ids)} utterances of {self.manifest['speaker'].nunique()} "
+            f"speakers, {self.num_classes} classes, clips {self.input_shape})"
+        )
+
+
+class Datasets(NamedTuple):
+    """The three parts of a divided manifest; `test` has no batches where nobody is tested."""
+
+    train: ClipDataset
+    val: ClipDataset
+    test: ClipDataset
+
+
+def make(
+    manifest: pd.DataFrame,
+    prep: Preprocessing,
+    *,
+    batch_size: int = 32,
+    augment: str | list[Any] | Augmentation | None = None,
+    copies: int = 2,
+    seed: int = 0,
+    standardize: str = "training",
+    allow_shared_speakers: bool = False,
+) -> Datasets:
+    """Compute or find the features, and make the three datasets.
+
+    Args:
+        manifest: Rows with `label` and `split`.
+        prep: How a recording becomes a clip.
+        batch_size: Clips in a batch.
+        augment: Recipe of the copies of training utterances, such as `"noise+pitch"`, or a list
+            of transforms; see `sertk.augment.recipe`. An `sertk.augment.Augmentation` restricts
+            it to some labels, or draws copies anew in every epoch.
+        copies: Augmented copies of each training utterance.
+        seed: Of copies, order and cuts.
+        standardize: `"training"` (mean and deviation per bin of the training split, inside the
+            model), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
+            `"none"`, or `"speaker"` (each speaker by the statistics of all of their own
+            utterances: it needs several recordings of a voice before it can say anything about
+            one of them).
+        allow_shared_speakers: Accept speakers that stand in several splits.
+
+    Returns:
+        `(train, val, test)`.
+
+    Raises:
+        SplitError: If the manifest is not divided, or its splits share speakers.
+        ConfigurationError: If a class has no training example, or none in validation.
+    """
+    splits.check(manifest, allow_shared_speakers=allow_shared_speakers)
+    rows = augmenting.with_copies(manifest, augment, copies, seed)
+    features = cache.compute(rows, prep)
+    settings = Settings(batch_size=batch_size)
+    parts = divide(rows, prep, features, settings=settings, seed=seed, standardize=standardize)
+    parts.train.draw_live(augment, copies)
+    return parts
+
+
+def divide(
+    rows: pd.DataFrame,
+    prep: Preprocessing,
+    features: Features,
+    *,
+    settings: Settings,
+    seed: int,
+    standardize: str,
+) -> Datasets:
+    """Make the three datasets of a divided manifest whose features are computed."""
+    if standardize not in STANDARDIZE:
+        raise UnknownNameError("standardize", standardize, STANDARDIZE)
+    classes = labels.classes(rows)
+    originals = rows[rows["parent"].isna()] if "parent" in rows else rows
+    readable = originals[[name in features for name in originals["utterance_id"]]]
+    splits.check_classes(
+        readable, classes, features.unreadable,
+        # of several folds one may have nothing that can be tested
+        tested="fold" not in rows and bool((rows["split"] == "test").any()),
+    )  # fmt: skip
+    speakers = (
+        feature_statistics.speaker_statistics(originals, features, prep)
+        if standardize == "speaker"
+        else None
+    )
+
+    def part(split: str) -> ClipDataset:
+        return ClipDataset(
+            _keep_attrs(rows[rows["split"] == split], rows), features, prep, classes,
+            settings=settings, training=split == "train", seed=seed, standardize=standardize,
+            speakers=speakers,
+        )  # fmt: skip
+
+    return Datasets(part("train"), part("val"), part("test"))
+
+
+def _keep_attrs(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    rows.attrs = dict(manifest.attrs)
+    return rows

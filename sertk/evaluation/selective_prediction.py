@@ -1,0 +1,131 @@
+"""Answer only when sure: how right a model is on the share of utterances that it answers.
+
+In: an evaluation with probabilities. Out: accuracy and UAR against coverage, and the area under the
+curve of risk (AURC).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sertk._display import drawing
+from sertk.evaluation import intervals, metrics, probabilities
+from sertk.evaluation.displays import Display, percent
+from sertk.evaluation.results import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COVERAGE = np.arange(1, 21) / 20
+
+
+class SelectiveDisplay(Display):
+    """Accuracy and UAR of the surest share of the predictions.
+
+    Attributes:
+        aurc: Area under risk (1 - accuracy) against coverage, a fraction; lower is better.
+        best_aurc: That of the same predictions if every mistake were less sure than every hit.
+    """
+
+    size = (5.6, 3.9)
+
+    def __init__(self, table: pd.DataFrame, aurc: float, best_aurc: float):
+        at = table.index[np.isclose(table.index, 0.5)][0]
+        half, whole = table.loc[at], table.iloc[-1]
+        note = (
+            f"Answering the surest half only, accuracy is {percent(half['accuracy'])} % instead of "
+            f"{percent(whole['accuracy'])} %. AURC {percent(aurc)} % ({percent(best_aurc)} % if "
+            "every mistake were less sure than every hit)."
+        )
+        super().__init__(table, "Answering only when sure", note)
+        self.aurc, self.best_aurc = aurc, best_aurc
+
+    def _draw(self, ax: "Axes") -> None:
+        coverage = 100 * self._table.index.to_numpy()
+        ax.fill_between(
+            coverage, 100 * self._table["low"], 100 * self._table["high"], color=drawing.SOFT,
+            alpha=0.35, lw=0,
+        )  # fmt: skip
+        ax.plot(coverage, 100 * self._table["accuracy"], color=drawing.ACCENT, label="accuracy")
+        ax.plot(coverage, 100 * self._table["uar"], color=drawing.SECOND, ls="--", label="UAR")
+        ax.axhline(
+            100 * self._table["accuracy"].iloc[-1], color=drawing.MUTED, ls=":", lw=1.1,
+            label="answering all",
+        )  # fmt: skip
+        ax.set_xlim(0, 100)
+        ax.set_ylim(0, 100)
+        ax.set_xlabel("answered, % of all utterances, the surest first")
+        ax.set_ylabel("of these, right, %")
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.4)
+        ax.set_title("", loc="left")  # the legend stands there
+
+    def _shown(self) -> pd.DataFrame:
+        shown = self._table.map(percent)
+        shown["classes"], shown["n"] = self._table["classes"], self._table["n"]
+        shown.index = pd.Index([percent(v) for v in self._table.index], name="coverage, %")
+        return shown
+
+
+def selective(result: Evaluation) -> SelectiveDisplay:
+    """Show how right the surest predictions are, for every share of utterances answered.
+
+    Confidence is the probability of the predicted class. Predictions of all folds and seeds are
+    ranked together, as one threshold would rank them.
+
+    Args:
+        result: Of `sertk.evaluation.evaluate`.
+
+    Returns:
+        By coverage: `accuracy` with its 95 % interval over speakers (`low`, `high`), `uar` over
+        the `classes` that are left, `threshold` and `n` predictions; fractions.
+
+    Raises:
+        ConfigurationError: If the predictions have no probabilities.
+
+    References:
+        Geifman and El-Yaniv 2017, Selective Classification for Deep Neural Networks, arXiv
+        1705.08500.
+
+    Example:
+        `evaluation.selective(evaluation.evaluate("runs/ravdess_compact")).plot()`
+    """
+    rows, classes = result.rows, list(result.classes)
+    shares = rows[probabilities.columns(rows, classes)].to_numpy(float)
+    truth, predicted = (
+        pd.Index(classes).get_indexer(pd.Index(rows[name])) for name in ("label", "predicted")
+    )
+    confidence = shares[np.arange(len(rows)), predicted]
+    order = np.argsort(-confidence, kind="stable")
+    speaker, speakers = pd.factorize(rows["speaker"], sort=True)
+    table = []
+    for coverage in _COVERAGE:
+        kept = order[: max(round(coverage * len(order)), 1)]
+        counts = metrics.count(
+            truth[kept], predicted[kept], len(classes), [speaker[kept]], [len(speakers)]
+        )
+        spoken = counts[counts.sum((1, 2)) > 0]
+        pooled = counts.sum(0)
+        found = intervals.interval(float(metrics.wa(pooled)), metrics.wa, spoken, resamples=2_000)
+        table.append(
+            {
+                "accuracy": found.value,
+                "low": found.low,
+                "high": found.high,
+                "uar": float(metrics.uar_present(pooled)),
+                "threshold": confidence[kept[-1]],
+                "classes": int((pooled.sum(1) > 0).sum()),
+                "n": len(kept),
+            }
+        )
+    wrong = (truth != predicted)[order]
+    return SelectiveDisplay(
+        pd.DataFrame(table, index=pd.Index(_COVERAGE, name="coverage")),
+        _aurc(wrong),
+        _aurc(np.sort(wrong)),
+    )
+
+
+def _aurc(wrong: np.ndarray) -> float:
+    """Average the share of mistakes among the first so many, over all numbers of them."""
+    return float(np.mean(np.cumsum(wrong) / np.arange(1, len(wrong) + 1)))

@@ -1,0 +1,109 @@
+"""Where the files of a manifest are: roots, paths, and when two rows are one place.
+
+In: a manifest. Out: folders and files on this machine, or a key per row. macOS writes names
+decomposed (NFD) and most tables hold them composed (NFC): a file is found under either.
+"""
+
+import os
+import unicodedata
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from sertk._utils import spelling
+from sertk.errors import ManifestError
+
+
+def roots_below(root: str | Path, corpora: list[str]) -> dict[str, str]:
+    """Say where corpora are: one in the folder itself, several in folders of their names.
+
+    Of several, one without a folder of its name is looked for in the root itself.
+    """
+    home = Path(root).expanduser()
+    if len(corpora) == 1:
+        return {corpora[0]: str(home)}
+    return {c: str(home / c if (home / c).is_dir() else home) for c in corpora}
+
+
+def root_of(manifest: pd.DataFrame, corpus: str) -> Path:
+    """Find the folder of a corpus: from the manifest's attrs, else below `SERTK_CORPORA`.
+
+    Raises:
+        ManifestError: If neither says where it is.
+    """
+    if corpus in manifest.attrs.get("roots", {}):
+        return Path(manifest.attrs["roots"][corpus])
+    home = os.environ.get("SERTK_CORPORA")
+    if home and (Path(home).expanduser() / corpus).is_dir():
+        return Path(home).expanduser() / corpus
+    raise ManifestError(
+        f"No folder is known for the corpus {corpus!r} (SERTK_CORPORA is {home or 'not set'}).",
+        "Paths in a manifest are relative to the root of their corpus.",
+        f"Pass --root DIR (root= or roots= in Python), or set SERTK_CORPORA to the folder above "
+        f"{corpus}/.",
+    )
+
+
+def paths(manifest: pd.DataFrame) -> list[Path]:
+    """Resolve every row's file against the root of its corpus."""
+    roots = {corpus: root_of(manifest, corpus) for corpus in manifest["corpus"].unique()}
+    return [locate(roots[c], p) for c, p in zip(manifest["corpus"], manifest["path"], strict=True)]
+
+
+def locate(root: Path, path: str) -> Path:
+    """Find a file below a root, whichever normal form its name on the disk has.
+
+    Returns:
+        The file that is there, else the path as it is written.
+    """
+    written = root / path
+    if path.isascii() or written.exists():
+        return written
+    found = root
+    for name in PurePosixPath(path).parts:
+        there = next((n for n in _forms(name) if (found / n).exists()), None)
+        if there is None:
+            return written
+        found /= there
+    return found
+
+
+def _forms(name: str) -> list[str]:
+    return [name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]
+
+
+def stays_inside(path: str) -> bool:
+    """Tell whether a path is relative and stays below its root."""
+    # by hand: pathlib would take several seconds for a million rows
+    slashed = path.replace("\\", "/")
+    parts = [part for part in slashed.split("/") if part not in ("", ".")]
+    odd = slashed[:1] == "/" or ".." in parts or path[1:2] == ":" or "\0" in path
+    return not odd and bool(parts)
+
+
+def clean(path: str) -> str:
+    """Write a path without `.` and empty parts.
+
+    Example:
+        >>> clean("./a//b.wav")
+        'a/b.wav'
+    """
+    if "//" not in path and "./" not in path:
+        return path
+    return "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def spans(manifest: pd.DataFrame) -> pd.Series:
+    """Name the stretch of its file that each row is: `start-end`; nothing for a whole file."""
+    nothing = pd.Series(float("nan"), index=manifest.index)
+    start = manifest.get("start", nothing).astype("float64").fillna(0.0)
+    end = manifest.get("end", nothing).astype("float64")
+    # by map: a cast keeps an open end as a missing value, and every such row would be one place
+    named = " " + start.map(str) + "-" + end.map(str)
+    return named.where((start > 0) | end.notna(), "")
+
+
+def keys(manifest: pd.DataFrame) -> pd.Series:
+    """Name the place of each row, equal where two rows are one stretch of one file."""
+    path = manifest["path"].astype(str).map(clean).map(spelling.composed)
+    return manifest["corpus"].astype(str) + "/" + path + spans(manifest)

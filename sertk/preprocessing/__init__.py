@@ -1,0 +1,248 @@
+"""From a file to a clip: the one frozen object that training, prediction and export share.
+
+In: a path or a waveform. Out: an absolute spectrum (what the cache keeps), and clips of a fixed
+number of frames cut from it. The reference to the clip's own maximum and the floor come after
+the cut, in numpy (`finish`) or in the graph (`layers`), with the same numbers.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sertk import audio, features
+from sertk._utils import call_arguments
+from sertk.audio import LOWEST_RATE
+from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.features._spectrum import PADDING_DB
+from sertk.features.log_mel import LogMel
+
+_HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
+REFERENCES = ("clip", "full_scale", "clip_loud_padding", "full_scale_zero_padding")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Say how a recording becomes the input of a model.
+
+    Args:
+        feature: A feature such as `sertk.features.LogMel()`, or the name of one.
+        sample_rate: Everything is resampled to it, in Hz.
+        clip_seconds: Length of a clip. Shorter utterances are padded with silence, longer ones
+            are cut at random places in training and into several clips in evaluation.
+        trim_db: Cut the ends that are so many dB below the loudest frame; `None` keeps them.
+        floor_db: Decibels below the clip's maximum at which everything is floored.
+        reference: `"clip"` expresses decibels below the clip's own maximum, so that another
+            distance from the microphone changes nothing; `"full_scale"` keeps the level;
+            `"clip_loud_padding"` repeats a defect of reference system R1, whose padding is 0, the
+            loudest value there is; `"full_scale_zero_padding"` one of R3, whose padding is 0, a
+            value that the mean of cepstral coefficients of speech does not take.
+        level_db: Scale each recording to this root mean square once it is trimmed, in dB re full
+            scale; `None` leaves it. It matters for waveforms and encoders.
+        channel: Number of the channel to take, from 1; `None` averages the channels.
+
+    Every recording loses its offset, slow drift and steps of it (`sertk.audio.remove_offset`): they
+    come from the microphone, and change spectra and silent ends. Rumble and hum stay.
+
+    Raises:
+        ConfigurationError: If a value is out of range.
+
+    Example:
+        >>> prep = Preprocessing(LogMel(n_mels=40), clip_seconds=2.0)
+        >>> prep.clip_shape, prep.input_shape
+        ((126, 40), (126, 40))
+    """
+
+    feature: Any = field(default_factory=LogMel)
+    sample_rate: int = 16_000
+    clip_seconds: float = 3.0
+    trim_db: float | None = 40.0
+    floor_db: float = 80.0
+    reference: str = "clip"
+    level_db: float | None = None
+    channel: int | None = None
+
+    def __post_init__(self) -> None:
+        feature = features.get(self.feature) if isinstance(self.feature, str) else self.feature
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
+        call_arguments.check(
+            type(self), given, owner="Preprocessing", kind="preprocessing setting", known=given
+        )
+        if self.reference not in REFERENCES:
+            raise UnknownNameError("reference", self.reference, REFERENCES)
+        numbers = {name: value for name, value in given.items() if name != "reference"}
+        bad = [f"{name}={value}" for name, value in numbers.items() if not _in_range(name, value)]
+        if bad:
+            raise ConfigurationError(
+                f"Preprocessing got {', '.join(bad)}.",
+                "Rates, lengths, levels and channels are positive; sample_rate lies between "
+                f"{LOWEST_RATE} and {_HIGHEST_RATE} Hz, clip_seconds up to {_LONGEST_CLIP}.",
+                "The defaults are 16000 Hz, 3.0 s, trim_db 40 and floor_db 80.",
+            )
+        # the preprocessing resamples, so its rate is the feature's
+        bound = dataclasses.replace(feature, sample_rate=self.sample_rate)
+        object.__setattr__(self, "feature", bound)
+
+    def load(
+        self, path: str | Path, start: float | None = None, end: float | None = None
+    ) -> np.ndarray:
+        """Read a recording as a waveform that is ready for the feature.
+
+        Its channels are mixed down, it is resampled, its offset removed, its silent ends trimmed,
+        and its level set. The level is that of what is left after trimming, so that an exported
+        graph, which takes trimmed waveforms, can set it itself.
+
+        Returns:
+            The waveform, shape (samples,), float32.
+
+        Raises:
+            AudioError: If the file cannot be read.
+        """
+        waveform, _ = audio.read(
+            path, sample_rate=self.sample_rate, start=start, end=end, channel=self.channel
+        )
+        return self.prepare(waveform)
+
+    def prepare(self, waveform: np.ndarray) -> np.ndarray:
+        """Remove the offset, trim and level a waveform at this sample rate, shape (samples,)."""
+        return self.level(self.trim(self.remove_offset(waveform)))
+
+    def remove_offset(self, waveform: np.ndarray) -> np.ndarray:
+        """Remove offset and slow drift of a waveform at this sample rate, shape (samples,)."""
+        return audio.remove_offset(waveform, self.sample_rate)
+
+    def trim(self, waveform: np.ndarray) -> np.ndarray:
+        """Cut silent ends, if `trim_db` is set."""
+        return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)
+
+    def level(self, waveform: np.ndarray) -> np.ndarray:
+        """Center a waveform, and scale it to `level_db`, if that is set: what graphs do first."""
+        centered = audio.center(waveform)
+        return centered if self.level_db is None else audio.normalise_rms(centered, self.level_db)
+
+    def extract(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
+        return self.feature.source(waveform)
+
+    def spectrum(
+        self, path: str | Path, start: float | None = None, end: float | None = None
+    ) -> np.ndarray:
+        """Read a recording, or a segment in seconds, as what the cache keeps of it.
+
+        Embeddings that were made elsewhere are read from their file, and the sound is not.
+
+        Raises:
+            AudioError: If the file cannot be read.
+        """
+        if getattr(self.feature, "folder", ""):
+            return self.feature.read(Path(path), start, end)
+        return self.extract(self.load(path, start, end))
+
+    @cached_property
+    def clip_frames(self) -> int:
+        """Frames in a clip."""
+        return self.feature.source.frames(round(self.clip_seconds * self.sample_rate))
+
+    @cached_property
+    def clip_shape(self) -> tuple[int, ...]:
+        """Shape of a clip as it is cut: (frames, bins of the absolute spectrum)."""
+        return self.feature.source.shape(self.clip_frames)
+
+    @cached_property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of a finished clip, which is the input shape of a network."""
+        return self.feature.shape(self.clip_frames)
+
+    def cut(self, spectrum: np.ndarray, start: int, out: np.ndarray) -> None:
+        """Copy the clip that starts at a frame into `out`; padding fills what has no sound.
+
+        Args:
+            spectrum: shape (frames, bins[, channels]), absolute dB.
+            start: First frame; negative to put silence before the utterance.
+            out: shape `clip_shape`, written in place.
+        """
+        padding = PADDING_DB if self.feature.source.in_decibels else 0.0
+        begin, end = max(start, 0), min(start + len(out), len(spectrum))
+        out[: begin - start] = padding
+        out[begin - start : end - start] = spectrum[begin:end]
+        out[end - start :] = padding
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Reference a cut clip, floor it, and compute the feature; each channel by itself.
+
+        Args:
+            clip: shape `clip_shape`, absolute dB.
+
+        Returns:
+            shape `input_shape`, float32.
+        """
+        if not self.feature.source.in_decibels:
+            return self.feature.finish(clip)
+        loudest = clip.max(axis=(0, 1), keepdims=True)
+        level = loudest if self.reference.startswith("full_scale") else np.float32(0)
+        referenced = np.maximum(clip - loudest, np.float32(-self.floor_db)) + level
+        if self.reference.endswith("_padding"):
+            referenced[clip <= PADDING_DB] = 0
+        return self.feature.finish(referenced)
+
+    def layers(self) -> list[Any]:
+        """Build the Keras layers that do what `finish` does, on (batch, *clip_shape)."""
+        from sertk.features import _layers
+
+        if not self.feature.source.in_decibels:
+            return self.feature.finish_layers()
+        floors = {
+            "clip": _layers.ClipReference,
+            "full_scale": _layers.ClipFloor,
+            "clip_loud_padding": _layers.LoudPadding,
+            "full_scale_zero_padding": _layers.ZeroPadding,
+        }
+        return [floors[self.reference](self.floor_db), *self.feature.finish_layers()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Record every setting, for run.json."""
+        flat = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**flat, "feature": features.to_dict(self.feature)}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
+        """Rebuild the object that `to_dict` recorded."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        call_arguments.check(
+            cls, record, owner="Preprocessing", kind="preprocessing setting", known=known
+        )
+        feature = dict(record["feature"])
+        return cls(**{**record, "feature": features.get(feature.pop("name"), **feature)})
+
+    @property
+    def spectrum_key(self) -> str:
+        """Name what the cache keeps; settings that act after the cut do not change it."""
+        record = {
+            "feature": features.to_dict(self.feature.source),
+            "sample_rate": self.sample_rate,
+            "trim_db": self.trim_db,
+            "level_db": self.level_db,
+            "offset": "removed",
+            **({"levelled": "after trimming"} if self.level_db is not None else {}),
+            **({"channel": self.channel} if self.channel is not None else {}),
+            "identity": getattr(self.feature.source, "identity", None),
+        }
+        text = json.dumps(record, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _in_range(name: str, value: float | None) -> bool:
+    if value is None:
+        return name in ("trim_db", "level_db", "channel")
+    if name == "level_db":
+        return -200 <= value <= 60
+    if name == "channel":
+        return value >= 1
+    low = LOWEST_RATE if name == "sample_rate" else 0
+    high = {"sample_rate": _HIGHEST_RATE, "clip_seconds": _LONGEST_CLIP}.get(name, np.inf)
+    return value > 0 and low <= value <= high

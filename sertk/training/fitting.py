@@ -1,0 +1,219 @@
+"""Fit one network on one division: optimiser, schedule, selection, stopping, resume.
+
+In: a network, datasets and `Settings`. Out: the assembled model with the weights of the best
+epoch on validation speakers, and its history. `sertk.training` calls this once per fold and seed.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from sertk._utils import seeding
+from sertk.datasets import ClipDataset, class_balance
+from sertk.errors import ConfigurationError
+from sertk.layers import SpecAugment, Standardize
+from sertk.training import objective
+from sertk.training.checkpoint import Checkpoint
+from sertk.training.config import MONITORS, Settings
+from sertk.training.objective import Mixup, ObjectiveModel, Stability
+
+
+def assemble(net: keras.Model, train: ClipDataset, settings: Settings) -> ObjectiveModel:
+    """Put reference, feature and standardisation before a network.
+
+    The result takes clips as the dataset makes them and carries everything that was fitted on
+    the training split, so that it can be used without it. What hides, mixes or compares clips
+    in training stands between, and does nothing afterwards.
+    """
+    inputs = keras.Input(train.item_shape, name="clip")
+    x = inputs
+    for layer in [] if train.speakers is not None else train.prep.layers():
+        x = layer(x)
+    if train.standardize != "none":
+        standardize = Standardize(clip=train.standardize == "minmax", name="standardize")
+        x = standardize(x)
+        if train.speakers is None:
+            standardize.set_statistics(*train.statistics())
+    if settings.hide_time or settings.hide_bins:
+        seed = seeding.derive(train.seed, "hide")
+        x = SpecAugment(1, settings.hide_time, settings.hide_bins, seed=seed, name="hide")(x)
+    if settings.mixup:
+        seed = seeding.derive(train.seed, "mixup")
+        x = Mixup(settings.mixup, settings.mixup_by, seed=seed, name="mixup")(x)
+    if settings.stability:
+        x = Stability(settings.stability, name="stability")(x)
+    return ObjectiveModel(inputs, net(x), name=net.name)
+
+
+def fit_network(
+    net: keras.Model, train: ClipDataset, val: ClipDataset, settings: Settings, folder: Path
+) -> tuple[keras.Model, pd.DataFrame, dict[str, Any]]:
+    """Train, and keep the epoch that is best on validation speakers.
+
+    Called again after an interruption, it goes on from the last epoch that was written down, with
+    the same result; what is needed for that lies in `folder` until `sertk.training` clears it.
+
+    Returns:
+        The assembled model with the kept weights, the history (`epoch, loss, val_loss, val_uar,
+        val_wa, learning_rate`), and a record of `best_epoch`, `epochs` and the `seconds` that they
+        took, those before an interruption included; of a fit that was stopped and went on,
+        `resumed_after_epoch` as well.
+    """
+    checkpoint = Checkpoint(folder)
+    progress = checkpoint.progress
+    resumed = len(progress.history)
+    model = assemble(net, train, settings)
+    checkpoint.restore(model)
+    weights = None
+    if settings.class_weight != "none":
+        weights = class_balance.class_weights(
+            train.visited_labels, train.classes, settings.class_weight
+        )
+    with tqdm(
+        total=settings.epochs, initial=len(progress.history), unit="epoch", delay=2,
+        desc=f"{folder.parent.name} {folder.name}",
+    ) as bar:  # fmt: skip
+        keeper = _Keeper(train, val, settings, checkpoint, bar)
+        for begin, end, head in _phases(settings):
+            done = len(progress.history)
+            if keeper.finished or done >= end:
+                continue
+            freeze(model, all_but_the_head=head)
+            model.compile(
+                objective.optimizer(settings, (end - begin) * len(train), head=head),
+                objective.loss(settings),
+            )
+            # here, for variables that are made while TensorFlow traces a step have it traced twice
+            model.optimizer.build(model.trainable_variables)
+            if done > begin:
+                checkpoint.restore_optimizer(model)
+            model.fit(
+                train, epochs=end, initial_epoch=done, callbacks=[keeper],
+                class_weight=weights, verbose=0, shuffle=False,
+            )  # fmt: skip
+    checkpoint.restore_best(model)
+    freeze(model, all_but_the_head=False)
+    record = {
+        "best_epoch": progress.best_epoch,
+        "epochs": len(progress.history),
+        "seconds": round(progress.seconds, 1),
+        **({"resumed_after_epoch": resumed} if resumed else {}),
+    }
+    plain = keras.Model(model.inputs, model.outputs, name=model.name)
+    return plain, pd.DataFrame(progress.history), record
+
+
+def _phases(settings: Settings) -> list[tuple[int, int, bool]]:
+    """Part the epochs: (first, end, whether the head trains alone)."""
+    head = min(settings.head_epochs, settings.epochs)
+    return [phase for phase in ((0, head, True), (head, settings.epochs, False)) if phase[1]]
+
+
+def freeze(model: keras.Model, *, all_but_the_head: bool) -> None:
+    """Let all layers of the network learn, or only the dense ones at its end.
+
+    The front end stays as it was fitted. The head is what follows the last convolution,
+    recurrence or attention; of `alexnet_gap`, its last convolution.
+    """
+    net = next(layer for layer in model.layers if isinstance(layer, keras.Model))
+    head = True
+    for layer in reversed(net.layers):
+        of_the_head = isinstance(layer, keras.layers.Dense | keras.layers.LayerNormalization)
+        head = head and (not layer.weights or of_the_head or layer.name == "classes")
+        layer.trainable = head or not all_but_the_head
+
+
+def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Compute loss, UAR and WA of validation utterances.
+
+    Args:
+        probabilities: shape (utterances, classes).
+        labels: Class indices, shape (utterances,).
+
+    Example:
+        >>> score(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 1]))["val_uar"]
+        0.5
+    """
+    hit = probabilities.argmax(axis=1) == labels
+    given = probabilities[np.arange(len(labels)), labels]
+    return {
+        "val_loss": float(-np.log(np.maximum(given, 1e-7)).mean()),
+        "val_uar": float(np.mean([hit[labels == c].mean() for c in np.unique(labels)])),
+        "val_wa": float(hit.mean()),
+    }
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Validate after each epoch; keep the best weights, the history and what resuming needs."""
+
+    def __init__(
+        self,
+        train: ClipDataset,
+        val: ClipDataset,
+        settings: Settings,
+        checkpoint: Checkpoint,
+        bar: tqdm,
+    ):
+        super().__init__()
+        self.train, self.val, self.settings = train, val, settings
+        self.checkpoint, self.progress, self.bar = checkpoint, checkpoint.progress, bar
+        self.started = time.perf_counter() - self.progress.seconds
+        self.labels = np.array([train.classes.index(label) for label in val.manifest["label"]])
+
+    @property
+    def finished(self) -> bool:
+        losses = [row["val_loss"] for row in self.progress.history]
+        return len(losses) >= self.settings.epochs or (
+            len(losses) > 0 and self.settings.out_of_patience(losses, self.progress.best_epoch)
+        )
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.train.epoch = epoch
+        if self.settings.schedule != "cosine" and epoch >= self.settings.head_epochs:
+            self.model.optimizer.learning_rate = self._rate(epoch)
+
+    def _rate(self, epoch: int) -> float:
+        """Warm up by epochs, then lower it where the validation loss stays on a plateau."""
+        warm = self.settings.warmup * self.settings.epochs
+        rate = self.settings.learning_rate * min(1.0, (epoch + 1) / max(warm, 1))
+        if self.settings.schedule == "plateau":
+            losses = [row["val_loss"] for row in self.progress.history]
+            since, lowered = 0, 0
+            for k in range(1, len(losses)):
+                since = 0 if losses[k] < min(losses[:k]) else since + 1
+                if since == self.settings.plateau_patience:
+                    since, lowered = 0, lowered + 1
+            rate *= self.settings.plateau_factor**lowered
+        return rate
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        progress, monitor = self.progress, self.settings.monitor
+        columns = [f"p_{c}" for c in self.train.classes]
+        scores = score(self.val.predict(self.model)[columns].to_numpy(), self.labels)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores, "learning_rate": rate}
+        progress.history.append(row)
+        value = [MONITORS[monitor] * row[monitor], -row["val_loss"]]
+        if not math.isfinite(row["loss"] + row["val_loss"]):
+            raise ConfigurationError(
+                f"The loss became {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
+                "Training has diverged.",
+                f"Lower the learning rate (it is {self.settings.learning_rate}).",
+            )
+        if value > progress.best:
+            progress.best, progress.best_epoch = value, epoch + 1
+            self.checkpoint.keep_best(self.model)
+        progress.seconds = time.perf_counter() - self.started
+        self.checkpoint.write(self.model)
+        self.bar.set_postfix(
+            {k: f"{row[k]:.3f}" for k in ("loss", "val_loss", "val_uar")}, refresh=False
+        )
+        self.bar.update()
+        if self.finished:
+            self.model.stop_training = True

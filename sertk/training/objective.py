@@ -1,0 +1,154 @@
+"""What a network is trained towards: a loss on labels, mixed pairs, and stability.
+
+In: a network behind its front end, and `Settings`. Out: the same as an `ObjectiveModel`, which is
+an ordinary Keras model in everything but what its loss compares.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from sertk.training.config import Settings
+
+
+@keras.saving.register_keras_serializable("sertk")
+class Mixup(keras.layers.Layer):
+    """Mix each clip of a batch with its neighbour in training; pass everything on otherwise.
+
+    Batches come in random order, so that the neighbour is a random one. `mix` does to labels
+    what the last call did to clips.
+
+    Args:
+        alpha: Of the Beta(alpha, alpha) distribution of shares.
+        by: `"sample"`, `"sample_max"` (shares below one half are turned round) or `"batch"`.
+        seed: Of the shares.
+
+    Input shape:
+        (batch, ...), finished clips.
+
+    References:
+        Zhang et al. 2018, mixup: Beyond Empirical Risk Minimization, arXiv 1710.09412.
+    """
+
+    def __init__(self, alpha: float = 0.2, by: str = "sample", seed: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha, self.by, self.seed = alpha, by, seed
+        self.generator = keras.random.SeedGenerator(seed)
+        self._share: Any = None
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        batch = ops.shape(inputs)[0]
+        count = 1 if self.by == "batch" else batch
+        share = keras.random.beta((count,), self.alpha, self.alpha, seed=self.generator)
+        if self.by == "sample_max":
+            share = ops.maximum(share, 1 - share)
+        self._share = ops.broadcast_to(share, (batch,))
+        return self.mix(inputs)
+
+    def mix(self, values):
+        """Mix each row of (batch, ...) with its neighbour by the shares of the last call."""
+        share = ops.reshape(self._share, (-1, *(1,) * (len(values.shape) - 1)))
+        return share * values + (1 - share) * ops.roll(values, 1, axis=0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        own = {"alpha": self.alpha, "by": self.by, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("sertk")
+class Stability(keras.layers.Layer):
+    """Carry the weight of stability training through a saved model; change nothing.
+
+    With it, a training batch holds the utterances, then one disturbed copy of each.
+
+    References:
+        Zheng et al. 2016, Improving the Robustness of Deep Neural Networks via Stability
+        Training, arXiv 1604.04326.
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs):
+        return inputs
+
+    def divergence(self, clean, disturbed):
+        """Compute the mean KL divergence from what is said of clean to that of disturbed clips."""
+        return self.alpha * ops.mean(keras.losses.kl_divergence(clean, disturbed))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
+
+
+@keras.saving.register_keras_serializable("sertk")
+class ObjectiveModel(keras.Model):
+    """Compare predictions with labels as the `Mixup` and `Stability` layers inside say."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Compute the loss of a batch; labels are mixed, and disturbed copies compared."""
+        extra = 0.0
+        for layer in self.layers if training else ():
+            if isinstance(layer, Mixup):
+                y = layer.mix(y)
+                sample_weight = None if sample_weight is None else layer.mix(sample_weight)
+            if isinstance(layer, Stability):
+                half = ops.shape(y)[0] // 2
+                extra = layer.divergence(y_pred[:half], y_pred[half:])
+                y, y_pred = y[:half], y_pred[:half]
+                sample_weight = None if sample_weight is None else sample_weight[:half]
+        return extra + super().compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
+        )
+
+
+def loss(settings: Settings) -> keras.losses.Loss:
+    """Build the loss that the settings ask for."""
+    if settings.loss == "focal":
+        return keras.losses.CategoricalFocalCrossentropy(
+            alpha=1.0, gamma=2.0, label_smoothing=settings.label_smoothing
+        )
+    return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+
+
+def optimizer(settings: Settings, steps: int, *, head: bool = False) -> keras.optimizers.Optimizer:
+    """Build the optimiser that the settings ask for.
+
+    Args:
+        settings: What is asked for.
+        steps: Batches in all epochs that it is for.
+        head: For the first phase, which trains the last dense layers alone at a constant rate.
+    """
+    peak = settings.learning_rate
+    warm = round(settings.warmup * steps)
+    if head:
+        rate: Any = settings.head_learning_rate or peak
+    elif settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warm else peak,
+            max(steps - warm, 1),
+            warmup_target=peak if warm else None,
+            warmup_steps=warm,
+        )
+    else:
+        rate = peak
+    if settings.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+    if settings.optimizer == "sgd":
+        decay = settings.weight_decay or None
+        return keras.optimizers.SGD(rate, momentum=settings.momentum, weight_decay=decay)
+    others = {
+        "adam": keras.optimizers.Adam,
+        "nadam": keras.optimizers.Nadam,
+        "rmsprop": keras.optimizers.RMSprop,
+    }
+    return others[settings.optimizer](rate)

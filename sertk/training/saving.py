@@ -1,0 +1,137 @@
+"""Read and write .keras files: the one place that does.
+
+In: a path. Out: a model, or a sentence that says why there is none. A .keras file may carry Python
+code, which is never run here.
+"""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+
+# a file is read by the names under which these register their classes
+from sertk._utils import atomic, json_records, plain_files, zip_archives
+from sertk.errors import ModelError, listing
+from sertk.training import objective  # noqa: F401
+
+_WEIGHTS = "model.weights.h5"
+_FILES = {"config.json", "metadata.json", _WEIGHTS}
+_LIMITS = zip_archives.Limits(files=10, size=2**33)
+_LARGEST_TEXT = 2**26  # bytes of all that is no weights
+_DEEPEST = 200  # levels of a description, in which networks stand inside networks
+# of Keras, and no part of it: they import another framework, or run what a file says
+_FOREIGN = {"TorchModuleWrapper", "FlaxLayer", "JaxLayer", "TFSMLayer", "Lambda"}
+_CODE = '"__lambda__"'  # how Keras writes Python code into the description of a model
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """Load a .keras file, without running code that it may carry.
+
+    Raises:
+        ModelError: If it holds a lambda, is damaged, or is no .keras file.
+    """
+    path = Path(path).expanduser()
+    try:
+        description = _description(path)
+    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zlib.error,
+            zipfile.BadZipFile) as error:  # fmt: skip
+        raise _unusable(path, str(error)) from error
+    if _CODE in json.dumps(description):
+        raise ModelError(
+            f"{path} holds a lambda: Python code that would run when it is loaded.",
+            "A .keras file is loaded without its code, since anybody may have written it.",
+            "Build the model with layers of its own instead (@keras.saving."
+            "register_keras_serializable), and train it again.",
+        )
+    strange = next(_strangers(description), None)
+    if strange is not None:
+        raise _unusable(path, f"it names {strange}, which is no class of Keras's own or of sertk")
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # Keras and HDF5 raise many kinds of what is not as they wrote it
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise _unusable(path, first) from error
+
+
+def _description(path: Path) -> Any:
+    """Read the description of a model, once the directory of the file keeps within its limits."""
+    with plain_files.opened(path) as file, zipfile.ZipFile(file) as opened:
+        found = {entry.filename: entry for entry in zip_archives.entries(opened, _LIMITS)}
+        if set(found) - _FILES:
+            raise zip_archives.UnfitError(f"it holds {listing(sorted(set(found) - _FILES))}")
+        if sum(found[name].file_size for name in found if name != _WEIGHTS) > _LARGEST_TEXT:
+            raise zip_archives.UnfitError("its description is larger than any of ours")
+        _require_plain_weights(opened, found.get(_WEIGHTS))
+        return json_records.parse(opened.read("config.json"), dict, deepest=_DEEPEST)
+
+
+def _require_plain_weights(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | None) -> None:
+    """Refuse weights that lie in other files, or whose arrays say that they are larger."""
+    if entry is None:
+        raise KeyError(f"it holds no {_WEIGHTS}")
+    size = 0
+
+    def look(group: h5py.Group) -> None:
+        nonlocal size
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise zip_archives.UnfitError(f"its weights hold a link, {name}")
+            inside = group[name]
+            if isinstance(inside, h5py.Group):
+                look(inside)
+                continue
+            if inside.external or inside.is_virtual:
+                raise zip_archives.UnfitError(f"its weights lie in another file, {name}")
+            size += inside.size * inside.dtype.itemsize
+            if size > entry.file_size:
+                raise zip_archives.UnfitError(
+                    f"its weights unfold to more than {size / 1e9:.1f} GB"
+                )
+
+    with archive.open(entry) as packed, h5py.File(io.BytesIO(packed.read()), "r") as weights:
+        look(weights)
+
+
+def _strangers(described: Any) -> Iterator[str]:
+    """Name what a description asks to be built from, and is neither Keras's own nor ours."""
+    waiting = [described]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += part.values()
+            if "class_name" in part and not _is_known(part):
+                yield f"{part.get('module')}.{part['class_name']}"[:200]
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _is_known(part: dict[str, Any]) -> bool:
+    name, module, registered = (part.get(k) for k in ("class_name", "module", "registered_name"))
+    if name in _FOREIGN or registered in _FOREIGN:
+        return False
+    if module is None or (isinstance(module, str) and module.split(".")[0] == "keras"):
+        return True
+    # registered by sertk, or by a module that its owner has imported
+    return registered in keras.saving.get_custom_objects()
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save a model whole or not at all."""
+    with atomic.whole(path) as temporary:
+        model.save(temporary)
+
+
+def _unusable(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"{path} cannot be loaded ({why.rstrip('.')}).",
+        "It must be a whole .keras file, and what defines its layers must be imported.",
+        "Import the module of your own layers first, or delete the fold's folder and give the "
+        "command of the run again.",
+    )
