@@ -75,7 +75,6 @@ def test_unreadable_files_are_skipped_and_listed(small, small_root, tmp_path):
 def test_names_mean_nothing(small, small_root, tmp_path):
     """An unreadable original is listed and a readable one read, whatever its utterance_id."""
     rows = small.head(4).copy()
-    rows.attrs = small.attrs
     rows["utterance_id"] = ["a~1", "~live.7", "b~r5.0.6", "c"]
     rows.loc[2, "path"] = "ann/missing.wav"
     features = cache.compute(rows, PREP, folder=tmp_path)
@@ -95,7 +94,6 @@ def test_copies_are_known_by_their_columns(small, tmp_path):
     )  # fmt: skip
     lost = own.tail(1).assign(utterance_id="three", path="ann/missing.wav")
     both = pd.concat([rows, own, lost], ignore_index=True)
-    both.attrs = small.attrs
     features = cache.compute(both, PREP, folder=tmp_path)
     slow, fast = (
         len(features[copy]) / len(features[original])
@@ -115,8 +113,7 @@ def test_a_copy_gets_no_name_that_is_taken():
 
 
 def test_nothing_readable_is_an_error(small, tmp_path):
-    lost = small.copy()
-    lost.attrs = {"roots": {"small": str(tmp_path / "nowhere")}}
+    lost = small.assign(root=str(tmp_path / "nowhere"))
     with pytest.raises(
         CacheError, match="None of the 72 files could be read, the first because: T"
     ):

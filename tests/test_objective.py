@@ -154,7 +154,6 @@ def test_an_epoch_can_visit_every_copy_and_every_clip(divided):
 
 def test_oversampling_fills_small_classes_up(divided):
     kept = divided[(divided["label"] != "sad") | (divided.index % 3 == 0)]
-    kept.attrs = divided.attrs
     train, _, _ = datasets.make(kept, PREP)
     counts = train.manifest["label"].value_counts()
     visits(train, oversample="full")

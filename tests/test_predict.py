@@ -246,7 +246,6 @@ def test_a_run_predicts_what_its_training_wrote(seconds, small, tmp_path):
     )  # fmt: skip
     table = made.predictions.set_index("utterance_id")
     chosen = rows.set_index("utterance_id").loc[table.index].reset_index()
-    chosen.attrs = rows.attrs
     shares = [f"p_{name}" for name in made.classes]
     keras_file = tmp_path / "run" / "fold_0" / "seed_0" / "model.keras"
     for source in (made, tmp_path / "run", keras_file):

@@ -42,7 +42,7 @@ def test_layer_and_numpy_agree(speech, name):
     feature = features.get(name)
     layer = feature.layer()
     for row in speech.iloc[::37].itertuples():
-        path = Path(speech.attrs["roots"]["ravdess"]) / row.path
+        path = manifest.root_of(speech, "ravdess") / row.path
         wave, _ = audio.read(path, sample_rate=16_000)
         expected, given = feature(wave), np.asarray(layer(wave[None]))[0]
         if name == "log_mel":

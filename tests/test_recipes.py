@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sertk import audit, augment, evaluation, models, recipes, report, splits, studies
+from sertk import audit, augment, evaluation, labels, models, recipes, report, splits, studies
 from sertk.cli import main
 from sertk.errors import ConfigurationError, SplitError, UnknownNameError
 from sertk.recipes import RECIPES, repeating
@@ -104,8 +104,8 @@ def test_the_last_speakers_are_isolated(ravdess):
     assert speakers["test"] == ["ravdess_08"]
     assert speakers["val"] == ["ravdess_07"]
     assert audit.audit(rows).ok
-    assert rows.attrs["classes"][0] == "male_calm"
-    assert len(rows.attrs["classes"]) == 10
+    assert labels.classes(rows)[0] == "male_calm"
+    assert len(labels.classes(rows)) == 10
     assert (rows["start"] == 0.5).all()
     assert rows["end"].max() == pytest.approx(0.7)
     assert recipe.division == "isolated"

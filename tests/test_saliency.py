@@ -246,7 +246,6 @@ def test_the_matrix_keeps_home_to_test_predictions_and_abroad_to_all_models(
     abroad = corpus[corpus["label"] != "neutral"].copy()
     abroad["utterance_id"] = "b" + abroad["utterance_id"]
     abroad["speaker"] = "b" + abroad["speaker"]
-    abroad.attrs = dict(corpus.attrs)
     shown = cross_corpus.matrix({"a": run}, {"home": corpus, "abroad": abroad})
     table = shown.frame()
     assert shown.classes == ["angry", "sad"]

@@ -16,7 +16,6 @@ from benchmarks import environment, latency
 from docs._make import ROOT
 from docs._make.figures import percent
 from sertk import evaluation, export
-from sertk import run as runs
 from sertk._utils import atomic
 from sertk.cli.parsing_errors import Parser
 from sertk.errors import ConfigurationError, ModelError, SertkError
@@ -252,7 +251,7 @@ def _versions(network: dict[str, Any]) -> str:
 def write(networks: Sequence[dict[str, Any]]) -> None:
     """Write both files, each whole or not at all."""
     atomic.folder(REPORTS)
-    runs.write_json(REPORTS / RECORD, {"networks": list(networks)})
+    atomic.write_json(REPORTS / RECORD, {"networks": list(networks)})
     with atomic.whole(REPORTS / "README.md") as temporary:
         temporary.write_text(readme(networks), encoding="utf-8")
 

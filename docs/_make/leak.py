@@ -69,9 +69,7 @@ def main() -> None:
     rows = labels.apply(corpora.scan("ravdess", style="speech"), "emotion8")
     speakers = int(rows["speaker"].nunique())
     changed = pd.concat([augment.copies(rows.assign(split="train"), n, count=1) for n in COPIES])
-    changed.attrs = dict(rows.attrs)
     more = pd.concat([rows, changed.drop(columns="split")], ignore_index=True)
-    more.attrs = dict(rows.attrs)
     prep = sertk.Preprocessing(features.Mfcc(n_mfcc=20, deltas=2))
     vectors = described(more, prep)
     scores = []
@@ -81,14 +79,14 @@ def main() -> None:
                 tested(part, vectors[: len(table)], name, seed)
                 for seed, part in divided(table, way, speakers)
             ]
-            result = evaluation.evaluate(pd.concat(tables), classes=rows.attrs["classes"])
+            result = evaluation.evaluate(pd.concat(tables), classes=labels.classes(rows))
             scores.append(_score(way, name, result, [t for t in tables]))
             print(scores[-1])  # noqa: T201
     record = {
         "corpus": "RAVDESS speech",
         "utterances": len(rows),
         "speakers": speakers,
-        "classes": list(rows.attrs["classes"]),
+        "classes": list(labels.classes(rows)),
         "folds": speakers,
         "seeds_of_random_divisions": list(SEEDS),
         "feature": "20 MFCC with two deltas, mean and standard deviation over time",

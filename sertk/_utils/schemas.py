@@ -18,6 +18,13 @@ Seconds = Annotated[float, Meta(ge=0, le=1e12)]
 Plain = str | bool | Number | int | None
 
 
+class TableMetadata(TypedDict):
+    """NAME.csv-metadata.json, beside a labelled manifest."""
+
+    schema_version: Count
+    classes: Annotated[list[Name], Meta(min_length=1)]
+
+
 class Versioned(TypedDict):
     """The entry that every record has, read first: the others depend on it."""
 

@@ -138,7 +138,6 @@ def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
             )
         return evaluation.evaluate(home, classes=classes)
     rows = manifest[manifest["label"].isin(classes)].reset_index(drop=True)
-    rows.attrs = dict(manifest.attrs)
     dataset = replay.dataset(rows, cache.compute(rows, replay.prep))
     tables = [dataset.predict(model).assign(seed=k) for k, model in enumerate(replay.each_model())]
     return evaluation.evaluate(pd.concat(tables, ignore_index=True), classes=classes)

@@ -60,17 +60,13 @@ class Replay:
         self.settings = Settings().changed(self.run.info["training"])
         self.folds = sorted(int(fold) for fold in tested["fold"].unique())
         self._tested = tested.drop_duplicates(["fold", "utterance_id"])[["fold", "utterance_id"]]
-        self.manifest = self.run.manifest
-        given = {c: str(Path(r).expanduser()) for c, r in (roots or {}).items()}
-        self.manifest.attrs["roots"] = {**self.manifest.attrs.get("roots", {}), **given}
+        self.manifest = manifests.with_roots(self.run.manifest, roots or {})
 
     def rows(self, fold: int) -> pd.DataFrame:
         """Hand out the utterances that were tested in a fold, in the order of the predictions."""
         names = self._tested.loc[self._tested["fold"] == fold, "utterance_id"]
         rows = self.manifest.set_index("utterance_id", drop=False).loc[names]
-        rows = rows.reset_index(drop=True)
-        rows.attrs = dict(self.manifest.attrs)
-        return rows
+        return rows.reset_index(drop=True)
 
     def fold_of(self, utterance_id: str) -> int:
         """Say in which fold an utterance was tested; the first, if in several.
@@ -153,7 +149,6 @@ class Replay:
             return None
         own = self.manifest[self.manifest["speaker"].isin(rows["speaker"])]
         if len(own):  # else they are of another corpus
-            own.attrs = dict(self.manifest.attrs)
             rows = own
         return feature_statistics.speaker_statistics(
             rows, cache.compute(rows, self.prep), self.prep

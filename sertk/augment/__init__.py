@@ -331,9 +331,7 @@ def copies(
         )
         for n in range(count)
     ]
-    rows = pd.concat(made, ignore_index=True)
-    rows.attrs = dict(manifest.attrs)
-    return rows
+    return pd.concat(made, ignore_index=True)
 
 
 def with_copies(
@@ -343,9 +341,7 @@ def with_copies(
     if augment is None or (isinstance(augment, Augmentation) and augment.live):
         return manifest
     made = copies(manifest, augment, count=count, seed=seed)
-    rows = pd.concat([manifest, made], ignore_index=True)
-    rows.attrs = dict(manifest.attrs)
-    return rows
+    return pd.concat([manifest, made], ignore_index=True)
 
 
 def _free(label: str, originals: pd.Series, manifest: pd.DataFrame, count: int) -> str:

@@ -148,9 +148,7 @@ def compute(
     originals = manifest[recipe.isna()]
     groups = [originals, *(manifest[recipe == name] for name in recipe.dropna().unique())]
     try:
-        packs = [
-            _pack(_carry_roots(rows, manifest), prep, home, jobs) for rows in groups if len(rows)
-        ]
+        packs = [_pack(rows, prep, home, jobs) for rows in groups if len(rows)]
     except OSError as error:
         reason = atomic.refusal(error)
         if reason is None:
@@ -168,11 +166,6 @@ def compute(
             f"{features.unreadable[0]['reason']}",
         )
     return features
-
-
-def _carry_roots(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    rows.attrs = dict(manifest.attrs)
-    return rows
 
 
 def _pack(manifest: pd.DataFrame, prep: Preprocessing, home: Path, jobs: int | None) -> Pack:

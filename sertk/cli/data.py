@@ -78,9 +78,9 @@ def verify(args: argparse.Namespace) -> int:
 
 def audit(args: argparse.Namespace) -> int:
     """Print the findings of an audit; 1 if there is a leak."""
-    from sertk import audit, manifest
+    from sertk import audit
 
-    rows = manifest.read(args.manifest, root=args.root)
+    rows = inputs.read(args)
     if args.protocol:
         rows = inputs.divide(rows, args)
     found = audit.audit(rows, compare_audio=args.compare_audio)

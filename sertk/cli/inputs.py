@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sertk.cli.output import tell
 from sertk.errors import ConfigurationError, UnknownNameError, listing
+from sertk.manifest import remarks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +23,22 @@ if TYPE_CHECKING:
 def tell_about(utterances: "pd.DataFrame") -> None:
     """Say what was found, and all that was found and not taken."""
     from sertk import manifest
+    from sertk.manifest import remarks
 
     tell(manifest.describe(utterances).to_string(index=False))
-    for reason, count in utterances.attrs.get("skipped", {}).items():
+    said = remarks.of(utterances)
+    for reason, count in said.skipped.items():
         tell(f"skipped: {count} {reason}")
-    for note in (*utterances.attrs.get("notes", ()), *utterances.attrs.get("division", ())):
+    for note in (*said.notes, *said.division):
         tell(f"note: {note}")
     _tell_files(utterances)
 
 
 def _tell_files(utterances: "pd.DataFrame") -> None:
     """Name the files that cannot be read."""
-    for path, reason in utterances.attrs.get("unreadable", ()):
+    from sertk.manifest import remarks
+
+    for path, reason in remarks.of(utterances).unreadable:
         tell(f"unreadable: {path}: {reason}")
 
 
@@ -57,7 +62,7 @@ def read(args: argparse.Namespace) -> "pd.DataFrame":
     from sertk import manifest
 
     rows = manifest.read(args.manifest, root=args.root)
-    for note in rows.attrs.get("division", ()):
+    for note in manifest.remarks.of(rows).division:
         tell(f"note: {note}")
     return rows
 
@@ -87,14 +92,15 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
         rows = corpora.check_files(rows)  # a scan has looked at them
         _tell_files(rows)
     rows = labels.apply(rows, args.grouping)
-    for emotion, count in rows.attrs["dropped"].items():
+    dropped = remarks.of(rows).dropped
+    for emotion, count in dropped.items():
         tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
-    missing = set(rows.attrs["classes"]) - set(rows["label"])
+    missing = set(labels.classes(rows)) - set(rows["label"])
     if missing:
         raise ConfigurationError(
             f"No utterance is labelled {listing(sorted(missing), 12)}.",
             f"Every class of the grouping {args.grouping} needs examples.",
-            _groupings_for({*rows["emotion"], *rows.attrs["dropped"]}),
+            _groupings_for({*rows["emotion"], *dropped}),
         )
     return rows
 

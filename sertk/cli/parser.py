@@ -95,8 +95,8 @@ def make_parser() -> Parser:
     _robustness_arguments(
         command("runs", "robustness", "disturb the test speech, and write how much a run loses")
     )
-    _predict_arguments(command("use", "predict", "say which emotion is in recordings"))
-    _export_arguments(command("use", "export", "write a run as one file for use outside"))
+    _predict_arguments(command("inference", "predict", "say which emotion is in recordings"))
+    _export_arguments(command("inference", "export", "write a run as one file for use outside"))
     _app_arguments(command("pages", "app", "serve a page that listens, and sends nothing away"))
     _run_arguments(command("pages", "run", "execute a notebook, and write it as a page"))
     return parser

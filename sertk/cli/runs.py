@@ -10,6 +10,7 @@ from sertk._utils.keras_backend import without_native_messages
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError
+from sertk.manifest import remarks
 
 if TYPE_CHECKING:
     from sertk.run import Run
@@ -68,7 +69,7 @@ def _train(args: argparse.Namespace) -> None:
     from sertk import training
 
     run = training.cross_validate(manifest=utterances, folder=args.output, **training_words)
-    inputs.tell_unreadable([run], [why for _, why in utterances.attrs.get("unreadable", ())])
+    inputs.tell_unreadable([run], [why for _, why in remarks.of(utterances).unreadable])
     _report(run, args)
 
 

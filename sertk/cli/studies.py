@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.manifest import remarks
 
 if TYPE_CHECKING:
     from sertk.studies import LeakGap
@@ -95,7 +96,7 @@ def leak_gap(args: argparse.Namespace) -> None:
     start_backend(args)
     from sertk import studies
 
-    told = [why for _, why in utterances.attrs.get("unreadable", ())]
+    told = [why for _, why in remarks.of(utterances).unreadable]
     tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args, told)
 
 
@@ -134,15 +135,14 @@ def tell_gap(found: "LeakGap", args: argparse.Namespace, told: Iterable[str] = (
         told: Reasons of unreadable files that were told before.
     """
     from sertk import report
-    from sertk._utils import provenance
-    from sertk.run import write_json
+    from sertk._utils import atomic, provenance
 
     inputs.tell_unreadable((found.leaky, found.clean), told)
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
     home = Path(found.clean.folder).parent
     page = found.write_html(home / "leak_gap.html", provenance.command())
-    write_json(home / "leak_gap.json", found.record())
+    atomic.write_json(home / "leak_gap.json", found.record())
     if args.json:
         give(json.dumps(found.record()))
         return

@@ -24,6 +24,7 @@ from sertk.audio import walk
 from sertk.corpora import _files
 from sertk.corpora._download import Archive
 from sertk.errors import CorpusError, UnknownNameError
+from sertk.manifest import remarks
 
 TITLE = "IEMOCAP"
 LICENCE = "individual licence of the University of Southern California; not to be passed on"
@@ -101,9 +102,8 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
             REQUEST,
         )
     manifest = manifests.from_rows(rows.values(), "iemocap", root)
-    manifest.attrs["skipped"] = {reason: n for reason, n in sorted(skipped.items()) if n}
-    manifest.attrs["notes"] = notes
-    return manifest
+    counts = {reason: n for reason, n in sorted(skipped.items()) if n}
+    return remarks.put(manifest, skipped=counts, notes=notes)
 
 
 def _row(name: str, category: str, style: str) -> _files.Row | str:

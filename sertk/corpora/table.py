@@ -21,6 +21,7 @@ from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
 from sertk.errors import CorpusError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
+from sertk.manifest import remarks
 
 TITLE = "your own recordings, listed in a table"
 LICENCE = "yours"
@@ -238,5 +239,4 @@ def _manifest(
             table[column] = pd.to_numeric(table[column])
     rows = [{str(key): cell for key, cell in row.items()} for row in table.to_dict("records")]
     manifest = manifests.from_rows(rows, corpus, root)
-    manifest.attrs |= {"skipped": dict(skipped), "notes": notes}
-    return manifest
+    return remarks.put(manifest, skipped=dict(skipped), notes=notes)

@@ -90,7 +90,6 @@ class ClipDataset(keras.utils.PyDataset):
         there = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
         parent = there.get("parent", pd.Series(None, index=there.index, dtype=object))
         self.manifest = there[parent.isna()].reset_index(drop=True)
-        self.manifest.attrs = dict(manifest.attrs)
         self.features, self.prep, self.classes = features, prep, list(classes)
         self.training, self.seed = training, seed
         self.standardize, self.speakers = standardize, speakers
@@ -390,14 +389,9 @@ def divide(
 
     def part(split: str) -> ClipDataset:
         return ClipDataset(
-            _keep_attrs(rows[rows["split"] == split], rows), features, prep, classes,
+            rows[rows["split"] == split], features, prep, classes,
             settings=settings, training=split == "train", seed=seed, standardize=standardize,
             speakers=speakers,
         )  # fmt: skip
 
     return Datasets(part("train"), part("val"), part("test"))
-
-
-def _keep_attrs(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    rows.attrs = dict(manifest.attrs)
-    return rows

@@ -180,7 +180,6 @@ def _listen(
         generator = np.random.default_rng(seeding.derive(0, "listen"))
         chosen = np.sort(generator.permutation(chosen)[: max(limit, 1)])
     rows = utterances.iloc[chosen]
-    rows.attrs = dict(utterances.attrs)
     spans = rows.reindex(columns=["start", "end"]).astype(float)
     done = Parallel(n_jobs=None, prefer="threads", return_as="generator")(
         delayed(_measure)(*task, trim_db)

@@ -19,6 +19,7 @@ from sertk.evaluation.displays import Display
 from sertk.explore import class_counts, distributions, inputs, sounds
 from sertk.explore.distributions import TRIM_DB
 from sertk.explore.tables import UNKNOWN
+from sertk.manifest import remarks
 
 _HERE = Path(__file__).parent
 # narrow pages draw the panels of several sounds below each other
@@ -202,9 +203,10 @@ def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
             (corpus.TITLE, corpus.CITATION),
             ("Licence", corpus.LICENCE),
         ]
-    for reason, count in utterances.attrs.get("skipped", {}).items():
+    said = remarks.of(utterances)
+    for reason, count in said.skipped.items():
         facts.append(("Found and not taken", f"{count:,} {reason}"))
-    for name, reason in utterances.attrs.get("unreadable", []):
+    for name, reason in said.unreadable:
         facts.append(("Unreadable", f"{name}: {reason}"))
-    facts += [("Note", str(note)) for note in utterances.attrs.get("notes", [])]
+    facts += [("Note", str(note)) for note in said.notes]
     return facts

@@ -36,7 +36,8 @@ _SECTIONS = {
 }
 _DEFAULTS: dict[str, Any] = {
     "unreadable": [],
-    "dropped": {},
+    "dropped": {},  # of runs before 0.1.0 was released
+    "emotions": {},
     "grouping_note": "",
     "command": None,
     "folds": [],
@@ -206,9 +207,8 @@ def _sounds(
     from sertk import manifest as manifests
 
     names = [*result.mistakes(NUM_MISTAKES).frame().index, *result.hits(NUM_HITS).frame().index]
-    manifest = run.manifest
-    rows = manifest[manifest["utterance_id"].isin(names)].copy()
-    rows.attrs["roots"] = {c: str(Path(r).expanduser()) for c, r in (roots or {}).items()}
+    manifest = manifests.with_roots(run.manifest, roots or {})
+    rows = manifest[manifest["utterance_id"].isin(names)]
     found = {}
     for path, (_, row) in zip(manifests.paths(rows), rows.iterrows(), strict=True):
         start, end = (

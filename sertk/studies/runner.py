@@ -75,7 +75,7 @@ def run_study(
             if refusal:
                 failed[name] = refusal
             bar.update()
-    runs.write_json(home / "failed.json", failed)
+    atomic.write_json(home / "failed.json", failed)
     if len(failed) == len(study.trials()):
         raise RunError(
             f"None of the {len(failed)} trials could be trained, the first because: "
@@ -149,7 +149,7 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
             )
         if all(there.get(name) == value for name, value in json.loads(json.dumps(asked)).items()):
             return  # the same study again: who began it stays written down
-    runs.write_json(path, record)
+    atomic.write_json(path, record)
 
 
 def _differences(part: str, name: str, there: Any, here: Any) -> list[str]:
@@ -250,24 +250,21 @@ def _scanned(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.
     return corpora.scan(corpus, roots.get(trial.corpus))
 
 
-def _across_genders(rows: pd.DataFrame, heard: str, tested: str, *, val: int) -> pd.DataFrame:
+def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) -> pd.DataFrame:
     """Train and select on speakers of one gender, test all of the other."""
-    known = rows[rows["gender"].isin([heard, tested])]
-    absent = {heard, tested} - set(known["gender"])
+    known = rows[rows["gender"].isin([trained, tested])]
+    absent = {trained, tested} - set(known["gender"])
     if absent:
         raise ConfigurationError(
             f"No utterance is known to be of a {' or '.join(sorted(absent))} speaker.",
-            f"{heard}>{tested} trains on {heard} speakers and tests {tested} ones.",
+            f"{trained}>{tested} trains on {trained} speakers and tests {tested} ones.",
             "Fill the column `gender` of the manifest, or leave this level out.",
         )
-    known.attrs = dict(rows.attrs)
     voices = known.drop_duplicates("speaker").set_index("speaker")["gender"]
-    selecting = sorted(voices.index[voices == heard])[-val:]
+    selecting = sorted(voices.index[voices == trained])[-val:]
     divided = splits.by_speaker(known, val=selecting, test=sorted(voices.index[voices == tested]))
-    divided.attrs["protocol"] = {
-        "name": "custom",
-        "leaky": False,
-        "sentence": f"trained on {heard} voices, {len(selecting)} of which validate; all "
-        f"{(voices == tested).sum()} {tested} speakers are tested",
-    }
-    return divided
+    words = (
+        f"{trained} speakers train, {len(selecting)} of them validate; all "
+        f"{(voices == tested).sum()} {tested} speakers are tested"
+    )
+    return splits.custom(divided, words)

@@ -63,7 +63,6 @@ def fit(
         part.configure(chosen)
     rows = [part.manifest.assign(split=name) for name, part in parts.items()]
     manifest = pd.concat(rows, ignore_index=True)
-    manifest.attrs = dict(train.manifest.attrs)
     # the division that the datasets hold, whatever folds their rows were taken from
     manifest, source = splits.one_division(manifest), _opened(init_from)
     record = records.of_run(
@@ -191,7 +190,7 @@ def _fit_once(
     ]
     predictions = pd.concat(tables, ignore_index=True).assign(fold=fold, seed=seed)
     runs.write_csv(folder / "predictions.csv", predictions)
-    runs.write_json(
+    atomic.write_json(
         folder / "fit.json",
         {"fold": fold, "seed": seed, **record, **records.of_fit(parts, started)},
     )

@@ -38,7 +38,7 @@ def of_run(
     if source is not None:
         findings += _trained_before(source, manifest)
     known = [name for name in manifest["corpus"].unique() if name in corpora.names()]
-    group = manifest.attrs.get("grouping", "own labels")
+    group = labels.grouping_of(manifest)
     note = labels.GROUPINGS[group].note if group in labels.GROUPINGS else ""
     return {
         "schema_version": runs.SCHEMA_VERSION,
@@ -48,8 +48,8 @@ def of_run(
         "synthetic": any(corpora.load(name).SYNTHETIC for name in known),
         "grouping": group,
         "grouping_note": note,
+        "emotions": _emotions(manifest),
         "classes": labels.classes(manifest),
-        "dropped": manifest.attrs.get("dropped", {}),
         "preprocessing": prep.to_dict(),
         "training": dataclasses.asdict(settings),
         "protocol": splits.protocol(manifest),
@@ -66,6 +66,15 @@ def of_run(
         "started": provenance.now(),
         **rest,
     }  # fmt: skip
+
+
+def _emotions(manifest: pd.DataFrame) -> dict[str, list[str]]:
+    """List the emotions behind each label, where the two differ."""
+    pairs = manifest[["label", "emotion"]].drop_duplicates().astype(str)
+    if (pairs["label"] == pairs["emotion"]).all():
+        return {}
+    found = pairs.groupby("label")["emotion"].agg(sorted).to_dict()
+    return {label: list(found.get(label, [])) for label in labels.classes(manifest)}
 
 
 def process() -> dict[str, Any]:
