@@ -34,7 +34,7 @@ def report(name: str) -> dict[str, Any]:
 def percent(value: float) -> str:
     """Write a share as people read it.
 
-    Example:
+    Examples:
         >>> percent(0.4547)
         '45.5'
     """
@@ -44,7 +44,7 @@ def percent(value: float) -> str:
 def spanned(score: dict[str, Any]) -> str:
     """Write a score with its interval.
 
-    Example:
+    Examples:
         >>> spanned({"uar": 0.5, "low": 0.4, "high": 0.6})
         '50.0 (40.0 to 60.0)'
     """

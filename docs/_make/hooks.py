@@ -72,7 +72,7 @@ def filled(markdown: str, known: dict[str, str]) -> str:
     Raises:
         KeyError: If the page names something that is not known.
 
-    Example:
+    Examples:
         >>> filled("{{ a }} of {{ b }}", {"a": "1", "b": "2"})
         '1 of 2'
     """

@@ -12,7 +12,7 @@ _kept: dict[str, str] = {}
 def placed(name: str, content: str) -> str:
     """Keep a piece, and hand out the mark that stands for it.
 
-    Example:
+    Examples:
         >>> set_in(f"<p>a</p>{placed('b', '<b>b</b>')}")
         '<p>a</p><b>b</b>'
     """

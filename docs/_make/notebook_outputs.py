@@ -29,7 +29,7 @@ _BAR = re.compile(r"\d+%\|")
 def key(source: str) -> str:
     r"""Name a cell by what it says.
 
-    Example:
+    Examples:
         >>> key("run") == key("run\n") != key("runs")
         True
     """

@@ -11,7 +11,7 @@ from docs._make import ROOT
 def sections(name: str) -> dict[str, str]:
     """Split a file of the repository by its second headings.
 
-    Example:
+    Examples:
         >>> "Add a model" in sections("CONTRIBUTING.md")
         True
     """
@@ -31,7 +31,7 @@ def recipes() -> dict[str, str]:
 def slug(heading: str) -> str:
     """Name the page of a recipe.
 
-    Example:
+    Examples:
         >>> slug("Add a model")
         'add-a-model'
     """

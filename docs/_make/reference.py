@@ -20,7 +20,7 @@ _LEFT_OUT = ("__main__", "cli")
 def modules() -> list[str]:
     """List every public module of the package, and every entry of a family.
 
-    Example:
+    Examples:
         >>> {"sertk.splits", "sertk.models.compact"} <= set(modules())
         True
     """
@@ -36,7 +36,7 @@ def modules() -> list[str]:
 def path(module: str) -> str:
     """Say where the page of a module is.
 
-    Example:
+    Examples:
         >>> path("sertk.corpora.ravdess")
         'reference/corpora/ravdess.md'
     """
