@@ -17,7 +17,7 @@ def page() -> str:
         _table("command", [(f"[`{a.dest}`](#{a.dest})", a.help) for a in choices._choices_actions])
     ]
     for name, command in choices.choices.items():
-        parts += [f"## {name}", command.description or ""]
+        parts += [f"## {name}", (command.description or "").replace("....", "...")]
         for group in command._action_groups:
             options = [_option(command, a) for a in group._group_actions if a.dest != "help"]
             if options:

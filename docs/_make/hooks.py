@@ -66,7 +66,7 @@ def table(entries: Iterable[dict[str, Any]], columns: str) -> str:
 
 
 def layers(recipe: str) -> list[dict[str, str]]:
-    """List the layers of a recipe's network, for eight classes."""
+    """List the layers of a recipe's network for eight classes, without those that only reshape."""
     from sertk import models, recipes
     from sertk._utils.keras_backend import use_backend, without_native_messages
 
@@ -76,6 +76,8 @@ def layers(recipe: str) -> list[dict[str, str]]:
     options = ("filters", "kernel_size", "pool_size", "units", "rate")
     found = []
     for layer in net.layers:
+        if layer.__class__.__name__ in ("InputLayer", "Reshape"):
+            continue
         given = [f"{name}={getattr(layer, name)}" for name in options if hasattr(layer, name)]
         shape = " x ".join(map(str, layer.output.shape[1:]))
         words = f"{layer.__class__.__name__} {', '.join(given)}"
