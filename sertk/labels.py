@@ -129,7 +129,7 @@ def valence(classes: Sequence[str]) -> np.ndarray | None:
     Returns:
         shape (classes,), or `None` if no class has a side.
 
-    Example:
+    Examples:
         >>> valence(["neutral", "happy", "sad"]).tolist()
         [0.0, 1.0, -1.0]
         >>> valence(["up", "down"]) is None
@@ -146,7 +146,7 @@ def grouping(choice: str | Mapping[str, str] | Grouping) -> Grouping:
     Raises:
         UnknownNameError: If no grouping has that name.
 
-    Example:
+    Examples:
         >>> grouping("valence2").classes
         ['positive', 'negative']
         >>> grouping({"happy": "up", "sad": "down"}).classes
@@ -182,7 +182,7 @@ def apply(
         UnknownNameError: If an emotion is a misspelt one of the grouping.
         ManifestError: If no row is left, or a gender is missing for `gender=True`.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"emotion": ["happy", "sad", "disgust"]})
         >>> labelled = apply(frame, "valence2")
         >>> labelled["label"].tolist(), remarks.of(labelled).dropped

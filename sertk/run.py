@@ -224,7 +224,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 def differences(name: str, there: Any, here: Any) -> Iterator[str]:
     """Name what differs between two records of a run, down to the single setting.
 
-    Example:
+    Examples:
         >>> list(differences("training", {"epochs": 3, "warmup": 0}, {"epochs": 4, "warmup": 0}))
         ['training.epochs, 3 there and 4 here']
     """

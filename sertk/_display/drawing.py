@@ -87,7 +87,7 @@ def new_axes(
 ) -> "list[Axes]":
     """Make axes in a grid on a figure of their own, in inches, without pyplot.
 
-    Example:
+    Examples:
         >>> len(new_axes(columns=2))
         2
     """
@@ -108,7 +108,7 @@ def svg(axes: "Axes", *, themed: bool = False) -> str:
         axes: Any of its axes.
         themed: For a page of ours: transparent, colours as CSS variables, ready to stand in HTML.
 
-    Example:
+    Examples:
         >>> axes, = new_axes()
         >>> text = svg(axes, themed=True)
         >>> text.startswith("<svg"), "http" in text
@@ -138,7 +138,7 @@ def _shorten(figure: Any) -> None:
 def _short(text: str) -> str:
     """Shorten each line of a text.
 
-    Example:
+    Examples:
         >>> len(_short("a" * 500)), _short("anger")
         (40, 'anger')
     """
@@ -149,7 +149,7 @@ def _short(text: str) -> str:
 def restyled(text: str) -> str:
     """Make an SVG of ours ready to stand in HTML: no header, colours as CSS variables.
 
-    Example:
+    Examples:
         >>> restyled('<?xml version="1.0"?><svg xmlns="x"><path style="fill: #1d4f91"/></svg>')
         '<svg><path style="fill: var(--accent,#1d4f91)"/></svg>'
     """

@@ -19,7 +19,7 @@ def derive(seed: int, *parts: object) -> int:
 
     The same arguments give the same number on every machine and in every process.
 
-    Example:
+    Examples:
         >>> derive(0, "noise", "toy_01") == derive(0, "noise", "toy_01")
         True
         >>> derive(0, "noise", "toy_01") == derive(0, "noise", "toy_02")

@@ -76,7 +76,7 @@ def matrix(
             nothing of a home was tested, or a run knows a part of its speakers.
         RunError: If a run is unfinished, or tested nobody.
 
-    Example:
+    Examples:
         `matrix({"ravdess": "runs/ravdess"}, {"emodb": emodb, "ravdess": ravdess}).plot()`
     """
     for name, rows in manifests.items():

@@ -98,7 +98,7 @@ def embedding_map(
     References:
         van der Maaten and Hinton 2008, Visualizing Data using t-SNE, JMLR 9.
 
-    Example:
+    Examples:
         `embedding_map("runs/ravdess_compact", method="tsne").plot()`
     """
     if method not in METHODS:

@@ -105,7 +105,7 @@ def saliency(
         Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, arXiv 1703.01365.
         Simonyan et al. 2014, Deep Inside Convolutional Networks, arXiv 1312.6034.
 
-    Example:
+    Examples:
         `saliency("runs/ravdess_compact", "ravdess_03-01-05-01-01-01-01").plot()`
     """
     if method not in METHODS:
@@ -190,7 +190,7 @@ def attention(
     Raises:
         ConfigurationError: If the network has no attention, or the utterance was not tested.
 
-    Example:
+    Examples:
         `attention("runs/ravdess_compact", "ravdess_03-01-05-01-01-01-01").plot()`
     """
     replay = Replay(run, roots)

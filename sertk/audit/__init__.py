@@ -101,7 +101,7 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
             is required and no folder is known for a corpus.
         AudioError: If sound is required, and no file can be read.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"utterance_id": ["a", "b"], "corpus": "x", "path": ["a", "b"],
         ...                       "speaker": ["ann", "ann"], "emotion": "sad",
         ...                       "split": ["train", "test"]})

@@ -123,7 +123,7 @@ def _hashes(files: pd.Series) -> tuple[dict[Hashable, str], list[str]]:
 def speakers(manifest: pd.DataFrame) -> list[list[str]]:
     """Group the speakers that are spelt alike, and may be one.
 
-    Example:
+    Examples:
         >>> speakers(pd.DataFrame({"speaker": ["my_Ann", "my_ann", "my_1", "my_01", "my_2"]}))
         [['my_01', 'my_1'], ['my_Ann', 'my_ann']]
     """

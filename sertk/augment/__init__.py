@@ -119,7 +119,7 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
         ConfigurationError: If a whole recipe is joined to something else, or a folder of noises
             lacks some.
 
-    Example:
+    Examples:
         >>> list(recipe("noise+pitch")), list(recipe("r5"))[:3]
         (['noise+pitch'], ['noise', 'pitch', 'shift'])
     """
@@ -197,7 +197,7 @@ def plan(
         UnknownNameError: If there is no such recipe, or no such label.
         ConfigurationError: As for `recipe`.
 
-    Example:
+    Examples:
         >>> plan("noise").recipe
         'noise'
     """
@@ -234,7 +234,7 @@ def apply(
         UnknownNameError: If there is no such recipe.
         ConfigurationError: If the set has no such entry, or a recording of noise is unreadable.
 
-    Example:
+    Examples:
         >>> wave = np.sin(np.arange(8000, dtype="float32") / 9)
         >>> noisy = apply("noise", wave, 16_000, seed=1)
         >>> bool((noisy == apply("noise", wave, 16_000, seed=1)).all()), noisy.shape
@@ -257,7 +257,7 @@ def apply(
 def size(name: str | Sequence[Any] | Chain) -> int:
     """Say how many copies of each utterance a recipe makes by itself: a set one of each entry.
 
-    Example:
+    Examples:
         >>> size("r5"), size("mixnoise"), size("noise")
         (7, 8, 2)
     """
@@ -293,7 +293,7 @@ def copies(
         ConfigurationError: If the manifest is not divided, `count` is not positive or larger
             than the set, or a folder of noises lacks some or holds unreadable ones.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"utterance_id": ["a", "b"], "split": ["train", "test"]})
         >>> copies(frame, "noise", count=1)[["utterance_id", "parent"]].values.tolist()
         [['a~noise.0.0', 'a']]

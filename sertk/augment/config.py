@@ -23,7 +23,7 @@ class Augmentation:
     Raises:
         ConfigurationError: If `only` names no label.
 
-    Example:
+    Examples:
         >>> Augmentation("noise", only=("happy",)).record(copies=2)
         {'name': 'noise', 'copies': 2, 'only': ['happy']}
     """

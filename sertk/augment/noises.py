@@ -50,7 +50,7 @@ def synthetic(
 ) -> np.ndarray:
     """Make noise shaped like that of a place, shape (samples,); its level means nothing.
 
-    Example:
+    Examples:
         >>> river = synthetic(PLACES["river"], 16_000, 16_000, np.random.default_rng(0))
         >>> river.shape
         (16000,)

@@ -34,7 +34,7 @@ def noise_between(min_snr_db: float, max_snr_db: float) -> Function:
     Raises:
         ConfigurationError: If that is no range.
 
-    Example:
+    Examples:
         >>> wave = np.sin(np.arange(16_000, dtype="float32") / 9)
         >>> added = noise_between(6, 6)(wave, 16_000, np.random.default_rng(0))
         >>> added.shape
@@ -131,7 +131,7 @@ def speed_between(slowest: float, fastest: float) -> Function:
     Raises:
         ConfigurationError: If that is no range of positive numbers.
 
-    Example:
+    Examples:
         >>> wave = np.sin(np.arange(16_000, dtype="float32") / 9)
         >>> speed_between(0.8, 0.8)(wave, 16_000, np.random.default_rng(0)).shape
         (20000,)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def names() -> list[str]:
     """List the corpora that can be scanned.
 
-    Example:
+    Examples:
         >>> "ravdess" in names() and "emodb" in names()
         True
     """
@@ -39,7 +39,7 @@ def load(name: str) -> ModuleType:
     Raises:
         UnknownNameError: If no corpus has that name.
 
-    Example:
+    Examples:
         >>> load("ravdess").LICENCE
         'CC BY-NC-SA 4.0'
     """
@@ -76,7 +76,7 @@ def scan(
         ConfigurationError: If an option is of another kind than the corpus takes.
         CorpusError: If the folder is missing or holds no file of the corpus.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     utterances = scan("toy", Path(folder) / "toy", speakers=2, takes=1)

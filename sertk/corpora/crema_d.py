@@ -71,7 +71,7 @@ def parse(path: PurePosixPath, actors: dict[str, tuple[str, int]]) -> _files.Row
         path: Of the file.
         actors: Number of an actor -> gender and age; empty where nobody knows.
 
-    Example:
+    Examples:
         >>> row = parse(PurePosixPath("AudioWAV/1001_DFA_ANG_XX.wav"), {"1001": ("male", 51)})
         >>> row["speaker"], row["gender"], row["emotion"], row["intensity"]
         ('crema_d_1001', 'male', 'angry', None)

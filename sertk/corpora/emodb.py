@@ -79,7 +79,7 @@ def scan(root: Path) -> pd.DataFrame:
 def parse(path: PurePosixPath) -> _files.Row | str:
     """Read a row from a file name, or say why it is none.
 
-    Example:
+    Examples:
         >>> row = parse(PurePosixPath("wav/16b10Wb.wav"))
         >>> row["speaker"], row["gender"], row["emotion"], row["text"]
         ('emodb_16', 'female', 'angry', 'b10')

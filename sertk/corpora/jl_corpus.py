@@ -58,7 +58,7 @@ def scan(root: Path) -> pd.DataFrame:
 def parse(path: PurePosixPath) -> _files.Row | str:
     """Read a row from a file name, or say why it is none.
 
-    Example:
+    Examples:
         >>> row = parse(PurePosixPath("JL(wav+txt)/female1_angry_10a_1.wav"))
         >>> row["speaker"], row["emotion"], row["text"], row["session"]
         ('jl_corpus_female1', 'angry', '10', 'a')

@@ -84,7 +84,7 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
 def parse(path: PurePosixPath, style: str = "all", corpus: str = "ravdess") -> _files.Row | str:
     """Read a row from a file name, or say why it is none.
 
-    Example:
+    Examples:
         >>> row = parse(PurePosixPath("Actor_04/03-02-05-02-01-02-04.wav"))
         >>> row["speaker"], row["gender"], row["emotion"], row["style"], row["intensity"]
         ('ravdess_04', 'female', 'angry', 'song', 'strong')

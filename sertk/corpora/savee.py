@@ -62,7 +62,7 @@ def scan(root: Path) -> pd.DataFrame:
 def parse(path: PurePosixPath) -> _files.Row | str:
     """Read a row from a path, or say why it is none.
 
-    Example:
+    Examples:
         >>> row = parse(PurePosixPath("AudioData/JE/sa03.wav"))
         >>> row["utterance_id"], row["speaker"], row["emotion"]
         ('savee_JE_sa03', 'savee_JE', 'sad')

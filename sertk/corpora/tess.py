@@ -64,7 +64,7 @@ def scan(root: Path) -> pd.DataFrame:
 def parse(path: PurePosixPath) -> _files.Row | str:
     """Read a row from a file name, or say why it is none.
 
-    Example:
+    Examples:
         >>> row = parse(PurePosixPath("OAF_Pleasant_surprise/OAF_back_ps.wav"))
         >>> row["utterance_id"], row["speaker"], row["emotion"], row["age"]
         ('tess_OAF_back_ps', 'tess_OAF', 'surprised', 64)

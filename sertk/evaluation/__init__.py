@@ -66,7 +66,7 @@ def evaluate(
         ConfigurationError: If the table lacks columns, the split holds no row, or a label is
             not in the class list.
 
-    Example:
+    Examples:
         >>> table = pd.DataFrame({
         ...     "speaker": ["ann", "ann", "bob", "bob"], "label": ["happy", "sad", "happy", "sad"],
         ...     "predicted": ["happy", "sad", "sad", "sad"],

@@ -94,7 +94,7 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
     References:
         Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
 
-    Example:
+    Examples:
         `evaluation.temperature("runs/ravdess_compact").plot()`
     """
     run = run if isinstance(run, Run) else Run(run)
@@ -136,7 +136,7 @@ def apply(shares: np.ndarray, at: float) -> np.ndarray:
         shares: shape (rows, classes), probabilities.
         at: The temperature; above 1 is less sure.
 
-    Example:
+    Examples:
         >>> apply(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
         [[0.667, 0.333]]
     """

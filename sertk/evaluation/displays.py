@@ -26,7 +26,7 @@ DASH = "\u2013"
 def percent(value: float) -> str:
     """Write a fraction as a percentage with one decimal, or a dash where there is none.
 
-    Example:
+    Examples:
         >>> percent(0.612), percent(float("nan"))
         ('61.2', '–')
     """
@@ -36,7 +36,7 @@ def percent(value: float) -> str:
 def ends(low: float, high: float) -> str:
     """Write an interval of fractions in percent.
 
-    Example:
+    Examples:
         >>> ends(0.5, 0.612), ends(float("nan"), float("nan"))
         ('50.0 to 61.2', 'no interval')
     """

@@ -36,7 +36,7 @@ class Evaluation:
         manifest: Columns to look at by `utterance_id`, such as intensity; may be missing.
         dropped: Label -> rows that a regrouping left out.
 
-    Example:
+    Examples:
         >>> from sertk import evaluation
         >>> table = pd.DataFrame({"label": ["a", "a", "b"], "predicted": ["a", "b", "b"]})
         >>> result = evaluation.evaluate(table, classes=["a", "b", "c"])

@@ -87,7 +87,7 @@ def selective(result: Evaluation) -> SelectiveDisplay:
         Geifman and El-Yaniv 2017, Selective Classification for Deep Neural Networks, arXiv
         1705.08500.
 
-    Example:
+    Examples:
         `evaluation.selective(evaluation.evaluate("runs/ravdess_compact")).plot()`
     """
     rows, classes = result.rows, list(result.classes)

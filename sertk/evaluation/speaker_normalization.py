@@ -28,7 +28,7 @@ def centred(shares: np.ndarray) -> np.ndarray:
     Returns:
         Probabilities of the same shape; of a single recording they are all alike.
 
-    Example:
+    Examples:
         >>> centred(np.array([[0.8, 0.2], [0.6, 0.4]])).argmax(1).tolist()
         [0, 1]
     """
@@ -52,7 +52,7 @@ def centre_speakers(result: Evaluation) -> Evaluation:
         Schuller et al. 2010, Cross-corpus acoustic emotion recognition; here a network's answers
         are centred instead.
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> from sertk.evaluation import evaluate
         >>> table = pd.DataFrame({"speaker": "ann", "label": ["x", "y"], "predicted": ["x", "x"],

@@ -73,7 +73,7 @@ def difficulty(results: Evaluation | Mapping[str, Evaluation]) -> DifficultyDisp
     Raises:
         ConfigurationError: If there is none, or they have no speaker in common.
 
-    Example:
+    Examples:
         `evaluation.difficulty({"mlp": one, "compact": other}).frame().head()`
     """
     named = {"uar": results} if isinstance(results, Evaluation) else dict(results)

@@ -69,7 +69,7 @@ def classes(utterances: pd.DataFrame, *, by: str | None = None) -> CountDisplay:
     Raises:
         UnknownNameError: If the manifest has no such column.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"emotion": ["sad", "sad", "happy"], "speaker": list("aab"),
         ...                       "gender": ["male", "male", None], "duration": [2.0, 3.0, 1.0]})
         >>> classes(frame).frame()["utterances"].to_dict()
@@ -96,7 +96,7 @@ def genders(utterances: pd.DataFrame) -> CountDisplay:
         A row per gender, `unknown` where the manifest does not say: `utterances, speakers,
         minutes`.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"speaker": list("aab"), "gender": ["male", "male", "female"]})
         >>> genders(frame).frame()["speakers"].to_dict()
         {'female': 1, 'male': 1}

@@ -90,7 +90,7 @@ def durations(
         AudioError: If not one of the files can be read.
         UnknownNameError: If the manifest has no such column.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"emotion": ["sad", "happy"], "duration": [2.0, 4.0]})
         >>> shown = durations(frame, clip_seconds=3.0)
         >>> shown.frame()["median"].to_dict()
@@ -145,7 +145,7 @@ def levels(
         AudioError: If not one of them can be read.
         UnknownNameError: If the manifest has no such column.
 
-    Example:
+    Examples:
         `sertk.explore.levels(utterances, by="gender", limit=200).plot()`
     """
     column(utterances, by)
@@ -161,7 +161,7 @@ def levels(
 def level_db(waveform: np.ndarray) -> float:
     """Measure the root mean square of what trimming keeps, in dB re full scale, at least -100.
 
-    Example:
+    Examples:
         >>> round(level_db(np.full(16_000, 0.1, "float32")), 1)
         -20.0
     """

@@ -117,7 +117,7 @@ def clip(
         ManifestError: If there is no such utterance, or nobody says where the files are.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.clip(utterances, sertk.Preprocessing("mfcc", clip_seconds=2.0)).plot()`
     """
     prep = prep or Preprocessing()
@@ -155,7 +155,7 @@ def mfcc(
         ManifestError: If there is no such utterance, or nobody says where the files are.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.mfcc(utterances, n_mfcc=20).plot()`
     """
     return clip(utterances, Preprocessing(Mfcc(n_mfcc=n_mfcc, deltas=0)), utterance_id)

@@ -49,7 +49,7 @@ def write_html(
         ManifestError: If `sound=True` and nobody says where the files are.
         AudioError: If `sound=True` and a file to be heard cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.write_html(utterances, "ravdess.html")`
     """
     sections = _numbers(utterances)

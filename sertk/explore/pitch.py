@@ -21,7 +21,7 @@ def median_pitch(waveform: np.ndarray, sample_rate: int) -> float:
     Returns:
         Hz, or NaN where nothing is voiced.
 
-    Example:
+    Examples:
         >>> time = np.arange(16_000) / 16_000
         >>> tone = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 6))
         >>> round(median_pitch(tone.astype("float32"), 16_000))

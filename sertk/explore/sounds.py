@@ -160,7 +160,7 @@ def utterance(utterances: pd.DataFrame, utterance_id: str | None = None) -> Soun
         ManifestError: If there is no such utterance, or nobody says where the files are.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from sertk import corpora
@@ -192,7 +192,7 @@ def across_emotions(
         ManifestError: If nobody says a sentence in two emotions.
         AudioError: If a file cannot be read.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from sertk import corpora
@@ -226,7 +226,7 @@ def across_genders(
         ManifestError: If no woman and man share an emotion and a sentence.
         AudioError: If a file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.across_genders(utterances, emotion="sad").plot()`
     """
     rows = selection.across_genders(utterances, emotion, text)
@@ -258,7 +258,7 @@ def augmentations(
         ConfigurationError: If no recipe is named.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.augmentations(utterances, recipes=["pitch+noise"]).plot()`
     """
     if not recipes or isinstance(recipes, str):
@@ -327,7 +327,7 @@ def preview(
         UnknownNameError: If there is no such recipe.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.preview(utterances, "pitch+noise").plot()`
     """
     row = selection.one(utterances, utterance_id)

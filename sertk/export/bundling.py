@@ -69,7 +69,7 @@ def to_bundle(
             evaluation is of another system.
         ModelError: If the ONNX file would answer otherwise than the model.
 
-    Example:
+    Examples:
         `sertk.export.to_bundle("runs/ravdess_compact").path`
     """
     run = run if isinstance(run, Run) else Run(run)
@@ -111,7 +111,7 @@ def to_pretrained(
         ModelError: If the ONNX file would answer otherwise than the model, or is too large.
         OutputError: If the package's folder cannot be written.
 
-    Example:
+    Examples:
         `sertk.export.to_pretrained("runs/everyone", evaluations=["runs/compact"])`
     """
     run = run if isinstance(run, Run) else Run(run)

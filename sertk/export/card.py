@@ -54,7 +54,7 @@ def model_card(
         RunError: If a run is unfinished.
         ConfigurationError: If an evaluation is of another network or preprocessing.
 
-    Example:
+    Examples:
         `print(sertk.export.model_card(sertk.run.Run("runs/ravdess_compact")))`
     """
     spec = specs.of_run(run)[0] if spec is None else spec

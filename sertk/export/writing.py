@@ -57,7 +57,7 @@ def to_onnx(
         ConfigurationError: If something is not installed, or the feature cannot be exported.
         ModelError: If the file would answer otherwise than the model.
 
-    Example:
+    Examples:
         `sertk.export.to_onnx("runs/ravdess_compact").parity`
     """
     run, spec, model = _chosen(run, fold, seed, variant)
@@ -103,7 +103,7 @@ def to_openvino(
         ConfigurationError: If something is not installed, or cannot be quantised.
         ModelError: If the file would answer otherwise than the model.
 
-    Example:
+    Examples:
         `sertk.export.to_openvino("runs/ravdess_compact", precision="int8").latency`
     """
     if precision not in PRECISIONS:

@@ -35,7 +35,7 @@ class LogMel:
     Raises:
         ConfigurationError: If a value is out of range.
 
-    Example:
+    Examples:
         >>> LogMel(n_mels=40)(np.zeros(16_000, "float32")).shape
         (63, 40)
     """

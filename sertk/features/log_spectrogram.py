@@ -33,7 +33,7 @@ class LogSpectrogram:
     Raises:
         ConfigurationError: If a value is out of range.
 
-    Example:
+    Examples:
         >>> LogSpectrogram()(np.zeros(47_840, "float32")).shape
         (300, 200)
     """

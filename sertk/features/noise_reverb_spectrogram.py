@@ -32,7 +32,7 @@ class NoiseReverbSpectrogram:
     Raises:
         ConfigurationError: If a value is out of range.
 
-    Example:
+    Examples:
         >>> NoiseReverbSpectrogram()(np.zeros(47_840, "float32")).shape
         (300, 200, 3)
     """

@@ -20,7 +20,7 @@ class Waveform:
     Args:
         sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
 
-    Example:
+    Examples:
         >>> Waveform()(np.zeros(46_305, "float32")).shape
         (46305, 1)
     """

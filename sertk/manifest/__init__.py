@@ -58,7 +58,7 @@ def read(
     Raises:
         ManifestError: If there is no such file, or it breaks the schema.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> frame = pd.DataFrame([{"utterance_id": "my_1", "corpus": "my", "path": "a.wav",
         ...                        "speaker": "my_ann", "emotion": "happy"}])
@@ -277,7 +277,7 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
     Raises:
         ManifestError: If a column does not exist, or no row is left.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"gender": ["male", "female"], "style": ["speech", "song"]})
         >>> len(select(frame, gender="male", style=["speech", "song"]))
         1

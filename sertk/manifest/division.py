@@ -36,7 +36,7 @@ def divided(manifest: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ManifestError: If a cell holds none of the values that its column takes.
 
-    Example:
+    Examples:
         >>> rows = pd.DataFrame({"utterance_id": ["a", "b"], "split": ["Train", "Dev"]})
         >>> divided(rows)["split"].tolist(), remarks.of(divided(rows)).division
         (['train', 'val'], ["split 'Dev' is read as val, 'Train' as train"])

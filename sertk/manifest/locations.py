@@ -131,7 +131,7 @@ def stays_inside(path: str) -> bool:
 def clean(path: str) -> str:
     """Write a path without `.` and empty parts.
 
-    Example:
+    Examples:
         >>> clean("./a//b.wav")
         'a/b.wav'
     """

@@ -173,7 +173,7 @@ def require_openvino() -> Any:
 def batches(waveforms: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
     """Stack neighbours of the same length: a graph takes waveforms of one length at a time.
 
-    Example:
+    Examples:
         >>> [b.shape for b in batches([np.zeros(4), np.zeros(4), np.zeros(5)])]
         [(2, 4), (1, 5)]
     """

@@ -48,7 +48,7 @@ class Predictor:
         classes: In the order of the probabilities.
         sample_rate: That everything is resampled to, in Hz.
 
-    Example:
+    Examples:
         `sertk.predict.load("model.onnx").file("hello.wav")["label"]`
     """
 

@@ -33,7 +33,7 @@ def loudest_db(waveform: np.ndarray, sample_rate: int) -> float:
         waveform: shape (samples,).
         sample_rate: In Hz.
 
-    Example:
+    Examples:
         >>> round(loudest_db(np.full(16_000, 0.1, "float32"), 16_000), 1)
         -20.0
     """
@@ -58,7 +58,7 @@ def modulation_db(waveform: np.ndarray, sample_rate: int) -> float:
         Scheirer & Slaney 1997, Construction and Evaluation of a Robust Multifeature Speech/Music
         Discriminator (modulation energy).
 
-    Example:
+    Examples:
         >>> noise = np.random.default_rng(0).normal(size=16_000)
         >>> round(modulation_db(noise, 16_000)), round(modulation_db(np.sin(noise[:1]), 16_000))
         (4, 0)

@@ -185,7 +185,7 @@ def folds(run: Run) -> list[int]:
 def licences(names: list[str]) -> str:
     """Name the licences of corpora, those known here.
 
-    Example:
+    Examples:
         >>> licences(["ravdess", "mine"])
         'RAVDESS: CC BY-NC-SA 4.0; mine: licence not known to sertk'
     """
@@ -201,7 +201,7 @@ def licences(names: list[str]) -> str:
 def is_non_commercial(licence: str) -> bool:
     """Tell whether one of the licences of `licences` forbids commercial use.
 
-    Example:
+    Examples:
         >>> is_non_commercial("RAVDESS: CC BY-NC-SA 4.0"), is_non_commercial("EmoDB: CC0")
         (True, False)
     """

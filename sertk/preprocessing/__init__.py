@@ -52,7 +52,7 @@ class Preprocessing:
     Raises:
         ConfigurationError: If a value is out of range.
 
-    Example:
+    Examples:
         >>> prep = Preprocessing(LogMel(n_mels=40), clip_seconds=2.0)
         >>> prep.clip_shape, prep.input_shape
         ((126, 40), (126, 40))

@@ -23,7 +23,7 @@ def clip_starts(frames: int, clip_frames: int) -> list[int]:
     Returns:
         First frames; negative where padding comes first.
 
-    Example:
+    Examples:
         >>> clip_starts(250, 100), clip_starts(60, 100)
         ([0, 75, 150], [-20])
     """
@@ -44,7 +44,7 @@ def aggregate_clips(probabilities: np.ndarray, counts: list[int], how: str = "me
     Returns:
         shape (utterances, classes).
 
-    Example:
+    Examples:
         >>> aggregate_clips(np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]), [2, 1]).tolist()
         [[0.75, 0.25], [0.0, 1.0]]
     """

@@ -50,7 +50,7 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
         UnknownNameError: If there is no such recipe.
         ConfigurationError: If nothing published rests on a defect, or both are asked for.
 
-    Example:
+    Examples:
         >>> get("r5-alexnet").prep.input_shape, get("r3-conv1d").prep.input_shape
         ((91, 128), (259, 1))
     """

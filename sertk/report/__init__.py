@@ -39,7 +39,7 @@ def write_html(
         ManifestError: If `audio=True` and nobody says where the corpus is.
         AudioError: If `audio=True` and a file cannot be read.
 
-    Example:
+    Examples:
         `sertk.report.write_html("runs/ravdess_compact")`
     """
     from sertk.evaluation import evaluate
@@ -64,7 +64,7 @@ def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
     Raises:
         RunError: If the run is unfinished.
 
-    Example:
+    Examples:
         `sertk.report.write_json("runs/ravdess_compact")`
     """
     from sertk.evaluation import evaluate

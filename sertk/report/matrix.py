@@ -64,7 +64,7 @@ def _rows(
 def colours(value: float) -> tuple[str, str]:
     """Choose the colour of a cell for a value in [0, 1], and ink with a contrast of 4.5 on it.
 
-    Example:
+    Examples:
         >>> colours(0.0)[1], colours(1.0)[1], colours(float("nan"))[0]
         ('#ffffff', '#000000', 'var(--wash)')
     """

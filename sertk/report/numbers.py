@@ -90,7 +90,7 @@ def leaks(info: dict[str, Any], *, reaching_test: bool = True) -> list[str]:
 def sentence(message: str) -> str:
     """Begin with a capital letter and end with a full stop.
 
-    Example:
+    Examples:
         >>> sentence("two rows are one file")
         'Two rows are one file.'
     """

@@ -15,7 +15,7 @@ from sertk.evaluation.intervals import FEW_SPEAKERS, MIN_SPEAKERS
 def plural(number: int, word: str) -> str:
     """Count things.
 
-    Example:
+    Examples:
         >>> plural(1, "fold"), plural(1200, "utterance")
         ('1 fold', '1,200 utterances')
     """
@@ -199,7 +199,7 @@ def _moment(stamp: str | None) -> str:
 def duration(seconds: float) -> str:
     """Say a time span.
 
-    Example:
+    Examples:
         >>> duration(42.4), duration(2640.5), duration(9000)
         ('42 s', '44 min', '2 h 30 min')
     """

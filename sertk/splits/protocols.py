@@ -37,7 +37,7 @@ def by_speaker(
     Raises:
         SplitError: If a speaker is unknown, named twice, or too few are left to train on.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"speaker": list("aabbcc"), "gender": ["male"] * 6})
         >>> parts = by_speaker(frame, val=1, test=1)
         >>> sorted(parts.groupby("split")["speaker"].nunique().to_dict().items())
@@ -76,7 +76,7 @@ def leave_one_speaker_out(manifest: pd.DataFrame, *, val: int = 1) -> pd.DataFra
     Raises:
         SplitError: If there are too few speakers.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"speaker": list("abcd"), "gender": ["male", "female"] * 2})
         >>> leave_one_speaker_out(frame)["fold"].nunique()
         4
@@ -95,7 +95,7 @@ def speaker_folds(
     Raises:
         SplitError: If there are fewer speakers than folds.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"speaker": list("abcdef"), "gender": ["male", "female"] * 3})
         >>> speaker_folds(frame, folds=3)["fold"].value_counts().tolist()
         [2, 2, 2]
@@ -147,7 +147,7 @@ def by_dyad(manifest: pd.DataFrame) -> pd.DataFrame:
     Raises:
         SplitError: If a session has not exactly two speakers, or there are fewer than two.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"speaker": list("abcd"), "session": list("1122")})
         >>> by_dyad(frame)[["fold", "val_folds"]].values.tolist()
         [[0, '1'], [1, '0'], [2, '3'], [3, '2']]

@@ -55,7 +55,7 @@ def run_study(
         CorpusError: If a corpus is not there.
         ConfigurationError: If a level is an object that this study only read of.
 
-    Example:
+    Examples:
         `run_study(STUDIES["gender"], "runs/gender", jobs=2)`
     """
     _check(study, roots, jobs)

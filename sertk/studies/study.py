@@ -34,7 +34,7 @@ class Trial:
     def name(self) -> str:
         """A folder name that no other trial has.
 
-        Example:
+        Examples:
             >>> Trial("ravdess", "male>female", "valence2", "usual", "mlp", "r5:pitch",
             ...       "speaker_folds", 0).name
             'ravdess-male_female-valence2-usual-mlp-r5_pitch_c8ba2454-speaker_folds-0'
@@ -84,7 +84,7 @@ class Study:
         ConfigurationError: If a factor has no levels, one twice, or one that is neither a name nor
             a named object that fits, or nobody says which of several is compared.
 
-    Example:
+    Examples:
         >>> study = Study("Does noise help?", augment=("none", "noise"), model=("mlp",), seed=(0,))
         >>> [trial.augment for trial in study.trials()]
         ['none', 'noise']

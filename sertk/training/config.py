@@ -158,7 +158,7 @@ class Settings:
             losses: `val_loss` of every epoch so far.
             best_epoch: That which the monitor keeps, counted from 1.
 
-        Example:
+        Examples:
             >>> Settings(patience=2).out_of_patience([1.5, 1.2, 1.3, 1.4], best_epoch=1)
             True
         """

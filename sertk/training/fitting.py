@@ -136,7 +136,7 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         probabilities: shape (utterances, classes).
         labels: Class indices, shape (utterances,).
 
-    Example:
+    Examples:
         >>> score(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 1]))["val_uar"]
         0.5
     """

@@ -27,7 +27,7 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
     Returns:
         The file written.
 
-    Example:
+    Examples:
         `sertk.analysis.robustness.write_html(shown, "runs/ravdess_compact", "robustness.html")`
     """
     info = (run if isinstance(run, Run) else Run(run)).info
