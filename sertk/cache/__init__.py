@@ -125,7 +125,7 @@ def compute(
 def _find(rows: list[keys.Row], prep: Preprocessing, home: Path, jobs: int | None) -> shards.Found:
     family = home / prep.spectrum_key
     wanted = {row.key: row for row in rows}
-    found = shards.find(family, wanted)
+    found = shards.find(shards.of(family), wanted)
     missing = {key: row for key, row in wanted.items() if key not in found}
     if missing:
         _warn_of_old_packs(home)

@@ -113,7 +113,7 @@ def _pieces(family: Path) -> list[Path]:
 
 def _state(family: Path) -> tuple[str, int | None]:
     """Tell whether a family is whole, and how many spectra it holds."""
-    whole = shards.folders(family)
+    whole = shards.of(family)
     if not whole:
         return "unfinished", None
     try:

@@ -51,14 +51,14 @@ def fill(
         if (parts / shards.INDEX).is_file():  # of a process that was killed while it moved them
             _move(parts)
         parts.mkdir(exist_ok=True)
-        there = {*shards.find(family, rows)}  # another process may have added some meanwhile
+        found = shards.find(shards.of(family), rows)  # another process may have added some
+        there = {*found}
         for record in map(shards.read_record, _records(parts)):
             there.update(key for key, *_ in record["rows"])
             there.update(shards.refused(record))
         missing = [row for key, row in rows.items() if key not in there]
         _compute(missing, len(rows), parts, prep, jobs)
-        _join(parts)
-        return shards.find(family, rows)
+        return found | shards.find(_join(parts), rows)
 
 
 def _records(parts: Path) -> list[Path]:
@@ -128,12 +128,12 @@ def _write_record(path: Path, rows: list[Any], unreadable: list[Any]) -> None:
         temporary.write_text(json.dumps({"rows": rows, "unreadable": unreadable}))
 
 
-def _join(parts: Path) -> None:
-    """Make a shard of the parts; its index, written last, makes it valid."""
+def _join(parts: Path) -> list[Path]:
+    """Make a shard of the parts, if there are any; its index, written last, makes it valid."""
     records = _records(parts)
     if not records:  # another process had computed everything
         shutil.rmtree(parts)
-        return
+        return []
     found = [shards.read_record(record) for record in records]
     rows = [row for record in found for row in record["rows"]]
     arrays = (np.load(record.with_suffix(".npy"), mmap_mode="r") for record in records)
@@ -143,10 +143,10 @@ def _join(parts: Path) -> None:
         (np.load(record.with_suffix(".npy")) for record in records),
     )  # fmt: skip
     _write_record(parts / shards.INDEX, rows, [row for f in found for row in f["unreadable"]])
-    _move(parts)
+    return [_move(parts)]
 
 
-def _move(parts: Path) -> None:
+def _move(parts: Path) -> Path:
     """Name a shard that is whole by its keys, so that a name never means other spectra."""
     record = shards.read_record(parts / shards.INDEX)
     keys = "".join(key for key, *_ in record["rows"] + record["unreadable"])
@@ -155,4 +155,4 @@ def _move(parts: Path) -> None:
         if path.name not in (shards.FEATURES, shards.INDEX):
             path.unlink()
     shutil.rmtree(target, ignore_errors=True)  # without an index, or its keys would be known
-    parts.rename(target)
+    return parts.rename(target)

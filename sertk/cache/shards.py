@@ -8,7 +8,7 @@ changed, so that it is read without a lock.
 
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -89,20 +89,20 @@ def refused(record: dict[str, Any]) -> dict[str, str]:
     return {key: reason for key, reason, tried in record["unreadable"] if tried or not here}
 
 
-def folders(family: Path) -> list[Path]:
+def of(family: Path) -> list[Path]:
     """List the whole shards of a family."""
     inside = sorted(family.iterdir()) if family.is_dir() else []
     return [path for path in inside if NAME.fullmatch(path.name) and (path / INDEX).is_file()]
 
 
-def find(family: Path, wanted: Collection[str]) -> Found:
-    """Look up keys in every shard of a family; a key that is in none is left out.
+def find(folders: Iterable[Path], wanted: Collection[str]) -> Found:
+    """Look up keys in some shards; a key that is in none is left out.
 
     Raises:
         CacheError: If the index of a shard is damaged.
     """
     found: Found = {}
-    for folder in folders(family):
+    for folder in folders:
         record, shard, start = read_record(folder / INDEX), Shard(folder), 0
         for key, frames, checksum in record["rows"]:
             if key in wanted:
