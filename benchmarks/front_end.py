@@ -45,7 +45,7 @@ def measure(setting: Setting) -> list[Record]:
         faster(
             kept.per(len(paths)), "B1.cache", f"{what}, kept: cache.compute(jobs=1)",
             f"{_LOOP}, np.save", unit="s per file", goal=1.6,
-            notes="checksums, parts and pack included; both write, nothing is flushed to the disk",
+            notes="checksums, parts and index included; both write, nothing is flushed to the disk",
         ),
         _equality(paths),
     ]  # fmt: skip
@@ -68,7 +68,7 @@ def measure_parallel(setting: Setting) -> list[Record]:
         faster(
             kept.per(len(paths)), "B1p.cache", f"{what}, kept: cache.compute(jobs=-1)",
             f"{_LOOP}, np.save, in joblib threads", unit="s per file", goal=1.5,
-            notes="checksums, parts and pack included",
+            notes="checksums, parts and index included",
         ),
     ]  # fmt: skip
 

@@ -149,14 +149,14 @@ def test_a_damaged_cache_says_what_to_delete(refused, tmp_path, small_root):
     manifest.write(small_corpus.manifest(small_root), path)
     words = ("extract", path, "--root", small_root, "--cache", tmp_path / "c")
     assert main([str(word) for word in words]) == 0
-    pack = next((tmp_path / "c").iterdir())
-    index = pack / "index.json"
+    (shard,) = (tmp_path / "c").glob("*/*/")
+    index = shard / "index.json"
     whole = index.read_text()
     index.write_text(whole[:50])
-    assert f"Delete the folder and run again: rm -r {pack}" in refused(*words)
+    assert f"Delete the folder and run again: rm -r {shard}" in refused(*words)
     index.write_text(whole)
     rows = manifest.read(path, root=small_root)
-    (pack / "features.npy").write_bytes(b"")
+    (shard / "features.npy").write_bytes(b"")
     with pytest.raises(CacheError, match=r"The cached features in .* are damaged"):
         cache.compute(rows, Preprocessing(), folder=tmp_path / "c")[rows["utterance_id"][0]]
 

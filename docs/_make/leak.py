@@ -67,7 +67,6 @@ def main() -> None:
     rows = labels.apply(corpora.scan("ravdess", style="speech"), "emotion8")
     speakers, classes = int(rows["speaker"].nunique()), labels.classes(rows)
     changed = pd.concat([augment.copies(rows.assign(split="train"), n, count=1) for n in COPIES])
-    changed.attrs = dict(rows.attrs)
     more = pd.concat([rows, changed.drop(columns="split")], ignore_index=True)
     described = vectors(more, sertk.Preprocessing(features.Mfcc(n_mfcc=20, deltas=2)))
     divided = {

@@ -251,18 +251,15 @@ class Bundle(TypedDict):
     sha256: dict[str, str]
 
 
-class Pack(TypedDict):
-    """index.json of a pack of features: `[utterance_id, first frame, frames, crc32]` by row."""
+class Shard(TypedDict):
+    """index.json of a shard of the cache, and the record of a part of one.
 
-    rows: list[tuple[str, Count, Count, Count]]
-    unreadable: list[Unreadable]
-
-
-class PartOfPack(TypedDict):
-    """The record of a part: `[utterance_id, frames, crc32]` by row."""
+    Spectra are `[key, frames, crc32]` in their order, unreadable files `[key, reason, whether
+    ffmpeg was installed]`.
+    """
 
     rows: list[tuple[str, Count, Count]]
-    unreadable: list[Unreadable]
+    unreadable: list[tuple[str, str, bool]]
 
 
 class Curve(TypedDict):

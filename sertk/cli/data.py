@@ -90,28 +90,28 @@ def audit(args: argparse.Namespace) -> int:
 
 def cache(args: argparse.Namespace) -> None:
     """List what the cache of features holds, or remove what is no longer wanted."""
-    from sertk.cache import default_folder, packs
+    from sertk.cache import default_folder, housekeeping
 
     if args.action not in ("list", "prune"):
         raise UnknownNameError("action", args.action, ("list", "prune"))
     if args.action == "list" and args.older_than is not None:
         raise ConfigurationError(
             f"`sertk cache list` got --older-than {args.older_than:g}.",
-            "It says what `sertk cache prune` removes; a list shows the days of each pack.",
+            "It says what `sertk cache prune` removes; a list shows the days of each folder.",
             "Leave it out, or prune.",
         )
     if args.action == "prune":
-        removed = packs.prune(days=args.older_than)
+        removed = housekeeping.prune(days=args.older_than)
         give(json.dumps([str(path) for path in removed]) if args.json
              else "\n".join([*map(str, removed), f"{len(removed)} removed"]))  # fmt: skip
         return
-    table = packs.contents()
+    table = housekeeping.contents()
     if args.json:
         give(table.to_json(orient="records"))
     else:
         give(table.to_string(index=False) if len(table)
              else f"The cache {default_folder()} holds nothing.")  # fmt: skip
-        tell(f"{len(table)} packs, {table['megabytes'].sum():.1f} MB")
+        tell(f"{len(table)} folders, {table['megabytes'].sum():.1f} MB")
 
 
 def extract(args: argparse.Namespace) -> None:

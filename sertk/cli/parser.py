@@ -54,7 +54,8 @@ def make_parser() -> Parser:
     cached.add_argument("action", nargs="?", default="list", help="list or prune (%(default)s)")
     cached.add_argument(
         "--older-than", type=float, metavar="DAYS",
-        help="of prune: remove packs not used for so many days, besides what killed runs left",
+        help="of prune: remove features not used for so many days, besides what killed runs and "
+        "older versions left",
     )  # fmt: skip
     cached.add_argument("--cache", metavar="DIR", help="where features are kept (SERTK_CACHE)")
     cached.add_argument("--json", action="store_true", help="for machines")

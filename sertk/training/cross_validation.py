@@ -135,7 +135,7 @@ def cross_validate(
         if finished is not None:
             return finished
         everything = with_copies(splits.ever_trained(manifest), augment, copies, 0)
-        features = cache.compute(everything.sort_values("utterance_id"), prep)
+        features = cache.compute(everything, prep)
         for fold, view in records.views(manifest):
             rows = with_copies(view, augment, copies, 0)
             for seed in seeds:
