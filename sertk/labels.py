@@ -179,13 +179,13 @@ def apply(
         count the rows dropped by emotion.
 
     Raises:
-        UnknownNameError: If an emotion is a misspelt one of the grouping.
+        UnknownNameError: If an emotion is a misspelled one of the grouping.
         ManifestError: If no row is left, or a gender is missing for `gender=True`.
 
     Examples:
         >>> frame = pd.DataFrame({"emotion": ["happy", "sad", "disgust"]})
-        >>> labelled = apply(frame, "valence2")
-        >>> labelled["label"].tolist(), remarks.of(labelled).dropped
+        >>> labeled = apply(frame, "valence2")
+        >>> labeled["label"].tolist(), remarks.of(labeled).dropped
         (['positive', 'negative'], {'disgust': 1})
     """
     group = grouping(choice)
@@ -233,7 +233,7 @@ def _refuse_misspelt(left_out: Iterable[str], group: Grouping) -> None:
 
 
 def classes(manifest: pd.DataFrame) -> list[str]:
-    """Name the classes of a labelled manifest, in order.
+    """Name the classes of a labeled manifest, in order.
 
     The order is that of the categories of `label`; else that of the grouping which the column
     `grouping` names; else alphabetical.

@@ -15,10 +15,10 @@ import pandas as pd
 
 from sertk import labels
 from sertk import manifest as manifests
-from sertk._utils import atomic, json_records, plain_files, schemas
+from sertk._utils import atomic, json_records, old_names, plain_files, schemas
 from sertk.errors import ManifestError, RunError, listing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _WHOLE_NUMBERS = ("fold", "seed", "epoch")
 _NUMBERS = ("loss", "val_loss", "val_uar", "val_wa", "learning_rate")
 _NO_RECORD = (
@@ -69,6 +69,8 @@ class Run:
                     "Upgrade sertk.",
                 )
             json_records.require(self.info, schemas.Run)
+            if version == 1:
+                self.info = old_names.of_run(self.info)
         except json_records.DamagedError as error:
             raise _damaged(record, str(error), _NO_RECORD) from error
         if len(set(self.classes)) < len(self.classes):

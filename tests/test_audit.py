@@ -155,7 +155,7 @@ def test_speakers_that_are_spelt_alike_are_noted(one, other):
     divided = rows.assign(split="train")
     divided.loc[rows["speaker"] == other, "split"] = "test"
     (note,) = audit.audit(divided).findings
-    assert (note.kind, note.severity) == ("speakers spelt alike", "note")
+    assert (note.kind, note.severity) == ("speakers spelled alike", "note")
     assert repr(one) in note.message
     assert repr(other) in note.message
     assert set(note.rows) == set(rows.loc[rows["speaker"].isin([one, other]), "utterance_id"])
@@ -177,8 +177,8 @@ def test_a_file_joins_what_is_one_name(tmp_path):
     assert read["speaker"].tolist() == ["B\u00e4r", "B\u00e4r", "Ann", "Ann"]
     assert read["emotion"].nunique() == 1
     assert len(manifests.select(read, speaker="Ba\u0308r")) == 2
-    labelled = labels.apply(rows, {"fr\u006f\u0308hlich": "up"})
-    assert labelled["label"].tolist() == ["up"] * 4
+    labeled = labels.apply(rows, {"fr\u006f\u0308hlich": "up"})
+    assert labeled["label"].tolist() == ["up"] * 4
 
 
 def test_one_recording_with_two_emotions_is_a_contradiction(small, small_root):

@@ -109,7 +109,7 @@ def test_a_run_that_is_used_again_computes_nothing(small, small_root, tmp_path, 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_copies_are_the_same_whatever_the_workers(small, tmp_path, jobs):
     made = augment.copies(splits.by_speaker(small, val=1, test=1), "noise+shift", count=1)
-    features = cache.compute(made, PREP, folder=tmp_path / str(jobs), jobs=jobs)
+    features = cache.compute(made, PREP, folder=tmp_path / str(jobs), n_jobs=jobs)
     total = sum(float(features[u].sum()) for u in made["utterance_id"])
     again = cache.compute(made, PREP, folder=tmp_path / "again")
     assert total == sum(float(again[u].sum()) for u in made["utterance_id"])

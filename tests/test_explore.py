@@ -342,6 +342,6 @@ def test_the_command_writes_the_page(small, small_root, tmp_path, capsys):
     assert main([*words, "-o", str(tmp_path / "page.html")]) == 0
     told = capsys.readouterr()
     assert told.out == f"Page: {tmp_path / 'page.html'}\n"
-    assert "licence" in told.err
+    assert "license" in told.err
     assert main([*words, "--no-sound", "-o", str(tmp_path / "page.html")]) == 0
     assert main(["explore", "nowhere.csv", "-o", "x.html"]) == 2

@@ -21,8 +21,8 @@ def ravdess():
     return committed("ravdess_speech", "ravdess_song")
 
 
-def counts(labelled):
-    return labelled["label"].value_counts().to_dict()
+def counts(labeled):
+    return labeled["label"].value_counts().to_dict()
 
 
 @pytest.mark.parametrize("name", labels.GROUPINGS)
@@ -32,11 +32,11 @@ def test_every_grouping(name):
     assert len(group.classes) >= 2
     assert group.optional <= set(group.classes)
     every = pd.DataFrame({"emotion": labels.EMOTIONS, "gender": "female"})
-    labelled = labels.apply(every, name)
-    assert labels.classes(labelled) == group.classes
-    assert set(labelled["label"]) == set(group.classes)
-    assert set(remarks.of(labelled).dropped) == set(labels.EMOTIONS) - set(group.mapping)
-    assert labels.grouping_of(labelled) == name
+    labeled = labels.apply(every, name)
+    assert labels.classes(labeled) == group.classes
+    assert set(labeled["label"]) == set(group.classes)
+    assert set(remarks.of(labeled).dropped) == set(labels.EMOTIONS) - set(group.mapping)
+    assert labels.grouping_of(labeled) == name
     assert "label" not in every
     both = labels.apply(every, name, gender=True)
     assert labels.classes(both) == [f"{g}_{c}" for g in ("male", "female") for c in group.classes]
@@ -65,10 +65,10 @@ def test_every_grouping(name):
     ],
 )
 def test_ravdess(ravdess, name, expected):
-    labelled = labels.apply(ravdess, name)
-    assert counts(labelled) == expected
-    assert len(labelled) + sum(remarks.of(labelled).dropped.values()) == 2452
-    assert remarks.of(labelled).skipped == remarks.of(ravdess).skipped
+    labeled = labels.apply(ravdess, name)
+    assert counts(labeled) == expected
+    assert len(labeled) + sum(remarks.of(labeled).dropped.values()) == 2452
+    assert remarks.of(labeled).skipped == remarks.of(ravdess).skipped
 
 
 def test_ten_classes(ravdess):

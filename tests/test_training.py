@@ -63,7 +63,7 @@ def test_copies_are_drawn_and_never_outside_training(divided):
     assert {name.count("~") for name in drawn} == {0, 1}
 
 
-def test_standardisation_uses_the_training_split_alone(divided):
+def test_standardization_uses_the_training_split_alone(divided):
     train, _, _ = datasets.make(divided, PREP)
     mean, deviation = train.statistics()
     frames = []
@@ -78,7 +78,7 @@ def test_standardisation_uses_the_training_split_alone(divided):
     np.testing.assert_allclose(deviation, frames.std(axis=0), rtol=1e-3)
 
 
-def test_standardisation_per_speaker(divided):
+def test_standardization_per_speaker(divided):
     parts = datasets.make(divided, PREP, standardize="speaker", batch_size=100)
     x = parts.test[0][0]
     assert abs(np.median(x)) < 0.5
@@ -136,10 +136,10 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model", "settings"),
+    ("model", "config"),
     [
         ("compact", {}),
-        ("mlp", {"schedule": "plateau", "mixup": 0.4, "hide_time": 0.3}),
+        ("mlp", {"schedule": "plateau", "mixup": 0.4, "time_mask": 0.3}),
         ("mlp", {"stability": 1.0, "augment": "noise", "oversample": "full"}),
         ("compact", {"head_epochs": 1, "loss": "focal"}),
     ],
@@ -261,7 +261,7 @@ def test_shared_speakers_are_refused_and_random_is_marked(small, tmp_path):
 
 def test_a_class_without_examples_is_refused(divided):
     emptied = divided[(divided["split"] != "train") | (divided["label"] != "sad")]
-    with pytest.raises(ConfigurationError, match="No utterance of split 'train' is labelled sad"):
+    with pytest.raises(ConfigurationError, match="No utterance of split 'train' is labeled sad"):
         datasets.make(emptied, PREP)
 
 
@@ -271,7 +271,7 @@ def test_a_class_that_no_validation_speaker_has_is_noted(divided):
     note = next(f for f in audit.audit(thinned).findings if f.kind == "unselected classes")
     assert (note.severity, "no validation speaker has sad" in note.message) == ("note", True)
     alone = divided[(divided["split"] != "val") | (divided["label"] == "sad")]
-    with pytest.raises(ConfigurationError, match=r"labelled sad\. Selection needs several"):
+    with pytest.raises(ConfigurationError, match=r"labeled sad\. Selection needs several"):
         datasets.make(alone, PREP)
 
 
@@ -285,14 +285,14 @@ def test_a_class_that_no_validation_speaker_has_is_noted(divided):
         ({"optimizer": "adamww"}, "Did you mean 'adamw'"),
         ({"mixup_by": "clip"}, "Unknown mixup by 'clip'"),
         ({"mixup": 0.2, "stability": 1.0}, "no undisturbed twin"),
-        ({"hide_time": 1.5}, "hide_time=1.5"),
+        ({"time_mask": 1.5}, "time_mask=1.5"),
         ({"monitor": "val_acc"}, "Did you mean 'val_wa'"),
         ({"epoch": 3}, "Unknown training setting 'epoch'. Did you mean 'epochs'"),
     ],
 )
 def test_settings_out_of_range(changes, match):
     with pytest.raises(ConfigurationError, match=match):
-        config.Settings().changed(changes)
+        config.Config().changed(changes)
 
 
 @pytest.mark.parametrize("optimizer", config.OPTIMIZERS)
@@ -338,7 +338,13 @@ def test_early_stopping_keeps_the_best_epoch(divided, tmp_path):
 
 def test_the_last_epoch_is_kept_where_that_is_asked_for(divided, tmp_path):
     run = training.cross_validate(
-        "mlp", divided, PREP, folder=tmp_path, monitor="epoch", patience=2, **{**QUICK, "epochs": 8}
+        "mlp",
+        divided,
+        PREP,
+        folder=tmp_path,
+        checkpoint="last",
+        patience=2,
+        **{**QUICK, "epochs": 8},
     )
     history, record = run.history, run.info["fits"][0]
     assert record["best_epoch"] == record["epochs"] == 8

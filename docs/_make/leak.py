@@ -25,7 +25,7 @@ SEEDS = (0, 1, 2)
 COPIES = ("noise", "pitch")
 CLASSIFIERS = {
     "svm": "support vector machine (RBF, C = 10)",
-    "neighbour": "nearest neighbour (k = 1)",
+    "neighbor": "nearest neighbor (k = 1)",
 }
 
 

@@ -184,9 +184,9 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
     alike = duplicates.speakers(manifest)
     if alike:
         names = listing(["/".join(map(repr, group)) for group in alike])
-        spelt = manifest["speaker"].astype(str).isin([name for group in alike for name in group])
-        words = f"speakers are spelt alike, and leak into each other if they are one ({names})"
-        yield _named("speakers spelt alike", words, manifest[spelt], "note")
+        spelled = manifest["speaker"].astype(str).isin([name for group in alike for name in group])
+        words = f"speakers are spelled alike, and leak into each other if they are one ({names})"
+        yield _named("speakers spelled alike", words, manifest[spelled], "note")
     scripted = manifest[manifest.get("style", pd.Series("", manifest.index)) == "scripted"]
     if "text" in scripted:
         texts = scripted.dropna(subset=["text"])

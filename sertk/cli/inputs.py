@@ -98,7 +98,7 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
     missing = set(labels.classes(rows)) - set(rows["label"])
     if missing:
         raise ConfigurationError(
-            f"No utterance is labelled {listing(sorted(missing), 12)}.",
+            f"No utterance is labeled {listing(sorted(missing), 12)}.",
             f"Every class of the grouping {args.grouping} needs examples.",
             _groupings_for({*rows["emotion"], *dropped}),
         )
@@ -197,7 +197,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
             f"Use --sample-rate {parameters['sample_rate']}.",
         )
     feature = features.get(args.feature, **parameters)
-    names = ("sample_rate", "clip_seconds", "floor_db", "level_db", "reference", "channel")
+    names = ("sample_rate", "clip_seconds", "top_db", "target_rms_db", "db_reference", "channel")
     given = {name: getattr(args, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.trim_db is not None:
@@ -211,11 +211,14 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
     Mistakes in these words are told before anything is read or Keras is loaded.
     """
     import sertk
-    from sertk.training.config import Settings
+    from sertk.training.config import Config
 
     sertk.use_backend(args.backend, args.device)
-    given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}
-    given |= options(args.setting, "--setting")
+    given = [
+        f"{name}={value}"
+        for name in Config.__dataclass_fields__
+        if (value := getattr(args, name, None)) is not None
+    ]
     return {
         "model": args.model,
         "prep": preprocessing(args),
@@ -225,7 +228,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         "standardize": args.standardize,
         "arguments": options(args.model_option, "--model-option"),
         "init_from": args.init_from,
-        **{name: value for name, value in given.items() if value is not None},
+        **options(given, "--config"),
     }
 
 
@@ -246,7 +249,7 @@ def augmentation(args: argparse.Namespace) -> "Augmentation | None":
     from sertk.augment import Augmentation
 
     if args.augment is None:
-        for flag, given in (("only", args.augment_only), ("live", args.augment_live)):
+        for flag, given in (("only", args.augment_only), ("on-the-fly", args.augment_on_the_fly)):
             if given:
                 raise ConfigurationError(
                     f"Got --augment-{flag} without --augment.",
@@ -255,7 +258,7 @@ def augmentation(args: argparse.Namespace) -> "Augmentation | None":
                 )
         return None
     only = args.augment_only and tuple(name.strip() for name in args.augment_only.split(","))
-    return Augmentation(args.augment, only or None, args.augment_live)
+    return Augmentation(args.augment, only or None, args.augment_on_the_fly)
 
 
 def options(words: Sequence[str], flag: str) -> dict[str, Any]:

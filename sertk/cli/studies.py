@@ -38,15 +38,15 @@ def study(args: argparse.Namespace) -> int:
     if args.seeds:
         given["seed"] = tuple(inputs.seeds(args.seeds))
     start = studies.STUDIES.get(args.name, studies.Study("What differs?"))
-    settings = {**start.settings, **inputs.options(args.setting, "--setting")}
+    config = {**start.config, **inputs.options(args.config, "--config")}
     if args.epochs is not None:
-        settings["epochs"] = args.epochs
-    chosen = start.changed(**given, settings=settings)
+        config["epochs"] = args.epochs
+    chosen = start.changed(**given, config=config)
     count = len(chosen.trials())
     tell(f"{count} run{'s' * (count > 1)}")
     start_backend(args)
     result = studies.run(
-        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), jobs=args.processes
+        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.processes
     )
     inputs.tell_unreadable(result.runs.values())
     for name, reason in result.missing.items():

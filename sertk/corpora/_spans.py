@@ -19,7 +19,7 @@ def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.D
     Args:
         manifest: Rows, with or without `start` and `end`, in seconds.
         seconds: Length of each row's file; nothing where it is not known.
-        rates: Sample rate of each row's file in Hz, to recognise times in samples.
+        rates: Sample rate of each row's file in Hz, to recognize times in samples.
 
     Returns:
         The manifest itself, or a copy whose remarks say how many ends were moved.

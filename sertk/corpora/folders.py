@@ -1,7 +1,7 @@
 """Your own recordings, sorted into folders by emotion and, better, by speaker.
 
 `emotion/a.wav`, `speaker/emotion/a.wav` and `emotion/speaker/a.wav` are told apart by which
-level's names are emotion words; any other order is given as a layout. Licence, citation and
+level's names are emotion words; any other order is given as a layout. License, citation and
 size: yours. File names mean nothing but what the layout reads from them.
 """
 
@@ -27,7 +27,7 @@ from sertk.labels import EMOTIONS as EMOTIONS
 from sertk.manifest import remarks
 
 TITLE = "your own recordings, sorted into folders"
-LICENCE = "yours"
+LICENSE = "yours"
 CITATION = ""
 URL = ""
 SYNTHETIC = False

@@ -2,7 +2,7 @@
 
 Columns `path, speaker, emotion` are required; every other column of a manifest may be there and
 is taken as it is. Text is UTF-8 with or without byte-order mark; commas, semicolons or tabs
-separate. Licence, citation and size: yours. File names mean nothing here: the table says what
+separate. License, citation and size: yours. File names mean nothing here: the table says what
 the files hold.
 """
 
@@ -24,7 +24,7 @@ from sertk.labels import EMOTIONS as EMOTIONS
 from sertk.manifest import remarks
 
 TITLE = "your own recordings, listed in a table"
-LICENCE = "yours"
+LICENSE = "yours"
 CITATION = ""
 URL = ""
 SYNTHETIC = False

@@ -1,6 +1,6 @@
 """The page of an exploration: a corpus to look at and listen to, for those without Jupyter.
 
-In: a manifest. Out: one HTML document that needs nothing else. With sound in it, the licence of
+In: a manifest. Out: one HTML document that needs nothing else. With sound in it, the license of
 the corpus decides who may have it.
 """
 
@@ -39,7 +39,7 @@ def write_html(
         utterances: A manifest.
         path: File to write.
         limit: Read at most so many files to measure lengths and levels; `None` reads all.
-        sound: Embed a few utterances as players and pictures. Mind the licence of the corpus
+        sound: Embed a few utterances as players and pictures. Mind the license of the corpus
             before you pass such a page on; without sound no file is opened.
 
     Returns:
@@ -201,7 +201,7 @@ def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
     for corpus in known:
         facts += [
             (corpus.TITLE, corpus.CITATION),
-            ("Licence", corpus.LICENCE),
+            ("License", corpus.LICENSE),
         ]
     said = remarks.of(utterances)
     for reason, count in said.skipped.items():

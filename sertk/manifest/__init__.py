@@ -218,17 +218,17 @@ def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
     together = pd.concat(
         [frame.set_axis(frame.columns, axis=1) for frame in frames], ignore_index=True
     )
-    classes = {tuple(frame["label"].cat.categories) for frame in frames if _is_labelled(frame)}
+    classes = {tuple(frame["label"].cat.categories) for frame in frames if _is_labeled(frame)}
     if len(classes) > 1:
         raise ManifestError(
             f"The manifests have labels of different classes ({listing(sorted(classes), 3)}).",
-            "Rows of one manifest are labelled by one grouping.",
+            "Rows of one manifest are labeled by one grouping.",
             "Join them first, then call sertk.labels.apply(manifest, GROUPING).",
         )
     return remarks.put(validate(together), remarks.joined(frames))
 
 
-def _is_labelled(manifest: pd.DataFrame) -> bool:
+def _is_labeled(manifest: pd.DataFrame) -> bool:
     return "label" in manifest and isinstance(manifest["label"].dtype, pd.CategoricalDtype)
 
 

@@ -52,12 +52,12 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     """Check a manifest against the schema.
 
     Returns:
-        The manifest itself; where its division is spelt in another way, a copy as `divided`
+        The manifest itself; where its division is spelled in another way, a copy as `divided`
         makes it.
 
     Raises:
         ManifestError: If a column is missing, a required cell is empty, an utterance or a file
-            occurs twice, a path leaves its root, a gender is misspelt, or `split`, `fold` or
+            occurs twice, a path leaves its root, a gender is misspelled, or `split`, `fold` or
             `val_folds` holds what it does not take. All rows at fault are counted and the first
             ones named.
     """

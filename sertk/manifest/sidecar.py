@@ -25,7 +25,7 @@ def path_of(table: Path) -> Path:
 
 
 def write(manifest: pd.DataFrame, table: Path) -> None:
-    """Write the classes of a labelled manifest; remove what an earlier manifest left there."""
+    """Write the classes of a labeled manifest; remove what an earlier manifest left there."""
     target = path_of(table)
     label = manifest.get("label")
     if label is None or not isinstance(label.dtype, pd.CategoricalDtype):

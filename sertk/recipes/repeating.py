@@ -23,9 +23,9 @@ from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.recipes.record import Recipe
 from sertk.recipes.systems import RECIPES
 from sertk.run import Run
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
-# how a corpus is divided and labelled where a recipe does not say otherwise
+# how a corpus is divided and labeled where a recipe does not say otherwise
 _PROTOCOLS = {"iemocap": "by_dyad", "emodb": "loso", "savee": "loso", "toy": "speaker_folds"}
 _GROUPINGS = {
     "iemocap": "iemocap4_strict",
@@ -117,8 +117,8 @@ def utterances(
         start, end = recipe.seconds
         kept = kept.assign(start=start, end=kept["duration"].clip(upper=end))
     grouping = recipe.grouping or (_GROUPINGS.get(chosen[0]) if len(chosen) == 1 else None)
-    labelled = labels.apply(kept, grouping or "moody7", gender=recipe.genders)
-    return _divide(labelled, recipe, chosen)
+    labeled = labels.apply(kept, grouping or "moody7", gender=recipe.genders)
+    return _divide(labeled, recipe, chosen)
 
 
 def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.DataFrame:
@@ -194,7 +194,7 @@ def reproduce(
     seeds: Sequence[int] = (),
     fold: int | None = None,
     grouping: str | None = None,
-    **settings: Any,
+    **config: Any,
 ) -> Run:
     """Train and test a published system again, or sertk's own.
 
@@ -209,7 +209,7 @@ def reproduce(
         seeds: Instead of the recipe's.
         fold: Of a cross-validation; `None` trains them all.
         grouping: Instead of the recipe's, such as one that a part of a corpus can fill.
-        **settings: Changes to the recipe's, such as `epochs=2`. A run that was still improving
+        **config: Changes to the recipe's, such as `epochs=2`. A run that was still improving
             when it was stopped by fewer epochs than the recipe's is marked.
 
     Returns:
@@ -233,7 +233,7 @@ def reproduce(
         recipe.model, rows, recipe.prep, folder=folder, seeds=tuple(seeds) or recipe.seeds,
         augment=None if copies_first else recipe.augment, copies=recipe.copies,
         standardize=recipe.standardize, arguments={**recipe.arguments, **arguments},
-        allow_shared_speakers=as_published, **{**recipe.settings, **settings},
+        allow_shared_speakers=as_published, **{**recipe.config, **config},
     )  # fmt: skip
     before = copy.deepcopy(run.info)
     if recipe.division == "files, no test":
@@ -255,7 +255,7 @@ def reproduce(
         "changed": {
             **({} if grouping is None else {"grouping": grouping}),
             **dict(arguments),
-            **settings,
+            **config,
         },
     }
     run.info["recipe"] = json.loads(json.dumps(described))  # as it is read back
@@ -267,14 +267,14 @@ def reproduce(
 def _stopped(run: Run, recipe: Recipe) -> str:
     """Say that epochs ran out before the recipe would have ended a fit; empty if they did not."""
     limit, patience = (run.info["training"][name] for name in ("epochs", "patience"))
-    settings = Settings(epochs=limit, patience=patience)
-    usual = Settings().changed(dict(recipe.settings)).epochs
+    config = Config(epochs=limit, patience=patience)
+    usual = Config().changed(dict(recipe.config)).epochs
     losses = run.history.groupby(["fold", "seed"])["val_loss"].agg(list)
     improving = [
         fit
         for fit in run.info["fits"]
         if fit["epochs"] >= limit
-        and not settings.out_of_patience(losses[fit["fold"], fit["seed"]], fit["best_epoch"])
+        and not config.out_of_patience(losses[fit["fold"], fit["seed"]], fit["best_epoch"])
     ]
     if limit >= usual or not improving:
         return ""

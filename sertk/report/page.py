@@ -64,7 +64,7 @@ def render(
         roots: Corpus -> folder, to find that sound.
     """
     info = _DEFAULTS | run.info
-    scaled, answered = _temperature(run), evaluation.selective(result)
+    scaled, answered = _temperature(run), evaluation.selective_prediction(result)
     sounds = _sounds(run, result, roots) if audio else {}
     there = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
@@ -85,7 +85,7 @@ def render(
         basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers),
         gap_sentence=sentences.gap(numbers),
-        known_sentence=sentences.known_voices(numbers),
+        known_sentence=sentences.speaker_normalization(numbers),
         calibration_sentences=sentences.calibration(numbers, scaled),
         selective_note=answered.note,
         views=matrix.views(numbers),
@@ -165,7 +165,7 @@ def _figures(
     if history is not None and len(history):
         monitor = run.info.get("training", {}).get("monitor", "val_uar")
         fits = run.info.get("fits", [])
-        learned = sentences.learning(fits, monitor)
+        learned = sentences.learning(fits, monitor, run.info["training"].get("checkpoint", "best"))
         drawn["curves"] = pages.pair(
             "curves",
             lambda wide: figures.learning_curves(history, fits, monitor, wide=wide),

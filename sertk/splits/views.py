@@ -160,7 +160,7 @@ def check_classes(
     if missing:
         elsewhere = set(missing) <= set(rows["label"])
         raise ConfigurationError(
-            f"No utterance of split 'train' is labelled {listing(missing, 12)}.{lost}",
+            f"No utterance of split 'train' is labeled {listing(missing, 12)}.{lost}",
             "Every class needs examples to learn from.",
             f"Add recordings {'of more speakers' if elsewhere else 'that have such a label'}, or "
             "choose a grouping without (`sertk names groupings`).",
@@ -174,7 +174,7 @@ def check_classes(
             )
     if len(present["val"]) < min(2, len(classes)):
         raise ConfigurationError(
-            f"Every utterance of split 'val' is labelled {listing(sorted(present['val']))}.{lost}",
+            f"Every utterance of split 'val' is labeled {listing(sorted(present['val']))}.{lost}",
             "Selection needs several classes to tell apart.",
             "Let more speakers validate (--val 2).",
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from sertk.training.config import Settings as Settings
+    from sertk.training.config import Config as Config
     from sertk.training.cross_validation import cross_validate as cross_validate
     from sertk.training.cross_validation import fit as fit
     from sertk.training.learning_rate import lr_range_test as lr_range_test
@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["checkpoint", "config", "fitting", "objective", "saving"],
     submod_attrs={
-        "config": ["Settings"],
+        "config": ["Config"],
         "cross_validation": ["cross_validate", "fit"],
         "learning_rate": ["lr_range_test"],
     },

@@ -18,7 +18,7 @@ from sertk.augment import Augmentation
 from sertk.datasets import ClipDataset, Datasets
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 PROVENANCE = ("environment", "command", "git_commit")
 
@@ -30,7 +30,7 @@ def views(manifest: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
 
 
 def of_run(
-    manifest: pd.DataFrame, prep: Preprocessing, settings: Settings, **rest: Any
+    manifest: pd.DataFrame, prep: Preprocessing, config: Config, **rest: Any
 ) -> dict[str, Any]:
     """Describe a run before its first fit: every argument, the folds, the data, the process."""
     findings = audit.audit(manifest, compare_audio=False).records()
@@ -51,7 +51,7 @@ def of_run(
         "emotions": _emotions(manifest),
         "classes": labels.classes(manifest),
         "preprocessing": prep.to_dict(),
-        "training": dataclasses.asdict(settings),
+        "training": dataclasses.asdict(config),
         "protocol": splits.protocol(manifest),
         "folds": [
             {"fold": fold, **{s: sorted(view.loc[view["split"] == s, "speaker"].dropna().unique())
@@ -167,8 +167,8 @@ def _trained_before(source: Run, manifest: pd.DataFrame) -> list[dict[str, Any]]
 
 def augmentation(train: ClipDataset) -> dict[str, Any] | None:
     """Describe the copies that a training set holds or draws; `None` if there are none."""
-    if train.live is not None:
-        return train.live.augmentation.record(train.live.copies)
+    if train.on_the_fly is not None:
+        return train.on_the_fly.augmentation.record(train.on_the_fly.copies)
     if train.augmentation is None:
         return None
     copies = {u: len(versions) - 1 for u, versions in train.versions.items()}

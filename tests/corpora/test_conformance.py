@@ -22,13 +22,13 @@ PUBLISHED = [name for name in corpora.names() if name not in OWN]
 def test_facts_are_there(name):
     module = corpora.load(name)
     assert module.TITLE
-    assert module.LICENCE
+    assert module.LICENSE
     assert isinstance(module.SYNTHETIC, bool)
     own = set(module.EMOTIONS) - set(labels.EMOTIONS)
     assert own <= {word for word in own if word in module.__doc__}  # words that nobody else has
     assert all(isinstance(archive, Archive) for archive in module.DOWNLOADS)
     assert bool(module.DOWNLOADS) != bool(module.REQUEST)
-    assert "licence" in module.__doc__.lower()
+    assert "license" in module.__doc__.lower()
     assert "file names" in module.__doc__.lower()
     if name not in OWN:
         assert "Citation" in module.__doc__

@@ -112,12 +112,12 @@ def test_four_corpora_make_one_training_set_of_seven_labels(tmp_path):
     )
     names = ("ravdess", "emodb", "tess", "jl_corpus")
     together = manifest.concatenate([corpora.scan(name, tmp_path / name) for name in names])
-    labelled = labels.apply(together, "moody7")
-    assert remarks.of(labelled).dropped == {"assertive": 1}
-    assert labels.classes(labelled) == [
+    labeled = labels.apply(together, "moody7")
+    assert remarks.of(labeled).dropped == {"assertive": 1}
+    assert labels.classes(labeled) == [
         "neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised",
     ]  # fmt: skip
-    by_id = column(labelled, "label")
+    by_id = column(labeled, "label")
     assert by_id["ravdess_03-01-02-01-01-01-01"] == by_id["emodb_03a01Lc"] == "neutral"
     assert by_id["jl_corpus_male1_anxious_1a_1"] == by_id["tess_YAF_back_fear"] == "fearful"
     assert by_id["jl_corpus_male1_excited_1a_1"] == by_id["tess_OAF_back_ps"] == "surprised"
