@@ -205,6 +205,19 @@ def test_damage_is_found_when_it_is_read(small, tmp_path):
         features[first]
 
 
+def test_a_damaged_part_says_what_to_delete(small, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "_join", lambda _: [])
+        with pytest.raises(KeyError):
+            cache.compute(small, PREP, folder=tmp_path)
+    (folder,) = tmp_path.glob("*/parts")
+    (folder / "000001.npy").write_bytes(b"")
+    with pytest.raises(CacheError, match=rf"are damaged.*rm -r {folder}"):
+        cache.compute(small, PREP, folder=tmp_path)
+    shutil.rmtree(folder)
+    assert cache.compute(small, PREP, folder=tmp_path).frame(small)["frames"].min() > 0
+
+
 def _compute_slowly(manifest, folder):
     load = Preprocessing.load
 
@@ -222,11 +235,11 @@ def test_a_killed_run_goes_on_from_its_parts(small, tmp_path, computed):
     )
     process.start()
     until = time.monotonic() + 20
-    while not list(tmp_path.glob("*/parts/*.json")) and time.monotonic() < until:
+    while not list(tmp_path.glob("*/parts/[0-9]*.json")) and time.monotonic() < until:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    done = len(list(tmp_path.glob("*/parts/*.json")))
+    done = len(list(tmp_path.glob("*/parts/[0-9]*.json")))
     assert 1 <= done < 3
     first = _rows(small, small.tail(40))  # another manifest takes over what was done of it
     cache.compute(first, PREP, folder=tmp_path)
@@ -241,23 +254,22 @@ def _matches(features, manifest, tmp_path):
     return all(np.array_equal(features[u], fresh[u]) for u in manifest["utterance_id"])
 
 
-@pytest.mark.parametrize("moment", ["unlink", "rename"])
-def test_a_process_killed_while_it_makes_a_shard(small, tmp_path, computed, monkeypatch, moment):
+@pytest.mark.parametrize(("owner", "step"), [(parts, "_move"), (Path, "rename")])
+def test_a_process_killed_while_it_makes_a_shard(
+    small, tmp_path, computed, monkeypatch, owner, step
+):
     def killed(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        if moment == "rename":
-            patched.setattr(Path, "rename", killed)
-        else:
-            patched.setattr(parts, "_move", killed)
+        patched.setattr(owner, step, killed)
         with pytest.raises(KeyboardInterrupt):
             cache.compute(small, PREP, folder=tmp_path)
     assert list(tmp_path.glob("*/parts/index.json"))
     assert _matches(cache.compute(small, PREP, folder=tmp_path), small, tmp_path)
     assert len(computed) == 2 * len(small)  # once here, once in the fresh cache
-    (family,) = tmp_path.glob("[0-9a-f]*[0-9]")
-    assert sorted(path.name for path in family.glob("*/*")) == ["features.npy", "index.json"]
+    left = (tmp_path / PREP.spectrum_key).glob("*/*")
+    assert sorted(path.name for path in left) == ["features.npy", "index.json"]
 
 
 def test_two_processes_share_the_work(small, tmp_path, computed):
@@ -354,7 +366,7 @@ def test_a_full_disk_keeps_what_is_done(small, tmp_path, monkeypatch):
         patched.setattr(np.lib.format, "write_array_header_1_0", fills_up)
         with pytest.raises(CacheError, match=r"the disk is full .*Make room.*was finished is kept"):
             cache.compute(small, PREP, folder=tmp_path)
-    assert len(list(tmp_path.glob("*/parts/*.json"))) == 1
+    assert len(list(tmp_path.glob("*/parts/[0-9]*.json"))) == 1
     assert len(cache.compute(small, PREP, folder=tmp_path).frame(small)) == len(small)
 
 

@@ -46,19 +46,19 @@ def rows(manifest: pd.DataFrame) -> list[Row]:
     """List the rows of a manifest with their keys, in order."""
     names = ["utterance_id", "corpus", "path", "start", "end", "augmentation", "copy"]
     columns = (
-        [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
+        column.astype(object).where(column.notna(), None).tolist()
         for _, column in manifest.reindex(columns=names).items()
     )
-    states: dict[Path, str] = {}
+    states: dict[tuple[str, str], str] = {}
     made = []
     for path, name, corpus, place, start, end, augmentation, copy in zip(
         manifests.paths(manifest), *columns, strict=True
     ):
-        if path not in states:
-            states[path] = _state(path)
+        file = (str(corpus), str(place))
+        state = states.get(file) or states.setdefault(file, _state(path))
         start, end, copy = _as(float, start), _as(float, end), _as(int, copy)  # pandas holds 3.0
         seed = 0 if augmentation is None else seeding.derive(0, name)
-        what = [_FORMAT, str(corpus), str(place), states[path], start, end]
+        what = [_FORMAT, *file, state, start, end]
         if augmentation is not None:
             what += [augmentation, copy, seed]
         key = hashlib.blake2b(repr(what).encode("utf-8", "surrogatepass"), digest_size=16)

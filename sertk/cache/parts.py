@@ -136,12 +136,10 @@ def _join(parts: Path) -> list[Path]:
         return []
     found = [shards.read_record(record) for record in records]
     rows = [row for record in found for row in record["rows"]]
-    arrays = (np.load(record.with_suffix(".npy"), mmap_mode="r") for record in records)
-    shape = next((array.shape[1:] for array in arrays if len(array)), (0,))
-    _write_array(
-        parts / shards.FEATURES, (sum(frames for _, frames, _ in rows), *shape),
-        (np.load(record.with_suffix(".npy")) for record in records),
-    )  # fmt: skip
+    arrays = [record.with_suffix(".npy") for record in records]
+    shape = next((array.shape[1:] for array in map(shards.load, arrays) if len(array)), (0,))
+    shape = (sum(frames for _, frames, _ in rows), *shape)
+    _write_array(parts / shards.FEATURES, shape, map(shards.load, arrays))
     _write_record(parts / shards.INDEX, rows, [row for f in found for row in f["unreadable"]])
     return [_move(parts)]
 

@@ -36,11 +36,7 @@ class Shard:
             CacheError: If the file is damaged.
         """
         if self._data is None:
-            try:
-                # a plain view: slices of a memmap take twice as long
-                self._data = np.asarray(np.load(self.folder / FEATURES, mmap_mode="r"))
-            except (OSError, EOFError, ValueError) as error:
-                raise damaged("The cached features", self.folder) from error
+            self._data = load(self.folder / FEATURES)
         return self._data[start : start + frames]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -77,6 +73,19 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         return dict(json_records.read(path, schemas.Shard))
     except json_records.DamagedError as error:
+        raise damaged("The cached features", path.parent) from error
+
+
+def load(path: Path) -> np.ndarray:
+    """Map the array of a shard or of a part of one into memory, shape (frames, bins).
+
+    Raises:
+        CacheError: If it is damaged.
+    """
+    try:
+        # a plain view: slices of a memmap take twice as long
+        return np.asarray(np.load(path, mmap_mode="r"))
+    except (OSError, EOFError, ValueError) as error:
         raise damaged("The cached features", path.parent) from error
 
 
