@@ -76,6 +76,15 @@ class Run:
         if len(set(self.classes)) < len(self.classes):
             raise _damaged(record, "a class is named twice", _NO_RECORD)
 
+    @classmethod
+    def open(cls, run: "Run | str | Path") -> "Run":
+        """Open a run folder; a `Run` is returned as it is.
+
+        Raises:
+            RunError: If the folder holds no run.
+        """
+        return run if isinstance(run, Run) else cls(run)
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
