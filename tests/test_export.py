@@ -88,14 +88,14 @@ def waves(prep, *seconds):
 @pytest.mark.backend
 @pytest.mark.parametrize("clip_aggregation", CLIP_AGGREGATIONS)
 @pytest.mark.parametrize("feature", ["log_mel", "waveform", "log_mel_delta"])
-def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path):
+def test_the_graph_cuts_and_joins_as_evaluation_does(feature, clip_aggregation, tmp_path):
     from sertk.export import graph
     from sertk.training import saving
 
     made = run_of(any_shape, tmp_path / "run", feature, clip_seconds=0.15, target_rms_db=-20.0)
     model = saving.load_model(made.model_path())
     prep = Preprocessing.from_dict(made.info["preprocessing"])
-    whole = graph.from_waveform(model, prep, decision)
+    whole = graph.from_waveform(model, prep, clip_aggregation)
     for wave in waves(prep, 0.02, 0.149, 0.15, 0.16, 0.3, 0.301, 1.0):
         wave += np.float32(0.03)  # an offset, which the graph removes
         spectrum = prep.extract(prep.level(wave))
@@ -104,7 +104,7 @@ def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path
         for out, start in zip(clips, starts, strict=True):
             prep.cut(spectrum, start, out)
         shares = np.asarray(model.predict_on_batch(clips), float)
-        wanted = aggregate_clips(shares, [len(starts)], decision)
+        wanted = aggregate_clips(shares, [len(starts)], clip_aggregation)
         found = np.asarray(whole.predict_on_batch(wave[None]))
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 

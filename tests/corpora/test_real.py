@@ -7,7 +7,7 @@ import pytest
 
 from sertk import corpora, manifest
 from sertk.manifest import remarks
-from tests.corpora.test_committed import FOLDER
+from tests.repository.manifests import FOLDER
 
 pytestmark = pytest.mark.corpus
 
