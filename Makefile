@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 # tests side by side, each worker with one thread of its own
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
-# XLA's optimisations cost a third of a suite whose networks run for seconds
+# XLA's optimizations cost a third of a suite whose networks run for seconds
 PYTEST := JAX_DISABLE_MOST_OPTIMIZATIONS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 .PHONY: app bench demo test test-all test-browser test-corpus notebooks docs lint format clean
@@ -17,7 +17,7 @@ test: .venv/.dev  ## run the whole suite, the model tests on both backends
 	KERAS_BACKEND=jax $(PYTEST) -m "backend and not slow and not corpus" tests
 
 test-all: test  ## with what takes minutes
-	KERAS_BACKEND=tensorflow $(PYTEST) -m "slow or corpus or network"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "slow or corpus or network" tests sertk tests/repository/packaging.py
 	KERAS_BACKEND=jax $(PYTEST) -m "backend and slow" tests
 
 test-browser: .venv/.dev app  ## the pages in headless Chromium
@@ -36,8 +36,9 @@ bench: .venv/.dev  ## measure against what a user would write, with RUN=runs/NAM
 notebooks: .venv/.dev  ## execute every notebook on the toy corpus
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m notebook tests/test_notebooks.py
 
-docs: .venv/.dev  ## build the documentation into site/
+docs: .venv/.dev  ## build the documentation into site/, check its links, run the code of its pages
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	KERAS_BACKEND=tensorflow $(PYTEST) tests/site.py
 	@echo 'Open site/index.html in a browser.'
 
 lint: .venv/.dev
@@ -47,6 +48,7 @@ lint: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/python -m tests.no_sound
+	$(BIN)/python -m pytest tests/repository/*.py docs/_make
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

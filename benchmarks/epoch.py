@@ -19,7 +19,7 @@ def measure(setting: Setting) -> list[Record]:
     prep = Preprocessing("log_mel", trim_db=None, clip_seconds=3.0)
     rows = sound.utterances(setting, count, seconds=3.0)
     folder = setting.work / "epoch_cache"
-    features = cache.compute(rows, prep, folder=folder, jobs=-1)
+    features = cache.compute(rows, prep, folder=folder, n_jobs=-1)
     files = setting.work / "epoch_npy"
     files.mkdir()
     names = rows["utterance_id"].tolist()

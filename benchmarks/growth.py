@@ -24,7 +24,7 @@ def measure(setting: Setting) -> list[Record]:
 def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
     """Fit seconds = c * size ** exponent by least squares on logarithms.
 
-    Example:
+    Examples:
         >>> round(exponent([10, 100], [1.0, 10.0]), 3)
         1.0
     """

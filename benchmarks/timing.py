@@ -46,7 +46,7 @@ class Timing:
 def spread(values: tuple[float, ...] | list[float]) -> dict[str, float]:
     """Tell median, min and max.
 
-    Example:
+    Examples:
         >>> spread([3.0, 1.0, 2.0])
         {'median': 2.0, 'min': 1.0, 'max': 3.0}
     """

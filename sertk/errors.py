@@ -19,7 +19,7 @@ class SertkError(Exception):
         needed: What would have been right.
         remedy: What to do now.
 
-    Example:
+    Examples:
         >>> print(SertkError("Got 3 speakers.", "5 folds need 5.", "Ask for 3 folds."))
         Got 3 speakers. 5 folds need 5. Ask for 3 folds.
     """
@@ -86,7 +86,7 @@ class UnknownNameError(ConfigurationError):
         name: The name received.
         known: Every valid name.
 
-    Example:
+    Examples:
         >>> print(UnknownNameError("corpus", "ravdes", ["ravdess", "toy"]))
         Unknown corpus 'ravdes'. Did you mean 'ravdess'? Known corpus names: ravdess, toy.
     """
@@ -104,7 +104,7 @@ class UnknownNameError(ConfigurationError):
 def listing(items: Collection[object], limit: int = 5) -> str:
     """Name the first few of many items, and count the rest.
 
-    Example:
+    Examples:
         >>> listing(["a", "b", "c"], limit=2)
         'a, b and 1 more'
     """

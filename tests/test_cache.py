@@ -109,7 +109,7 @@ def test_a_run_that_is_used_again_computes_nothing(small, small_root, tmp_path, 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_copies_are_the_same_whatever_the_workers(small, tmp_path, jobs):
     made = augment.copies(splits.by_speaker(small, val=1, test=1), "noise+shift", count=1)
-    features = cache.compute(made, PREP, folder=tmp_path / str(jobs), jobs=jobs)
+    features = cache.compute(made, PREP, folder=tmp_path / str(jobs), n_jobs=jobs)
     total = sum(float(features[u].sum()) for u in made["utterance_id"])
     again = cache.compute(made, PREP, folder=tmp_path / "again")
     assert total == sum(float(again[u].sum()) for u in made["utterance_id"])
@@ -148,7 +148,6 @@ def test_unreadable_files_are_skipped_and_listed(small, small_root, tmp_path):
 def test_names_mean_nothing(small, small_root, tmp_path):
     """An unreadable original is listed and a readable one read, whatever its utterance_id."""
     rows = small.head(4).copy()
-    rows.attrs = small.attrs
     rows["utterance_id"] = ["a~1", "~live.7", "b~r5.0.6", "c"]
     rows.loc[2, "path"] = "ann/missing.wav"
     features = cache.compute(rows, PREP, folder=tmp_path)
@@ -168,7 +167,6 @@ def test_copies_are_known_by_their_columns(small, tmp_path):
     )  # fmt: skip
     lost = own.tail(1).assign(utterance_id="three", path="ann/missing.wav")
     both = pd.concat([rows, own, lost], ignore_index=True)
-    both.attrs = small.attrs
     features = cache.compute(both, PREP, folder=tmp_path)
     slow, fast = (
         len(features[copy]) / len(features[original])
@@ -188,8 +186,7 @@ def test_a_copy_gets_no_name_that_is_taken():
 
 
 def test_nothing_readable_is_an_error(small, tmp_path):
-    lost = small.copy()
-    lost.attrs = {"roots": {"small": str(tmp_path / "nowhere")}}
+    lost = small.assign(root=str(tmp_path / "nowhere"))
     with pytest.raises(
         CacheError, match="None of the 72 files could be read, the first because: T"
     ):

@@ -13,7 +13,7 @@ from sertk.errors import ConfigurationError, SertkError
 from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
 from sertk.run import Run
-from sertk.training.config import Settings
+from sertk.training.config import Config
 from tests import damage, fake_run
 from tests.test_pretrained import SHIPPED
 
@@ -58,7 +58,7 @@ def test_a_run_is_read_or_refused(tmp_path):
         found._repr_html_()
         evaluation.evaluate(found)
         specs.of_run(found)
-        Settings().changed(found.info["training"])
+        Config().changed(found.info["training"])
 
     mutations = itertools.islice(damage.mutations(run.info), 0, None, 3)
     found = outcomes(mutations, read)
@@ -69,7 +69,7 @@ def test_a_run_is_read_or_refused(tmp_path):
 def test_a_study_is_read_or_refused(tmp_path):
     study = studies.Study(
         "?", grouping={"own": {"happy": "yes", "sad": "no"}}, augment=("none", "noise"),
-        model="mlp", seed=(0,), settings={"epochs": 3}, where={"style": "speech"},
+        model="mlp", seed=(0,), config={"epochs": 3}, where={"style": "speech"},
     )  # fmt: skip
     for trial in study.trials():
         fake_run.write(tmp_path / "trials" / trial.name, **{**SMALL, "classes": ("yes", "no")})

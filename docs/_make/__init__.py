@@ -1,7 +1,6 @@
-"""What the pages of the documentation are made of: one file makes one kind of page or figure.
+"""What the documentation is built with: hooks of mkdocs, and scripts that measure or execute.
 
-In: the notebooks, the package, CONTRIBUTING.md, reports/ and figures/. Out: Markdown, which
-`hooks` hands to mkdocs. Nothing here asks the network for anything.
+In: the package, notebooks/ and reports/. Out: pages for the site, and files in docs/figures.
 """
 
 from pathlib import Path

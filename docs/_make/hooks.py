@@ -1,121 +1,128 @@
-"""What mkdocs asks while it builds: more pages, the navigation, and words in the text.
+"""Hooks of mkdocs: pages of docs/ are Jinja templates, notebooks and reports become pages.
 
-In: events of mkdocs. Out: the generated pages beside those of docs/, which may name numbers and
-generated parts as `{{ name }}`; a name that is not known stops the build.
+In: events of mkdocs. Out: pages whose numbers, tables and figures are filled in; a name that is not
+defined stops the build.
 """
 
+import csv
 import importlib
+import inspect
+import json
+import pkgutil
 import re
+from collections.abc import Iterable
 from typing import Any
 
+from jinja2 import Environment, StrictUndefined
 from mkdocs.structure.files import File
 
-from docs._make import (
-    ROOT,
-    architecture,
-    corpora_table,
-    exports,
-    figures,
-    html_parts,
-    recipes,
-    reference,
-    systems,
-    troubleshooting,
-    tutorial,
-)
-from sertk._utils.keras_backend import use_backend, without_native_messages
+import sertk
+from docs._make import ROOT, commands, figures, tutorial
 
-_PLACE = re.compile(r"\{\{ ([^}]+?) \}\}")
-_LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
-_words: dict[str, str] = {}
+_LINK = re.compile(r"\[([^]]+)\]\((?!http)[^)]+\)")
 
 
-def generated() -> dict[str, str]:
-    """Write every page that no file of docs/ holds: path -> Markdown."""
-    made = {reference.path(module): reference.page(module) for module in reference.modules()}
-    made["reference/commands.md"] = reference.commands()
-    made |= {f"tutorial/{name}.md": tutorial.page(name) for name in tutorial.names()}
-    made |= {f"how-to/{recipes.slug(h)}.md": recipes.page(h) for h in recipes.recipes()}
-    made["troubleshooting.md"] = troubleshooting.page(troubleshooting.collect())
+def load(path: str) -> Any:
+    """Read a JSON file of the repository."""
+    return json.loads((ROOT / path).read_text(encoding="utf-8"))
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    """Read a CSV file of the repository."""
+    with (ROOT / path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def section(path: str, heading: str) -> str:
+    """Read what follows a second-level heading of a file, without relative links.
+
+    Examples:
+        >>> section("CONTRIBUTING.md", "Add a model").startswith("1. Copy")
+        True
+    """
+    text = (ROOT / path).read_text(encoding="utf-8")
+    found = re.search(
+        rf"^## {re.escape(heading)}\n(.+?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    if found is None:
+        raise LookupError(f"{path} has no section {heading!r}.")
+    return _LINK.sub(r"\1", found[1].strip("\n"))
+
+
+def table(entries: Iterable[dict[str, Any]], columns: str) -> str:
+    """Write columns of dictionaries as a Markdown table.
+
+    Examples:
+        >>> print(table([{"epoch": 1, "val_uar": 0.5}], "epoch val_uar"))
+        | epoch | val UAR |
+        |---|---|
+        | 1 | 0.5 |
+    """
+    names = columns.split()
+    heads = [name.replace("_", " ").replace("uar", "UAR") for name in names]
+    lines = [heads, *([str(entry[name]) for name in names] for entry in entries)]
+    text = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([text[0], "|---" * len(names) + "|", *text[1:]])
+
+
+def layers(recipe: str) -> list[dict[str, str]]:
+    """List the layers of a recipe's network for eight classes, without those that only reshape."""
+    from sertk import models, recipes
+    from sertk._utils.keras_backend import use_backend, without_native_messages
+
+    use_backend()
+    with without_native_messages():
+        net = models.build(recipe, recipes.get(recipe).prep.input_shape, 8)
+    options = ("filters", "kernel_size", "pool_size", "units", "rate")
+    found = []
+    for layer in net.layers:
+        if layer.__class__.__name__ in ("InputLayer", "Reshape"):
+            continue
+        given = [f"{name}={getattr(layer, name)}" for name in options if hasattr(layer, name)]
+        shape = " x ".join(map(str, layer.output.shape[1:]))
+        words = f"{layer.__class__.__name__} {', '.join(given)}"
+        found.append({"layer": words, "output": shape, "parameters": f"{layer.count_params():,}"})
+    return found
+
+
+def modules() -> list[dict[str, str]]:
+    """List the public modules with their page of the reference and their first paragraph."""
+    found = []
+    for module in pkgutil.iter_modules(sertk.__path__):
+        if module.name[0] != "_" and module.name != "cli":
+            doc = inspect.getdoc(importlib.import_module(f"sertk.{module.name}")) or ""
+            page = f"sertk/{module.name}{'/index' if module.ispkg else ''}.md"
+            words = " ".join(doc.split("\n\n")[0].split())
+            found.append({"module": f"[`sertk.{module.name}`]({page})", "what_it_does": words})
+    return found
+
+
+def environment() -> Environment:
+    """Collect what pages may name."""
+    from sertk import corpora, errors, recipes
+
+    made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {"percent": figures.percent, "spanned": figures.spanned, "doc": inspect.getdoc}
+    made.globals |= {
+        "load": load, "rows": rows, "section": section, "table": table, "layers": layers,
+        "modules": modules, "commands": commands.page, "figures": figures,
+        "corpora": [(name, corpora.load(name)) for name in corpora.names()],
+        "errors": errors, "recipes": recipes.RECIPES,
+    }  # fmt: skip
     return made
 
 
-def words() -> dict[str, str]:
-    """Collect what the pages of docs/ may name."""
-    found = {f"recipe: {heading}": body for heading, body in recipes.recipes().items()}
-    found |= {f"README: {h}": body for h, body in recipes.sections("README.md").items()}
-    found |= {f"CONTRIBUTING: {h}": b for h, b in recipes.sections("CONTRIBUTING.md").items()}
-    found |= {f"{name} | without links": _LINK.sub(r"\1", text) for name, text in found.items()}
-    found["tutorial.list"] = "\n".join(
-        f"{place}. [{tutorial.title(name)}]({name}.md): {tutorial.question(name)}"
-        for place, name in enumerate(tutorial.names(), 1)
-    )
-    found["recipes.list"] = _listed({h: f"{recipes.slug(h)}.md" for h in recipes.recipes()})
-    found["reference.list"] = reference.table()
-    found["corpora.table"] = corpora_table.table()
-    found["corpora.sections"] = corpora_table.sections()
-    found["systems.table"] = systems.table()
-    found["systems.lesson"] = systems.lesson()
-    found["systems.sections"] = systems.sections()
-    found["exports.summary"] = exports.summary(exports.read())
-    found["exports.shortfalls"] = exports.shortfalls(exports.read())
-    return found | architecture.words() | figures.words()
-
-
-def _listed(pages: dict[str, str]) -> str:
-    return "\n".join(f"- [{name}]({path})" for name, path in pages.items())
-
-
-def filled(markdown: str, known: dict[str, str]) -> str:
-    """Replace what a page names by what it stands for.
-
-    Raises:
-        KeyError: If the page names something that is not known.
-
-    Example:
-        >>> filled("{{ a }} of {{ b }}", {"a": "1", "b": "2"})
-        '1 of 2'
-    """
-    return _PLACE.sub(lambda found: known[found[1]], markdown)
-
-
-def on_config(config: Any) -> Any:
-    """Complete the navigation by what is found."""
-    use_backend()
-    with without_native_messages():
-        importlib.import_module("keras")
-    _words.clear()
-    _words.update(words())
-    for entry in config.nav:
-        ((name, pages),) = entry.items()
-        if name == "Tutorial":
-            pages += [{tutorial.title(n): f"tutorial/{n}.md"} for n in tutorial.names()]
-        elif name == "How-to":
-            pages += [{h: f"how-to/{recipes.slug(h)}.md"} for h in recipes.recipes()]
-        elif name == "Reference":
-            pages += reference.nav()
-    return config
-
-
 def on_files(files: Any, config: Any) -> Any:
-    """Add the generated pages; a page of docs/ comes before a generated one."""
-    for path, content in generated().items():
-        if files.get_file_from_path(path) is None:
-            files.append(File.generated(config, path, content=content))
-    for page in sorted(ROOT.glob("reports/**/report.html")):
-        target = f"{page.parent.relative_to(ROOT).as_posix()}.html"
-        files.append(File.generated(config, target, abs_src_path=str(page)))
-    for page in sorted(ROOT.glob("reports/studies/*.html")):
-        target = page.relative_to(ROOT).as_posix()
-        files.append(File.generated(config, target, abs_src_path=str(page)))
+    """Add the notebooks, and the committed reports as they are."""
+    for name in tutorial.names():
+        page = File.generated(config, f"tutorial/{name}.md", content=tutorial.page(name))
+        files.append(page)
+    for report in sorted(ROOT.glob("reports/**/*.html")):
+        target = report.relative_to(ROOT).as_posix().replace("/report.html", ".html")
+        files.append(File.generated(config, target, abs_src_path=str(report)))
     return files
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fill in numbers and generated parts."""
-    return filled(markdown, _words)
-
-
-def on_page_content(html: str, **_: Any) -> str:
-    """Set in finished HTML."""
-    return html_parts.set_in(html)
+    """Fill in a page."""
+    return environment().from_string(markdown).render()

@@ -38,7 +38,7 @@ def source(waveform: np.ndarray, rate: int) -> str:
         waveform: float32, full scale at +-1.
         rate: Hz; 8,000, 12,000, 16,000, 24,000 or 48,000.
 
-    Example:
+    Examples:
         >>> source(np.zeros(16_000, "float32"), 16_000)[:22]
         'data:audio/ogg;base64,'
     """

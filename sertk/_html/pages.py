@@ -40,7 +40,7 @@ def render(folder: Path, template: str, **values: Any) -> str:
 def style() -> str:
     """Hand out the style sheet.
 
-    Example:
+    Examples:
         >>> "prefers-color-scheme: dark" in style()
         True
     """
@@ -71,7 +71,7 @@ def pair(figure: str, draw: Callable[[bool], str], description: str) -> dict[str
 def with_own_ids(svg: str, name: str) -> str:
     """Prefix every id: equal marks of two figures have equal ids, a page may have each once.
 
-    Example:
+    Examples:
         >>> with_own_ids('<g id="a"/><use href="#a"/>', "f1")
         '<g id="f1-a"/><use href="#f1-a"/>'
     """

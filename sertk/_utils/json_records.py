@@ -51,7 +51,7 @@ def parse(
         defaults: Entries that older versions did not write.
         deepest: Levels of nesting, at most.
 
-    Example:
+    Examples:
         >>> parse('{"seed": 3}', dict[str, int])
         {'seed': 3}
         >>> parse('{"seed": NaN}', dict[str, int])

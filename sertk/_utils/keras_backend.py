@@ -32,7 +32,7 @@ def use_backend(name: str = "auto", device: str = "auto") -> str:
         ConfigurationError: If Keras already runs on another backend, the backend is not
             installed, or there is no accelerator for `device="gpu"`.
 
-    Example:
+    Examples:
         >>> use_backend() in ("jax", "tensorflow", "torch")
         True
     """

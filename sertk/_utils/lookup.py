@@ -14,7 +14,7 @@ from sertk.errors import UnknownNameError
 def names(package: str) -> list[str]:
     """List the public names in a family without importing any of its entries.
 
-    Example:
+    Examples:
         >>> "ravdess" in names("sertk.corpora")
         True
     """

@@ -12,7 +12,7 @@ def composed(text: str) -> str:
 
     macOS writes file names decomposed (NFD); the letters look the same and compare as different.
 
-    Example:
+    Examples:
         >>> composed(" a\u0308 ") == "\u00e4"
         True
     """
@@ -26,7 +26,7 @@ def key(text: str) -> str:
     and `.0` behind it make no difference, nor do spaces, underscores and hyphens but between two
     digits.
 
-    Example:
+    Examples:
         >>> key("Ann 01") == key("ann1") == key("ann_1.0"), key("ann_1") == key("ann_2")
         (True, False)
     """

@@ -14,7 +14,7 @@ _SECONDS, _TIMES = 1.0, 100  # a measurement ends with whichever comes first
 def seconds_of(call: Callable[[], Any]) -> float:
     """Measure the median time of a call, after two that are not counted.
 
-    Example:
+    Examples:
         >>> seconds_of(lambda: None) < 0.1
         True
     """

@@ -105,7 +105,7 @@ def saliency(
         Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, arXiv 1703.01365.
         Simonyan et al. 2014, Deep Inside Convolutional Networks, arXiv 1312.6034.
 
-    Example:
+    Examples:
         `saliency("runs/ravdess_compact", "ravdess_03-01-05-01-01-01-01").plot()`
     """
     if method not in METHODS:
@@ -190,7 +190,7 @@ def attention(
     Raises:
         ConfigurationError: If the network has no attention, or the utterance was not tested.
 
-    Example:
+    Examples:
         `attention("runs/ravdess_compact", "ravdess_03-01-05-01-01-01-01").plot()`
     """
     replay = Replay(run, roots)
@@ -220,7 +220,6 @@ def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray
     fold = replay.fold_of(utterance_id)
     rows = replay.rows(fold)
     one = rows[rows["utterance_id"] == utterance_id]
-    one.attrs = dict(rows.attrs)
     sound = replay.sounds(one)[0]
     waveform = replay.prep.load(sound["path"], sound["start"], sound["end"])
     dataset = replay.dataset(one, {utterance_id: replay.prep.extract(waveform)})

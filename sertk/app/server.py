@@ -111,7 +111,7 @@ class Server:
     Raises:
         ConfigurationError: If the port is taken or out of range.
 
-    Example:
+    Examples:
         >>> with Server({"index.html": b"hello"}, port=0) as server:
         ...     server.address.startswith("http://127.0.0.1:")
         True
@@ -145,7 +145,7 @@ def serve(files: Mapping[str, bytes], port: int = PORT) -> None:
         files: As `sertk.app.files` gives them.
         port: 0 takes any that is free.
 
-    Example:
+    Examples:
         `sertk.app.serve(sertk.app.files("bundle.zip"))`
     """
     with Server(files, port):

@@ -51,7 +51,7 @@ def files(
         fold: Of a run of several; the first by default.
         seed: Of a run of several; the first by default.
         clips: Recordings for the view that compares the browser with Python. They become part of
-            the page: mind their licence.
+            the page: mind their license.
         runtime: A folder or .tgz of onnxruntime-web; what `make app` fetched by default.
 
     Returns:
@@ -64,7 +64,7 @@ def files(
         RunError: If the folder holds no run, or an unfinished one.
         AudioError: If a clip cannot be read.
 
-    Example:
+    Examples:
         `sertk.app.files("bundle.zip")["index.html"]`
     """
     ready = runtimes.read(runtime)
@@ -97,7 +97,7 @@ def write(source: str | Path | Run | None, folder: str | Path, **options: Any) -
     Returns:
         Its index.html. Browsers open it from a web server, not from the disk.
 
-    Example:
+    Examples:
         `sertk.app.write("runs/ravdess_compact", "site")`
     """
     made = files(source, **options)

@@ -40,7 +40,7 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
         root: The folder.
         as_text: Leave sound out whose path no table can hold: not UTF-8, or with a backslash.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for name in ("b.wav", "a.FLAC", "notes.txt", ".hidden.wav"):

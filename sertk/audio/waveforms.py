@@ -22,7 +22,7 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     Beyond its ends it goes on at the mean of its first and last 0.1 s: silence there would make a
     click of an offset, louder than silent ends.
 
-    Example:
+    Examples:
         >>> bool(np.ptp(resample(np.full(4800, 0.1, "float32"), 48_000, 16_000)) < 1e-6)
         True
     """
@@ -94,7 +94,7 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     Returns:
         shape (samples,), float32, of mean zero.
 
-    Example:
+    Examples:
         >>> tone = np.sin(np.arange(16_000, dtype="float32") / 5)
         >>> apart = remove_offset(tone + 0.1, 16_000) - remove_offset(tone, 16_000)
         >>> bool(np.abs(apart).max() < 1e-6)
@@ -141,7 +141,7 @@ def trim(waveform: np.ndarray, top_db: float) -> np.ndarray:
         waveform: shape (samples,).
         top_db: Decibels below the loudest frame's RMS; > 0.
 
-    Example:
+    Examples:
         >>> quiet, loud = np.zeros(8192, "float32"), np.ones(8192, "float32")
         >>> len(trim(np.concatenate([quiet, loud, quiet]), top_db=40)) < 3 * 8192
         True
@@ -162,21 +162,21 @@ def trim(waveform: np.ndarray, top_db: float) -> np.ndarray:
     return waveform[loud[0] * hop : min((loud[-1] + 1) * hop, count)]
 
 
-def normalise_rms(waveform: np.ndarray, level_db: float) -> np.ndarray:
-    """Scale a waveform to a root mean square of `level_db` (dB re full scale).
+def normalize_rms(waveform: np.ndarray, target_rms_db: float) -> np.ndarray:
+    """Scale a waveform to a root mean square of `target_rms_db` (dB re full scale).
 
     A silent waveform stays silent. Peaks above full scale are kept: features are computed in
     floating point, and clipping would add sound that was never there.
 
-    Example:
+    Examples:
         >>> wave = np.array([0.5, -0.5], "float32")
-        >>> round(float(normalise_rms(wave, -20.0)[0]), 3)
+        >>> round(float(normalize_rms(wave, -20.0)[0]), 3)
         0.1
     """
     rms = float(np.sqrt(np.mean(np.square(waveform, dtype=float))))
     if rms < 1e-7:
         return waveform
-    return (waveform * np.float32(10 ** (level_db / 20) / rms)).astype(np.float32)
+    return (waveform * np.float32(10 ** (target_rms_db / 20) / rms)).astype(np.float32)
 
 
 def noise_at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
@@ -187,7 +187,7 @@ def noise_at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.n
         noise: shape (samples,), at least as long.
         snr_db: Level of the waveform above that of the noise.
 
-    Example:
+    Examples:
         >>> speech = np.sin(np.arange(8000, dtype="float32")) / 4
         >>> hiss = np.random.default_rng(0).normal(size=8000).astype("float32")
         >>> added = noise_at_snr(speech, hiss, 6.0) - speech

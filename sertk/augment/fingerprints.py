@@ -39,7 +39,7 @@ def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
     Raises:
         ConfigurationError: If that cannot be told.
 
-    Example:
+    Examples:
         >>> described(len), described((1, "a"))
         ({'name': 'builtins.len'}, [1, 'a'])
     """

@@ -85,7 +85,7 @@ SETS: dict[str, dict[str, Function]] = {"r3": R3, "r5": R5, "mixnoise": noises.M
 def entry_name(name: str, entry: str) -> str:
     """Name one entry of a set.
 
-    Example:
+    Examples:
         >>> entry_name("mixnoise@corpora/demand", "park")
         'mixnoise:park@corpora/demand'
     """

@@ -34,7 +34,7 @@ def noise_between(min_snr_db: float, max_snr_db: float) -> Function:
     Raises:
         ConfigurationError: If that is no range.
 
-    Example:
+    Examples:
         >>> wave = np.sin(np.arange(16_000, dtype="float32") / 9)
         >>> added = noise_between(6, 6)(wave, 16_000, np.random.default_rng(0))
         >>> added.shape
@@ -131,7 +131,7 @@ def speed_between(slowest: float, fastest: float) -> Function:
     Raises:
         ConfigurationError: If that is no range of positive numbers.
 
-    Example:
+    Examples:
         >>> wave = np.sin(np.arange(16_000, dtype="float32") / 9)
         >>> speed_between(0.8, 0.8)(wave, 16_000, np.random.default_rng(0)).shape
         (20000,)
@@ -212,7 +212,7 @@ def steady_noise(
     """Add noise at 0 to 40 dB SNR, from hiss to rumble: it falls by 0 to 6 dB per octave."""
     slope_db, snr_db = generator.uniform(-6, 0), generator.uniform(0, 40)
     everywhere = (20.0, sample_rate / 2)
-    noise = noises.coloured(len(waveform), sample_rate, slope_db, everywhere, generator)
+    noise = noises.colored(len(waveform), sample_rate, slope_db, everywhere, generator)
     return audio.noise_at_snr(waveform, noise, snr_db)
 
 

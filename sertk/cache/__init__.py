@@ -70,7 +70,7 @@ def compute(
     prep: Preprocessing,
     *,
     folder: str | Path | None = None,
-    jobs: int | None = None,
+    n_jobs: int | None = None,
 ) -> Features:
     """Compute, or find, the spectra of every row.
 
@@ -82,7 +82,7 @@ def compute(
         manifest: Originals, copies or both.
         prep: How a recording becomes a spectrum.
         folder: Where spectra are kept; `default_folder()` if not given.
-        jobs: Workers, -1 for every core; `None` is what `joblib.parallel_config` says, else one.
+        n_jobs: Workers, -1 for every core; `None` is what `joblib.parallel_config` says, else one.
             They are threads, unless `joblib.parallel_config` chooses another joblib backend.
 
     Returns:
@@ -95,7 +95,7 @@ def compute(
     rows = keys.rows(corpora.check_times(manifest))
     home = Path(folder).expanduser() if folder is not None else default_folder()
     try:
-        found = _find(rows, prep, home, jobs)
+        found = _find(rows, prep, home, n_jobs)
     except OSError as error:
         reason = atomic.refusal(error)
         if reason is None:
@@ -122,14 +122,16 @@ def compute(
     return Features(entries, unreadable)
 
 
-def _find(rows: list[keys.Row], prep: Preprocessing, home: Path, jobs: int | None) -> shards.Found:
+def _find(
+    rows: list[keys.Row], prep: Preprocessing, home: Path, n_jobs: int | None
+) -> shards.Found:
     family = home / prep.spectrum_key
     wanted = {row.key: row for row in rows}
     found = shards.find(shards.of(family), wanted)
     missing = {key: row for key, row in wanted.items() if key not in found}
     if missing:
         _warn_of_old_packs(home)
-        found |= parts.fill(family, missing, prep, jobs)
+        found |= parts.fill(family, missing, prep, n_jobs)
     for used in {entry.shard.folder for entry in found.values() if isinstance(entry, Entry)}:
         with suppress(OSError):  # a cache that is only read
             os.utime(used / shards.INDEX)  # when it was used last, for `sertk cache`

@@ -35,7 +35,7 @@ def lock(family: Path, timeout: float = -1) -> Any:
 
 
 def fill(
-    family: Path, rows: Mapping[str, Row], prep: Preprocessing, jobs: int | None
+    family: Path, rows: Mapping[str, Row], prep: Preprocessing, n_jobs: int | None
 ) -> shards.Found:
     """Compute what is still missing of some rows, and find them all.
 
@@ -43,7 +43,7 @@ def fill(
         family: Folder, made if it is missing.
         rows: By key, those that were not found.
         prep: How a recording becomes a spectrum.
-        jobs: Workers, see `sertk.cache.compute`.
+        n_jobs: Workers, see `sertk.cache.compute`.
     """
     family.mkdir(parents=True, exist_ok=True)
     parts = family / FOLDER
@@ -57,7 +57,7 @@ def fill(
             there.update(key for key, *_ in record["rows"])
             there.update(shards.refused(record))
         missing = [row for key, row in rows.items() if key not in there]
-        _compute(missing, len(rows), parts, prep, jobs)
+        _compute(missing, len(rows), parts, prep, n_jobs)
         return found | shards.find(_join(parts), rows)
 
 
@@ -66,7 +66,7 @@ def _records(parts: Path) -> list[Path]:
 
 
 def _compute(
-    rows: list[Row], total: int, parts: Path, prep: Preprocessing, jobs: int | None
+    rows: list[Row], total: int, parts: Path, prep: Preprocessing, n_jobs: int | None
 ) -> None:
     from joblib import Parallel, delayed
     from tqdm import tqdm
@@ -76,7 +76,7 @@ def _compute(
         (parts / f"{first + n // PART_ROWS:06d}", rows[n : n + PART_ROWS])
         for n in range(0, len(rows), PART_ROWS)
     ]
-    done = Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(
+    done = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(
         delayed(_write_part)(*task, prep) for task in tasks
     )
     with tqdm(total=total, initial=total - len(rows), desc="features", unit="file", delay=2) as bar:

@@ -14,7 +14,7 @@ def names(args: argparse.Namespace) -> None:
     from sertk import augment, corpora, features, labels, models, splits
     from sertk.recipes import RECIPES
     from sertk.studies import STUDIES
-    from sertk.training.config import Settings
+    from sertk.training.config import Config
 
     families = {
         "corpora": corpora.names(),
@@ -25,7 +25,7 @@ def names(args: argparse.Namespace) -> None:
         "augmentations": [*augment.names(), "background@FOLDER", "mixnoise@FOLDER", "room@FOLDER"],
         "recipes": list(RECIPES),
         "studies": list(STUDIES),
-        "settings": list(Settings.__dataclass_fields__),
+        "config": list(Config.__dataclass_fields__),
     }
     if args.family is None:
         for family, entries in families.items():
@@ -78,9 +78,9 @@ def verify(args: argparse.Namespace) -> int:
 
 def audit(args: argparse.Namespace) -> int:
     """Print the findings of an audit; 1 if there is a leak."""
-    from sertk import audit, manifest
+    from sertk import audit
 
-    rows = manifest.read(args.manifest, root=args.root)
+    rows = inputs.read(args)
     if args.protocol:
         rows = inputs.divide(rows, args)
     found = audit.audit(rows, compare_audio=args.compare_audio)

@@ -5,7 +5,7 @@ Out: a manifest; `attrs["roots"]` says where the files are, `attrs["skipped"]` c
 what was found and not taken, `attrs["unreadable"]` lists damaged files, `attrs["notes"]` what a
 reader must know.
 
-One file is one corpus: `scan(root, **options)` and the facts TITLE, LICENCE, CITATION, URL,
+One file is one corpus: `scan(root, **options)` and the facts TITLE, LICENSE, CITATION, URL,
 EMOTIONS, SYNTHETIC, DOWNLOADS (archives anybody may fetch) and REQUEST (else: where to ask).
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def names() -> list[str]:
     """List the corpora that can be scanned.
 
-    Example:
+    Examples:
         >>> "ravdess" in names() and "emodb" in names()
         True
     """
@@ -39,8 +39,8 @@ def load(name: str) -> ModuleType:
     Raises:
         UnknownNameError: If no corpus has that name.
 
-    Example:
-        >>> load("ravdess").LICENCE
+    Examples:
+        >>> load("ravdess").LICENSE
         'CC BY-NC-SA 4.0'
     """
     return lookup.load(__name__, name, "corpus")
@@ -76,7 +76,7 @@ def scan(
         ConfigurationError: If an option is of another kind than the corpus takes.
         CorpusError: If the folder is missing or holds no file of the corpus.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     utterances = scan("toy", Path(folder) / "toy", speakers=2, takes=1)
@@ -176,7 +176,7 @@ def download(
     if not module.DOWNLOADS:
         raise CorpusError(
             f"{module.TITLE} cannot be downloaded by a program.",
-            f"Licence: {module.LICENCE}.",
+            f"License: {module.LICENSE}.",
             module.REQUEST,
         )
     return _download.fetch(

@@ -22,7 +22,7 @@ def unique(
         starts: Where each row starts in its file, for tables with stretches.
         ends: Where it ends.
 
-    Example:
+    Examples:
         >>> unique(["ann/a.wav", "ann/b.wav", "ann/b.flac"])
         ['ann_a', 'ann_b.wav', 'ann_b.flac']
         >>> unique(["P01/2_001.wav", "P01_2/001.wav"])
@@ -54,7 +54,7 @@ def prefixed(names: pd.Series, corpus: str) -> pd.Series:
 
     Where that would make one name of two, it is put before all of them.
 
-    Example:
+    Examples:
         >>> prefixed(pd.Series(["a", "my_b"]), "my").tolist()
         ['my_a', 'my_b']
         >>> prefixed(pd.Series(["a", "my_a"]), "my").tolist()

@@ -32,7 +32,7 @@ class Words:
         own: Word -> canonical word (or a word of the corpus's own), or word -> `None` to leave
             its recordings out. Upper and lower case are the same.
 
-    Example:
+    Examples:
         >>> words = Words({"Tense": "anxious", "other": None})
         >>> [words.known(w) for w in ("Anger", "tense", "other", "hmm")]
         [True, True, True, False]

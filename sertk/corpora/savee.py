@@ -1,6 +1,6 @@
 """SAVEE: four English men speak 120 sentences each in seven emotions.
 
-Licence: research use, on registration. Citation: Haq & Jackson (2010), Machine Audition, 398-423.
+License: research use, on registration. Citation: Haq & Jackson (2010), Machine Audition, 398-423.
 Size: 480 recordings, 44.1 kHz.
 
 File names are `AudioData/DC/a01.wav`, or flat `DC_a01.wav`: speaker (DC, JE, JK, KL), emotion
@@ -17,7 +17,7 @@ from sertk.corpora import _files
 from sertk.corpora._download import Archive
 
 TITLE = "SAVEE"
-LICENCE = "research use, on registration"
+LICENSE = "research use, on registration"
 CITATION = (
     "Haq, S., & Jackson, P. J. B. (2010). Multimodal emotion recognition. In W. Wang (Ed.), "
     "Machine Audition: Principles, Algorithms and Systems (pp. 398-423). IGI Global."
@@ -62,7 +62,7 @@ def scan(root: Path) -> pd.DataFrame:
 def parse(path: PurePosixPath) -> _files.Row | str:
     """Read a row from a path, or say why it is none.
 
-    Example:
+    Examples:
         >>> row = parse(PurePosixPath("AudioData/JE/sa03.wav"))
         >>> row["utterance_id"], row["speaker"], row["emotion"]
         ('savee_JE_sa03', 'savee_JE', 'sad')

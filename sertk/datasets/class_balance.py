@@ -26,7 +26,7 @@ def class_weights(
     Returns:
         Class index -> weight.
 
-    Example:
+    Examples:
         >>> class_weights(["sad", "sad", "sad", "happy"], ["happy", "sad"])
         {0: 2.0, 1: 0.6666666666666666}
 
@@ -56,7 +56,7 @@ def oversampled(labels: Sequence[str], how: str, seed: int) -> list[int]:
     Returns:
         Row numbers: each once, in order, then the repeated ones.
 
-    Example:
+    Examples:
         >>> rows = oversampled(["sad", "sad", "sad", "happy"], "minority", seed=0)
         >>> rows[:4], rows[4:]
         ([0, 1, 2, 3], [3, 3])

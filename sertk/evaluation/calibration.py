@@ -53,7 +53,7 @@ class TemperatureDisplay(Display):
 
     def _draw(self, ax: "Axes") -> None:
         ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
-        for when, mark, colour in (
+        for when, mark, color in (
             ("before", "s--", drawing.MUTED),
             ("after", "o-", drawing.ACCENT),
         ):
@@ -61,7 +61,7 @@ class TemperatureDisplay(Display):
             # bins of a handful would draw the eye to noise
             used = rows[rows["predictions"] >= 0.01 * rows["predictions"].sum()]
             ax.plot(
-                100 * used["confidence"], 100 * used["accuracy"], mark, color=colour, lw=1.3,
+                100 * used["confidence"], 100 * used["accuracy"], mark, color=color, lw=1.3,
                 markersize=5, label=f"{when}, ECE {percent(self.ece[when])} %", clip_on=False,
             )  # fmt: skip
         ax.set_xlabel("probability given to the predicted class, %")
@@ -94,7 +94,7 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
     References:
         Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599.
 
-    Example:
+    Examples:
         `evaluation.temperature("runs/ravdess_compact").plot()`
     """
     run = run if isinstance(run, Run) else Run(run)
@@ -136,7 +136,7 @@ def apply(shares: np.ndarray, at: float) -> np.ndarray:
         shares: shape (rows, classes), probabilities.
         at: The temperature; above 1 is less sure.
 
-    Example:
+    Examples:
         >>> apply(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
         [[0.667, 0.333]]
     """

@@ -38,7 +38,7 @@ class Interval:
         speakers: How many speakers were drawn from.
         note: What to know about it, or nothing.
 
-    Example:
+    Examples:
         >>> print(Interval(0.612, 0.55, 0.661, 0.95, 20))
         61.2 (55.0 to 66.1)
     """
@@ -74,7 +74,7 @@ def bootstrap(
     Returns:
         The statistic of each resample, shape (resamples, ...).
 
-    Example:
+    Examples:
         >>> right = np.array([[[2.0, 0.0], [0.0, 2.0]]] * 3)
         >>> bootstrap(lambda m: m.sum((1, 2)), right, resamples=2, seed=0).tolist()
         [12.0, 12.0]
@@ -159,8 +159,8 @@ def ends(
 
     known = ~np.isnan(drawn)
     counts = known.sum(0)
-    centres = metrics.divide(np.nan_to_num(drawn).sum(0), counts)
-    squares = np.where(known, np.square(drawn - centres), 0.0).sum(0)
+    centers = metrics.divide(np.nan_to_num(drawn).sum(0), counts)
+    squares = np.where(known, np.square(drawn - centers), 0.0).sum(0)
     # a bootstrap of n speakers has the variance of n - 1 degrees of freedom divided by n
     errors = np.sqrt(metrics.divide(squares, counts) * metrics.divide(speakers, speakers - 1))
     width = bounds[1] - bounds[0]

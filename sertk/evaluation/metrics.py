@@ -29,7 +29,7 @@ def count(
     Returns:
         float64 of shape (*sizes, num_classes, num_classes).
 
-    Example:
+    Examples:
         >>> count(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
         [[1.0, 1.0], [0.0, 1.0]]
     """
@@ -47,7 +47,7 @@ def divide(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
 def mean_known(scores: np.ndarray) -> np.ndarray:
     """Mean over the last axis of what is not NaN; NaN where nothing is.
 
-    Example:
+    Examples:
         >>> mean_known(np.array([[0.5, np.nan, 1.0], [np.nan] * 3])).tolist()
         [0.75, nan]
     """
@@ -76,7 +76,7 @@ def f1(matrix: np.ndarray) -> np.ndarray:
 def uar(matrix: np.ndarray) -> np.ndarray:
     """Mean recall over the given classes; a class that never occurs counts as zero.
 
-    Example:
+    Examples:
         >>> float(uar(np.array([[3.0, 1.0], [0.0, 0.0]])))
         0.375
     """
@@ -86,7 +86,7 @@ def uar(matrix: np.ndarray) -> np.ndarray:
 def uar_present(matrix: np.ndarray) -> np.ndarray:
     """Mean recall over the classes that occur; NaN for a matrix without counts.
 
-    Example:
+    Examples:
         >>> float(uar_present(np.array([[3.0, 1.0], [0.0, 0.0]])))
         0.75
     """
@@ -131,7 +131,7 @@ def of_resamples(metric: str, pooled: np.ndarray) -> Callable[[np.ndarray], np.n
         metric: Name of one of `METRICS`.
         pooled: shape (classes, classes), the confusion matrix that is resampled.
 
-    Example:
+    Examples:
         >>> pooled, without_b = np.diag([2.0, 1.0, 0.0]), np.diag([2.0, 0.0, 0.0])
         >>> round(float(of_resamples("uar", pooled)(without_b)), 3), round(float(uar(pooled)), 3)
         (0.667, 0.667)

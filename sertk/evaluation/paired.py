@@ -96,7 +96,7 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
         Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3.
         Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1(2).
 
-    Example:
+    Examples:
         >>> from sertk.evaluation import evaluate
         >>> speakers = [s for s in "abcdef" for _ in range(4)]
         >>> table = pd.DataFrame({"utterance_id": range(24), "speaker": speakers,

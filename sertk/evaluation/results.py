@@ -36,7 +36,7 @@ class Evaluation:
         manifest: Columns to look at by `utterance_id`, such as intensity; may be missing.
         dropped: Label -> rows that a regrouping left out.
 
-    Example:
+    Examples:
         >>> from sertk import evaluation
         >>> table = pd.DataFrame({"label": ["a", "a", "b"], "predicted": ["a", "b", "b"]})
         >>> result = evaluation.evaluate(table, classes=["a", "b", "c"])
@@ -382,12 +382,12 @@ class Evaluation:
 
     def mistakes(self, n: int = 12) -> displays.ClipDisplay:
         """Show the wrong predictions that were made most confidently, averaged over seeds."""
-        table = probabilities.surest(self.rows, self.classes, n, right=False)
+        table = probabilities.most_confident(self.rows, self.classes, n, right=False)
         return displays.ClipDisplay(table, "Most confident mistakes")
 
     def hits(self, n: int = 12) -> displays.ClipDisplay:
         """Show the right predictions that were made most confidently, averaged over seeds."""
-        table = probabilities.surest(self.rows, self.classes, n, right=True)
+        table = probabilities.most_confident(self.rows, self.classes, n, right=True)
         return displays.ClipDisplay(table, "Most confident hits")
 
     def calibration(self, bins: int = 10) -> displays.CalibrationDisplay:

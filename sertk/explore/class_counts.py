@@ -37,10 +37,8 @@ class CountDisplay(Table):
             ax.barh(places, wide, 0.68, left, color=drawing.MARKS[name][1], label=name)
             left = left + wide
         if not left.any():
-            colours = [
-                drawing.MARKS.get(str(n), ("", drawing.ACCENT))[1] for n in self._table.index
-            ]
-            ax.barh(places, self._table["utterances"], 0.68, color=colours)
+            colors = [drawing.MARKS.get(str(n), ("", drawing.ACCENT))[1] for n in self._table.index]
+            ax.barh(places, self._table["utterances"], 0.68, color=colors)
         for place, count in enumerate(self._table["utterances"]):
             ax.annotate(
                 f"{count:,}", (count, place), xytext=(4, 0), textcoords="offset points",
@@ -69,7 +67,7 @@ def classes(utterances: pd.DataFrame, *, by: str | None = None) -> CountDisplay:
     Raises:
         UnknownNameError: If the manifest has no such column.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"emotion": ["sad", "sad", "happy"], "speaker": list("aab"),
         ...                       "gender": ["male", "male", None], "duration": [2.0, 3.0, 1.0]})
         >>> classes(frame).frame()["utterances"].to_dict()
@@ -96,7 +94,7 @@ def genders(utterances: pd.DataFrame) -> CountDisplay:
         A row per gender, `unknown` where the manifest does not say: `utterances, speakers,
         minutes`.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"speaker": list("aab"), "gender": ["male", "male", "female"]})
         >>> genders(frame).frame()["speakers"].to_dict()
         {'female': 1, 'male': 1}

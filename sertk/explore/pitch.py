@@ -21,7 +21,7 @@ def median_pitch(waveform: np.ndarray, sample_rate: int) -> float:
     Returns:
         Hz, or NaN where nothing is voiced.
 
-    Example:
+    Examples:
         >>> time = np.arange(16_000) / 16_000
         >>> tone = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 6))
         >>> round(median_pitch(tone.astype("float32"), 16_000))
@@ -35,9 +35,9 @@ def median_pitch(waveform: np.ndarray, sample_rate: int) -> float:
     if not len(frames):
         return float("nan")
     window = np.hanning(size)
-    centred = (frames - frames.mean(axis=1, keepdims=True)) * window
+    centered = (frames - frames.mean(axis=1, keepdims=True)) * window
     shape = _autocorrelation(window[None])
-    found = _autocorrelation(centred) / shape
+    found = _autocorrelation(centered) / shape
     shortest, longest = int(sample_rate / HIGHEST), int(np.ceil(sample_rate / LOWEST))
     lags = found[:, shortest : longest + 1]
     best = lags.argmax(axis=1)
@@ -65,7 +65,7 @@ def _autocorrelation(frames: np.ndarray) -> np.ndarray:
 
 
 def _vertex(lags: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Place the top of the parabola through a peak and its neighbours."""
+    """Place the top of the parabola through a peak and its neighbors."""
     before, here, after = (lags[rows, at + step] for step in (-1, 0, 1))
     bend = before - 2 * here + after
     shift = np.where(bend < 0, (before - after) / (2 * np.minimum(bend, -1e-12)), 0.0)

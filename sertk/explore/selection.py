@@ -18,7 +18,7 @@ def one(utterances: pd.DataFrame, utterance_id: str | None = None) -> pd.Series:
     Raises:
         ManifestError: If there is none of that name, or no row at all.
 
-    Example:
+    Examples:
         >>> frame = pd.DataFrame({"utterance_id": ["toy_1", "toy_2"]})
         >>> one(frame)["utterance_id"], one(frame, "toy_2")["utterance_id"]
         ('toy_1', 'toy_2')

@@ -13,7 +13,7 @@ from sertk._html import audio_player
 from sertk._utils import seeding
 from sertk.errors import ConfigurationError
 from sertk.explore import selection
-from sertk.explore.distributions import TRIM_DB, level_db
+from sertk.explore.distributions import TRIM_DB, target_rms_db
 from sertk.explore.pitch import median_pitch
 from sertk.explore.spectrogram import draw_spectrogram, draw_waveform
 from sertk.explore.tables import Table
@@ -54,7 +54,7 @@ class SoundDisplay(Table):
                 {
                     **{name: row[name] if _known(row, name) else None for name in facts},
                     "seconds": len(waveform) / RATE,
-                    "level_db": level_db(waveform),
+                    "target_rms_db": target_rms_db(waveform),
                     "pitch_hz": median_pitch(waveform, RATE),
                 }
                 for row, waveform in sounds.values()
@@ -129,7 +129,7 @@ class SoundDisplay(Table):
     def _words(self, name: str) -> str:
         row = {column: self._table[column][name] for column in self._table}
         words = [str(row["speaker"])] if "speaker" in row else []
-        words += [f"{row['seconds']:.1f} s", f"{row['level_db']:.0f} dB"]
+        words += [f"{row['seconds']:.1f} s", f"{row['target_rms_db']:.0f} dB"]
         if not np.isnan(row["pitch_hz"]):
             words.append(f"{row['pitch_hz']:.0f} Hz")
         return ", ".join(words)
@@ -160,7 +160,7 @@ def utterance(utterances: pd.DataFrame, utterance_id: str | None = None) -> Soun
         ManifestError: If there is no such utterance, or nobody says where the files are.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from sertk import corpora
@@ -192,7 +192,7 @@ def across_emotions(
         ManifestError: If nobody says a sentence in two emotions.
         AudioError: If a file cannot be read.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from pathlib import Path
         >>> from sertk import corpora
@@ -226,7 +226,7 @@ def across_genders(
         ManifestError: If no woman and man share an emotion and a sentence.
         AudioError: If a file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.across_genders(utterances, emotion="sad").plot()`
     """
     rows = selection.across_genders(utterances, emotion, text)
@@ -258,7 +258,7 @@ def augmentations(
         ConfigurationError: If no recipe is named.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.augmentations(utterances, recipes=["pitch+noise"]).plot()`
     """
     if not recipes or isinstance(recipes, str):
@@ -327,7 +327,7 @@ def preview(
         UnknownNameError: If there is no such recipe.
         AudioError: If the file cannot be read.
 
-    Example:
+    Examples:
         `sertk.explore.preview(utterances, "pitch+noise").plot()`
     """
     row = selection.one(utterances, utterance_id)

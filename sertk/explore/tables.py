@@ -34,7 +34,7 @@ class Table(Display):
 def written(value: float, decimals: int = 1) -> str:
     """Write a number, with a dash where there is none.
 
-    Example:
+    Examples:
         >>> written(3.14159), written(float("nan"))
         ('3.1', '–')
     """
@@ -47,7 +47,7 @@ def column(utterances: pd.DataFrame, name: str) -> pd.Series:
     Raises:
         UnknownNameError: If the manifest has no such column.
 
-    Example:
+    Examples:
         >>> column(pd.DataFrame({"gender": ["male", None]}), "gender").tolist()
         ['male', 'unknown']
     """
@@ -60,13 +60,13 @@ def column(utterances: pd.DataFrame, name: str) -> pd.Series:
 def in_order(utterances: pd.DataFrame, name: str) -> list[str]:
     """List the values of a column as people expect them: classes and emotions in their order.
 
-    Example:
+    Examples:
         >>> in_order(pd.DataFrame({"emotion": ["sad", "grumpy", "neutral"]}), "emotion")
         ['neutral', 'sad', 'grumpy']
     """
     found = sorted(column(utterances, name).unique())
     known = {
-        "label": list(utterances.attrs.get("classes", ())),
+        "label": labels.classes(utterances) if name == "label" else [],
         "emotion": list(labels.EMOTIONS),
         "gender": ["female", "male"],
         "split": ["train", "val", "test"],

@@ -47,7 +47,7 @@ def export(run: Run | str | Path, to: str = "onnx", **options: Any) -> Exported:
     Raises:
         UnknownNameError: If there is no such format.
 
-    Example:
+    Examples:
         `sertk.export.export("runs/ravdess_compact", "bundle")`
     """
     if to not in FORMATS:

@@ -27,7 +27,7 @@ def get(name: str, **parameters: Any) -> Any:
         UnknownNameError: If there is no such feature, or it has no such parameter.
         ConfigurationError: If a parameter is of another kind, or out of range.
 
-    Example:
+    Examples:
         >>> get("log_mel", n_mels=40).n_mels
         40
     """

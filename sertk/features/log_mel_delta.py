@@ -31,7 +31,7 @@ class LogMelDelta:
     Raises:
         ConfigurationError: If a value is out of range.
 
-    Example:
+    Examples:
         >>> LogMelDelta()(np.zeros(47_840, "float32")).shape
         (300, 40, 3)
     """

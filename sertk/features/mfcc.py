@@ -33,7 +33,7 @@ class Mfcc:
     Raises:
         ConfigurationError: If a value is out of range.
 
-    Example:
+    Examples:
         >>> Mfcc(n_mfcc=13, deltas=2)(np.zeros(16_000, "float32")).shape
         (63, 39)
     """

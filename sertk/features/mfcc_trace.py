@@ -30,7 +30,7 @@ class MfccTrace:
     Raises:
         ConfigurationError: If a value is out of range.
 
-    Example:
+    Examples:
         >>> trace = MfccTrace(sample_rate=44_100)
         >>> trace(np.zeros(110_250, "float32")).shape, trace(np.zeros(132_300, "float32")).shape
         ((216, 1), (259, 1))

@@ -44,7 +44,7 @@ def build(
         UnknownNameError: If there is no such model, or it takes no such argument.
         ConfigurationError: If the shape does not fit the model, or an argument is out of range.
 
-    Example:
+    Examples:
         >>> build("mlp", (126, 64), 8).output_shape
         (None, 8)
     """

@@ -52,7 +52,7 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
         UnknownNameError: If the notebook has no parameter of that name.
         NotebookError: If a cell fails.
 
-    Example:
+    Examples:
         `sertk.notebooks.run("notebooks/03_train.ipynb", corpus="ravdess", epochs=40)`
     """
     source = _found(path)
@@ -87,7 +87,7 @@ def parameters(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: If there is no such notebook.
 
-    Example:
+    Examples:
         `sertk.notebooks.parameters("notebooks/03_train.ipynb")["epochs"]`
     """
     return {name: _value(found) for name, found in _inspect(_found(path)).items()}
@@ -126,7 +126,7 @@ def read_words(path: str | Path, words: Iterable[tuple[str, str]]) -> dict[str, 
 def new_folder(name: str, parent: str | Path = "runs") -> str:
     """Name a folder that does not exist yet: `runs/NAME`, else `runs/NAME-2` and so on.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as parent:
         ...     (Path(parent) / "train").mkdir()

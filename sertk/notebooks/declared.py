@@ -63,7 +63,7 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
     Raises:
         ConfigurationError: If the cell is not Python.
 
-    Example:
+    Examples:
         >>> found = of_code('layout: str = "{a}=#1"  # path = fields', "x.ipynb")["layout"]
         >>> found["inferred_type_name"], found["default"], found["help"]
         ('str', '"{a}=#1"', 'path = fields')

@@ -53,7 +53,7 @@ def load(
         ModelError: If a file is damaged, was changed, or is not of sertk; or the pretrained
             model is not in this installation.
 
-    Example:
+    Examples:
         `sertk.predict.load("bundle.zip").files(sertk.predict.find(["recordings"])).plot()`
     """
     engine = open_engine(source, fold, seed, threads)

@@ -7,7 +7,7 @@ import numpy as np
 
 from sertk.errors import UnknownNameError
 
-CLIP_AGGREGATIONS = ("mean", "mean_log", "max")
+CLIP_AGGREGATIONS = ("mean", "geometric_mean", "max")
 
 
 def clip_starts(frames: int, clip_frames: int) -> list[int]:
@@ -23,7 +23,7 @@ def clip_starts(frames: int, clip_frames: int) -> list[int]:
     Returns:
         First frames; negative where padding comes first.
 
-    Example:
+    Examples:
         >>> clip_starts(250, 100), clip_starts(60, 100)
         ([0, 75, 150], [-20])
     """
@@ -39,12 +39,12 @@ def aggregate_clips(probabilities: np.ndarray, counts: list[int], how: str = "me
     Args:
         probabilities: shape (clips, classes), clips of one utterance behind each other.
         counts: Clips of each utterance.
-        how: `mean`, `mean_log` (mean of log-probabilities) or `max`; rows are scaled to sum 1.
+        how: `mean`, `geometric_mean` (mean of log-probabilities) or `max`; rows sum to 1.
 
     Returns:
         shape (utterances, classes).
 
-    Example:
+    Examples:
         >>> aggregate_clips(np.array([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]), [2, 1]).tolist()
         [[0.75, 0.25], [0.0, 1.0]]
     """

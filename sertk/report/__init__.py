@@ -27,7 +27,7 @@ def write_html(
         run: A finished run, or its folder.
         path: Where to write; `report.html` in the run folder by default.
         audio: Embed the clips of the worst mistakes and best hits, with players and
-            spectrograms. Mind the licence of the corpus before you pass such a page on.
+            spectrograms. Mind the license of the corpus before you pass such a page on.
         roots: Corpus -> folder, where its sound files are; for `audio=True`. `SERTK_CORPORA`
             is looked at otherwise.
 
@@ -39,7 +39,7 @@ def write_html(
         ManifestError: If `audio=True` and nobody says where the corpus is.
         AudioError: If `audio=True` and a file cannot be read.
 
-    Example:
+    Examples:
         `sertk.report.write_html("runs/ravdess_compact")`
     """
     from sertk.evaluation import evaluate
@@ -64,7 +64,7 @@ def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
     Raises:
         RunError: If the run is unfinished.
 
-    Example:
+    Examples:
         `sertk.report.write_json("runs/ravdess_compact")`
     """
     from sertk.evaluation import evaluate

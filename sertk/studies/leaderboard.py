@@ -39,7 +39,7 @@ class Leaderboard(Display):
     Raises:
         RunError: If there is no finished run.
 
-    Example:
+    Examples:
         `Leaderboard("runs").frame()`
     """
 

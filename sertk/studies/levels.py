@@ -50,7 +50,7 @@ def names_and_objects(
             one comes twice.
         UnknownNameError: If sertk knows no level of that name.
 
-    Example:
+    Examples:
         >>> names_and_objects("augment", {"none": "none", "hiss": "noise+shift"})
         (('none', 'hiss'), {'hiss': 'noise+shift'})
     """
@@ -78,7 +78,7 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     Raises:
         ConfigurationError: If that cannot be told.
 
-    Example:
+    Examples:
         >>> describe("model", len)
         {'name': 'builtins.len'}
     """
@@ -100,7 +100,7 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
 def fingerprint(manifest: pd.DataFrame) -> str:
     """Hash what decides on what is trained and tested: not where files lie, nor how long they are.
 
-    Example:
+    Examples:
         >>> fingerprint(pd.DataFrame({"utterance_id": ["a"], "emotion": ["sad"], "path": ["b"]}))
         'c1daa59293ddd3af'
     """
@@ -132,7 +132,7 @@ def folder_name(level: str) -> str:
 
     What had to be changed has a mark of the whole level at its end.
 
-    Example:
+    Examples:
         >>> folder_name("male>female"), folder_name("background@/corpora/noises/of the street")
         ('male_female', 'background__corpora_noi_88754bb0')
     """

@@ -36,7 +36,7 @@ __all__ = [
 def names() -> list[str]:
     """List the conditions by name.
 
-    Example:
+    Examples:
         >>> names()[:3]
         ['white', 'babble', 'reverberation']
     """
@@ -84,7 +84,7 @@ def measure(
         ManifestError: If nobody says where the files are.
         AudioError: If a file cannot be read.
 
-    Example:
+    Examples:
         `sertk.analysis.robustness.measure("runs/ravdess_compact", ["white", "telephone"]).plot()`
     """
     from tqdm import tqdm

@@ -114,7 +114,7 @@ class RobustnessDisplay(Display):
 def written(level: float) -> str:
     """Write a level without needless decimals, and thousands of Hz as k.
 
-    Example:
+    Examples:
         >>> written(-5.0), written(0.5), written(8000.0)
         ('−5', '0.5', '8k')
     """
@@ -125,7 +125,7 @@ def written(level: float) -> str:
 def points(change: float) -> str:
     """Write a change of a fraction in points, with its sign.
 
-    Example:
+    Examples:
         >>> points(-0.123), points(0.0)
         ('−12.3', '0.0')
     """

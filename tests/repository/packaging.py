@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 from sertk.predict import bundle
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT, SETUPTOOLS = SETTINGS["project"], SETTINGS["tool"]["setuptools"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())

@@ -67,7 +67,7 @@ class SelectiveDisplay(Display):
         return shown
 
 
-def selective(result: Evaluation) -> SelectiveDisplay:
+def selective_prediction(result: Evaluation) -> SelectiveDisplay:
     """Show how right the surest predictions are, for every share of utterances answered.
 
     Confidence is the probability of the predicted class. Predictions of all folds and seeds are
@@ -87,8 +87,8 @@ def selective(result: Evaluation) -> SelectiveDisplay:
         Geifman and El-Yaniv 2017, Selective Classification for Deep Neural Networks, arXiv
         1705.08500.
 
-    Example:
-        `evaluation.selective(evaluation.evaluate("runs/ravdess_compact")).plot()`
+    Examples:
+        `evaluation.selective_prediction(evaluation.evaluate("runs/ravdess_compact")).plot()`
     """
     rows, classes = result.rows, list(result.classes)
     shares = rows[probabilities.columns(rows, classes)].to_numpy(float)
