@@ -130,7 +130,7 @@ class Run:
 
     @property
     def tested(self) -> bool:
-        """Whether anybody was tested, or will be; nobody is in the run of a model to hand on."""
+        """Whether the run has test speakers; the run of a final model has none."""
         return not self.finished or bool((self.predictions["split"] == "test").any())
 
     def keep_test_predictions(self, table: pd.DataFrame) -> None:

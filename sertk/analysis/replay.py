@@ -37,7 +37,7 @@ class Replay:
         folds: Numbers of its folds.
 
     Raises:
-        RunError: If the run is unfinished, or tested nobody.
+        RunError: If the run is unfinished, or has no test speakers.
     """
 
     def __init__(self, run: Run | str | Path, roots: Mapping[str, str | Path] | None = None):

@@ -1,4 +1,4 @@
-"""What to augment, how, and when: one object for what training is told about copies."""
+"""The configuration of augmented copies: recipe, labels, and whether they are drawn on the fly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -80,7 +80,7 @@ def add_device(parser: argparse._ActionsContainer) -> None:
 
 
 def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
-    """Add everything that a training is told."""
+    """Add the options of a training."""
     data = parser.add_argument_group("utterances")
     data.add_argument("--corpus", metavar="NAME", help="scan this corpus")
     data.add_argument("--manifest", metavar="FILE", help="or read this manifest")

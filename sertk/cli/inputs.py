@@ -42,14 +42,14 @@ def _tell_files(utterances: "pd.DataFrame") -> None:
         tell(f"unreadable: {path}: {reason}")
 
 
-def tell_unreadable(runs: "Iterable[Run]", told: Iterable[str] = ()) -> None:
+def tell_unreadable(runs: "Iterable[Run]", known: Iterable[str] = ()) -> None:
     """Name the files that runs could not read; a header does not show all that is wrong.
 
     Args:
         runs: Finished ones.
-        told: Reasons that were told before.
+        known: Reasons that were printed before.
     """
-    seen = set(told)
+    seen = set(known)
     for run in runs:
         for row in run.info["unreadable"]:
             if row["reason"] not in seen:
@@ -139,13 +139,13 @@ def _groupings_for(emotions: set[str]) -> str:
         if used >= set(group.classes) - group.optional:
             taken = len(emotions & set(group.mapping))
             fitting.append((-taken, -len(used), name, [c for c in group.classes if c in used]))
-    told = [f"{name} ({', '.join(used)})" for _, _, name, used in sorted(fitting)]
-    if not told:
+    fits = [f"{name} ({', '.join(used)})" for _, _, name, used in sorted(fitting)]
+    if not fits:
         return (
             f"No grouping fits {', '.join(sorted(emotions))}: write one of your own, which in "
             "Python is a dict of emotion -> label."
         )
-    return f"These fit: {'; '.join(told[:4])}."
+    return f"These fit: {'; '.join(fits[:4])}."
 
 
 def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
@@ -208,7 +208,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
 def training(args: argparse.Namespace) -> dict[str, Any]:
     """Read what `sertk.training.cross_validate` takes besides utterances and a folder.
 
-    Mistakes in these words are told before anything is read or Keras is loaded.
+    Mistakes in the options are reported before anything is read or Keras is loaded.
     """
     import sertk
     from sertk.training.config import Config
@@ -296,7 +296,7 @@ def model(args: argparse.Namespace, *words: str) -> str | None:
 
 
 @contextmanager
-def terms_told() -> Iterator[None]:
+def terms_printed() -> Iterator[None]:
     """Tell on a line of its own what a warning says of the pretrained weights."""
     from sertk.predict import pretrained
 

@@ -31,12 +31,12 @@ def app(args: argparse.Namespace) -> None:
     if args.clips:
         tell("The page will hold these clips: mind their license before you pass it on.")
     if args.out is not None:
-        with inputs.terms_told():
+        with inputs.terms_printed():
             page = app.write(source, args.out, **options)
         give(f"Page: {page}")
         tell("A web server makes it a page; the microphone needs https, or 127.0.0.1.")
         return
-    with inputs.terms_told():
+    with inputs.terms_printed():
         files = app.files(source, **options)
     with app.Server(files, args.port) as server:
         give(f"Listening page: {server.address} (Ctrl-C ends it)")

@@ -69,7 +69,7 @@ def parse(path: PurePosixPath, actors: dict[str, tuple[str, int]]) -> _files.Row
 
     Args:
         path: Path of the file.
-        actors: Number of an actor -> gender and age; empty where nobody knows.
+        actors: Number of an actor -> gender and age; empty where unknown.
 
     Examples:
         >>> row = parse(PurePosixPath("AudioWAV/1001_DFA_ANG_XX.wav"), {"1001": ("male", 51)})

@@ -1,4 +1,4 @@
-"""Spectra of copies that nobody keeps: each is drawn when training asks for it.
+"""On-the-fly augmentation: spectra of copies that are computed when training asks for them.
 
 In: utterances, a `Preprocessing` and a recipe. Out: spectra by utterance and seed of the draw, so
 that the same name is the same spectrum in any thread and process.

@@ -157,7 +157,7 @@ def utterance(utterances: pd.DataFrame, utterance_id: str | None = None) -> Soun
         utterance_id: Which; the first by default.
 
     Raises:
-        ManifestError: If there is no such utterance, or nobody says where the files are.
+        ManifestError: If there is no such utterance, or no root folder is known.
         AudioError: If the file cannot be read.
 
     Examples:
@@ -189,7 +189,7 @@ def across_emotions(
         text: Which sentence, as in the column `text`.
 
     Raises:
-        ManifestError: If nobody says a sentence in two emotions.
+        ManifestError: If no speaker has a sentence in two emotions.
         AudioError: If a file cannot be read.
 
     Examples:

@@ -136,7 +136,7 @@ def _made(
 ) -> tuple[dict[str, bytes], Exported]:
     """Convert the model, and write all that belongs to it."""
     converting.require_variant(variant)
-    told = card.model_card(run, spec, evaluations)
+    written_card = card.model_card(run, spec, evaluations)
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.license) else ""
     license = _LICENSE.format(corpora=card.data(spec), terms=terms)
     with temporary_names.workspace() as folder:
@@ -147,7 +147,7 @@ def _made(
         files = {
             "model.onnx": model.read_bytes(),
             "spec.json": _spec_of(model),
-            "MODEL_CARD.md": told.encode(),
+            "MODEL_CARD.md": written_card.encode(),
             "LICENSE.txt": license.encode(),
         }
     return files, made

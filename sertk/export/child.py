@@ -124,7 +124,7 @@ def main(job_file: str) -> int:
     try:
         seconds = work(json.loads(Path(job_file).read_text(encoding="utf-8")))
     except SertkError as error:
-        (home / "error.json").write_text(json.dumps({"told": str(error)}), encoding="utf-8")
+        (home / "error.json").write_text(json.dumps({"refusal": str(error)}), encoding="utf-8")
         return 2
     except Exception as error:
         traceback.print_exc()

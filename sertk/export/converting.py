@@ -112,8 +112,8 @@ def ask(
 
 def _failed(model: Path, record: Path, done: "subprocess.CompletedProcess[str]") -> ModelError:
     said: dict[str, Any] = json.loads(record.read_text("utf-8")) if record.is_file() else {}
-    if "told" in said:
-        return ModelError(said["told"])
+    if "refusal" in said:
+        return ModelError(said["refusal"])
     last = (done.stderr.strip().splitlines() or ["no word"])[-1][:200]
     return ModelError(
         f"{model} cannot be converted ({said.get('why') or f'exit {done.returncode}: {last}'}).",

@@ -40,16 +40,16 @@ def quantize(model: Any, sounds: Clips) -> Any:
             "INT8 is made by the package nncf.",
             "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
         ) from error
-    if not sounds.heard:
+    if not sounds.num_recorded:
         raise ConfigurationError(
             "No utterance of the training split can be read.",
             "INT8 measures on them which numbers occur.",
             "Set SERTK_CORPORA to the folder above the corpus, or pass --root.",
         )
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    heard = sounds.waveforms[: sounds.heard]
-    step = -(-len(heard) // MOST)
-    calibration = nncf.Dataset([wave[None] for wave in heard[::step]])
+    num_recorded = sounds.waveforms[: sounds.num_recorded]
+    step = -(-len(num_recorded) // MOST)
+    calibration = nncf.Dataset([wave[None] for wave in num_recorded[::step]])
     with contextlib.redirect_stdout(io.StringIO()):  # of its progress bars
         return nncf.quantize(
             model,

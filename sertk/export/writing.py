@@ -202,7 +202,7 @@ def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:
 
 
 def require_suffix(target: Path, suffix: str) -> None:
-    """Refuse a name by which nobody would know the format.
+    """Refuse a file name whose ending is not that of the format.
 
     Raises:
         ConfigurationError: If it does not end in the suffix.

@@ -35,7 +35,7 @@ def build(
             scaled to [0, 1] (`standardize="minmax"`).
         colors: `"grey"`, or the name of a matplotlib color map such as `"viridis"`.
         weights: `"imagenet"` starts from Keras's weights, which it downloads; they need three
-            channels, so that a picture or a feature of three is wanted. `None` starts anew.
+            channels: `colors`, or a feature with three. `None` starts from random weights.
 
     Returns:
         An uncompiled model.

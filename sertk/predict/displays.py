@@ -21,7 +21,7 @@ _MOST = 40  # files in a picture
 
 
 class _Answers(Display):
-    """What both tables share: shares as percentages, nothing where nobody speaks."""
+    """What both tables share: probabilities as percentages, empty where there is no speech."""
 
     def __init__(self, table: pd.DataFrame, classes: list[str], title: str, note: str):
         super().__init__(table, title, note)
@@ -158,11 +158,11 @@ class Timeline(_Answers):
         shares = self.shares
         ends = (0.0, len(shares) * self.hop, len(self.classes) - 0.5, -0.5)
         _heat(ax, shares.T, ends)
-        heard = ~np.isnan(shares).any(axis=1)
+        spoken = ~np.isnan(shares).any(axis=1)
         if len(shares) <= 400:  # more would be a stripe
             middles = (np.arange(len(shares)) + 0.5) * self.hop
-            tops = shares[heard].argmax(axis=1)
-            ax.plot(middles[heard], tops, ".", color=drawing.SECOND, markersize=4)
+            tops = shares[spoken].argmax(axis=1)
+            ax.plot(middles[spoken], tops, ".", color=drawing.SECOND, markersize=4)
         ax.set_yticks(range(len(self.classes)), self.classes)
         ax.set_xlabel("start of the window, s (white: no speech; dots: the top label)")
 

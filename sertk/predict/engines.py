@@ -17,7 +17,7 @@ from sertk.predict.spec import KEY, Spec
 from sertk.preprocessing.clips import aggregate_clips
 
 BATCH = 8  # waveforms computed at once; more take memory and, on a CPU, no less time
-_SIZES = (1, 8, 32)  # of batches of clips: JAX compiles anew for every other one
+_SIZES = (1, 8, 32)  # of batches of clips: JAX compiles again for every other one
 
 
 class Engine(Protocol):
@@ -156,7 +156,7 @@ class OpenVinoEngine:
 
 
 def require_openvino() -> Any:
-    """Import OpenVINO, or say how to get it; it shall report to nobody what is done here."""
+    """Import OpenVINO without its telemetry, or say how to install it."""
     # OpenVINO and NNCF send a note on import, unless the package that sends it is not there
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
@@ -197,9 +197,9 @@ def unusable(source: str, kind: str, why: Exception | str) -> ModelError:
     """Say that a file cannot be opened as what its name says."""
     lines = str(why).strip().splitlines() or [type(why).__name__]
     # OpenVINO says where in its own source something went wrong first, and last what it was
-    told = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines
+    reasons = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines
     return ModelError(
-        f"{source} cannot be opened as {kind} ({told[-1].strip()[:200].rstrip('.')}).",
+        f"{source} cannot be opened as {kind} ({reasons[-1].strip()[:200].rstrip('.')}).",
         "It must be a whole file, as `sertk export` wrote it.",
         "Export the run again, or copy the file again.",
     )

@@ -149,16 +149,16 @@ class Predictor:
 
     def _center(self, rows: list[dict[str, Any]]) -> None:
         """Count the answers to one voice from their mean."""
-        heard = [row for row in rows if row["label"] != NO_SPEECH]
-        if len(heard) < 2:
+        spoken = [row for row in rows if row["label"] != NO_SPEECH]
+        if len(spoken) < 2:
             raise ConfigurationError(
-                f"{len(heard)} of {len(rows)} recordings of one voice hold speech.",
+                f"{len(spoken)} of {len(rows)} recordings of one voice hold speech.",
                 "Answers are counted from their mean over at least two, better ten or more, in "
                 "several emotions.",
                 "Give more recordings of this speaker, or leave --speaker-normalization out.",
             )
-        shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in heard])
-        for row, own in zip(heard, centered(shares), strict=True):
+        shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in spoken])
+        for row, own in zip(spoken, centered(shares), strict=True):
             row |= {**self._answer(own), **self._shares(own)}
 
     @property

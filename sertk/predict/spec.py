@@ -143,7 +143,7 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
 
     Raises:
         ConfigurationError: If the run has no such fold or seed, or its clips are scaled by
-            statistics of their speaker, whom nobody knows in use.
+            statistics of their speaker, which a new voice lacks.
         RunError: If that fit has not ended.
     """
     info = run.info
@@ -192,12 +192,12 @@ def licenses(names: list[str]) -> str:
         'RAVDESS: CC BY-NC-SA 4.0; mine: license not known to sertk'
     """
     known = corpora.names()
-    told = []
+    named = []
     for name in names:
         module = corpora.load(name) if name in known else None
         license = getattr(module, "LICENSE", "") or "license not known to sertk"
-        told.append(f"{getattr(module, 'TITLE', name)}: {license}")
-    return "; ".join(told)
+        named.append(f"{getattr(module, 'TITLE', name)}: {license}")
+    return "; ".join(named)
 
 
 def is_non_commercial(license: str) -> bool:

@@ -46,7 +46,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A published system, or sertk's own: all that `training.cross_validate` is told.
+    """A published system, or sertk's own: all arguments of `training.cross_validate`.
 
     Args:
         title: What it is.
@@ -61,10 +61,10 @@ class Recipe:
         grouping: Grouping of several corpora; `None` is the usual one of the corpus.
         genders: Multiply labels by gender.
         where: Rows to keep, column -> value; where the corpus has that column.
-        seconds: Part of each recording that is heard, (start, end).
+        seconds: Part of each recording that is used, (start, end) in seconds.
         division: `"usual"` for the corpus; `"isolated"` tests its last four speakers;
-            `"everyone"` tests nobody; `"copies first"`, `"files"` and `"files, no test"` are the
-            leaky ones of originals.
+            `"everyone"` has no test speakers; `"copies first"`, `"files"` and `"files, no test"`
+            are the leaky ones of originals.
         seeds: One model per fold and seed.
         published: Figures; sertk's own system has none.
         differences: From the original.

@@ -43,7 +43,7 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
     Args:
         name: One of `RECIPES`.
         as_published: With the defects that its published numbers rest on.
-        everyone: On all of its corpora together, a few speakers to select on and nobody tested:
+        everyone: On all of its corpora together, a few validation speakers and no test speakers:
             for a model to hand on, whose scores are those of a cross-validation.
 
     Raises:
@@ -146,7 +146,7 @@ def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.Data
 
 
 def _everyone(rows: pd.DataFrame) -> pd.DataFrame:
-    """Test nobody: the last fifth of the speakers of each corpus validates."""
+    """Train on all but the last fifth of the speakers of each corpus, which validates."""
     last: list[str] = []
     for _, part in rows.groupby("corpus"):
         order = sorted(part["speaker"].unique())
@@ -204,7 +204,7 @@ def reproduce(
         names: Names of corpora; `recipe.usual_corpora` by default.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
         as_published: With the defects that its published numbers rest on; the run is marked.
-        everyone: On all of its corpora together, and nobody tested; see `get`.
+        everyone: On all of its corpora together, without test speakers; see `get`.
         arguments: Changes to those of the network, such as `{"width": 0.25}` or weights.
         seeds: Instead of the recipe's.
         fold: int, or `None` to train every fold of a cross-validation.

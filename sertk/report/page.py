@@ -220,7 +220,7 @@ def _sounds(
 
 
 def _settings(info: dict[str, Any]) -> list[tuple[str, str]]:
-    """Flatten what the run was told into rows of dotted names."""
+    """Flatten the arguments of the run into rows of dotted names."""
     flat: list[tuple[str, str]] = []
 
     def walk(name: str, value: Any) -> None:

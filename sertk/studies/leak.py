@@ -104,15 +104,15 @@ def leak_gap_of_recipe(
 
 
 class LeakGap(Display):
-    """What two runs of the same training say, one of which has heard its speakers before.
+    """Compare two runs of the same training, one of which was trained on its test speakers.
 
     Args:
         leaky: The run whose division leaks, into the test or into validation only.
         clean: The run that keeps speakers apart.
 
     Attributes:
-        promised: The score that does not hold: UAR of the leaky run on speakers it has heard.
-        kept: UAR on speakers that nobody had heard: of the clean run, or of the leaky one where
+        promised: The score that does not hold: UAR of the leaky run on training speakers.
+        kept: UAR on new speakers: of the clean run, or of the leaky one where
             the leak is in validation only.
         gap: Promised minus kept; with an interval where both are of the same utterances.
     """

@@ -76,7 +76,7 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     """Tell an object in words and numbers that JSON can keep.
 
     Raises:
-        ConfigurationError: If that cannot be told.
+        ConfigurationError: If it cannot be described.
 
     Examples:
         >>> describe("model", len)

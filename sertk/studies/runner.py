@@ -1,7 +1,7 @@
 """Train the trials of a study, side by side, and go on where it was stopped.
 
 In: a `Study` and a folder. Out: a run folder per trial below `trials/`, `study.json` with every
-choice, and a `StudyResult`. A trial that cannot be trained is told, and the others go on.
+choice, and a `StudyResult`. A trial that cannot be trained is reported, and the others go on.
 """
 
 import json

@@ -82,7 +82,7 @@ class Study:
     Raises:
         UnknownNameError: If a level, the factor or a setting has no such name.
         ConfigurationError: If a factor has no levels, one twice, or one that is neither a name nor
-            a named object that fits, or nobody says which of several is compared.
+            a named object that fits, or it is unclear which of several is compared.
 
     Examples:
         >>> study = Study("Does noise help?", augment=("none", "noise"), model=("mlp",), seed=(0,))
@@ -165,7 +165,7 @@ class Study:
     def changed(self, **changes: Any) -> "Study":
         """Replace fields by name, such as `seed=(0,)`.
 
-        What is compared is found anew where only one level of it is left.
+        The compared factor is determined again where only one level of it is left.
         """
         left = changes.get(self.compare, getattr(self, self.compare))
         if not isinstance(left, list | tuple | Mapping) or len(left) == 1:

@@ -70,8 +70,8 @@ class Checkpoint:
                 ):
                     zip_archives.entries(opened.zip, _LIMITS)
                     self._arrays = {name: opened[name] for name in opened.files}
-                told = json_records.parse(str(self._arrays.pop("progress")), schemas.Progress)
-                self.progress = Progress(**told)
+                stored = json_records.parse(str(self._arrays.pop("progress")), schemas.Progress)
+                self.progress = Progress(**stored)
                 self._best = self._group("best")
             except (
                 OSError,

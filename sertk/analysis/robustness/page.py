@@ -89,7 +89,7 @@ def _answer(shown: RobustnessDisplay) -> str:
     worst = shown.worst()
     titles = {condition.name: condition for condition in shown.conditions}
 
-    def told(row: dict[Any, Any]) -> str:
+    def phrase(row: dict[Any, Any]) -> str:
         condition = titles[row["condition"]]
         level = f"{written(row['level'])} {condition.unit}".replace("k Hz", " kHz")
         return f"{condition.title.lower()} ({level})"
@@ -98,12 +98,12 @@ def _answer(shown: RobustnessDisplay) -> str:
     hardest, mildest = found[0], found[-1]
     said = (
         f"UAR is {percent(shown.clean.uar)} % on clean speech and "
-        f"{percent(hardest['uar'])} % under what hurts most, {told(hardest)}"
+        f"{percent(hardest['uar'])} % under what hurts most, {phrase(hardest)}"
     )
     if hardest["change"] >= 0:
         said = f"Nothing that was tried lowers the UAR of {percent(shown.clean.uar)} %"
     elif mildest is not hardest:
-        said += f"; {told(mildest)} changes it by {points(mildest['change'])} points"
+        said += f"; {phrase(mildest)} changes it by {points(mildest['change'])} points"
     return f"{said}. Chance is {percent(shown.clean.chance)} %."
 
 
