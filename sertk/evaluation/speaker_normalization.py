@@ -41,8 +41,8 @@ def normalize_speakers(result: Evaluation) -> Evaluation:
     """Score the same probabilities, each speaker's centered by all of their recordings.
 
     Args:
-        result: `Evaluation` with probabilities; each fold and seed is centered by itself, since
-            it has a model of its own. Speakers with one recording, and unknown ones, stay as they are.
+        result: `Evaluation` with probabilities. Each fold and seed is centered by itself, since it
+            has a model of its own; speakers with one recording, and unknown ones, stay as they are.
 
     Raises:
         ConfigurationError: If probabilities are missing, or no speaker has two recordings.
