@@ -85,7 +85,6 @@ def waves(prep, *seconds):
     return [generator.normal(0, 0.1, round(s * prep.sample_rate)).astype("f") for s in seconds]
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("decision", CLIP_AGGREGATIONS)
 @pytest.mark.parametrize("feature", ["log_mel", "waveform", "log_mel_delta"])
 def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path):

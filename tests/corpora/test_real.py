@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sertk import corpora, manifest
-from tests.corpora.test_committed import FOLDER
+from tests.repository.manifests import FOLDER
 
 pytestmark = pytest.mark.corpus
 
