@@ -26,7 +26,7 @@ def fill_cache(path: str, root: str, folder: str) -> dict[str, Any]:
     """Compute a cache from nothing."""
     rows = manifests.read(path, root=root)
     start = time.perf_counter()
-    cache.compute(rows, Preprocessing("log_mel"), folder=folder, jobs=1)
+    cache.compute(rows, Preprocessing("log_mel"), folder=folder, n_jobs=1)
     return {"seconds": time.perf_counter() - start}
 
 

@@ -14,12 +14,12 @@ _BATCH = 32
 
 
 def measure(setting: Setting) -> list[Record]:
-    """Compare the memory-mapped pack with one .npy per clip, in later epochs and in the first."""
+    """Compare the memory-mapped cache with one .npy per clip, in later epochs and in the first."""
     count = setting.pick(5000, 40)
     prep = Preprocessing("log_mel", trim_db=None, clip_seconds=3.0)
     rows = sound.utterances(setting, count, seconds=3.0)
     folder = setting.work / "epoch_cache"
-    features = cache.compute(rows, prep, folder=folder, jobs=-1)
+    features = cache.compute(rows, prep, folder=folder, n_jobs=-1)
     files = setting.work / "epoch_npy"
     files.mkdir()
     names = rows["utterance_id"].tolist()
@@ -31,8 +31,7 @@ def measure(setting: Setting) -> list[Record]:
         return np.load(files / f"{name}.npy")
 
     def first() -> None:
-        (pack,) = folder.glob("*/index.json")
-        _epoch(order, cache.Features([cache.Pack(pack.parent)]).__getitem__, prep)
+        _epoch(order, cache.compute(rows, prep, folder=folder).__getitem__, prep)
 
     later = alternate(
         lambda: _epoch(order, features.__getitem__, prep),
@@ -49,7 +48,7 @@ def measure(setting: Setting) -> list[Record]:
             notes=f"{where}; checksums were compared in an epoch before",
         ),
         faster(
-            opening, "B2.first", f"{what}: the first, which opens the pack and compares checksums",
+            opening, "B2.first", f"{what}: the first, which opens the cache and compares checksums",
             peer, unit="s per epoch", goal=1.0, notes=f"{where}; the peer compares nothing",
         ),
     ]  # fmt: skip

@@ -43,9 +43,9 @@ def measure(setting: Setting) -> list[Record]:
             notes=f"{warm}; one BLAS thread for both",
         ),
         faster(
-            kept.per(len(paths)), "B1.cache", f"{what}, kept: cache.compute(jobs=1)",
+            kept.per(len(paths)), "B1.cache", f"{what}, kept: cache.compute(n_jobs=1)",
             f"{_LOOP}, np.save", unit="s per file", goal=1.6,
-            notes="checksums, parts and pack included; both write, nothing is flushed to the disk",
+            notes="checksums, parts and index included; both write, nothing is flushed to the disk",
         ),
         _equality(paths),
     ]  # fmt: skip
@@ -66,9 +66,9 @@ def measure_parallel(setting: Setting) -> list[Record]:
             goal=1.5, notes=f"{words}; BLAS threads as installed for both",
         ),
         faster(
-            kept.per(len(paths)), "B1p.cache", f"{what}, kept: cache.compute(jobs=-1)",
+            kept.per(len(paths)), "B1p.cache", f"{what}, kept: cache.compute(n_jobs=-1)",
             f"{_LOOP}, np.save, in joblib threads", unit="s per file", goal=1.5,
-            notes="checksums, parts and pack included",
+            notes="checksums, parts and index included",
         ),
     ]  # fmt: skip
 
@@ -102,7 +102,7 @@ def _into_a_cache(rows: pd.DataFrame, paths: list[Path], setting: Setting, jobs:
 
     def compute() -> None:
         shutil.rmtree(ours, ignore_errors=True)
-        cache.compute(rows, _PREP, folder=ours, jobs=jobs)
+        cache.compute(rows, _PREP, folder=ours, n_jobs=jobs)
 
     return alternate(
         compute,

@@ -21,7 +21,7 @@ from sertk.run import Run
 
 _SECONDS = 3.0  # of the clip
 CLIPS = 240  # that an agreement is worth writing down of
-LEARNT = 0.5  # of a network that has learnt enough to disagree with itself
+LEARNT = 0.5  # of a network that has learned enough to disagree with itself
 _FILES: dict[str, tuple[str, str, dict[str, Any], float]] = {
     "B5": ("ONNX on onnxruntime", "onnx", {}, 0.995),
     "B5.int8": ("OpenVINO in INT8", "openvino", {"precision": "int8"}, 0.98),
@@ -135,11 +135,11 @@ def _answers(
         f", of a network whose UAR of {100 * uar.value:.1f} is not above {100 * LEARNT:.0f}: this "
         "proves little"
     )  # fmt: skip
-    heard, labelled = int(row["utterances"]), int(row["labelled"])
+    heard, labeled = int(row["utterances"]), int(row["labeled"])
     labels, lost = f"labels of {words}{doubt}", f"UAR of {words}{doubt}"
-    if heard < setting.pick(CLIPS, 1) or not labelled:
+    if heard < setting.pick(CLIPS, 1) or not labeled:
         why = (
-            f"{heard} recordings of the run could be read, {labelled} of them of test speakers, "
+            f"{heard} recordings of the run could be read, {labeled} of them of test speakers, "
             f"and {CLIPS} are needed: set SERTK_CORPORA to the folder above the corpus, or name a "
             "run of more utterances"
         )
@@ -154,12 +154,12 @@ def _answers(
             f"{id}.labels", labels, "Keras", "share that agrees",
             spread([float(row["label_agreement"])]), spread([1.0]), float(row["label_agreement"]),
             "share that agrees", None, f">= {agreement}", heard,
-            f"{heard} recordings, {labelled} of them of test speakers; {of_the_run}; largest "
+            f"{heard} recordings, {labeled} of them of test speakers; {of_the_run}; largest "
             f"difference between probabilities {row['max_difference']:.2g}",
         ),
         Record(
             f"{id}.uar", lost, "Keras", "% UAR", spread(points[:1]), spread(points[1:]),
-            points[1] - points[0], "points lost", None, "<= 1", labelled,
+            points[1] - points[0], "points lost", None, "<= 1", labeled,
             f"on recordings of test speakers; {of_the_run}",
         ),
     ]  # fmt: skip

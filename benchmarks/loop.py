@@ -38,7 +38,7 @@ class Clips(Dataset):
         return len(self.files)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, int]:
-        """Read, cut and standardise one clip."""
+        """Read, cut and standardize one clip."""
         spectrum = np.load(self.files[number])
         clip = np.empty(self.prep.clip_shape, np.float32)
         room = len(spectrum) - len(clip)

@@ -28,7 +28,9 @@ def measure(file: str, model: str, waveform: str, turns: str, calls: str) -> dic
 
     path, sound = Path(file), np.load(waveform)
     engine = OpenVinoEngine(path, 1) if path.suffix == ".xml" else OnnxEngine(path, path.name, 1)
-    whole = graph.from_waveform(saving.load_model(model), engine.spec.prep, engine.spec.decision)
+    whole = graph.from_waveform(
+        saving.load_model(model), engine.spec.prep, engine.spec.clip_aggregation
+    )
     clip = sound[None]
     compiled = _COMPILED[backend](whole)
 
@@ -60,10 +62,10 @@ def _by_jax(model: Any) -> Callable[[np.ndarray], Any]:
     import jax
 
     # copies: predict gives the arrays of the model itself away
-    learnt = [jax.numpy.array(variable.value) for variable in model.trainable_variables]
+    learned = [jax.numpy.array(variable.value) for variable in model.trainable_variables]
     fixed = [jax.numpy.array(variable.value) for variable in model.non_trainable_variables]
-    call = jax.jit(lambda learnt, fixed, x: model.stateless_call(learnt, fixed, x)[0])
-    return lambda waveforms: call(learnt, fixed, waveforms)
+    call = jax.jit(lambda learned, fixed, x: model.stateless_call(learned, fixed, x)[0])
+    return lambda waveforms: call(learned, fixed, waveforms)
 
 
 _COMPILED = {"tensorflow": _by_tensorflow, "jax": _by_jax}

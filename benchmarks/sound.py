@@ -34,7 +34,6 @@ def recordings(setting: Setting, count: int) -> tuple[pd.DataFrame, str]:
         words = "the toy corpus written at 48 kHz (no RAVDESS here)"
     rows = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
     chosen = found.iloc[rows]
-    chosen.attrs = dict(found.attrs)
     seconds = chosen["duration"].mean()
     return chosen, f"{len(chosen)} files of {words}, {seconds:.1f} s on average"
 
@@ -119,5 +118,5 @@ def _toy_at_studio_rate(setting: Setting) -> pd.DataFrame:
         (studio / path).parent.mkdir(parents=True, exist_ok=True)
         resampled = audio.resample(waveform, rate, STUDIO_RATE)
         soundfile.write(studio / path, np.clip(resampled, -1, 1), STUDIO_RATE, subtype="PCM_16")
-    found.attrs["roots"] = {"toy": str(studio)}
+    found["root"] = str(studio)
     return found

@@ -21,7 +21,7 @@ from benchmarks.timing import Timing, alternate
 from sertk import labels, splits
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 _NETWORKS = {"B4": "compact", "B4.fcn_attention": "fcn_attention"}
 _PREP = Preprocessing("log_mel", clip_seconds=3.0)
@@ -55,7 +55,7 @@ def measure(setting: Setting) -> Sequence[Record | Missing]:
         what = (
             f"training {name}, from cached features to weights: {_EPOCHS} epochs of "
             f"{len(ready.part.manifest)} clips {ready.part.input_shape} in batches of "
-            f"{ready.part.settings.batch_size}"
+            f"{ready.part.config.batch_size}"
         )
         peer = "the same layers in a plain PyTorch loop: DataLoader, one .npy per utterance"
         try:
@@ -93,14 +93,14 @@ def pipeline(setting: Setting, name: str, toy: pd.DataFrame) -> Pipeline:
     from sertk import datasets, models
     from sertk.training import fitting, objective
 
-    settings = Settings()
+    config = Config()
     with mock.patch.dict(os.environ, SERTK_CACHE=str(setting.work / "cache")):
-        part = datasets.make(toy, _PREP, batch_size=settings.batch_size).train
+        part = datasets.make(toy, _PREP, batch_size=config.batch_size).train
     width = 0.1 if setting.quick else 1.0
     net = models.build(name, part.input_shape, part.num_classes, width=width, seed=0)
-    model = fitting.assemble(net, part, settings)
+    model = fitting.assemble(net, part, config)
     steps = (2 * setting.repeats + 2) * _EPOCHS * len(part)
-    model.compile(objective.optimizer(settings, steps), objective.loss(settings))
+    model.compile(objective.optimizer(config, steps), objective.loss(config))
     batches = [part[number] for number in range(len(part))]
     clips, classes = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
 
@@ -109,7 +109,7 @@ def pipeline(setting: Setting, name: str, toy: pd.DataFrame) -> Pipeline:
         model.fit(part, epochs=_EPOCHS, verbose=0, shuffle=False)
 
     def in_memory() -> None:
-        model.fit(clips, classes, batch_size=settings.batch_size, epochs=_EPOCHS, verbose=0)
+        model.fit(clips, classes, batch_size=config.batch_size, epochs=_EPOCHS, verbose=0)
 
     return Pipeline(net, part, whole, in_memory)
 
@@ -146,7 +146,7 @@ def torch_loop(setting: Setting, name: str, ready: Pipeline) -> Callable[[], Non
         np.save(files[-1], ready.part.features[utterance])
     classes = [ready.part.classes.index(label) for label in ready.part.manifest["label"]]
     clips = loop.Clips(files, classes, ready.part.prep, ready.part.statistics())
-    return loop.training(twin, clips, ready.part.settings.batch_size, _EPOCHS)
+    return loop.training(twin, clips, ready.part.config.batch_size, _EPOCHS)
 
 
 def fastest_threads(loop: Callable[[], None]) -> int:

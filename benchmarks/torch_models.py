@@ -1,6 +1,6 @@
 """The networks of B4 in PyTorch, layer by layer what `sertk.models` builds in Keras.
 
-In: standardised clips (batch, frames, bins). Out: logits (batch, classes). Each is as large as its
+In: standardized clips (batch, frames, bins). Out: logits (batch, classes). Each is as large as its
 Keras twin; `benchmarks.throughput` refuses to compare them otherwise.
 """
 

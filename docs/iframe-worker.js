@@ -1,4 +1,4 @@
-/* iframe-worker 1.0.4, so that search works from a disk. Copyright (c) 2020-2022 Martin Donath, MIT licence:
+/* iframe-worker 1.0.4, so that search works from a disk. Copyright (c) 2020-2022 Martin Donath, MIT license:
 Permission is hereby granted, free of charge, to any person obtaining a copy
 of this software and associated documentation files (the "Software"), to
 deal in the Software without restriction, including without limitation the

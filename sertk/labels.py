@@ -1,8 +1,8 @@
 """Emotion words, and the groupings that turn a corpus's emotions into the labels of a task.
 
-In: a manifest with `emotion`. Out: the same rows with `label`; rows whose emotion the grouping
-leaves out are dropped, counted in `manifest.attrs["dropped"]`, and the class list stands in
-`manifest.attrs["classes"]`, in the order of the grouping and never inferred from a split.
+In: a manifest with `emotion`. Out: the same rows with `label`, an ordered categorical whose
+categories are the classes in the order of the grouping, never inferred from a split; rows whose
+emotion the grouping leaves out are dropped, and counted in the remarks.
 """
 
 import difflib
@@ -14,6 +14,7 @@ import pandas as pd
 
 from sertk._utils import spelling
 from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
+from sertk.manifest import constant, remarks
 
 EMOTIONS = (
     "neutral",
@@ -174,16 +175,17 @@ def apply(
         gender: Multiply by gender: `male_happy`, `female_happy`, ...
 
     Returns:
-        A copy whose `attrs` hold `grouping`, `classes` and `dropped` (emotion -> rows).
+        A copy with `label`, an ordered categorical, and the name of the `grouping`. Its remarks
+        count the rows dropped by emotion.
 
     Raises:
-        UnknownNameError: If an emotion is a misspelt one of the grouping.
+        UnknownNameError: If an emotion is a misspelled one of the grouping.
         ManifestError: If no row is left, or a gender is missing for `gender=True`.
 
     Examples:
         >>> frame = pd.DataFrame({"emotion": ["happy", "sad", "disgust"]})
-        >>> labelled = apply(frame, "valence2")
-        >>> labelled["label"].tolist(), labelled.attrs["dropped"]
+        >>> labeled = apply(frame, "valence2")
+        >>> labeled["label"].tolist(), remarks.of(labeled).dropped
         (['positive', 'negative'], {'disgust': 1})
     """
     group = grouping(choice)
@@ -212,15 +214,11 @@ def apply(
         kept["label"] = kept["gender"] + "_" + kept["label"]
         classes = [f"{g}_{c}" for g in ("male", "female") for c in classes]
     name = choice if isinstance(choice, str) else "own mapping"
-    kept.attrs = {
-        **manifest.attrs,
-        "grouping": f"{name} x gender" if gender else name,
-        "classes": classes,
-        "dropped": {
-            str(e): int(n) for e, n in manifest.loc[label.isna(), "emotion"].value_counts().items()
-        },
-    }
-    return kept
+    kept["label"] = ordered(kept["label"], classes)
+    kept = constant(kept, grouping=f"{name} x gender" if gender else name)
+    left_out = manifest.loc[label.isna(), "emotion"].value_counts()
+    dropped = {str(emotion): int(count) for emotion, count in left_out.items()}
+    return remarks.put(kept, remarks.of(manifest), dropped=dropped)
 
 
 def _refuse_misspelt(left_out: Iterable[str], group: Grouping) -> None:
@@ -235,12 +233,17 @@ def _refuse_misspelt(left_out: Iterable[str], group: Grouping) -> None:
 
 
 def classes(manifest: pd.DataFrame) -> list[str]:
-    """Name the classes of a labelled manifest, in order.
+    """Name the classes of a labeled manifest, in order.
 
-    The order is the grouping's; a manifest read back from a file has its labels sorted.
+    The order is that of the categories of `label`; else that of the grouping which the column
+    `grouping` names; else alphabetical.
 
     Raises:
         ConfigurationError: If the manifest has no labels yet.
+
+    Examples:
+        >>> classes(apply(pd.DataFrame({"emotion": ["sad", "happy"]}), "valence2"))
+        ['positive', 'negative']
     """
     if "label" not in manifest:
         raise ConfigurationError(
@@ -248,4 +251,32 @@ def classes(manifest: pd.DataFrame) -> list[str]:
             "Training needs to know the classes.",
             "Call sertk.labels.apply(manifest, 'emotion8') first.",
         )
-    return list(manifest.attrs.get("classes") or sorted(manifest["label"].unique()))
+    label = manifest["label"]
+    if isinstance(label.dtype, pd.CategoricalDtype):
+        return [str(name) for name in label.cat.categories]
+    found = set(label.dropna())
+    group = GROUPINGS.get(grouping_of(manifest))
+    if group is not None and found <= set(group.classes):
+        return [c for c in group.classes if c not in group.optional or c in found]
+    return sorted(found)
+
+
+def grouping_of(manifest: pd.DataFrame) -> str:
+    """Name the grouping that made the labels of a manifest; `own labels` where it is unknown.
+
+    Examples:
+        >>> grouping_of(apply(pd.DataFrame({"emotion": ["sad", "happy"]}), "valence2"))
+        'valence2'
+    """
+    named = manifest["grouping"].dropna().unique().tolist() if "grouping" in manifest else []
+    return str(named[0]) if len(named) == 1 else "own labels"
+
+
+def ordered(label: pd.Series, classes: Sequence[str]) -> pd.Categorical:
+    """Make a column of labels that knows its classes and their order.
+
+    Examples:
+        >>> ordered(pd.Series(["sad"]), ["happy", "sad"]).categories.tolist()
+        ['happy', 'sad']
+    """
+    return pd.Categorical(label, categories=list(classes), ordered=True)

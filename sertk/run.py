@@ -6,7 +6,6 @@ manifest.csv, history.csv, predictions.csv and fold_K/seed_S/model.keras.
 """
 
 import html
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sertk import labels
 from sertk import manifest as manifests
-from sertk._utils import atomic, json_records, plain_files, schemas
+from sertk._utils import atomic, json_records, old_names, plain_files, schemas
 from sertk.errors import ManifestError, RunError, listing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _WHOLE_NUMBERS = ("fold", "seed", "epoch")
 _NUMBERS = ("loss", "val_loss", "val_uar", "val_wa", "learning_rate")
 _NO_RECORD = (
@@ -69,6 +69,8 @@ class Run:
                     "Upgrade sertk.",
                 )
             json_records.require(self.info, schemas.Run)
+            if version == 1:
+                self.info = old_names.of_run(self.info)
         except json_records.DamagedError as error:
             raise _damaged(record, str(error), _NO_RECORD) from error
         if len(set(self.classes)) < len(self.classes):
@@ -144,9 +146,10 @@ class Run:
         """The utterances of the run, originals only, as they were trained and tested on."""
         path = self._existing("manifest.csv")
         try:
-            return manifests.read(path)
+            rows = manifests.read(path)
         except ManifestError as error:
             raise _damaged(path, str(error)) from error
+        return rows.assign(label=labels.ordered(rows["label"], self.classes))
 
     def model_path(self, fold: int = 0, seed: int | None = None) -> Path:
         """Name the .keras file of one fold and seed; the first seed by default."""
@@ -212,13 +215,6 @@ def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.Dat
 
 def _damaged(path: Path, what: str, remedy: str = _JOIN_AGAIN) -> RunError:
     return RunError(f"{path} is damaged ({what}).", "It must be as the training wrote it.", remedy)
-
-
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a record whole or not at all."""
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with atomic.whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -21,7 +21,7 @@ def small_root(tmp_path_factory):
 
 @pytest.fixture
 def small(small_root):
-    """The manifest of 72 one-second tones: 6 speakers, 3 emotions, labelled, not divided."""
+    """The manifest of 72 one-second tones: 6 speakers, 3 emotions, labeled, not divided."""
     return small_corpus.manifest(small_root)
 
 

@@ -16,7 +16,9 @@ CLASSES = ["happy", "neutral", "sad"]
 
 def spec(**changes):
     prep = Preprocessing("log_mel", clip_seconds=0.5).to_dict()
-    return Spec(**{"classes": CLASSES, "preprocessing": prep, "decision": "mean", **changes})
+    return Spec(
+        **{"classes": CLASSES, "preprocessing": prep, "clip_aggregation": "mean", **changes}
+    )
 
 
 def write_model(path, record=None):
@@ -72,7 +74,7 @@ def files_of_a_bundle(folder, record=None):
 def write_pretrained(folder):
     """The package's own model, in a folder of its own."""
     folder.mkdir()
-    record = spec(corpora=["ravdess", "emodb"], licence="RAVDESS: CC BY-NC-SA 4.0; EmoDB: CC0")
+    record = spec(corpora=["ravdess", "emodb"], license="RAVDESS: CC BY-NC-SA 4.0; EmoDB: CC0")
     files = files_of_a_bundle(folder, record)
     del files["run.json"]
     for name, content in bundling.indexed(files).items():

@@ -279,14 +279,14 @@ def test_what_is_subtracted_are_lines_between_means(length):
     )
 
 
-def test_normalise_rms():
+def test_normalize_rms():
     for level in (-20.0, -3.0, 0.0):
-        scaled = audio.normalise_rms(tone(), level)
+        scaled = audio.normalize_rms(tone(), level)
         assert 20 * np.log10(np.sqrt(np.mean(scaled**2))) == pytest.approx(level, abs=1e-4)
         assert scaled.dtype == np.float32
-    assert np.abs(audio.normalise_rms(tone(), 0.0)).max() > 1.0
+    assert np.abs(audio.normalize_rms(tone(), 0.0)).max() > 1.0
     silence = np.zeros(100, np.float32)
-    assert audio.normalise_rms(silence, -20.0) is silence
+    assert audio.normalize_rms(silence, -20.0) is silence
 
 
 def test_nothing_is_warned_about(tmp_path):

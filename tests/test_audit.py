@@ -110,7 +110,6 @@ def test_two_stretches_of_one_file_are_not_one_sound(tmp_path):
     ]  # fmt: skip
     found = manifests.from_rows(rows, "mine", tmp_path)
     divided = found.assign(split=["train", "test"])
-    divided.attrs = found.attrs
     assert audit.audit(divided, compare_audio=True).ok
 
 
@@ -121,17 +120,15 @@ def test_what_is_not_at_hand_is_said(small, small_root, tmp_path, monkeypatch):
     assert str(audit.audit(divided, compare_audio=False)).startswith(
         "Checked 72 utterances, 1 division, by name."
     )
-    lost = divided.copy()
-    lost.attrs = {**divided.attrs, "roots": {}}
+    lost = divided.drop(columns="root")
     assert "the sound is not compared, since no folder is known for small" in str(audit.audit(lost))
-    with pytest.raises(ManifestError, match="No folder is known for the corpus 'small'"):
+    with pytest.raises(ManifestError, match="No root folder is known for corpus 'small'"):
         audit.audit(lost, compare_audio=True)
-    lost.attrs = {**divided.attrs, "roots": {"small": str(tmp_path)}}
+    lost = divided.assign(root=str(tmp_path))
     assert "the sound is not compared, since no file is at its path" in str(audit.audit(lost))
     with pytest.raises(AudioError, match="None of the 72 files can be read"):
         audit.audit(lost, compare_audio=True)
     one = divided.assign(path=divided["path"].where(divided.index > 0, "gone.wav"))
-    one.attrs = divided.attrs
     (note,) = audit.audit(one).findings
     assert note.kind == "sound not compared"
     assert note.rows == [divided["utterance_id"][0]]
@@ -158,7 +155,7 @@ def test_speakers_that_are_spelt_alike_are_noted(one, other):
     divided = rows.assign(split="train")
     divided.loc[rows["speaker"] == other, "split"] = "test"
     (note,) = audit.audit(divided).findings
-    assert (note.kind, note.severity) == ("speakers spelt alike", "note")
+    assert (note.kind, note.severity) == ("speakers spelled alike", "note")
     assert repr(one) in note.message
     assert repr(other) in note.message
     assert set(note.rows) == set(rows.loc[rows["speaker"].isin([one, other]), "utterance_id"])
@@ -180,15 +177,14 @@ def test_a_file_joins_what_is_one_name(tmp_path):
     assert read["speaker"].tolist() == ["B\u00e4r", "B\u00e4r", "Ann", "Ann"]
     assert read["emotion"].nunique() == 1
     assert len(manifests.select(read, speaker="Ba\u0308r")) == 2
-    labelled = labels.apply(rows, {"fr\u006f\u0308hlich": "up"})
-    assert labelled["label"].tolist() == ["up"] * 4
+    labeled = labels.apply(rows, {"fr\u006f\u0308hlich": "up"})
+    assert labeled["label"].tolist() == ["up"] * 4
 
 
 def test_one_recording_with_two_emotions_is_a_contradiction(small, small_root):
     ann = small[small["speaker"] == "small_ann"].head(2)
     twin = ann.head(1).assign(utterance_id="twin", path="./" + ann["path"], emotion="sad")
     both = pd.concat([ann.assign(emotion="angry"), twin], ignore_index=True)
-    both.attrs = small.attrs
     for options in ({"compare_audio": False}, {}):
         (note,) = [
             f for f in audit.audit(both, **options).findings if f.kind == "contradictory labels"
@@ -216,7 +212,6 @@ def test_rows_of_several_tables_under_one_index(small):
     divided = splits.by_speaker(small, val=1, test=1)
     made = augment.copies(divided, "noise", count=1)
     both = pd.concat([divided, made])
-    both.attrs = divided.attrs
     assert not both.index.is_unique
     assert audit.audit(both).findings == []
 

@@ -13,7 +13,7 @@ from sertk import manifest as manifests
 from sertk._utils import seeding
 from sertk.augment import Augmentation
 from sertk.cli import main
-from sertk.datasets.on_the_fly import LiveName
+from sertk.datasets.on_the_fly import OnTheFlyName
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.preprocessing import Preprocessing
 
@@ -37,7 +37,9 @@ def batches(train, epoch):
 
 def test_live_copies_depend_on_seed_epoch_and_utterance_alone(divided):
     parts = [
-        datasets.make(divided, PREP, augment=Augmentation("noise", live=True), batch_size=size)
+        datasets.make(
+            divided, PREP, augment=Augmentation("noise", on_the_fly=True), batch_size=size
+        )
         for size in (10, 10)
     ]
     train, twin = (made.train for made in parts)
@@ -46,9 +48,9 @@ def test_live_copies_depend_on_seed_epoch_and_utterance_alone(divided):
     with ThreadPoolExecutor(4) as pool:  # batches in another order, on several workers
         shuffled = dict(pool.map(lambda k: (k, twin[k][0]), reversed(range(len(twin)))))
     np.testing.assert_array_equal(first, np.concatenate([shuffled[k] for k in sorted(shuffled)]))
-    travelled = pickle.loads(pickle.dumps(train.live))  # to a worker process
-    name = train.live.name(train.manifest["utterance_id"][0], 5, copied=True)
-    np.testing.assert_array_equal(travelled[name], train.live[name])
+    traveled = pickle.loads(pickle.dumps(train.on_the_fly))  # to a worker process
+    name = train.on_the_fly.name(train.manifest["utterance_id"][0], 5, copied=True)
+    np.testing.assert_array_equal(traveled[name], train.on_the_fly[name])
     assert not np.array_equal(first, batches(train, 1))
     np.testing.assert_array_equal(first, batches(train, 0))
 
@@ -56,9 +58,9 @@ def test_live_copies_depend_on_seed_epoch_and_utterance_alone(divided):
 @pytest.mark.parametrize("stability", [0.0, 0.1])
 def test_a_batch_of_any_size_computes_each_copy_once(divided, monkeypatch, stability):
     train = datasets.make(
-        divided, PREP, augment=Augmentation("noise", live=True), copies=9, batch_size=100
+        divided, PREP, augment=Augmentation("noise", on_the_fly=True), copies=9, batch_size=100
     ).train
-    train.configure(train.settings.changed({"stability": stability}))
+    train.configure(train.config.changed({"stability": stability}))
     computed = []
     apply = augment.apply
     monkeypatch.setattr(augment, "apply", lambda *given: computed.append(given) or apply(*given))
@@ -68,18 +70,17 @@ def test_a_batch_of_any_size_computes_each_copy_once(divided, monkeypatch, stabi
 
 
 def test_a_live_copy_is_what_the_recipe_makes_of_the_file(divided):
-    wanted = Augmentation("pitch+noise", live=True)
+    wanted = Augmentation("pitch+noise", on_the_fly=True)
     train = datasets.make(divided, PREP, augment=wanted, copies=3).train
     drawn = {}
     for epoch in range(8):
         train.epoch = epoch
         drawn |= {train._draw(row)[1]: epoch for row in range(12)}
-    copies = [name for name in drawn if isinstance(name, LiveName)]
+    copies = [name for name in drawn if isinstance(name, OnTheFlyName)]
     assert 0.6 < len(copies) / (12 * 8) < 0.9  # three in four, each of another sound
     name = copies[0]
     original, seed = name
     row = train.manifest[train.manifest["utterance_id"] == original]
-    row.attrs = divided.attrs
     waveform = PREP.load(manifests.paths(row)[0])
     changed = augment.apply("pitch+noise", waveform, PREP.sample_rate, seed)
     np.testing.assert_allclose(train._spectrum(name), PREP.extract(changed), atol=1e-4)
@@ -87,27 +88,27 @@ def test_a_live_copy_is_what_the_recipe_makes_of_the_file(divided):
 
 
 def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
-    wanted = Augmentation("noise", only=("sad",), live=True)
+    wanted = Augmentation("noise", only=("sad",), on_the_fly=True)
     train = datasets.make(divided, PREP, augment=wanted, copies=20).train
     names = [train._draw(row)[1] for row in range(len(train._visits))]
     sad = set(train.manifest.query("label == 'sad'")["utterance_id"])
-    drawn = [name for name in names if isinstance(name, LiveName)]
+    drawn = [name for name in names if isinstance(name, OnTheFlyName)]
     assert {name.utterance_id for name in drawn} <= sad
     assert len(drawn) > 10
     with pytest.raises(ConfigurationError, match="no end of live copies"):
-        train.configure(train.settings.changed({"versions": "every"}))
+        train.configure(train.config.changed({"augment_sampling": "all"}))
     with pytest.raises(UnknownNameError, match="Did you mean 'sad'"):
-        datasets.make(divided, PREP, augment=Augmentation("noise", only=("sat",), live=True))
+        datasets.make(divided, PREP, augment=Augmentation("noise", only=("sat",), on_the_fly=True))
 
 
-@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("on_the_fly", [False, True])
 def test_half_of_the_visits_are_to_the_utterance_itself(divided, live):
     wanted = Augmentation("noise", live=live)
     train = datasets.make(divided, PREP, augment=wanted, copies=5).train
     originals = set(divided["utterance_id"])
 
     def copied(versions):
-        train.configure(train.settings.changed({"versions": versions}))
+        train.configure(train.config.changed({"versions": versions}))
         names = []
         for train.epoch in range(10):
             names += [train._draw(row)[1] for row in range(24)]
@@ -118,8 +119,8 @@ def test_half_of_the_visits_are_to_the_utterance_itself(divided, live):
 
 
 def test_stability_training_takes_live_copies(divided):
-    train = datasets.make(divided, PREP, augment=Augmentation("noise", live=True)).train
-    train.configure(train.settings.changed({"stability": 1.0, "batch_size": 8}))
+    train = datasets.make(divided, PREP, augment=Augmentation("noise", on_the_fly=True)).train
+    train.configure(train.config.changed({"stability": 1.0, "batch_size": 8}))
     clean, disturbed = np.split(train[0][0], 2)
     assert (np.abs(clean - disturbed).max(axis=(1, 2)) > 1).all()
 
@@ -144,15 +145,15 @@ def test_a_list_is_recorded_resumed_and_refused_for_another(small, tmp_path):
     assert train([halve, gain]).predictions.equals(run.predictions)
     with pytest.raises(RunError, match=r"another run \(it differs in: augmentation"):
         train([halve])
-    with pytest.raises(RunError, match=r"augmentation\.live"):
-        train([halve, gain], live=True)
+    with pytest.raises(RunError, match=r"augmentation\.on_the_fly"):
+        train([halve, gain], on_the_fly=True)
 
 
 @pytest.mark.backend
 def test_fit_records_what_the_dataset_was_made_with(divided, tmp_path):
     for name, wanted, expected in (
         ("kept", Augmentation("noise", only=("sad",)), {"only": ["sad"]}),
-        ("live", Augmentation("noise", live=True), {"live": True}),
+        ("live", Augmentation("noise", on_the_fly=True), {"on_the_fly": True}),
     ):
         train, val, _ = datasets.make(divided, PREP, augment=wanted, copies=1)
         model = models.build("mlp", train.input_shape, train.num_classes)
@@ -166,11 +167,11 @@ def test_the_command_line_restricts_and_draws(tmp_path, capsys, refused):
         "--option", "takes=1", "--grouping", "valence2", "--val", 1, "--test", 1,
         "--model", "mlp", "--clip-seconds", 1, "--epochs", 1, "-o", tmp_path / "run",
     ]  # fmt: skip
-    live = ["--augment", "noise", "--augment-only", "negative", "--augment-live"]
+    live = ["--augment", "noise", "--augment-only", "negative", "--augment-on-the-fly"]
     assert main([str(word) for word in [*words, *live]]) == 0
     info = json.loads((tmp_path / "run" / "run.json").read_text())
     assert info["augmentation"] == {
-        "name": "noise", "copies": 2, "only": ["negative"], "live": True
+        "name": "noise", "copies": 2, "only": ["negative"], "on_the_fly": True
     }  # fmt: skip
     capsys.readouterr()
     assert "without --augment" in refused(*words, "--augment-only", "negative")

@@ -125,7 +125,7 @@ def test_a_silent_or_broken_recording_is_refused_before_anything_is_made(tmp_pat
             augment.recipe(f"{name}@{tmp_path}")
     (tmp_path / "z.wav").write_bytes(b"RIFF")
     with pytest.raises(ConfigurationError, match=r"A recording of a noise or room: .*z\.wav"):
-        augment.plan(Augmentation(f"background@{tmp_path}", live=True))
+        augment.plan(Augmentation(f"background@{tmp_path}", on_the_fly=True))
 
 
 def test_a_measured_room_keeps_level_and_moment(tmp_path):
@@ -375,9 +375,9 @@ def test_preview_shows_waveform_and_spectrogram_before_and_after(small):
     shown = explore.preview(small, [halve, "pitch"], seed=1)
     table = shown.frame()
     assert table.index.tolist() == ["before", "after"]
-    assert table.loc["before", "level_db"] - table.loc["after", "level_db"] == pytest.approx(
-        6.02, abs=1.0
-    )
+    assert table.loc["before", "target_rms_db"] - table.loc[
+        "after", "target_rms_db"
+    ] == pytest.approx(6.02, abs=1.0)
     assert len(shown.plot().child_axes) == 4
     assert shown._repr_html_().count("<audio") == 2
     assert [name for name, _, _ in shown.players()] == ["before", "after"]

@@ -149,14 +149,14 @@ def test_a_damaged_cache_says_what_to_delete(refused, tmp_path, small_root):
     manifest.write(small_corpus.manifest(small_root), path)
     words = ("extract", path, "--root", small_root, "--cache", tmp_path / "c")
     assert main([str(word) for word in words]) == 0
-    pack = next((tmp_path / "c").iterdir())
-    index = pack / "index.json"
+    (shard,) = (tmp_path / "c").glob("*/*/")
+    index = shard / "index.json"
     whole = index.read_text()
     index.write_text(whole[:50])
-    assert f"Delete the folder and run again: rm -r {pack}" in refused(*words)
+    assert f"Delete the folder and run again: rm -r {shard}" in refused(*words)
     index.write_text(whole)
     rows = manifest.read(path, root=small_root)
-    (pack / "features.npy").write_bytes(b"")
+    (shard / "features.npy").write_bytes(b"")
     with pytest.raises(CacheError, match=r"The cached features in .* are damaged"):
         cache.compute(rows, Preprocessing(), folder=tmp_path / "c")[rows["utterance_id"][0]]
 
@@ -201,12 +201,12 @@ def train(small_root, tmp_path, monkeypatch):
         (["--model-option", "width=abc"], "width is a number"),
         (["--model-option", "width=1e9"], "width lies above 0, up to 32"),
         (["--model-option", "dropout=1.5"], "dropout in [0, 1)"),
-        (["--reference", "full"], "Did you mean 'full_scale'"),
-        (["--floor-db", "-3"], "floor_db=-3.0"),
+        (["--db-reference", "full"], "Did you mean 'full_scale'"),
+        (["--top-db", "-3"], "top_db=-3.0"),
         (["--model", "compact", "--clip-seconds", "0.01"], "with at least 4 frames"),
         (["--clip-seconds", "0.05", "--feature", "mfcc"], "Deltas of width 9 need at least 9"),
         (["--model", "compact", "--feature-option", "n_mels=8"], "and 16 bins"),
-        (["--grouping", "emotion8"], "is labelled calm, disgust, fearful, happy, surprised"),
+        (["--grouping", "emotion8"], "is labeled calm, disgust, fearful, happy, surprised"),
         (["--init-from", "nowhere"], "nowhere holds no run"),
         pytest.param(
             ["--learning-rate", "1e30", "--label-smoothing", "0"], "Training has diverged",

@@ -26,7 +26,7 @@ def _needed():
 
 @pytest.fixture(scope="module")
 def packed(small_root, tmp_path_factory):
-    """A bundle of a network that has learnt the small corpus in a few seconds."""
+    """A bundle of a network that has learned the small corpus in a few seconds."""
     from sertk import training
 
     rows = splits.by_speaker(small_corpus.manifest(small_root), val=1, test=1)
@@ -72,7 +72,7 @@ def spoken(predictor, small_root, tmp_path_factory):
         label = along["label"].mode()[0]
         if (along["label"] == label).all() and along["probability"].min() > 0.45:
             return path, label
-    pytest.fail("the network learnt nothing that it is sure of")
+    pytest.fail("the network learned nothing that it is sure of")
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,41 @@
 import json
 import multiprocessing
 import os
+import pickle
+import shutil
 import signal
 import time
+from pathlib import Path
 
+import filelock
 import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import augment, cache, splits
+from sertk import augment, cache, datasets, splits, training
+from sertk.analysis import cross_corpus, embeddings
+from sertk.audio import ffmpeg
+from sertk.cache import parts
 from sertk.errors import CacheError
 from sertk.preprocessing import Preprocessing
 
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The utterance_ids of the spectra that are computed, in order."""
+    names, spectrum = [], parts._spectrum
+    monkeypatch.setattr(
+        parts, "_spectrum", lambda row, prep: names.append(row.utterance_id) or spectrum(row, prep)
+    )
+    return names
+
+
+def _rows(manifest, rows):
+    rows = rows.copy()
+    rows.attrs = manifest.attrs
+    return rows
 
 
 def test_it_holds_what_the_preprocessing_extracts(small, small_root, tmp_path):
@@ -27,16 +50,66 @@ def test_it_holds_what_the_preprocessing_extracts(small, small_root, tmp_path):
     assert "nobody" not in features
 
 
-def test_it_is_computed_once(small, tmp_path, monkeypatch):
+def test_a_spectrum_is_computed_once_whatever_it_is_asked_with(small, tmp_path, computed):
+    speaker = small["speaker"] == small["speaker"].iloc[0]
+    first = _rows(small, small[~speaker])
+    cache.compute(first, PREP, folder=tmp_path)
+    assert sorted(computed) == sorted(first["utterance_id"])
+    computed.clear()
+    shuffled = first.sample(frac=1, random_state=0)
+    renamed = first.assign(utterance_id=[f"u{k}" for k in range(len(first))], start=np.nan)
+    copied = augment.with_copies(splits.by_speaker(first, val=1, test=1), "noise", 1, 0)
+    parent = copied["parent"].isna()
+    for rows in (first.head(8), shuffled, renamed, copied[parent].drop(columns="copy")):
+        features = cache.compute(_rows(small, rows), PREP, folder=tmp_path)
+        assert all(name in features for name in rows["utterance_id"])
+    assert computed == []
     cache.compute(small, PREP, folder=tmp_path)
-    monkeypatch.setattr(cache, "_spectrum", lambda *_: pytest.fail("computed again"))
-    cache.compute(small, PREP, folder=tmp_path)
+    assert sorted(computed) == sorted(small.loc[speaker, "utterance_id"])
+    computed.clear()
+    cache.compute(_rows(small, copied), PREP, folder=tmp_path)
+    assert sorted(computed) == sorted(copied.loc[~parent, "utterance_id"])
+    fewer = copied[~parent].head(3).astype({"copy": float})  # as a table with gaps is read
+    cache.compute(_rows(small, fewer), PREP, folder=tmp_path)
+    assert len(computed) == (~parent).sum()
+
+
+def test_what_decides_a_spectrum_decides_its_key(small, tmp_path, computed):
+    one = small.head(1).assign(start=None, end=None, augmentation=None, copy=None)
+    copy = one.assign(augmentation="r5", copy=3, utterance_id="copy")
+    different = [
+        one, one.assign(start=0.25), one.assign(start=0.25, end=0.75), one.assign(end=0.75),
+        copy, copy.assign(copy=4), copy.assign(utterance_id="seeded"),
+        copy.assign(augmentation="noise"), copy.assign(end=0.75),
+    ]  # fmt: skip
+    for rows in different * 2:
+        cache.compute(_rows(small, rows), PREP, folder=tmp_path)
+    assert len(computed) == len(different)
+    twice = pd.concat([small.iloc[[5]], small.iloc[[5]].assign(utterance_id="again")])
+    features = cache.compute(_rows(small, twice), PREP, folder=tmp_path)
+    assert len(computed) == len(different) + 1
+    np.testing.assert_array_equal(features["again"], features[small["utterance_id"].iloc[5]])
+
+
+@pytest.mark.backend
+def test_a_run_that_is_used_again_computes_nothing(small, small_root, tmp_path, computed):
+    divided = splits.by_speaker(small, val=1, test=2)
+    run = training.cross_validate(
+        "mlp", divided, PREP, folder=tmp_path / "run", standardize="speaker", epochs=1
+    )
+    known = len(computed)
+    assert len(embeddings.vectors(run, roots={"small": small_root})) == 24
+    strangers = _rows(small, small.assign(speaker="new_" + small["speaker"]))
+    assert len(cross_corpus.matrix({"run": run}, {"new": strangers}).frame()) == 1
+    other = splits.by_speaker(small, val=2, test=1, seed=5)
+    datasets.make(other, PREP, augment="noise", copies=1)
+    assert len(computed) - known == (other["split"] == "train").sum()  # the copies
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_copies_are_the_same_whatever_the_workers(small, tmp_path, jobs):
     made = augment.copies(splits.by_speaker(small, val=1, test=1), "noise+shift", count=1)
-    features = cache.compute(made, PREP, folder=tmp_path / str(jobs), jobs=jobs)
+    features = cache.compute(made, PREP, folder=tmp_path / str(jobs), n_jobs=jobs)
     total = sum(float(features[u].sum()) for u in made["utterance_id"])
     again = cache.compute(made, PREP, folder=tmp_path / "again")
     assert total == sum(float(again[u].sum()) for u in made["utterance_id"])
@@ -75,7 +148,6 @@ def test_unreadable_files_are_skipped_and_listed(small, small_root, tmp_path):
 def test_names_mean_nothing(small, small_root, tmp_path):
     """An unreadable original is listed and a readable one read, whatever its utterance_id."""
     rows = small.head(4).copy()
-    rows.attrs = small.attrs
     rows["utterance_id"] = ["a~1", "~live.7", "b~r5.0.6", "c"]
     rows.loc[2, "path"] = "ann/missing.wav"
     features = cache.compute(rows, PREP, folder=tmp_path)
@@ -95,7 +167,6 @@ def test_copies_are_known_by_their_columns(small, tmp_path):
     )  # fmt: skip
     lost = own.tail(1).assign(utterance_id="three", path="ann/missing.wav")
     both = pd.concat([rows, own, lost], ignore_index=True)
-    both.attrs = small.attrs
     features = cache.compute(both, PREP, folder=tmp_path)
     slow, fast = (
         len(features[copy]) / len(features[original])
@@ -115,8 +186,7 @@ def test_a_copy_gets_no_name_that_is_taken():
 
 
 def test_nothing_readable_is_an_error(small, tmp_path):
-    lost = small.copy()
-    lost.attrs = {"roots": {"small": str(tmp_path / "nowhere")}}
+    lost = small.assign(root=str(tmp_path / "nowhere"))
     with pytest.raises(
         CacheError, match="None of the 72 files could be read, the first because: T"
     ):
@@ -125,14 +195,27 @@ def test_nothing_readable_is_an_error(small, tmp_path):
 
 def test_damage_is_found_when_it_is_read(small, tmp_path):
     features = cache.compute(small, PREP, folder=tmp_path)
-    pack = next(tmp_path.glob("*/features.npy"))
-    data = np.load(pack)
+    (file,) = tmp_path.glob("*/*/features.npy")
+    data = np.load(file)
     data[5, 5] += 1
-    np.save(pack, data)
+    np.save(file, data)
     features = cache.compute(small, PREP, folder=tmp_path)
-    first = json.loads((pack.parent / "index.json").read_text())["rows"][0][0]
+    first = small["utterance_id"].iloc[0]
     with pytest.raises(CacheError, match=rf"{first} in .* are damaged.*rm -r"):
         features[first]
+
+
+def test_a_damaged_part_says_what_to_delete(small, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "_join", lambda _: [])
+        with pytest.raises(KeyError):
+            cache.compute(small, PREP, folder=tmp_path)
+    (folder,) = tmp_path.glob("*/parts")
+    (folder / "000001.npy").write_bytes(b"")
+    with pytest.raises(CacheError, match=rf"are damaged.*rm -r {folder}"):
+        cache.compute(small, PREP, folder=tmp_path)
+    shutil.rmtree(folder)
+    assert cache.compute(small, PREP, folder=tmp_path).frame(small)["frames"].min() > 0
 
 
 def _compute_slowly(manifest, folder):
@@ -146,37 +229,121 @@ def _compute_slowly(manifest, folder):
     cache.compute(manifest, PREP, folder=folder)
 
 
-def test_a_killed_run_goes_on_from_its_parts(small, tmp_path, monkeypatch):
+def test_a_killed_run_goes_on_from_its_parts(small, tmp_path, computed):
     process = multiprocessing.get_context("fork").Process(
         target=_compute_slowly, args=(small, tmp_path)
     )
     process.start()
     until = time.monotonic() + 20
-    while not list(tmp_path.glob("*/parts/*.json")) and time.monotonic() < until:
+    while not list(tmp_path.glob("*/parts/[0-9]*.json")) and time.monotonic() < until:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    done = len(list(tmp_path.glob("*/parts/*.json")))
+    done = len(list(tmp_path.glob("*/parts/[0-9]*.json")))
     assert 1 <= done < 3
-    calls = []
-    spectrum = cache._spectrum
-    monkeypatch.setattr(cache, "_spectrum", lambda *a: calls.append(1) or spectrum(*a))
+    first = _rows(small, small.tail(40))  # another manifest takes over what was done of it
+    cache.compute(first, PREP, folder=tmp_path)
     features = cache.compute(small, PREP, folder=tmp_path)
-    assert len(calls) == len(small) - done * cache.PART_ROWS
-    assert all(u in features for u in small["utterance_id"])
+    assert len(computed) == len(small) - done * parts.PART_ROWS
+    assert _matches(features, small, tmp_path)
 
 
-def test_two_processes_share_one_pack(small, tmp_path):
+def _matches(features, manifest, tmp_path):
+    """Tell whether spectra are those of a fresh cache."""
+    fresh = cache.compute(manifest, PREP, folder=tmp_path / "fresh")
+    return all(np.array_equal(features[u], fresh[u]) for u in manifest["utterance_id"])
+
+
+@pytest.mark.parametrize(("owner", "step"), [(parts, "_move"), (Path, "rename")])
+def test_a_process_killed_while_it_makes_a_shard(
+    small, tmp_path, computed, monkeypatch, owner, step
+):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            cache.compute(small, PREP, folder=tmp_path)
+    assert list(tmp_path.glob("*/parts/index.json"))
+    assert _matches(cache.compute(small, PREP, folder=tmp_path), small, tmp_path)
+    assert len(computed) == 2 * len(small)  # once here, once in the fresh cache
+    left = (tmp_path / PREP.spectrum_key).glob("*/*")
+    assert sorted(path.name for path in left) == ["features.npy", "index.json"]
+
+
+def test_two_processes_share_the_work(small, tmp_path, computed):
     context = multiprocessing.get_context("fork")
-    both = [context.Process(target=_compute_slowly, args=(small, tmp_path)) for _ in range(2)]
+    halves = (_rows(small, small.head(50)), _rows(small, small.tail(50)))
+    both = [context.Process(target=_compute_slowly, args=(rows, tmp_path)) for rows in halves]
     for process in both:
         process.start()
     for process in both:
         process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
-    assert len(list(tmp_path.glob("*/features.npy"))) == 1
     assert not list(tmp_path.glob("*/parts"))
+    indexes = [json.loads(path.read_text()) for path in tmp_path.glob("*/*/index.json")]
+    assert sorted(len(index["rows"]) for index in indexes) == [22, 50]
     assert small["utterance_id"].iloc[-1] in cache.compute(small, PREP, folder=tmp_path)
+    assert computed == []
+
+
+def test_features_travel_and_outlive_their_folder(small, tmp_path):
+    features = cache.compute(_rows(small, small.head(8)), PREP, folder=tmp_path)
+    first = features[small["utterance_id"].iloc[0]].copy()
+    there = pickle.loads(pickle.dumps(features))
+    np.testing.assert_array_equal(there[small["utterance_id"].iloc[0]], first)
+    shutil.rmtree(tmp_path)  # `sertk cache prune` in another process
+    np.testing.assert_array_equal(features[small["utterance_id"].iloc[0]], first)
+    assert not features[small["utterance_id"].iloc[0]].flags.writeable
+
+
+def test_a_cache_that_is_only_read(small, tmp_path, monkeypatch, computed):
+    cache.compute(small, PREP, folder=tmp_path)
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(filelock, "FileLock", refuse)
+    assert len(cache.compute(small, PREP, folder=tmp_path).frame(small)) == len(computed) == 72
+
+
+def test_an_unreadable_file_is_tried_again_when_that_may_help(
+    small, small_root, tmp_path, computed, monkeypatch
+):
+    monkeypatch.setattr(ffmpeg, "installed", lambda: False)
+    kept = tmp_path / "small"
+    shutil.copytree(small_root, kept)
+    rows = small.head(4).copy()
+    rows.attrs = {"roots": {"small": str(kept)}}
+    paths = [kept / path for path in rows["path"]]
+    paths[0].write_bytes(b"not sound at all")
+    paths[1].unlink()
+    found = cache.compute(rows, PREP, folder=tmp_path / "cache")
+    assert [row["path"] for row in found.unreadable] == [path.name for path in paths[:2]]
+    again = cache.compute(rows, PREP, folder=tmp_path / "cache")
+    assert again.unreadable == found.unreadable
+    assert len(computed) == 4
+    shutil.copy(small_root / rows["path"].iloc[1], paths[1])
+    assert len(cache.compute(rows, PREP, folder=tmp_path / "cache").unreadable) == 1
+    assert len(computed) == 5
+    monkeypatch.setattr(ffmpeg, "installed", lambda: True)  # which may read the other one
+    for _ in range(2):
+        assert len(cache.compute(rows, PREP, folder=tmp_path / "cache").unreadable) == 1
+    assert len(computed) == 6
+    assert computed[-1] == rows["utterance_id"].iloc[0]
+
+
+def test_old_packs_are_left_alone_and_mentioned_once(small, tmp_path):
+    pack = tmp_path / f"{'0' * 16}-{'f' * 16}"
+    pack.mkdir()
+    (pack / "index.json").write_text('{"rows": [["a", 0, 3, 9]], "unreadable": []}')
+    with pytest.warns(UserWarning, match=r"holds 1 pack of .*: sertk cache prune --cache "):
+        cache.compute(_rows(small, small.head(2)), PREP, folder=tmp_path)
+    cache.compute(small, Preprocessing("waveform", clip_seconds=1.0), folder=tmp_path)
+    assert (pack / "index.json").is_file()
 
 
 def test_a_folder_that_cannot_be_written(small, tmp_path):
@@ -199,7 +366,7 @@ def test_a_full_disk_keeps_what_is_done(small, tmp_path, monkeypatch):
         patched.setattr(np.lib.format, "write_array_header_1_0", fills_up)
         with pytest.raises(CacheError, match=r"the disk is full .*Make room.*was finished is kept"):
             cache.compute(small, PREP, folder=tmp_path)
-    assert len(list(tmp_path.glob("*/parts/*.json"))) == 1
+    assert len(list(tmp_path.glob("*/parts/[0-9]*.json"))) == 1
     assert len(cache.compute(small, PREP, folder=tmp_path).frame(small)) == len(small)
 
 

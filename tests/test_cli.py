@@ -219,7 +219,7 @@ def test_a_grouping_that_does_not_fit_offers_those_that_do():
         (["--augment", "nois"], "Did you mean 'noise'"),
         (["--seeds", "a"], "Seeds are whole numbers"),
         (["--grouping", "emotion9"], "Did you mean 'emotion8'"),
-        (["--grouping", "basic5"], "No utterance is labelled calm, fearful, happy. Every class"),
+        (["--grouping", "basic5"], "No utterance is labeled calm, fearful, happy. Every class"),
         (["--where", "speaker=folders_ann", "--where", "speaker=folders_ben"], "2 speakers"),
         (["--gender", "mael"], "No row has gender = mael"),
         (["--val", "5", "--test", "5"], "6 speakers"),

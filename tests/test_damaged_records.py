@@ -13,7 +13,7 @@ from sertk.errors import ConfigurationError, SertkError
 from sertk.predict import bundle, pretrained
 from sertk.predict import spec as specs
 from sertk.run import Run
-from sertk.training.config import Settings
+from sertk.training.config import Config
 from tests import damage, fake_run
 from tests.test_pretrained import SHIPPED
 
@@ -58,7 +58,7 @@ def test_a_run_is_read_or_refused(tmp_path):
         found._repr_html_()
         evaluation.evaluate(found)
         specs.of_run(found)
-        Settings().changed(found.info["training"])
+        Config().changed(found.info["training"])
 
     mutations = itertools.islice(damage.mutations(run.info), 0, None, 3)
     found = outcomes(mutations, read)
@@ -69,7 +69,7 @@ def test_a_run_is_read_or_refused(tmp_path):
 def test_a_study_is_read_or_refused(tmp_path):
     study = studies.Study(
         "?", grouping={"own": {"happy": "yes", "sad": "no"}}, augment=("none", "noise"),
-        model="mlp", seed=(0,), settings={"epochs": 3}, where={"style": "speech"},
+        model="mlp", seed=(0,), config={"epochs": 3}, where={"style": "speech"},
     )  # fmt: skip
     for trial in study.trials():
         fake_run.write(tmp_path / "trials" / trial.name, **{**SMALL, "classes": ("yes", "no")})
@@ -112,8 +112,7 @@ def test_a_model_is_described_or_refused(tmp_path):
         (schemas.Fit, {"fold": 0, "seed": 0, "best_epoch": 1, "epochs": 2, "seconds": 0.5}),
         (schemas.Robustness, {"note": "n", "rows": [{"title": "t", "level": 1.0, "unit": "dB",
                                                       "uar": 0.5, "change": -0.1}]}),
-        (schemas.Pack, {"rows": [["a", 0, 3, 9]], "unreadable": MORE["unreadable"]}),
-        (schemas.PartOfPack, {"rows": [["a", 3, 9]], "unreadable": []}),
+        (schemas.Shard, {"rows": [["a", 3, 9]], "unreadable": [["b", "is empty", True]]}),
         (schemas.Progress, {"history": [{"loss": 1.0}], "best": [0.5], "best_epoch": 1,
                              "seconds": 2.0}),
     ],

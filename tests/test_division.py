@@ -5,6 +5,7 @@ import pytest
 from sertk import audit, manifest, splits
 from sertk.cli import main
 from sertk.errors import ManifestError, SplitError
+from sertk.manifest import remarks
 from tests.test_manifest import rows
 
 
@@ -20,7 +21,7 @@ def test_usual_spellings_of_splits(words, split):
     for word in words:
         read = manifest.divided(rows(split=word))
         assert set(read["split"]) == {split}
-        assert read.attrs["division"] == [f"split {word!r} is read as {split}"]
+        assert remarks.of(read).division == [f"split {word!r} is read as {split}"]
     plain = rows(split=split)
     assert manifest.divided(plain) is plain
 
@@ -56,9 +57,9 @@ def test_a_file_with_other_spellings(tmp_path, capsys):
     read = manifest.read(tmp_path / "m.csv")
     assert read["split"].tolist() == ["train", "val", "test", "train"] * 2
     assert main(["audit", str(tmp_path / "m.csv")]) == 1
-    told = capsys.readouterr().out
-    assert "leak: 1 speaker in both train and test: ann" in told
-    assert "note: split 'Dev' is read as val" in told
+    captured = capsys.readouterr()
+    assert "leak: 1 speaker in both train and test: ann" in captured.out
+    assert "note: split 'Dev' is read as val" in captured.err
     manifest.write(read, tmp_path / "again.csv")
     assert manifest.read(tmp_path / "again.csv")["split"].tolist() == read["split"].tolist()
 
@@ -116,20 +117,20 @@ def test_lists_of_folds_are_read_as_people_write_them():
     frame = rows(fold=[0, 1, 2, 3], val_folds=["1, 2", "2.0", "3;0", "7"])
     read = manifest.divided(frame)
     assert read["val_folds"].tolist() == ["1 2", "2", "3 0", "7"]
-    assert "val_folds names 7" in read.attrs["division"][0]
+    assert "val_folds names 7" in remarks.of(read).division[0]
     frame = rows(fold=[0, 1, 2, 3], val_folds=["[1, 2]", [2.0, 3], "3|0", 1])
     assert manifest.divided(frame)["val_folds"].tolist() == ["1 2", "2 3", "3 0", "1"]
 
 
 def test_a_new_division_forgets_what_was_said_of_the_old_one():
     frame = manifest.divided(rows(8, speaker=list("aabbccdd"), split="Train"))
-    assert "division" not in splits.make(frame, "loso").attrs
+    assert remarks.of(splits.make(frame, "loso")).division == []
 
 
 def test_manifests_of_which_one_is_not_divided():
     both = manifest.concatenate([rows(split="train"), rows(2, corpus="other")])
     assert "split" not in both
-    assert "not all manifests have it" in both.attrs["division"][0]
+    assert "not all manifests have it" in remarks.of(both).division[0]
 
 
 def test_a_file_holds_what_was_given(tmp_path):
@@ -138,6 +139,6 @@ def test_a_file_holds_what_was_given(tmp_path):
     manifest.write(frame, tmp_path / "m.csv")
     assert "val_folds" not in (tmp_path / "m.csv").read_text()
     read = manifest.read(tmp_path / "m.csv")
-    assert read.attrs["division"] == [
+    assert remarks.of(read).division == [
         "the column val_folds is missing: in each fold the next one validates"
     ]

@@ -137,7 +137,6 @@ def test_segments_reach_the_cache(tmp_path, small):
     first = small.iloc[[0, 1]].copy()
     first["path"] = first["path"].iloc[0]
     first["start"], first["end"] = [0.0, 0.1], [0.1, 0.2]
-    first.attrs = dict(small.attrs)
     made = np.random.default_rng(0).normal(size=(20, DIMENSIONS)).astype(np.float32)
     path = manifests.paths(first)[0]
     (tmp_path / "made").mkdir()

@@ -31,9 +31,9 @@ def run(tmp_path_factory):
     return fake_run.write(tmp_path_factory.mktemp("run") / "one", folds=2, seeds=(0, 1), takes=2)
 
 
-def test_each_model_and_voice_is_centred_apart(run):
+def test_each_model_and_voice_is_centered_apart(run):
     result = evaluation.evaluate(run)
-    found = evaluation.centre_speakers(result)
+    found = evaluation.normalize_speakers(result)
     names = [f"p_{name}" for name in run.classes]
     uars = []
     for _, of_seed in result.rows.groupby("seed"):
@@ -64,10 +64,10 @@ def test_the_bias_of_a_voice_goes():
     heard = answers(told + np.array([bias[v] for v in voices]), labels, speaker=voices)
     biased = evaluation.evaluate(heard)
     assert biased.uar < 0.45
-    centred = evaluation.centre_speakers(biased)
-    assert centred.uar > 0.7
-    again = evaluation.centre_speakers(fair).rows[NAMES]
-    np.testing.assert_allclose(centred.rows[NAMES], again, rtol=0, atol=1e-6)
+    centered = evaluation.normalize_speakers(biased)
+    assert centered.uar > 0.7
+    again = evaluation.normalize_speakers(fair).rows[NAMES]
+    np.testing.assert_allclose(centered.rows[NAMES], again, rtol=0, atol=1e-6)
     logs = log_softmax(told[:60], axis=1)
     by_hand = softmax(logs - logs.mean(axis=0), axis=1)
     np.testing.assert_allclose(again.to_numpy()[:60], by_hand, rtol=0, atol=1e-9)
@@ -78,21 +78,21 @@ def test_who_is_alone_or_unknown_stays():
     voices = ["ann", "ann", "bob", None, None]
     labels = ["happy", "sad", "angry", "happy", "angry"]
     result = evaluation.evaluate(answers(logits, labels, speaker=voices))
-    found = evaluation.centre_speakers(result).rows
+    found = evaluation.normalize_speakers(result).rows
     assert found["predicted"].tolist() == ["happy", "sad", "angry", "happy", "angry"]
     assert (found.loc[2:, NAMES] == result.rows.loc[2:, NAMES]).all(axis=None)
     strangers = evaluation.evaluate(answers(logits[2:], labels[2:], speaker=voices[2:]))
     with pytest.raises(ConfigurationError, match="None of 3 recordings has a known speaker"):
-        evaluation.centre_speakers(strangers)
+        evaluation.normalize_speakers(strangers)
     silent = evaluation.evaluate(result.rows.drop(columns="p_sad"), classes=CLASSES)
     with pytest.raises(ConfigurationError, match="no probability of sad"):
-        evaluation.centre_speakers(silent)
+        evaluation.normalize_speakers(silent)
 
 
 def test_the_report_says_it_beside_its_score(run):
-    numbers = json.loads(report.write_json(run).read_text("utf-8"))["known_voices"]
+    numbers = json.loads(report.write_json(run).read_text("utf-8"))["speaker_normalization"]
     result = evaluation.evaluate(run)
-    found = evaluation.centre_speakers(result)
+    found = evaluation.normalize_speakers(result)
     assert numbers["headline"]["uar"]["value"] == found.uar
     assert numbers["change"] == pytest.approx(found.uar - result.uar)
     assert numbers["change_low"] < numbers["change"] < numbers["change_high"]
@@ -105,17 +105,17 @@ def test_no_word_of_known_voices_where_nobody_is_known(tmp_path):
     predictions = run.predictions.assign(speaker=None)
     predictions.to_csv(run.folder / "predictions.csv", index=False)
     numbers = json.loads(report.write_json(run.folder).read_text("utf-8"))
-    assert numbers["known_voices"] is None
+    assert numbers["speaker_normalization"] is None
     assert "If other recordings" not in report.write_html(run.folder).read_text("utf-8")
 
 
 def test_on_the_command_line(run, capsys):
-    assert main(["evaluate", str(run.folder), "--known-voices", "--json"]) == 0
+    assert main(["evaluate", str(run.folder), "--speaker-normalization", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
     result = evaluation.evaluate(run)
-    assert scores["uar"] == evaluation.centre_speakers(result).uar
-    assert scores["known_voices"] is True
-    assert main(["evaluate", str(run.folder), "--known-voices"]) == 0
+    assert scores["uar"] == evaluation.normalize_speakers(result).uar
+    assert scores["speaker_normalization"] is True
+    assert main(["evaluate", str(run.folder), "--speaker-normalization"]) == 0
     assert "other recordings of the voice" in capsys.readouterr().out
     assert main(["evaluate", str(run.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["uar"] == result.uar

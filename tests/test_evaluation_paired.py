@@ -250,9 +250,9 @@ def test_what_cannot_be_compared(pair):
     renamed = pair[1].assign(utterance_id="x" + pair[1]["utterance_id"])
     with pytest.raises(ConfigurationError, match="tested on different utterances"):
         evaluation.compare(one, scored(renamed))
-    relabelled = pair[1].assign(label=np.where(pair[1].index < 2, "b", pair[1]["label"]))
+    relabeled = pair[1].assign(label=np.where(pair[1].index < 2, "b", pair[1]["label"]))
     with pytest.raises(ConfigurationError, match=r"\d utterances have another label.*s?0_"):
-        evaluation.compare(one, scored(relabelled))
+        evaluation.compare(one, scored(relabeled))
     with pytest.raises(ConfigurationError, match="Got 1 names, good, for two runs"):
         evaluation.compare(one, one, names=["good"])
 

@@ -87,7 +87,7 @@ def test_a_temperature_needs_validation_and_test_speakers(run, tmp_path):
 
 
 def test_selective_prediction_equals_brute_force(result):
-    shown = evaluation.selective(result)
+    shown = evaluation.selective_prediction(result)
     rows = result.rows.assign(
         confidence=result.rows[names(result.classes)].max(axis=1),
         right=result.rows["label"] == result.rows["predicted"],
@@ -126,12 +126,12 @@ def test_perfect_and_blind_confidence():
             "p_y": [0.1, 0.2, 0.9, 0.4],
         }
     )
-    shown = evaluation.selective(evaluation.evaluate(rows))
+    shown = evaluation.selective_prediction(evaluation.evaluate(rows))
     assert shown.aurc == shown.best_aurc == pytest.approx(1 / 16)
-    blind = evaluation.selective(evaluation.evaluate(rows.assign(p_x=0.5, p_y=0.5)))
+    blind = evaluation.selective_prediction(evaluation.evaluate(rows.assign(p_x=0.5, p_y=0.5)))
     assert blind.frame().loc[1.0, "accuracy"] == 0.75
     with pytest.raises(ConfigurationError, match="no probability of x, y"):
-        evaluation.selective(
+        evaluation.selective_prediction(
             evaluation.evaluate(rows.drop(columns=["p_x", "p_y"]), classes=["x", "y"])
         )
 
@@ -141,7 +141,7 @@ def test_difficulty_agrees_with_friedman_and_with_the_confusions(run, result, tm
     third = evaluation.evaluate(
         result.rows.assign(predicted=result.rows["label"].iloc[::-1].values)
     )
-    shown = evaluation.difficulty({"one": result, "two": weak, "three": third})
+    shown = evaluation.speaker_difficulty({"one": result, "two": weak, "three": third})
     table = shown.frame()
     assert table["mean"].is_monotonic_increasing
     np.testing.assert_allclose(
@@ -166,13 +166,13 @@ def test_difficulty_agrees_with_friedman_and_with_the_confusions(run, result, tm
 
 
 def test_difficulty_of_one_run_and_of_strangers(result, tmp_path):
-    alone = evaluation.difficulty(result)
+    alone = evaluation.speaker_difficulty(result)
     assert np.isnan(alone.agreement)
     assert alone.note == ""
     other = evaluation.evaluate(fake_run.write(tmp_path / "run", speakers=4, folds=2, corpus="x"))
     with pytest.raises(ConfigurationError, match="one, other have no speaker in common"):
-        evaluation.difficulty({"one": result, "other": other})
+        evaluation.speaker_difficulty({"one": result, "other": other})
     with pytest.raises(ConfigurationError, match="There is no run to look at"):
-        evaluation.difficulty({})
+        evaluation.speaker_difficulty({})
     with pytest.raises(ConfigurationError, match="0 bins of confidence"):
         result.calibration(bins=0)

@@ -26,7 +26,6 @@ def texts(small):
     """The small corpus, as if its speakers had said two sentences."""
     take = small["utterance_id"].str[-1].astype(int)
     rows = small.assign(text=np.where(take % 2 == 0, "kids are talking", "dogs are sitting"))
-    rows.attrs = dict(small.attrs)
     return rows
 
 
@@ -113,17 +112,15 @@ def test_levels_count_what_they_did_not_read(small, small_root, tmp_path):
     assert shown.note == "Measured in 10 of 72 utterances."
     assert shown.frame()["utterances"]["all"] == 10
     assert shown.frame().equals(explore.levels(small, limit=10).frame())
-    one = small.iloc[:2].copy()
-    one.attrs = {"roots": {"small": str(tmp_path)}}
+    one = small.iloc[:2].assign(root=str(tmp_path))
     target = tmp_path / one["path"].iloc[0]
     target.parent.mkdir(parents=True)
     target.write_bytes((small_root / one["path"].iloc[0]).read_bytes())
     assert explore.levels(one).note.endswith("Not readable: ann/angry_1.wav.")
     soundfile.write(tmp_path / "ann/angry_1.wav", np.zeros(16_000), 16_000)
     assert explore.levels(one).note.endswith("Silent: ann/angry_1.wav.")
-    one.attrs = {"roots": {"small": str(tmp_path / "nowhere")}}
     with pytest.raises(AudioError, match="None of 2 files could be read"):
-        explore.levels(one)
+        explore.levels(one.assign(root=str(tmp_path / "nowhere")))
 
 
 @pytest.mark.parametrize("hertz", [80, 110, 220, 440, 580])
@@ -284,7 +281,6 @@ def test_every_display_has_a_frame_a_figure_and_html(name, texts):
 
 def test_what_stands_in_a_manifest_is_escaped(texts):
     evil = texts.assign(text="<script>alert(1)</script>", speaker="<b>ann</b>")
-    evil.attrs = dict(texts.attrs)
     assert "<script" not in explore.utterance(evil)._repr_html_()
     assert "<b>ann" not in explore.classes(evil, by="speaker")._repr_html_()
 
@@ -305,11 +301,10 @@ def test_the_page_needs_nothing_else(texts, tmp_path):
 
 
 def test_a_page_without_sound_reads_no_file(small, tmp_path):
-    rows = small.assign(duration=2.0)  # without roots: nobody knows where the files are
+    rows = small.assign(duration=2.0).drop(columns="root")
     text = explore.write_html(rows, tmp_path / "page.html", sound=False).read_text("utf-8")
     assert "<audio" not in text
-    rows.attrs = {}
-    with pytest.raises(ManifestError, match="No folder is known for the corpus 'small'"):
+    with pytest.raises(ManifestError, match="No root folder is known for corpus 'small'"):
         explore.write_html(rows, tmp_path / "page.html")
 
 
@@ -347,6 +342,6 @@ def test_the_command_writes_the_page(small, small_root, tmp_path, capsys):
     assert main([*words, "-o", str(tmp_path / "page.html")]) == 0
     told = capsys.readouterr()
     assert told.out == f"Page: {tmp_path / 'page.html'}\n"
-    assert "licence" in told.err
+    assert "license" in told.err
     assert main([*words, "--no-sound", "-o", str(tmp_path / "page.html")]) == 0
     assert main(["explore", "nowhere.csv", "-o", "x.html"]) == 2

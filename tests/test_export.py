@@ -34,14 +34,14 @@ def run_of(net, folder, feature="log_mel", **prep):
 
     from sertk.training import saving
 
-    settings = Preprocessing(feature, **{"clip_seconds": 0.6, **prep})
-    inputs = keras.Input(settings.clip_shape)
+    config = Preprocessing(feature, **{"clip_seconds": 0.6, **prep})
+    inputs = keras.Input(config.clip_shape)
     x = inputs
-    for layer in settings.layers():
+    for layer in config.layers():
         x = layer(x)
     name = net if isinstance(net, str) else "own"
     arguments = {"width": 0.1} if isinstance(net, str) else {}
-    made = models.build(net, settings.input_shape, 3, **arguments)
+    made = models.build(net, config.input_shape, 3, **arguments)
     home = folder / "fold_0" / "seed_0"
     home.mkdir(parents=True)
     saving.save_model(keras.Model(inputs, made(x)), home / "model.keras")
@@ -50,8 +50,8 @@ def run_of(net, folder, feature="log_mel", **prep):
         "classes": ["angry", "neutral", "sad"], "seeds": [0], "grouping": "own",
         "folds": [{"fold": 0, "train": [], "val": [], "test": []}],
         "protocol": {"name": "x", "sentence": "x", "leaky": False},
-        "model": {"name": name, "parameters": 1}, "preprocessing": settings.to_dict(),
-        "training": {"decision": "mean_log"}, "standardize": "none",
+        "model": {"name": name, "parameters": 1}, "preprocessing": config.to_dict(),
+        "training": {"clip_aggregation": "geometric_mean"}, "standardize": "none",
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record))
     return run.Run(folder)
@@ -85,16 +85,16 @@ def waves(prep, *seconds):
     return [generator.normal(0, 0.1, round(s * prep.sample_rate)).astype("f") for s in seconds]
 
 
-@pytest.mark.parametrize("decision", CLIP_AGGREGATIONS)
+@pytest.mark.parametrize("clip_aggregation", CLIP_AGGREGATIONS)
 @pytest.mark.parametrize("feature", ["log_mel", "waveform", "log_mel_delta"])
-def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path):
+def test_the_graph_cuts_and_joins_as_evaluation_does(feature, clip_aggregation, tmp_path):
     from sertk.export import graph
     from sertk.training import saving
 
-    made = run_of(any_shape, tmp_path / "run", feature, clip_seconds=0.15, level_db=-20.0)
+    made = run_of(any_shape, tmp_path / "run", feature, clip_seconds=0.15, target_rms_db=-20.0)
     model = saving.load_model(made.model_path())
     prep = Preprocessing.from_dict(made.info["preprocessing"])
-    whole = graph.from_waveform(model, prep, decision)
+    whole = graph.from_waveform(model, prep, clip_aggregation)
     for wave in waves(prep, 0.02, 0.149, 0.15, 0.16, 0.3, 0.301, 1.0):
         wave += np.float32(0.03)  # an offset, which the graph removes
         spectrum = prep.extract(prep.level(wave))
@@ -103,7 +103,7 @@ def test_the_graph_cuts_and_joins_as_evaluation_does(feature, decision, tmp_path
         for out, start in zip(clips, starts, strict=True):
             prep.cut(spectrum, start, out)
         shares = np.asarray(model.predict_on_batch(clips), float)
-        wanted = aggregate_clips(shares, [len(starts)], decision)
+        wanted = aggregate_clips(shares, [len(starts)], clip_aggregation)
         found = np.asarray(whole.predict_on_batch(wave[None]))
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 
@@ -128,7 +128,7 @@ def test_onnx_answers_as_the_model_does(onnx_file):
     assert row["label_agreement"] == 1
     assert row["uar_difference"] == 0
     assert row["waveforms"] == 12 + 6
-    assert row["utterances"] == row["labelled"] == 12
+    assert row["utterances"] == row["labeled"] == 12
     assert {"Keras predict", "Keras compiled", "onnxruntime"} == set(onnx_file.latency.index)
     assert (onnx_file.latency["milliseconds"] > 0).all()
     assert "max_difference" in repr(onnx_file) + onnx_file._repr_html_()
@@ -151,7 +151,7 @@ def test_the_file_says_what_it_is(onnx_file, trained):
     assert json.loads(told["classes"]) == trained.classes
     assert told["sample_rate"] == "16000"
     assert told["weights_sha256"] == specs.sha256(trained.model_path())
-    assert "licence not known" in told["licence"]
+    assert "license not known" in told["license"]
     assert Preprocessing.from_dict(json.loads(told["preprocessing"])).clip_seconds == 0.6
     record = json.loads(told["sertk"])
     steps = [step["step"] for step in record["before_the_graph"]]
@@ -197,7 +197,7 @@ def test_every_feature_converts(feature, tmp_path):
     from sertk import export
     from sertk.export import stft
 
-    made = run_of(any_shape, tmp_path / "run", feature, level_db=-20.0)
+    made = run_of(any_shape, tmp_path / "run", feature, target_rms_db=-20.0)
     assert export.to_onnx(made).parity["max_difference"].iloc[0] < 1e-4
     prep = Preprocessing.from_dict(made.info["preprocessing"])
     if stft.fits(prep):
@@ -365,7 +365,7 @@ def test_int8_litert_and_half_precision(trained, small_root, tmp_path):
 
 def test_the_child_runs_on_tensorflow_whatever_the_parent(tmp_path):
     pytest.importorskip("tf2onnx")
-    prep = {"feature": "log_spectrogram", "level_db": -20.0, "reference": "full_scale"}
+    prep = {"feature": "log_spectrogram", "target_rms_db": -20.0, "reference": "full_scale"}
     made = run_of("mlp", tmp_path / "run", **prep)
     words = [
         sys.executable,

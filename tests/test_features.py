@@ -66,8 +66,8 @@ def test_mfcc_is_librosas(deltas):
 @pytest.mark.parametrize("window", ["hann", "hamming"])
 def test_log_spectrogram_is_librosas(window):
     wave = voice()
-    emphasised = librosa.effects.preemphasis(wave, coef=0.97, zi=[0.0])
-    spectrum = librosa.stft(emphasised, n_fft=800, hop_length=160, win_length=640, window=window)
+    emphasized = librosa.effects.preemphasis(wave, coef=0.97, zi=[0.0])
+    spectrum = librosa.stft(emphasized, n_fft=800, hop_length=160, win_length=640, window=window)
     expected = librosa.amplitude_to_db(np.abs(spectrum), top_db=None).T[:, :200]
     given = LogSpectrogram(window=window)(wave)
     assert given.shape == expected.shape == (151, 200)
@@ -83,8 +83,8 @@ def test_deltas_as_channels_are_librosas():
     twice = librosa.feature.delta(delta, width=5, mode="nearest")
     expected = np.stack([static, delta.T, twice.T], axis=-1)
     np.testing.assert_allclose(feature(wave), expected, atol=1e-4)
-    emphasised = librosa.effects.preemphasis(wave, coef=0.97, zi=[0.0])
-    plain = LogMel(40, 512, 160, 400, window="hamming")(emphasised)
+    emphasized = librosa.effects.preemphasis(wave, coef=0.97, zi=[0.0])
+    plain = LogMel(40, 512, 160, 400, window="hamming")(emphasized)
     np.testing.assert_allclose(static, plain, atol=1e-4)
 
 

@@ -13,6 +13,7 @@ from sertk import corpora
 from sertk._display import drawing
 from sertk.app import server
 from sertk.corpora._layout import Layout
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 
@@ -80,7 +81,7 @@ def test_a_fifo_among_recordings_is_unreadable(tmp_path):
     (root / "sad" / "c.wav").unlink(missing_ok=True)
     os.mkfifo(root / "sad" / "c.wav")
     found = corpora.scan("folders", root=root)
-    unreadable = dict(found.attrs["unreadable"])
+    unreadable = dict(remarks.of(found).unreadable)
     assert "sad/c.wav" not in set(found["path"]) or "FIFO" in unreadable["sad/c.wav"]
 
 

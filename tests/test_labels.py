@@ -7,6 +7,7 @@ import pytest
 
 from sertk import labels, manifest
 from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
+from sertk.manifest import remarks
 
 FOLDER = Path(__file__).parents[1] / "data_manifests"
 
@@ -20,8 +21,8 @@ def ravdess():
     return committed("ravdess_speech", "ravdess_song")
 
 
-def counts(labelled):
-    return labelled["label"].value_counts().to_dict()
+def counts(labeled):
+    return labeled["label"].value_counts().to_dict()
 
 
 @pytest.mark.parametrize("name", labels.GROUPINGS)
@@ -31,15 +32,15 @@ def test_every_grouping(name):
     assert len(group.classes) >= 2
     assert group.optional <= set(group.classes)
     every = pd.DataFrame({"emotion": labels.EMOTIONS, "gender": "female"})
-    labelled = labels.apply(every, name)
-    assert labels.classes(labelled) == group.classes
-    assert set(labelled["label"]) == set(group.classes)
-    assert set(labelled.attrs["dropped"]) == set(labels.EMOTIONS) - set(group.mapping)
-    assert labelled.attrs["grouping"] == name
+    labeled = labels.apply(every, name)
+    assert labels.classes(labeled) == group.classes
+    assert set(labeled["label"]) == set(group.classes)
+    assert set(remarks.of(labeled).dropped) == set(labels.EMOTIONS) - set(group.mapping)
+    assert labels.grouping_of(labeled) == name
     assert "label" not in every
     both = labels.apply(every, name, gender=True)
     assert labels.classes(both) == [f"{g}_{c}" for g in ("male", "female") for c in group.classes]
-    assert both.attrs["grouping"] == f"{name} x gender"
+    assert labels.grouping_of(both) == f"{name} x gender"
 
 
 @pytest.mark.parametrize(
@@ -64,10 +65,10 @@ def test_every_grouping(name):
     ],
 )
 def test_ravdess(ravdess, name, expected):
-    labelled = labels.apply(ravdess, name)
-    assert counts(labelled) == expected
-    assert len(labelled) + sum(labelled.attrs["dropped"].values()) == 2452
-    assert labelled.attrs["skipped"] == ravdess.attrs["skipped"]
+    labeled = labels.apply(ravdess, name)
+    assert counts(labeled) == expected
+    assert len(labeled) + sum(remarks.of(labeled).dropped.values()) == 2452
+    assert remarks.of(labeled).skipped == remarks.of(ravdess).skipped
 
 
 def test_ten_classes(ravdess):
@@ -88,7 +89,7 @@ def test_emodb_and_savee_share_seven_emotions():
     assert "bored" not in labels.classes(savee)
     assert len(labels.classes(labels.apply(committed("emodb", "savee"), "emotion7"))) == 8
     six = labels.apply(committed("emodb"), "emotion6")
-    assert six.attrs["dropped"] == {"disgust": 46}
+    assert remarks.of(six).dropped == {"disgust": 46}
     assert len(labels.classes(six)) == 6
     moody = labels.apply(committed("emodb"), "moody7")
     assert counts(moody)["neutral"] == 79 + 81
@@ -100,7 +101,7 @@ def test_excitement_is_merged_or_left_out():
     frame = pd.DataFrame({"emotion": ["happy", "excited", "angry", "sad", "neutral", "frustrated"]})
     assert counts(labels.apply(frame, "iemocap4"))["happy"] == 2
     strict = labels.apply(frame, "iemocap4_strict")
-    assert strict.attrs["dropped"] == {"excited": 1, "frustrated": 1}
+    assert remarks.of(strict).dropped == {"excited": 1, "frustrated": 1}
     assert labels.GROUPINGS["iemocap4"].note != labels.GROUPINGS["iemocap4_strict"].note
 
 
@@ -108,7 +109,7 @@ def test_a_mapping_of_your_own(ravdess):
     mine = labels.apply(ravdess, {"angry": "hot", "happy": "hot", "sad": "cold"})
     assert labels.classes(mine) == ["hot", "cold"]
     assert counts(mine) == {"hot": 752, "cold": 376}
-    assert mine.attrs["grouping"] == "own mapping"
+    assert labels.grouping_of(mine) == "own mapping"
     group = labels.Grouping({"angry": "hot", "sad": "cold", "calm": "cool"}, frozenset({"cool"}))
     angry = ravdess[ravdess["emotion"].isin(["angry", "sad"])]
     assert labels.classes(labels.apply(angry, group)) == ["hot", "cold"]
@@ -127,5 +128,26 @@ def test_errors(ravdess):
 
 
 def test_classes_of_a_manifest_read_from_a_file(ravdess, tmp_path):
+    named = labels.apply(ravdess, "valence2")
+    own = labels.apply(ravdess, {"sad": "low", "happy": "high", "angry": "apex"})
+    for rows, classes, guessed in (
+        (named, ["positive", "negative"], ["positive", "negative"]),  # the grouping is known
+        (own, ["low", "high", "apex"], ["apex", "high", "low"]),
+    ):
+        manifest.write(rows, tmp_path / "m.csv")
+        assert labels.classes(manifest.read(tmp_path / "m.csv")) == classes
+        (tmp_path / "m.csv-metadata.json").unlink()
+        assert labels.classes(manifest.read(tmp_path / "m.csv")) == guessed
+
+
+def test_metadata_of_another_table_are_refused(ravdess, tmp_path):
     manifest.write(labels.apply(ravdess, "valence2"), tmp_path / "m.csv")
-    assert labels.classes(manifest.read(tmp_path / "m.csv")) == ["negative", "positive"]
+    table = pd.read_csv(tmp_path / "m.csv").assign(label="sideways")
+    table.to_csv(tmp_path / "m.csv", index=False)
+    with pytest.raises(ManifestError, match=r"has the labels sideways, which m\.csv-metadata"):
+        manifest.read(tmp_path / "m.csv")
+    (tmp_path / "m.csv-metadata.json").write_text('{"schema_version": 1}')
+    with pytest.raises(ManifestError, match="cannot be read"):
+        manifest.read(tmp_path / "m.csv")
+    manifest.write(ravdess, tmp_path / "m.csv")  # without labels
+    assert not (tmp_path / "m.csv-metadata.json").exists()

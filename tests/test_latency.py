@@ -12,7 +12,7 @@ from tests import fake_run
 
 ROW = {
     "max_difference": 2e-6, "label_agreement": 0.996, "uar_keras": 0.65, "uar": 0.638,
-    "uar_difference": -0.012, "waveforms": 262, "utterances": 256, "labelled": 250,
+    "uar_difference": -0.012, "waveforms": 262, "utterances": 256, "labeled": 250,
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_an_agreement_of_a_bad_network_proves_little(skill, doubted, tmp_path):
     assert re.search(r"the run's UAR is [\d.]+ \(", labels.notes)
 
 
-@pytest.mark.parametrize("few", [{"utterances": 239}, {"labelled": 0}])
+@pytest.mark.parametrize("few", [{"utterances": 239}, {"labeled": 0}])
 def test_an_agreement_over_few_recordings_is_none(few, tmp_path):
     run = fake_run.write(tmp_path / "run", seeds=(0,))
     setting = Setting(tmp_path, tmp_path, run=run)

@@ -13,7 +13,7 @@ import pytest
 from sertk import cache
 from sertk import manifest as manifests
 from sertk._utils import temporary_names
-from sertk.cache import packs
+from sertk.cache import housekeeping
 from sertk.cli import main
 from sertk.corpora import toy
 from sertk.errors import ConfigurationError, OutputError
@@ -151,37 +151,91 @@ def test_devices_pipes_and_open_files_are_not_replaced(tmp_path, refused, monkey
             writing.require_suffix(Path(place), ".zip")
 
 
+def age(*folders):
+    """Let folders of the cache look as if they were used last ten days ago."""
+    old = time.time() - 10 * 86_400
+    for folder in folders:
+        for path in (folder / "index.json", folder):
+            os.utime(path, (old, old))
+
+
 def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
-    home = tmp_path / "cache"
-    cache.compute(small, Preprocessing(clip_seconds=0.9), folder=home)
-    (pack,) = home.iterdir()
-    table = packs.contents(home)
+    home, prep = tmp_path / "cache", Preprocessing(clip_seconds=0.9)
+    cache.compute(small, prep, folder=home)
+    family = home / prep.spectrum_key
+    (shard,) = family.glob("*/")
+    table = housekeeping.contents(home)
+    assert table["folder"].tolist() == [family.name]
     assert table["state"].tolist() == ["whole"]
     assert table["utterances"].tolist() == [len(small)]
     assert table["megabytes"].iloc[0] > 0
-    dead = dead_name(pack / "features.npy")
+    dead = dead_name(shard / "features.npy")
     dead.write_bytes(b"half")
-    (home / "mine.txt").write_text("not a pack")
+    (home / "mine.txt").write_text("not of the cache")
     (home / "mine").mkdir()
     assert main(["cache", "prune", "--cache", str(home)]) == 0
     assert not dead.exists()
-    assert pack.exists()
-    old = time.time() - 10 * 86_400
-    for path in (pack, pack / "index.json"):
-        os.utime(path, (old, old))
+    age(shard)
+    assert housekeeping.contents(home)["days"].tolist() == [10.0]
     assert main(["cache", "prune", "--older-than", "30", "--cache", str(home)]) == 0
-    assert pack.exists()
-    cache.compute(small, Preprocessing(clip_seconds=0.9), folder=home)
-    assert packs.prune(home, days=9) == []  # it was used a moment ago
-    for path in (pack, pack / "index.json"):
-        os.utime(path, (old, old))
-    assert packs.prune(home, days=9) == [pack]
+    assert shard.exists()
+    cache.compute(small, prep, folder=home)
+    assert housekeeping.prune(home, days=9) == []  # it was used a moment ago
+    age(shard)
+    assert housekeeping.prune(home, days=9) == [family]
     assert sorted(p.name for p in home.iterdir()) == ["mine", "mine.txt"]
     capsys.readouterr()
     assert main(["cache", "--cache", str(home)]) == 0
     assert "holds nothing" in capsys.readouterr().out
     with pytest.raises(ConfigurationError, match="0 or more"):
-        packs.prune(home, days=-1)
+        housekeeping.prune(home, days=-1)
+
+
+def test_what_was_not_used_is_pruned_from_among_the_rest(small, tmp_path):
+    prep, (first, last) = Preprocessing(), (small.head(9).copy(), small.tail(3).copy())
+    for rows in (first, last):
+        rows.attrs = small.attrs
+        cache.compute(rows, prep, folder=tmp_path)
+    shards = {len(json.loads(p.read_text())["rows"]): p.parent for p in tmp_path.glob("*/*/*.json")}
+    age(*shards.values())
+    one = last.head(1).copy()
+    one.attrs = small.attrs
+    cache.compute(one, prep, folder=tmp_path)
+    assert housekeeping.prune(tmp_path, days=9) == [shards[9]]
+    assert housekeeping.contents(tmp_path)["utterances"].tolist() == [3]
+    (shards[3] / "index.json").write_text("{")
+    assert housekeeping.contents(tmp_path)["state"].tolist() == ["damaged"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_packs_of_an_older_version_are_said_listed_and_removed(tmp_path, small, small_root, capsys):
+    import filelock
+
+    pack = tmp_path / f"{'0' * 16}-{'f' * 16}"
+    pack.mkdir()
+    (pack / "features.npy").write_bytes(bytes(200_000))
+    (row,) = housekeeping.contents(tmp_path).itertuples(index=False)
+    assert (row.folder, row.state, row.megabytes) == (pack.name, "old", 0.2)
+    with filelock.FileLock(pack / ".lock"):  # an older version is computing it
+        assert housekeeping.prune(tmp_path) == []
+    assert main(["cache", "prune", "--cache", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(pack), "1 removed"]
+    assert not list(tmp_path.iterdir())
+    pack.mkdir()
+    manifests.write(small, tmp_path / "m.csv")
+    words = [
+        "extract",
+        str(tmp_path / "m.csv"),
+        "--root",
+        str(small_root),
+        "--cache",
+        str(tmp_path),
+    ]
+    assert [main(words), main(words)] == [0, 0]
+    assert capsys.readouterr().err.splitlines() == [
+        f"The cache {tmp_path} holds 1 pack of an older sertk, not used any more; free the space "
+        f"with: sertk cache prune --cache {tmp_path}"
+    ]
 
 
 def test_a_folder_that_holds_runs_is_not_pruned(tmp_path, refused):
@@ -189,19 +243,19 @@ def test_a_folder_that_holds_runs_is_not_pruned(tmp_path, refused):
     for mark in (".lock", "index.json", "parts/x.npy"):
         (run.folder / mark).parent.mkdir(exist_ok=True)
         (run.folder / mark).touch()
-    assert packs.contents(tmp_path).empty
-    assert packs.prune(tmp_path, days=0) == []
+    assert housekeeping.contents(tmp_path).empty
+    assert housekeeping.prune(tmp_path, days=0) == []
     assert (run.folder / "run.json").is_file()
     assert "run.json is a file" in refused("cache", "--cache", run.folder / "run.json")
     assert "a list shows the days" in refused("cache", "--older-than", "3", "--cache", tmp_path)
 
 
-def test_a_pack_that_is_being_computed_stays(tmp_path):
+def test_what_is_being_computed_stays(tmp_path):
     import filelock
 
-    pack = tmp_path / f"{'0' * 16}-{'f' * 16}"
-    (pack / "parts").mkdir(parents=True)
-    with filelock.FileLock(pack / ".lock"):
-        assert packs.prune(tmp_path, days=0) == []
-    assert packs.contents(tmp_path)["state"].tolist() == ["unfinished"]
-    assert packs.prune(tmp_path, days=0) == [pack]
+    family = tmp_path / ("0" * 16)
+    (family / "parts").mkdir(parents=True)
+    with filelock.FileLock(family / ".lock"):
+        assert housekeeping.prune(tmp_path, days=0) == []
+    assert housekeeping.contents(tmp_path)["state"].tolist() == ["unfinished"]
+    assert housekeeping.prune(tmp_path, days=0) == [family]

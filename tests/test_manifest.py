@@ -8,6 +8,7 @@ import pytest
 
 from sertk import manifest
 from sertk.errors import ManifestError
+from sertk.manifest import remarks
 
 
 def rows(count=4, corpus="my", **columns):
@@ -101,9 +102,8 @@ def test_write_and_read_again(tmp_path):
     frame["text"] = ["NA", "null", "say \u201ehello, you\u201c", None]
     manifest.write(frame, tmp_path / "new" / "m.csv")
     again = manifest.read(tmp_path / "new" / "m.csv", root=tmp_path)
-    pd.testing.assert_frame_equal(again, frame)
-    assert again.attrs["roots"] == {"my": str(tmp_path)}
-    assert again.attrs["source"] == "m.csv"
+    pd.testing.assert_frame_equal(again, frame, check_like=True)
+    assert manifest.roots(again) == {"my": str(tmp_path)}
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["m.csv"]
 
 
@@ -149,12 +149,12 @@ def test_from_rows_orders_and_types(tmp_path):
     ]
     frame = manifest.from_rows(given, "x", tmp_path)
     assert frame["path"].tolist() == ["a.wav", "b.wav"]
-    assert list(frame) == [*manifest.REQUIRED, *manifest.NULLABLE, "mood"]
+    assert list(frame) == [*manifest.REQUIRED, *manifest.NULLABLE, "mood", "root"]
     assert frame["mood"].tolist() == [1, 2]
     assert frame["speaker"].isna().tolist() == [False, True]
     assert frame["duration"].dtype == "float64"
     assert frame["sample_rate"].dtype == "Int64"
-    assert frame.attrs["roots"] == {"x": str(tmp_path)}
+    assert manifest.roots(frame) == {"x": str(tmp_path)}
 
 
 def test_where_the_roots_come_from(tmp_path, monkeypatch):
@@ -169,12 +169,12 @@ def test_where_the_roots_come_from(tmp_path, monkeypatch):
         manifest.paths(frame)
     (tmp_path / "my").mkdir()
     assert manifest.paths(frame)[0] == tmp_path / "my" / "Actor_01" / "0.wav"
-    frame.attrs["roots"] = {"my": str(tmp_path / "elsewhere")}
+    frame = manifest.with_roots(frame, {"my": tmp_path / "elsewhere"})
     assert manifest.root_of(frame, "my") == tmp_path / "elsewhere"
     manifest.write(frame, tmp_path / "m.csv")
     read = manifest.read(tmp_path / "m.csv", roots={"my": "~/mine", "other": "/o"})
-    assert read.attrs["roots"]["my"].endswith("/mine")
-    assert "~" not in read.attrs["roots"]["my"]
+    assert manifest.roots(read)["my"].endswith("/mine")
+    assert "~" not in manifest.roots(read)["my"]
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SERTK_CORPORA", "~")
     assert manifest.root_of(manifest.read(tmp_path / "m.csv"), "my") == tmp_path / "my"
@@ -182,20 +182,18 @@ def test_where_the_roots_come_from(tmp_path, monkeypatch):
 
 def test_concatenate():
     first, second = rows(gender="male"), rows(2, corpus="other", session="s1")
-    first.attrs = {"roots": {"my": "/a"}, "skipped": {"not sound (*.txt)": 2}}
-    second.attrs = {
-        "roots": {"other": "/b"},
-        "skipped": {"not sound (*.txt)": 3, "x": 1},
-        "unreadable": [("a.wav", "cut short")],
-        "notes": ["hm"],
-    }
+    first = remarks.put(first.assign(root="/a"), skipped={"not sound (*.txt)": 2})
+    second = remarks.put(
+        second.assign(root="/b"), skipped={"not sound (*.txt)": 3, "x": 1},
+        unreadable=[("a.wav", "cut short")], notes=["hm"],
+    )  # fmt: skip
     both = manifest.concatenate([first, second])
     assert len(both) == 6
     assert both.index.tolist() == list(range(6))
-    assert both.attrs["roots"] == {"my": "/a", "other": "/b"}
-    assert both.attrs["skipped"] == {"not sound (*.txt)": 5, "x": 1}
-    assert both.attrs["unreadable"] == [("a.wav", "cut short")]
-    assert both.attrs["notes"] == ["hm"]
+    assert manifest.roots(both) == {"my": "/a", "other": "/b"}
+    assert remarks.of(both).skipped == {"not sound (*.txt)": 5, "x": 1}
+    assert remarks.of(both).unreadable == [("a.wav", "cut short")]
+    assert remarks.of(both).notes == ["hm"]
     assert both["gender"].isna().sum() == 2
     with pytest.raises(ManifestError, match="utterance_id that occurs twice"):
         manifest.concatenate([first, first])

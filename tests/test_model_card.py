@@ -11,7 +11,7 @@ from tests import fake_run
 
 def spec_of(run, **changes):
     known = {"classes": run.classes, "preprocessing": run.info["preprocessing"],
-             "decision": "mean", "model": "compact", "corpora": run.info["corpora"],
+             "clip_aggregation": "mean", "model": "compact", "corpora": run.info["corpora"],
              "weights_sha256": "ab" * 32, "run": run.folder.name}  # fmt: skip
     return Spec(**{**known, **changes})
 
@@ -40,13 +40,13 @@ def test_a_card_holds_the_numbers_of_the_run(tmp_path):
     assert "**" not in card
 
 
-def test_a_card_warns_of_leaks_synthetic_speech_and_unknown_licences(tmp_path):
+def test_a_card_warns_of_leaks_synthetic_speech_and_unknown_licenses(tmp_path):
     leaky = {"name": "random", "sentence": "Random split", "leaky": True}
     run = fake_run.write(tmp_path / "run", speakers=4, synthetic=True, protocol=leaky)
     card = model_card(run, spec_of(run, corpora=["mine"]))
     assert "Its split leaks" in card
     assert "synthetic speech" in card
-    assert "mine: a corpus of your own; its licence is not known" in card
+    assert "mine: a corpus of your own; its license is not known" in card
 
 
 def test_a_card_needs_a_finished_run(tmp_path):

@@ -158,7 +158,7 @@ def test_densenet_is_keras_own():
 
 @pytest.mark.parametrize("name", ["alexnet", "alexnet_gap", "densenet121"])
 def test_a_spectrogram_becomes_a_picture(name):
-    model = models.build(name, (40, 30), 3, width=WIDTH, image_size=64, colours="jet")
+    model = models.build(name, (40, 30), 3, width=WIDTH, image_size=64, colors="jet")
     assert model.get_layer("picture").output.shape == (None, 64, 85, 3)
     x = np.random.default_rng(0).uniform(size=(2, 40, 30)).astype(np.float32)
     np.testing.assert_allclose(model.predict(x, verbose=0).sum(axis=1), 1, atol=1e-5)

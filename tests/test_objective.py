@@ -10,7 +10,7 @@ from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
 from sertk.preprocessing.clips import CLIP_AGGREGATIONS, aggregate_clips
 from sertk.training import fitting, objective
-from sertk.training.config import CHOICES, Settings
+from sertk.training.config import CHOICES, Config
 from sertk.training.objective import Mixup, ObjectiveModel, Stability
 
 pytestmark = pytest.mark.backend
@@ -48,7 +48,7 @@ def test_clips_and_labels_are_mixed_alike(by):
 def test_stability_compares_halves_of_a_batch():
     inputs = keras.Input((3,))
     model = ObjectiveModel(inputs, Stability(2.0)(inputs))
-    model.compile(loss=objective.loss(Settings(label_smoothing=0.0)))
+    model.compile(loss=objective.loss(Config(label_smoothing=0.0)))
     clean = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]], np.float32)
     other = np.array([[0.5, 0.3, 0.2], [0.2, 0.6, 0.2]], np.float32)
     y = np.tile(np.eye(3, dtype=np.float32)[[0, 1]], (2, 1))
@@ -64,7 +64,7 @@ def test_stability_compares_halves_of_a_batch():
 
 
 def test_focal_loss_looks_away_from_what_is_sure():
-    focal = objective.loss(Settings(loss="focal", label_smoothing=0.0))
+    focal = objective.loss(Config(loss="focal", label_smoothing=0.0))
     y_true, y_pred = np.array([[1.0, 0.0]], "f4"), np.array([[0.8, 0.2]], "f4")
     expected = -((1 - 0.8) ** 2) * np.log(0.8)
     assert float(array(focal(y_true, y_pred))) == pytest.approx(expected, rel=1e-4)
@@ -105,7 +105,7 @@ def test_the_head_of_every_model_ends_before_its_last_map():
 def test_mixup_leaves_the_saved_model_an_ordinary_one(divided, tmp_path):
     run = training.cross_validate(
         "mlp", divided, PREP, folder=tmp_path, epochs=8, batch_size=16, learning_rate=5e-3,
-        mixup=0.3, hide_time=0.2, hide_bins=0.2,
+        mixup=0.3, time_mask=0.2, freq_mask=0.2,
     )  # fmt: skip
     model = keras.saving.load_model(run.model_path(), safe_mode=True)
     assert type(model).__name__ == "Functional"
@@ -126,7 +126,7 @@ def test_stability_training_learns_and_wants_copies(divided, tmp_path):
 
 def test_a_batch_of_stability_training_is_pairs(divided):
     train, _, _ = datasets.make(divided, PREP, augment="noise", copies=1, batch_size=8)
-    train.configure(Settings(batch_size=8, stability=1.0))
+    train.configure(Config(batch_size=8, stability=1.0))
     x, y = train[0]
     assert len(x) == len(y) == 16
     np.testing.assert_array_equal(y[:8], y[8:])
@@ -136,7 +136,7 @@ def test_a_batch_of_stability_training_is_pairs(divided):
 
 def visits(train, **settings):
     """The clips of a whole epoch."""
-    train.configure(Settings(batch_size=7, **settings))
+    train.configure(Config(batch_size=7, **settings))
     return np.concatenate([train[k][0] for k in range(len(train))])
 
 
@@ -144,17 +144,16 @@ def test_an_epoch_can_visit_every_copy_and_every_clip(divided):
     train, _, _ = datasets.make(divided, SHORT, augment="noise", copies=2)
     count = len(train.manifest)
     assert len(visits(train)) == count
-    assert len(visits(train, versions="every")) == 3 * count
+    assert len(visits(train, augment_sampling="all")) == 3 * count
     clips = sum(train.clips_per_utterance)
     assert clips > count
-    every = visits(train, crops="every", versions="every")
+    every = visits(train, train_crop="all", augment_sampling="all")
     assert len(every) == 3 * clips
     assert len(np.unique(every.reshape(len(every), -1), axis=0)) == len(every)
 
 
 def test_oversampling_fills_small_classes_up(divided):
     kept = divided[(divided["label"] != "sad") | (divided.index % 3 == 0)]
-    kept.attrs = divided.attrs
     train, _, _ = datasets.make(kept, PREP)
     counts = train.manifest["label"].value_counts()
     visits(train, oversample="full")
@@ -190,7 +189,7 @@ def test_effective_numbers_weigh_less_than_counts():
 def test_minmax_puts_training_clips_between_zero_and_one(divided, tmp_path):
     train, val, test = datasets.make(divided, PREP, standardize="minmax")
     net = models.build("mlp", train.input_shape, 3)
-    model = fitting.assemble(net, train, Settings())
+    model = fitting.assemble(net, train, Config())
     scaled = keras.Model(model.inputs, model.get_layer("standardize").output)
     x = np.concatenate([train[k][0] for k in range(len(train))])
     out = scaled.predict(x, verbose=0)
@@ -204,7 +203,7 @@ def test_minmax_puts_training_clips_between_zero_and_one(divided, tmp_path):
 def test_none_leaves_decibels_as_they_are(divided):
     train, _, _ = datasets.make(divided, PREP, standardize="none")
     net = models.build("mlp", train.input_shape, 3)
-    model = fitting.assemble(net, train, Settings())
+    model = fitting.assemble(net, train, Config())
     assert "standardize" not in {layer.name for layer in model.layers}
 
 
@@ -212,8 +211,8 @@ def test_clips_vote_as_they_are_told(divided):
     train, val, _ = datasets.make(divided, SHORT)
     shares = np.random.default_rng(0).dirichlet(np.ones(3), sum(val.clips_per_utterance))
     for decision in CLIP_AGGREGATIONS:
-        val.configure(Settings(decision=decision))
+        val.configure(Config(clip_aggregation=decision))
         expected = aggregate_clips(shares, val.clips_per_utterance, decision)
         np.testing.assert_array_equal(val.utterance_probabilities(shares), expected)
-    assert CHOICES["decision"] == CLIP_AGGREGATIONS
+    assert CHOICES["clip_aggregation"] == CLIP_AGGREGATIONS
     assert train.num_classes == 3

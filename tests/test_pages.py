@@ -28,7 +28,6 @@ def pages(tmp_path_factory, small_root):
         speaker=rows["speaker"].replace({rows["speaker"][0]: LONG}),
         utterance_id=[LONG + name if k == 0 else name for k, name in enumerate(rows.utterance_id)],
     )
-    named.attrs = rows.attrs
     return [report.write_html(made.folder), explore.write_html(named, home / "explore.html")]
 
 

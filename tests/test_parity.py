@@ -26,7 +26,7 @@ def test_what_files_are_compared_on(trained, small_root, monkeypatch):
         clips.of_run(trained, spec, ("tset",), roots)
 
 
-def test_labels_agree_over_recordings_and_uar_over_the_labelled():
+def test_labels_agree_over_recordings_and_uar_over_the_labeled():
     sounds = clips.Clips([np.zeros(1, "f")] * 4, ["a", "b"], 3, "")
     reference = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])
     found = np.array([[0.4, 0.6], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]])
@@ -34,4 +34,4 @@ def test_labels_agree_over_recordings_and_uar_over_the_labelled():
     assert row["label_agreement"] == pytest.approx(2 / 3)  # the fourth is made
     assert row["max_difference"] == pytest.approx(0.5)
     assert (row["uar_keras"], row["uar"], row["uar_difference"]) == (1.0, 0.5, -0.5)
-    assert (row["waveforms"], row["utterances"], row["labelled"]) == (4, 3, 2)
+    assert (row["waveforms"], row["utterances"], row["labeled"]) == (4, 3, 2)

@@ -23,7 +23,7 @@ def test_the_graph_finishes_a_clip_as_numpy_does(name, gain, reference):
     prep = Preprocessing(features.get(name), clip_seconds=2.0, reference=reference)
     clip = np.empty(prep.clip_shape, np.float32)
     prep.cut(prep.extract(gain * voice()), -7, clip)
-    loud = np.zeros_like(clip)  # a loud neighbour in the batch must not matter
+    loud = np.zeros_like(clip)  # a loud neighbor in the batch must not matter
     x = np.stack([clip, loud])
     for layer in prep.layers():
         x = layer(x)
@@ -51,8 +51,8 @@ def test_each_channel_has_a_reference_of_its_own():
 
 
 def test_the_padding_of_r3_is_zero_in_the_trace():
-    kept = Preprocessing("mfcc_trace", clip_seconds=1.0, reference="full_scale")
-    zero = dataclasses.replace(kept, reference="full_scale_zero_padding")
+    kept = Preprocessing("mfcc_trace", clip_seconds=1.0, db_reference="full_scale")
+    zero = dataclasses.replace(kept, db_reference="full_scale_zero_padding")
     clip = np.empty(kept.clip_shape, np.float32)
     sound = kept.extract(voice()[:8_000])
     kept.cut(sound, 0, clip)
@@ -63,7 +63,7 @@ def test_the_padding_of_r3_is_zero_in_the_trace():
 
 
 def test_full_scale_keeps_the_level():
-    prep = Preprocessing("log_mel", clip_seconds=1.0, reference="full_scale")
+    prep = Preprocessing("log_mel", clip_seconds=1.0, db_reference="full_scale")
     loud, quiet = (np.empty(prep.clip_shape, np.float32) for _ in range(2))
     prep.cut(prep.extract(voice()), 0, loud)
     prep.cut(prep.extract(0.1 * voice()), 0, quiet)
@@ -73,7 +73,7 @@ def test_full_scale_keeps_the_level():
 
 def test_level_and_waveform(tmp_path):
     soundfile.write(tmp_path / "quiet.wav", 0.01 * voice(), 16_000, subtype="FLOAT")
-    prep = Preprocessing("waveform", clip_seconds=2.0, trim_db=None, level_db=-20)
+    prep = Preprocessing("waveform", clip_seconds=2.0, trim_db=None, target_rms_db=-20)
     wave = prep.load(tmp_path / "quiet.wav")
     assert np.sqrt(np.mean(np.square(wave))) == pytest.approx(0.1, rel=1e-3)
     clip = np.empty(prep.clip_shape, np.float32)
@@ -100,21 +100,23 @@ def test_the_rate_of_the_feature_is_the_preprocessings():
 
 @pytest.mark.parametrize("name", COMPUTED)
 def test_the_record_rebuilds_it(name):
-    prep = Preprocessing(name, clip_seconds=1.5, trim_db=None, level_db=-20, reference="full_scale")
+    prep = Preprocessing(
+        name, clip_seconds=1.5, trim_db=None, target_rms_db=-20, db_reference="full_scale"
+    )
     assert Preprocessing.from_dict(json.loads(json.dumps(prep.to_dict()))) == prep
 
 
 def test_the_key_names_the_spectrum_and_nothing_after_it():
     key = Preprocessing("log_mel").spectrum_key
-    assert Preprocessing("log_mel", clip_seconds=1.0, floor_db=60).spectrum_key == key
+    assert Preprocessing("log_mel", clip_seconds=1.0, top_db=60).spectrum_key == key
     assert Preprocessing("mfcc").spectrum_key == key  # shares the log-mel
     assert Preprocessing("log_mel", trim_db=30).spectrum_key != key
-    assert Preprocessing("log_mel", level_db=-20).spectrum_key != key
+    assert Preprocessing("log_mel", target_rms_db=-20).spectrum_key != key
     assert Preprocessing(features.LogMel(n_mels=40)).spectrum_key != key
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"clip_seconds": 0}, {"sample_rate": -1}, {"trim_db": -5}, {"floor_db": 0}]
+    "wrong", [{"clip_seconds": 0}, {"sample_rate": -1}, {"trim_db": -5}, {"top_db": 0}]
 )
 def test_values_out_of_range(wrong):
     with pytest.raises(ConfigurationError, match=r"levels and channels are positive"):
@@ -136,7 +138,9 @@ def test_combinations_of_clips():
     shares = np.array([[0.8, 0.2], [0.4, 0.6], [0.5, 0.5]])
     np.testing.assert_allclose(aggregate_clips(shares, [2, 1])[0], [0.6, 0.4])
     logs = np.sqrt(shares[0] * shares[1])
-    np.testing.assert_allclose(aggregate_clips(shares, [2, 1], "mean_log")[0], logs / logs.sum())
+    np.testing.assert_allclose(
+        aggregate_clips(shares, [2, 1], "geometric_mean")[0], logs / logs.sum()
+    )
     np.testing.assert_allclose(
         aggregate_clips(shares, [2, 1], "max")[0], np.array([0.8, 0.6]) / 1.4
     )

@@ -62,8 +62,8 @@ def test_silence_and_noise_get_no_emotion(shipped, recording, capsys):
 
 
 def test_weights_of_free_corpora_are_not_said_to_be_otherwise():
-    told = pretrained.notice(fake_model.spec(licence="EmoDB: CC0"))
-    assert "under the licences of their corpora (EmoDB: CC0)" in told
+    told = pretrained.notice(fake_model.spec(license="EmoDB: CC0"))
+    assert "under the licenses of their corpora (EmoDB: CC0)" in told
 
 
 IMPORTS = """
@@ -184,10 +184,10 @@ def test_it_is_made_from_a_run_and_its_cross_validation(tmp_path, monkeypatch, r
         "On ravdess:",
     ):
         assert part in card, part
-    licence = (folder / "LICENSE.txt").read_text(encoding="utf-8")
-    for part in ("CC-BY-NC-SA-4.0", "Livingstone", "Burkhardt", "EmoDB, CC0", "MIT licence"):
-        assert part in licence
-    assert max(len(line) for line in licence.splitlines() if not line.startswith("- ")) <= 100
+    license = (folder / "LICENSE.txt").read_text(encoding="utf-8")
+    for part in ("CC-BY-NC-SA-4.0", "Livingstone", "Burkhardt", "EmoDB, CC0", "MIT license"):
+        assert part in license
+    assert max(len(line) for line in license.splitlines() if not line.startswith("- ")) <= 100
     with pytest.warns(UserWarning, match="non-commercial"):
         assert predict.load().spec.run == "everyone"
 

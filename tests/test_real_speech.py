@@ -42,7 +42,7 @@ def test_layer_and_numpy_agree(speech, name):
     feature = features.get(name)
     layer = feature.layer()
     for row in speech.iloc[::37].itertuples():
-        path = Path(speech.attrs["roots"]["ravdess"]) / row.path
+        path = manifest.root_of(speech, "ravdess") / row.path
         wave, _ = audio.read(path, sample_rate=16_000)
         expected, given = feature(wave), np.asarray(layer(wave[None]))[0]
         if name == "log_mel":
@@ -78,7 +78,7 @@ def test_the_main_job(tmp_path):
 @pytest.mark.parametrize("offset", [0.003, 0.05, -0.2])
 def test_an_offset_changes_no_label_of_the_pretrained_model(speech, offset):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its licence
+        warnings.simplefilter("ignore")  # of its license
         predictor = predict.load(threads=1)
     waves = [audio.read(path, sample_rate=16_000)[0] for path in manifest.paths(speech)[::9]]
     clean, moved = (

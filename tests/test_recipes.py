@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sertk import audit, augment, evaluation, models, recipes, report, splits, studies
+from sertk import audit, augment, evaluation, labels, models, recipes, report, splits, studies
 from sertk.cli import main
 from sertk.errors import ConfigurationError, SplitError, UnknownNameError
 from sertk.recipes import RECIPES, repeating
 from sertk.run import Run
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 SHAPES = {
     "r1-alexnet": (300, 200),
@@ -64,14 +64,14 @@ def rows_of(name, root, **options):
 def test_a_record_holds_together(name):
     recipe = RECIPES[name]
     assert recipe.prep.input_shape == SHAPES[name]
-    settings = Settings().changed(dict(recipe.settings))
+    config = Config().changed(dict(recipe.config))
     small = {k: SMALLER[k] for k in SMALLER if k in recipe.arguments or k == "width"}
     model = models.build(recipe.model, recipe.prep.input_shape, 7, **{**recipe.arguments, **small})
     assert model.output_shape == (None, 7)
     assert bool(recipe.published) == bool(recipe.differences) == (name in PUBLISHED)
     if recipe.augment and recipe.published:
         assert augment.size(recipe.augment) == recipe.copies
-        assert settings.stability or settings.versions == "every"
+        assert config.stability or config.augment_sampling == "all"
     restored = [d for d in recipe.differences if d.restored]
     assert bool(restored) == bool(recipe.as_published) == bool(recipe.stamps)
 
@@ -102,8 +102,8 @@ def test_the_last_speakers_are_isolated(ravdess):
     assert speakers["test"] == ["ravdess_08"]
     assert speakers["val"] == ["ravdess_07"]
     assert audit.audit(rows).ok
-    assert rows.attrs["classes"][0] == "male_calm"
-    assert len(rows.attrs["classes"]) == 10
+    assert labels.classes(rows)[0] == "male_calm"
+    assert len(labels.classes(rows)) == 10
     assert (rows["start"] == 0.5).all()
     assert rows["end"].max() == pytest.approx(0.7)
     assert recipe.division == "isolated"
@@ -256,7 +256,7 @@ def test_every_recipe_runs_to_its_report(ravdess, tmp_path, name):
     small = {k: SMALLER[k] for k in SMALLER if k in RECIPES[name].arguments or k == "width"}
     options = [f"--model-option={k}={v}" for k, v in small.items()]
     words = ["reproduce", name, "--corpus", "ravdess", "--root", str(ravdess), "--epochs", "1"]
-    assert main([*words, *options, "--setting", "head_epochs=0", "-o", str(tmp_path)]) == 0
+    assert main([*words, *options, "--config", "head_epochs=0", "-o", str(tmp_path)]) == 0
     run = Run(tmp_path)
     assert run.finished
     assert (tmp_path / "report.html").is_file()

@@ -71,8 +71,8 @@ def written(run):
 
 
 def small(folder, **kwargs):
-    settings = {"classes": ("happy", "sad", "angry"), "speakers": 4, "folds": 1, "seeds": (0,)}
-    return fake_run.write(folder, **settings | kwargs)
+    config = {"classes": ("happy", "sad", "angry"), "speakers": 4, "folds": 1, "seeds": (0,)}
+    return fake_run.write(folder, **config | kwargs)
 
 
 def test_every_section_is_there_and_linked(written):
@@ -153,18 +153,18 @@ def test_the_matrix_has_three_views_that_need_no_script(written):
 
 def test_every_cell_and_every_word_has_contrast():
     for value in np.linspace(0, 1, 101):
-        background, ink = matrix.colours(value)
+        background, ink = matrix.colors(value)
         assert _contrast(background, ink) >= 4.5
     style = pages.style()
     themes = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     assert len(themes) == 3  # light, dark, print
     for theme in themes:
-        colours = dict(re.findall(r"--([\w-]+): (#\w{6})", theme))
+        colors = dict(re.findall(r"--([\w-]+): (#\w{6})", theme))
         for ink in ("ink", "muted", "accent", "second"):
             for behind in ("paper", "sheet", "wash"):
-                assert _contrast(colours[ink], colours[behind]) >= 4.5, (ink, behind)
+                assert _contrast(colors[ink], colors[behind]) >= 4.5, (ink, behind)
         for band in ("red", "yellow"):
-            assert _contrast(colours[band], colours[f"{band}-wash"]) >= 4.5
+            assert _contrast(colors[band], colors[f"{band}-wash"]) >= 4.5
 
 
 def _contrast(one, other):

@@ -150,7 +150,7 @@ def test_saliency_of_every_feature(name, corpus, tmp_path, roots):
         shown.plot().figure.canvas.draw()
 
 
-def test_standardisation_by_speaker_is_carried_along(corpus, tmp_path, roots):
+def test_standardization_by_speaker_is_carried_along(corpus, tmp_path, roots):
     run = train(corpus, tmp_path / "run", "mlp", standardize="speaker")
     row = run.predictions.query("split == 'test'").iloc[3]
     shown = saliency.saliency(run, row["utterance_id"], roots=roots)
@@ -214,8 +214,8 @@ def test_the_map_is_the_principal_plane_of_the_last_layers_input(run, roots):
     vectors = embeddings.vectors(run, roots=roots)
     shown = embeddings.embedding_map(run, roots=roots)
     table = shown.frame()
-    centred = vectors.to_numpy() - vectors.to_numpy().mean(axis=0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    centered = vectors.to_numpy() - vectors.to_numpy().mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centered, full_matrices=False)
     np.testing.assert_allclose(
         pdist(table[["x", "y"]]), pdist(left[:, :2] * sizes[:2]), rtol=1e-3, atol=1e-3
     )
@@ -232,7 +232,7 @@ def test_the_map_is_the_principal_plane_of_the_last_layers_input(run, roots):
     assert shown.plot().get_legend() is not None
 
 
-def test_neighbours_of_tsne_and_what_cannot_be_mapped(run, roots):
+def test_neighbors_of_tsne_and_what_cannot_be_mapped(run, roots):
     near = embeddings.embedding_map(run, fold=1, method="tsne", roots=roots).frame()
     vectors = embeddings.vectors(run, fold=1, roots=roots)
     assert near.index.tolist() == vectors.index.tolist()
@@ -251,7 +251,6 @@ def test_the_matrix_keeps_home_to_test_predictions_and_abroad_to_all_models(
     abroad = corpus[corpus["label"] != "neutral"].copy()
     abroad["utterance_id"] = "b" + abroad["utterance_id"]
     abroad["speaker"] = "b" + abroad["speaker"]
-    abroad.attrs = dict(corpus.attrs)
     shown = cross_corpus.matrix({"a": run}, {"home": corpus, "abroad": abroad})
     table = shown.frame()
     assert shown.classes == ["angry", "sad"]

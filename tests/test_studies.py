@@ -82,7 +82,7 @@ def studied(ravdess, tmp_path_factory):
     """Two models, two groupings and two recipes of copies over two seeds, trained for one epoch."""
     study = studies.Study(
         "Does noise help?", grouping=("valence2", "emotion8"), model=("mlp",),
-        augment=("none", "noise"), seed=(0, 1), folds=3, val=2, settings={"epochs": 1},
+        augment=("none", "noise"), seed=(0, 1), folds=3, val=2, config={"epochs": 1},
     )  # fmt: skip
     home = tmp_path_factory.mktemp("study")
     return studies.run(study, home, roots={"ravdess": ravdess})
@@ -142,13 +142,13 @@ def test_a_study_goes_on_and_refuses_another(studied, ravdess):
     assert result.others == len(before) - 1  # one of the two had been trained
     assert {p: p.stat().st_mtime_ns for p in before} == before
     with pytest.raises(RunError, match=r"holds another study .*settings.epochs, 1 there and 2"):
-        studies.run(more.changed(settings={"epochs": 2}), home, roots={"ravdess": ravdess})
+        studies.run(more.changed(config={"epochs": 2}), home, roots={"ravdess": ravdess})
 
 
 def test_a_study_of_gender(ravdess, tmp_path):
     study = studies.Study(
         "Whose voices?", compare="gender", gender=("all", "male", "male>female", "classes"),
-        grouping=("valence2",), model=("mlp",), seed=(0,), folds=2, val=1, settings={"epochs": 1},
+        grouping=("valence2",), model=("mlp",), seed=(0,), folds=2, val=1, config={"epochs": 1},
     )  # fmt: skip
     result = studies.run(study, tmp_path, roots={"ravdess": ravdess})
     by = {trial.gender: run for trial, run in result.runs.items()}
@@ -341,7 +341,7 @@ def test_a_folder_without_a_study(tmp_path):
 def test_test_sets_of_the_same_words_are_kept_apart(ravdess, tmp_path):
     for seed in (0, 1):
         study = studies.Study("?", compare="model", grouping=("valence2",), model=("mlp",),
-                              seed=(0,), settings={"epochs": 1})  # fmt: skip
+                              seed=(0,), config={"epochs": 1})  # fmt: skip
         rows = runner.utterances(study, study.trials()[0], {"ravdess": ravdess})
         divided = splits.by_speaker(rows, val=2, test=3, seed=seed)
         training.cross_validate("mlp", divided, PREP, folder=tmp_path / str(seed), epochs=1)
@@ -371,4 +371,4 @@ def test_a_process_ends_with_the_one_that_started_it():
 
 
 def test_no_processes_train_nothing(tmp_path, refused):
-    assert "0 processes." in refused("study", "gender", "--processes", "0", "-o", str(tmp_path))
+    assert "0 processes." in refused("study", "gender", "--jobs", "0", "-o", str(tmp_path))

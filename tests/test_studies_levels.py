@@ -26,7 +26,7 @@ def test_a_study_takes_objects_under_names_of_ones_own(ravdess, tmp_path):
         grouping={"three": {name: name for name in loud}, "arousal": loud},
         model={"mean": small_net},
         augment={"none": "none", "noise for happy": Augmentation(["noise"], only=("happy",))},
-        seed=0, folds=2, val=1, settings={"epochs": 1}, where={"gender": "male"},
+        seed=0, folds=2, val=1, config={"epochs": 1}, where={"gender": "male"},
     )  # fmt: skip
     assert study.compare == "augment"
     result = studies.run(study, tmp_path)
@@ -60,14 +60,14 @@ def test_a_study_takes_objects_under_names_of_ones_own(ravdess, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"compare": "colour"}, "Unknown factor 'colour'"),
+        ({"compare": "color"}, "Unknown factor 'color'"),
         ({"compare": "protocol"}, "not ranked against each other"),
         ({"protocol": ("loso", "random"), "gender": ("male>female",)}, "one division"),
         ({"model": ()}, "The factor model has no level"),
         ({"seed": (1, 1)}, "The factor seed has the levels 1, 1"),
         ({"gender": ("males",)}, "Did you mean 'male'"),
         ({"augment": ("noize",)}, "Did you mean 'noise'"),
-        ({"settings": {"epoch": 1}}, "Did you mean 'epochs'"),
+        ({"config": {"epoch": 1}}, "Did you mean 'epochs'"),
         (
             {"model": ("mlp", "lstm"), "grouping": ("emotion8", "valence2")},
             r"Several levels of grouping, model .* compare='model'",

@@ -33,8 +33,8 @@ def test_fcn_attention_computes_what_keras_does():
         models.build("fcn_attention", (188, 64), 8),
         torch_models.FcnAttention(64, 8, 1.0).eval(),
     )
-    learnt = [p for p in twin.parameters() if p.requires_grad]
-    for given, taken in zip(net.trainable_variables, learnt, strict=True):
+    learned = [p for p in twin.parameters() if p.requires_grad]
+    for given, taken in zip(net.trainable_variables, learned, strict=True):
         value = np.random.default_rng(0).normal(0, 0.02, given.shape).astype(np.float32)
         given.assign(value)
         axes = {2: (1, 0), 4: (3, 2, 0, 1)}.get(value.ndim)

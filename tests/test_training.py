@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import audit, datasets, evaluation, models, splits, training
+from sertk import audit, datasets, evaluation, labels, models, splits, training
 from sertk.datasets import class_balance
 from sertk.errors import ConfigurationError, RunError, SplitError, UnknownNameError
 from sertk.preprocessing import Preprocessing
+from sertk.preprocessing.clips import clip_starts
 from sertk.run import Run
-from sertk.training import checkpoint, config
+from sertk.training import checkpoint, config, cross_validation
 from sertk.training.checkpoint import Checkpoint
 from sertk.training.objective import ObjectiveModel
 
@@ -30,7 +31,6 @@ def divided(small):
 @pytest.fixture
 def folded(small):
     kept = small[small["speaker"].isin(sorted(small["speaker"].unique())[:3])]
-    kept.attrs = small.attrs
     return splits.leave_one_speaker_out(kept)
 
 
@@ -61,13 +61,13 @@ def test_copies_are_drawn_and_never_outside_training(divided):
     assert {name.count("~") for name in drawn} == {0, 1}
 
 
-def test_standardisation_uses_the_training_split_alone(divided):
+def test_standardization_uses_the_training_split_alone(divided):
     train, _, _ = datasets.make(divided, PREP)
     mean, deviation = train.statistics()
     frames = []
     for name in train.manifest["utterance_id"]:
         spectrum = train.features[name]
-        for start in datasets.segments.starts(len(spectrum), PREP.clip_frames):
+        for start in clip_starts(len(spectrum), PREP.clip_frames):
             clip = np.empty(PREP.clip_shape, np.float32)
             PREP.cut(spectrum, start, clip)
             frames.append(PREP.finish(clip)[max(-start, 0) : len(spectrum) - start])
@@ -76,7 +76,7 @@ def test_standardisation_uses_the_training_split_alone(divided):
     np.testing.assert_allclose(deviation, frames.std(axis=0), rtol=1e-3)
 
 
-def test_standardisation_per_speaker(divided):
+def test_standardization_per_speaker(divided):
     parts = datasets.make(divided, PREP, standardize="speaker", batch_size=100)
     x = parts.test[0][0]
     assert abs(np.median(x)) < 0.5
@@ -133,7 +133,7 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
     ("model", "settings"),
     [
         pytest.param("compact", {}, marks=pytest.mark.backend),
-        ("mlp", {"schedule": "plateau", "mixup": 0.4, "hide_time": 0.3}),
+        ("mlp", {"schedule": "plateau", "mixup": 0.4, "time_mask": 0.3}),
         pytest.param(
             "mlp", {"stability": 1.0, "augment": "noise", "oversample": "full"},
             marks=pytest.mark.backend,
@@ -250,7 +250,6 @@ def test_init_from_another_model_is_refused(folded, tmp_path):
 
 def test_shared_speakers_are_refused_and_random_is_marked(small, tmp_path):
     mixed = small.assign(split=["train", "train", "val", "test"] * 18)
-    mixed.attrs = small.attrs
     with pytest.raises(SplitError, match="are in both 'train' and 'test'"):
         training.cross_validate("mlp", mixed, PREP, folder=tmp_path, **QUICK)
     run = training.cross_validate("mlp", splits.random(small), PREP, folder=tmp_path, **QUICK)
@@ -260,20 +259,17 @@ def test_shared_speakers_are_refused_and_random_is_marked(small, tmp_path):
 
 def test_a_class_without_examples_is_refused(divided):
     emptied = divided[(divided["split"] != "train") | (divided["label"] != "sad")]
-    emptied.attrs = divided.attrs
-    with pytest.raises(ConfigurationError, match="No utterance of split 'train' is labelled sad"):
+    with pytest.raises(ConfigurationError, match="No utterance of split 'train' is labeled sad"):
         datasets.make(emptied, PREP)
 
 
 def test_a_class_that_no_validation_speaker_has_is_noted(divided):
     thinned = divided[(divided["split"] != "val") | (divided["label"] != "sad")]
-    thinned.attrs = divided.attrs
-    assert datasets.make(thinned, PREP).val.classes == divided.attrs["classes"]
+    assert datasets.make(thinned, PREP).val.classes == labels.classes(divided)
     note = next(f for f in audit.audit(thinned).findings if f.kind == "unselected classes")
     assert (note.severity, "no validation speaker has sad" in note.message) == ("note", True)
     alone = divided[(divided["split"] != "val") | (divided["label"] == "sad")]
-    alone.attrs = divided.attrs
-    with pytest.raises(ConfigurationError, match=r"labelled sad\. Selection needs several"):
+    with pytest.raises(ConfigurationError, match=r"labeled sad\. Selection needs several"):
         datasets.make(alone, PREP)
 
 
@@ -287,14 +283,14 @@ def test_a_class_that_no_validation_speaker_has_is_noted(divided):
         ({"optimizer": "adamww"}, "Did you mean 'adamw'"),
         ({"mixup_by": "clip"}, "Unknown mixup by 'clip'"),
         ({"mixup": 0.2, "stability": 1.0}, "no undisturbed twin"),
-        ({"hide_time": 1.5}, "hide_time=1.5"),
+        ({"time_mask": 1.5}, "time_mask=1.5"),
         ({"monitor": "val_acc"}, "Did you mean 'val_wa'"),
         ({"epoch": 3}, "Unknown training setting 'epoch'. Did you mean 'epochs'"),
     ],
 )
 def test_settings_out_of_range(changes, match):
     with pytest.raises(ConfigurationError, match=match):
-        config.Settings().changed(changes)
+        config.Config().changed(changes)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +339,13 @@ def test_early_stopping_keeps_the_best_epoch(divided, tmp_path):
 
 def test_the_last_epoch_is_kept_where_that_is_asked_for(divided, tmp_path):
     run = training.cross_validate(
-        "mlp", divided, PREP, folder=tmp_path, monitor="epoch", patience=2, **{**QUICK, "epochs": 8}
+        "mlp",
+        divided,
+        PREP,
+        folder=tmp_path,
+        checkpoint="last",
+        patience=2,
+        **{**QUICK, "epochs": 8},
     )
     history, record = run.history, run.info["fits"][0]
     assert record["best_epoch"] == record["epochs"] == 8
@@ -371,8 +373,8 @@ def test_views_of_folds_are_looked_at_one_by_one(small, tmp_path, monkeypatch):
         return view
 
     monkeypatch.setattr(splits, "in_fold", counted)
-    monkeypatch.setattr(training, "_fit_once", lambda *_: None)
-    monkeypatch.setattr(training.folders, "finish", lambda *_: "done")
+    monkeypatch.setattr(cross_validation, "_fit_once", lambda *_: None)
+    monkeypatch.setattr(cross_validation.folders, "finish", lambda *_: "done")
     folded = splits.leave_one_speaker_out(small)
     found = training.cross_validate("mlp", folded, PREP, folder=tmp_path, augment="noise", **QUICK)
     assert found == "done"

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from sertk import datasets, models, splits, training
+from sertk import datasets, labels, models, splits, training
 from sertk._utils import provenance
 from sertk.preprocessing import Preprocessing
 from sertk.report import sentences
@@ -30,7 +30,7 @@ def test_a_run_records_the_fold_that_was_trained(folded, tmp_path):
     assert set(held["test"]) == set(run.predictions.query("split == 'test'")["speaker"])
     assert "fold" not in run.manifest
     assert run.manifest.groupby("split")["speaker"].unique().map(sorted).to_dict() == held
-    assert "number 2 alone" in run.info["protocol"]["sentence"]
+    assert "fold 2 of 3 folds" in run.info["protocol"]["sentence"]
     fit = json.loads((run.folder / "fold_0/seed_0/fit.json").read_text())
     assert fit["speakers"] == held
     assert fit["utterances"] == {"train": len(train.manifest), "val": len(val.manifest),
@@ -50,8 +50,8 @@ def test_speakers_whose_files_cannot_be_read_were_not_trained_on(divided, small_
     gone = divided.loc[divided["split"] == "train", "speaker"].iloc[0]
     for path in divided.loc[divided["speaker"] == gone, "path"]:
         (root / path).write_bytes(b"")
-    divided.attrs["roots"] = {"small": str(root)}
-    run = training.cross_validate("mlp", divided, PREP, folder=tmp_path / "run", epochs=1)
+    moved = divided.assign(root=str(root))
+    run = training.cross_validate("mlp", moved, PREP, folder=tmp_path / "run", epochs=1)
     (fold,) = run.info["folds"]
     assert gone not in {*fold["train"], *fold["val"], *fold["test"]}
     assert len(run.info["unreadable"]) == (divided["speaker"] == gone).sum()
@@ -119,8 +119,7 @@ def test_the_classifier_is_copied_only_for_the_same_classes(divided, tmp_path, m
         weights = [layer.get_weights() for layer in net.layers if layer.weights]
         return weights[-1][0], weights[0][0]
 
-    turned = divided.copy()
-    turned.attrs = {**divided.attrs, "classes": divided.attrs["classes"][::-1]}
+    turned = divided.assign(label=labels.ordered(divided["label"], labels.classes(divided)[::-1]))
     source = last_and_other_layers(first)
     for name, rows, same in (("same", divided, True), ("turned", turned, False)):
         run = training.cross_validate(

@@ -10,6 +10,7 @@ from sertk.audio import walk
 from sertk.augment import folders
 from sertk.cli import main
 from sertk.errors import AudioError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 
@@ -77,7 +78,7 @@ def test_scan_counts_what_it_leaves_out(tree, capsys):
     (tree / "lost.wav").unlink()
     found = corpora.scan("folders", tree, layout="{emotion}/*", emotions={"linked": "calm"})
     assert found["path"].tolist() == ["happy/a.wav", "linked/e.wav", "sad/c.WAV"]
-    assert found.attrs["skipped"] == {
+    assert remarks.of(found).skipped == {
         "a hidden folder": 1,
         "a link to a folder that is walked already": 2,
         "does not fit the layout {emotion}/*": 1,
@@ -141,5 +142,5 @@ def test_a_name_with_a_backslash_is_left_out_of_tables(tmp_path):
     trees.sounds(tmp_path, "ann/sad/a.wav", "ann/sad/b\\c.wav")
     found = corpora.scan("folders", tmp_path)
     assert found["path"].tolist() == ["ann/sad/a.wav"]
-    assert found.attrs["skipped"] == {"a name with a backslash": 1}
+    assert remarks.of(found).skipped == {"a name with a backslash": 1}
     assert len(walk.sounds(tmp_path)) == 2

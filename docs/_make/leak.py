@@ -25,7 +25,7 @@ SEEDS = (0, 1, 2)
 COPIES = ("noise", "pitch")
 CLASSIFIERS = {
     "svm": "support vector machine (RBF, C = 10)",
-    "neighbour": "nearest neighbour (k = 1)",
+    "neighbor": "nearest neighbor (k = 1)",
 }
 
 
@@ -65,11 +65,9 @@ def score(tables: list[pd.DataFrame], classes: list[str]) -> dict[str, Any]:
 def main() -> None:
     """Measure, and write the file."""
     rows = labels.apply(corpora.scan("ravdess", style="speech"), "emotion8")
-    speakers, classes = int(rows["speaker"].nunique()), list(rows.attrs["classes"])
+    speakers, classes = int(rows["speaker"].nunique()), labels.classes(rows)
     changed = pd.concat([augment.copies(rows.assign(split="train"), n, count=1) for n in COPIES])
-    changed.attrs = dict(rows.attrs)
     more = pd.concat([rows, changed.drop(columns="split")], ignore_index=True)
-    more.attrs = dict(rows.attrs)
     described = vectors(more, sertk.Preprocessing(features.Mfcc(n_mfcc=20, deltas=2)))
     divided = {
         "loso": {0: splits.leave_one_speaker_out(rows)},

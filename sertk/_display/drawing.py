@@ -1,7 +1,7 @@
 """Axes and SVG for every figure of evaluation and report: one look, and no global state.
 
 In: nothing, or a caller's axes. Out: axes that a notebook shows without pyplot, and SVG text that
-is the same on every machine. Colours are named here; in a page they become CSS variables, so
+is the same on every machine. Colors are named here; in a page they become CSS variables, so
 that one figure serves light and dark.
 """
 
@@ -20,7 +20,7 @@ ACCENT = "#1d4f91"
 SECOND = "#b4470b"
 SOFT = "#8fa9cf"
 _LONGEST = 40  # letters of a line in a drawing
-# every colour that a page may restyle, and the CSS variable that takes its place there
+# every color that a page may restyle, and the CSS variable that takes its place there
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
@@ -106,7 +106,7 @@ def svg(axes: "Axes", *, themed: bool = False) -> str:
 
     Args:
         axes: Any of its axes.
-        themed: For a page of ours: transparent, colours as CSS variables, ready to stand in HTML.
+        themed: For a page of ours: transparent, colors as CSS variables, ready to stand in HTML.
 
     Examples:
         >>> axes, = new_axes()
@@ -147,7 +147,7 @@ def _short(text: str) -> str:
 
 
 def restyled(text: str) -> str:
-    """Make an SVG of ours ready to stand in HTML: no header, colours as CSS variables.
+    """Make an SVG of ours ready to stand in HTML: no header, colors as CSS variables.
 
     Examples:
         >>> restyled('<?xml version="1.0"?><svg xmlns="x"><path style="fill: #1d4f91"/></svg>')
@@ -166,6 +166,6 @@ def _without_idle_ids(text: str) -> str:
 
 
 def _with_variables(text: str) -> str:
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, f"var({variable},{colour})")
+    for color, variable in _VARIABLES.items():
+        text = text.replace(color, f"var({variable},{color})")
     return text

@@ -6,9 +6,10 @@ process killed in the block leaves the file as it was.
 
 import csv
 import errno
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,17 @@ def folder(path: Path) -> Path:
     with into(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record as JSON, whole or not at all.
+
+    Raises:
+        ValueError: If it holds a number that is not finite.
+    """
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) -> str | None:

@@ -18,6 +18,13 @@ Seconds = Annotated[float, Meta(ge=0, le=1e12)]
 Plain = str | bool | Number | int | None
 
 
+class TableMetadata(TypedDict):
+    """NAME.csv-metadata.json, beside a labeled manifest."""
+
+    schema_version: Count
+    classes: Annotated[list[Name], Meta(min_length=1)]
+
+
 class Versioned(TypedDict):
     """The entry that every record has, read first: the others depend on it."""
 
@@ -53,8 +60,8 @@ class Sound(TypedDict):
     sample_rate: NotRequired[Count]
     clip_seconds: NotRequired[Number]
     trim_db: NotRequired[Number | None]
-    level_db: NotRequired[Number | None]
-    reference: NotRequired[Name]
+    target_rms_db: NotRequired[Number | None]
+    db_reference: NotRequired[Name]
 
 
 class ExportedSound(Sound):
@@ -199,7 +206,7 @@ class Study(TypedDict):
     copies: Count
     standardize: str
     where: dict[str, str | list[str]]
-    settings: dict[str, Plain]
+    config: dict[str, Plain]
     note: str
     own: dict[str, dict[str, dict[str, Any]]]
     data: dict[str, Plain]
@@ -223,11 +230,11 @@ class Model(TypedDict):
     sertk_version: NotRequired[str]
     classes: Annotated[list[Name], Meta(min_length=1, max_length=10_000)]
     preprocessing: ExportedSound
-    decision: Name
+    clip_aggregation: Name
     model: NotRequired[str]
     corpora: NotRequired[list[Name]]
     synthetic: NotRequired[bool]
-    licence: NotRequired[str]
+    license: NotRequired[str]
     weights_sha256: NotRequired[str]
     run: NotRequired[str]
     fold: NotRequired[Fold]
@@ -244,18 +251,15 @@ class Bundle(TypedDict):
     sha256: dict[str, str]
 
 
-class Pack(TypedDict):
-    """index.json of a pack of features: `[utterance_id, first frame, frames, crc32]` by row."""
+class Shard(TypedDict):
+    """index.json of a shard of the cache, and the record of a part of one.
 
-    rows: list[tuple[str, Count, Count, Count]]
-    unreadable: list[Unreadable]
-
-
-class PartOfPack(TypedDict):
-    """The record of a part: `[utterance_id, frames, crc32]` by row."""
+    Spectra are `[key, frames, crc32]` in their order, unreadable files `[key, reason, whether
+    ffmpeg was installed]`.
+    """
 
     rows: list[tuple[str, Count, Count]]
-    unreadable: list[Unreadable]
+    unreadable: list[tuple[str, str, bool]]
 
 
 class Curve(TypedDict):

@@ -33,7 +33,7 @@ def derive(seed: int, *parts: object) -> int:
 def seeded(seed: int) -> Iterator[None]:
     """Seed `random` and `numpy.random` for the length of a block, alone among threads.
 
-    audiomentations draws from both, and Keras takes the default seeds of its initialisers and
+    audiomentations draws from both, and Keras takes the default seeds of its initializers and
     dropout layers from `random`. The states before the block come back after it.
     """
     with _LOCK:

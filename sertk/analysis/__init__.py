@@ -1,5 +1,11 @@
 """A run's models used again: disturbed speech, other corpora, saliency, embeddings.
 
 In: a finished run and its recordings. Out: Displays and pages. All of it predicts with `replay`,
-which puts each utterance through the model of the fold that tested it.
+which gives each utterance to the model of the fold that tested it.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submodules=["cross_corpus", "embeddings", "replay", "robustness", "saliency"]
+)

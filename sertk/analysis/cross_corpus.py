@@ -1,6 +1,6 @@
 """Train on one corpus, test on another: what a score at home is worth elsewhere.
 
-In: runs, and labelled manifests of the corpora to test on. Out: a matrix of UAR over the classes
+In: runs, and labeled manifests of the corpora to test on. Out: a matrix of UAR over the classes
 that all of them share. At home only the run's own test predictions count.
 """
 
@@ -50,9 +50,9 @@ class CrossDisplay(Display):
         for row, train in enumerate(scores.index):
             for column, test in enumerate(scores.columns):
                 found = self._table.loc[(train, test)]
-                colour = "black" if 100 * found["uar"] > middle else "white"
+                color = "black" if 100 * found["uar"] > middle else "white"
                 text = f"{percent(found['uar'])}\n{ends(found['low'], found['high'])}"
-                ax.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+                ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
 
 
 def matrix(
@@ -138,7 +138,6 @@ def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
             )
         return evaluation.evaluate(home, classes=classes)
     rows = manifest[manifest["label"].isin(classes)].reset_index(drop=True)
-    rows.attrs = dict(manifest.attrs)
     dataset = replay.dataset(rows, cache.compute(rows, replay.prep))
     tables = [dataset.predict(model).assign(seed=k) for k, model in enumerate(replay.each_model())]
     return evaluation.evaluate(pd.concat(tables, ignore_index=True), classes=classes)

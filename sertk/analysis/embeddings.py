@@ -23,7 +23,7 @@ _MARKS = "os^DvPX*<>"
 
 
 class MapDisplay(Display):
-    """Utterances on a plane, a colour and mark per class; mistakes are hollow."""
+    """Utterances on a plane, a color and mark per class; mistakes are hollow."""
 
     size = (6.4, 4.8)
 
@@ -84,7 +84,7 @@ def embedding_map(
     Args:
         run: A finished run, or its folder, with its models.
         fold: Which; the first by default. The model is that of the run's first seed.
-        method: `"pca"`, whose distances mean something, or `"tsne"`, which shows neighbours and
+        method: `"pca"`, whose distances mean something, or `"tsne"`, which shows neighbors and
             little else: neither its distances between groups nor their sizes mean anything.
         roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.
 
@@ -125,7 +125,7 @@ def embedding_map(
 
         near = min(30.0, (len(values) - 1) / 3)
         plane = TSNE(2, perplexity=near, init="pca", random_state=0).fit_transform(values)
-        note = f"t-SNE of perplexity {near:.0f}: neighbours mean something, distances do not."
+        note = f"t-SNE of perplexity {near:.0f}: neighbors mean something, distances do not."
     rows = replay.run.predictions
     tested = rows[
         (rows["split"] == "test")
@@ -150,7 +150,7 @@ def _vectors(replay: Replay, fold: int | None) -> tuple[pd.DataFrame, int]:
     rows = replay.rows(fold)
     dataset = replay.dataset(rows, cache.compute(rows, replay.prep))
     inner = replay.network(replay.model(fold), until=lambda net: net.layers[-1].input)
-    size = replay.settings.batch_size
+    size = replay.config.batch_size
     clips = replay.finished(dataset)
     units = np.concatenate(
         [

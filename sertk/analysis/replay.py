@@ -1,7 +1,7 @@
 """Use the models of a run again, each on the speakers that it was tested on.
 
 In: a run folder and spectra by utterance_id. Out: predictions like the run's own, from the same
-preprocessing, standardisation and decision. Robustness, saliency and other corpora build on it.
+preprocessing, standardization and decision. Robustness, saliency and other corpora build on it.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from sertk.errors import ConfigurationError, RunError
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
 from sertk.training import saving
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 
 class Replay:
@@ -33,7 +33,7 @@ class Replay:
     Attributes:
         run: The run.
         prep: Its preprocessing.
-        settings: Its training settings, of which batch size and decision matter here.
+        config: Its training config, of which batch size and decision matter here.
         folds: Numbers of its folds.
 
     Raises:
@@ -57,20 +57,16 @@ class Replay:
                 "What is changed here is sound, and features of changed sound are in no file.",
                 "Use a run whose feature is computed from sound.",
             )
-        self.settings = Settings().changed(self.run.info["training"])
+        self.config = Config().changed(self.run.info["training"])
         self.folds = sorted(int(fold) for fold in tested["fold"].unique())
         self._tested = tested.drop_duplicates(["fold", "utterance_id"])[["fold", "utterance_id"]]
-        self.manifest = self.run.manifest
-        given = {c: str(Path(r).expanduser()) for c, r in (roots or {}).items()}
-        self.manifest.attrs["roots"] = {**self.manifest.attrs.get("roots", {}), **given}
+        self.manifest = manifests.with_roots(self.run.manifest, roots or {})
 
     def rows(self, fold: int) -> pd.DataFrame:
         """Hand out the utterances that were tested in a fold, in the order of the predictions."""
         names = self._tested.loc[self._tested["fold"] == fold, "utterance_id"]
         rows = self.manifest.set_index("utterance_id", drop=False).loc[names]
-        rows = rows.reset_index(drop=True)
-        rows.attrs = dict(self.manifest.attrs)
-        return rows
+        return rows.reset_index(drop=True)
 
     def fold_of(self, utterance_id: str) -> int:
         """Say in which fold an utterance was tested; the first, if in several.
@@ -115,7 +111,7 @@ class Replay:
         """
         standardize = self.run.info["standardize"]
         return ClipDataset(
-            rows, spectra, self.prep, self.run.classes, settings=self.settings,  # type: ignore[arg-type]
+            rows, spectra, self.prep, self.run.classes, config=self.config,  # type: ignore[arg-type]
             standardize=standardize, speakers=self._speakers(rows, standardize),
         )  # fmt: skip
 
@@ -153,7 +149,6 @@ class Replay:
             return None
         own = self.manifest[self.manifest["speaker"].isin(rows["speaker"])]
         if len(own):  # else they are of another corpus
-            own.attrs = dict(self.manifest.attrs)
             rows = own
         return feature_statistics.speaker_statistics(
             rows, cache.compute(rows, self.prep), self.prep

@@ -220,7 +220,6 @@ def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray
     fold = replay.fold_of(utterance_id)
     rows = replay.rows(fold)
     one = rows[rows["utterance_id"] == utterance_id]
-    one.attrs = dict(rows.attrs)
     sound = replay.sounds(one)[0]
     waveform = replay.prep.load(sound["path"], sound["start"], sound["end"])
     dataset = replay.dataset(one, {utterance_id: replay.prep.extract(waveform)})

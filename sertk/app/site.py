@@ -51,7 +51,7 @@ def files(
         fold: Of a run of several; the first by default.
         seed: Of a run of several; the first by default.
         clips: Recordings for the view that compares the browser with Python. They become part of
-            the page: mind their licence.
+            the page: mind their license.
         runtime: A folder or .tgz of onnxruntime-web; what `make app` fetched by default.
 
     Returns:

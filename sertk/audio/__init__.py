@@ -12,7 +12,7 @@ from sertk.audio.reading import blocks, content_hash, info, read
 from sertk.audio.waveforms import (
     center,
     noise_at_snr,
-    normalise_rms,
+    normalize_rms,
     remove_offset,
     resample,
     reverberate,
@@ -29,7 +29,7 @@ __all__ = [
     "content_hash",
     "info",
     "noise_at_snr",
-    "normalise_rms",
+    "normalize_rms",
     "read",
     "remove_offset",
     "resample",

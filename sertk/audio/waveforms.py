@@ -162,21 +162,21 @@ def trim(waveform: np.ndarray, top_db: float) -> np.ndarray:
     return waveform[loud[0] * hop : min((loud[-1] + 1) * hop, count)]
 
 
-def normalise_rms(waveform: np.ndarray, level_db: float) -> np.ndarray:
-    """Scale a waveform to a root mean square of `level_db` (dB re full scale).
+def normalize_rms(waveform: np.ndarray, target_rms_db: float) -> np.ndarray:
+    """Scale a waveform to a root mean square of `target_rms_db` (dB re full scale).
 
     A silent waveform stays silent. Peaks above full scale are kept: features are computed in
     floating point, and clipping would add sound that was never there.
 
     Examples:
         >>> wave = np.array([0.5, -0.5], "float32")
-        >>> round(float(normalise_rms(wave, -20.0)[0]), 3)
+        >>> round(float(normalize_rms(wave, -20.0)[0]), 3)
         0.1
     """
     rms = float(np.sqrt(np.mean(np.square(waveform, dtype=float))))
     if rms < 1e-7:
         return waveform
-    return (waveform * np.float32(10 ** (level_db / 20) / rms)).astype(np.float32)
+    return (waveform * np.float32(10 ** (target_rms_db / 20) / rms)).astype(np.float32)
 
 
 def noise_at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from sertk import manifest as manifests
 from sertk import splits
 from sertk.audit import duplicates
 from sertk.errors import listing
-from sertk.manifest import locations
+from sertk.manifest import locations, remarks
 
 _MOST_TOLD = 20  # findings of one kind, each of a fold, before the rest are counted together
 
@@ -109,7 +109,9 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
         Checked 2 utterances, 1 division, by name.
         leak: 1 speaker in both train and test: ann (2 utterances).
     """
-    manifest = manifests.divided(manifest).reset_index(drop=True)  # of several tables
+    manifest = manifests.divided(remarks.put(manifest.assign(), division=[])).reset_index(
+        drop=True
+    )  # of several tables
     compared = duplicates.sound(manifest, compare_audio)
     sound = compared.keys
     found = list(_told(manifest, splits.leaks(manifest, sound, locations.keys(manifest))))
@@ -167,7 +169,7 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
             "kept apart.",
             unknown["utterance_id"].tolist(),
         )
-    for words in manifest.attrs.get("division", ()):
+    for words in remarks.of(manifest).division:
         yield Finding("division", "note", f"{words}.", manifest["utterance_id"].tolist())
     originals = manifest[~manifests.is_copy(manifest)]
     key = sound.reindex(originals.index)
@@ -182,9 +184,9 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
     alike = duplicates.speakers(manifest)
     if alike:
         names = listing(["/".join(map(repr, group)) for group in alike])
-        spelt = manifest["speaker"].astype(str).isin([name for group in alike for name in group])
-        words = f"speakers are spelt alike, and leak into each other if they are one ({names})"
-        yield _named("speakers spelt alike", words, manifest[spelt], "note")
+        spelled = manifest["speaker"].astype(str).isin([name for group in alike for name in group])
+        words = f"speakers are spelled alike, and leak into each other if they are one ({names})"
+        yield _named("speakers spelled alike", words, manifest[spelled], "note")
     scripted = manifest[manifest.get("style", pd.Series("", manifest.index)) == "scripted"]
     if "text" in scripted:
         texts = scripted.dropna(subset=["text"])

@@ -1,7 +1,7 @@
 """What is one thing under several names: sound, places and speakers of a manifest.
 
 In: a manifest. Out: a key per row that is equal where the sound is, with words on what was
-compared; speakers that are spelt alike; recordings that are labelled in several ways.
+compared; speakers that are spelled alike; recordings that are labeled in several ways.
 """
 
 import os
@@ -121,7 +121,7 @@ def _hashes(files: pd.Series) -> tuple[dict[Hashable, str], list[str]]:
 
 
 def speakers(manifest: pd.DataFrame) -> list[list[str]]:
-    """Group the speakers that are spelt alike, and may be one.
+    """Group the speakers that are spelled alike, and may be one.
 
     Examples:
         >>> speakers(pd.DataFrame({"speaker": ["my_Ann", "my_ann", "my_1", "my_01", "my_2"]}))

@@ -79,7 +79,7 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
               either end), `part` (0.8 to 2.6 s of what is longer), `band_limit` (to 2.5 to 7 kHz,
               half of the time without what lies below 100 to 400 Hz), `time_mask` and `band_mask`
               (up to a tenth of the time, or of the mel scale, silent; what hides parts of the
-              spectrogram itself are the settings `hide_time` and `hide_bins`);
+              spectrogram itself are the settings `time_mask` and `freq_mask`);
             - with recordings, in any format that is read: `background@FOLDER` (noise at 0 to 20 dB
               SNR), `room@FOLDER` (an impulse response, the level kept); joined, such as
               `pitch+background@FOLDER`, the folder stands last;
@@ -206,7 +206,7 @@ def plan(
         if label not in classes:
             raise UnknownNameError("label", label, classes)
     if not isinstance(wanted.recipe, (str, Chain)):
-        return Augmentation(_chain(wanted.recipe), wanted.only, wanted.live)
+        return Augmentation(_chain(wanted.recipe), wanted.only, wanted.on_the_fly)
     recipe(wanted.recipe)
     return wanted
 
@@ -331,21 +331,17 @@ def copies(
         )
         for n in range(count)
     ]
-    rows = pd.concat(made, ignore_index=True)
-    rows.attrs = dict(manifest.attrs)
-    return rows
+    return pd.concat(made, ignore_index=True)
 
 
 def with_copies(
     manifest: pd.DataFrame, augment: str | list[Any] | Augmentation | None, count: int, seed: int
 ) -> pd.DataFrame:
     """Put the copies of the training rows under the originals; none where they are drawn live."""
-    if augment is None or (isinstance(augment, Augmentation) and augment.live):
+    if augment is None or (isinstance(augment, Augmentation) and augment.on_the_fly):
         return manifest
     made = copies(manifest, augment, count=count, seed=seed)
-    rows = pd.concat([manifest, made], ignore_index=True)
-    rows.attrs = dict(manifest.attrs)
-    return rows
+    return pd.concat([manifest, made], ignore_index=True)
 
 
 def _free(label: str, originals: pd.Series, manifest: pd.DataFrame, count: int) -> str:

@@ -69,7 +69,7 @@ class Chain:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def __repr__(self) -> str:  # the cache names its packs by it
+    def __repr__(self) -> str:  # keys of the cache hold it
         return self.name
 
 

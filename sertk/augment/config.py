@@ -17,8 +17,8 @@ class Augmentation:
     Args:
         recipe: Name of a recipe, or a list of transforms; see `sertk.augment.recipe`.
         only: Labels whose utterances alone get copies, such as `("happy",)`; `None` is all.
-        live: Draw copies anew in every epoch instead of keeping a few in the cache. An epoch then
-            reads the files and computes the spectra of the copies it visits.
+        on_the_fly: Draw new copies in every epoch instead of keeping a few in the cache. An epoch
+            then reads the files and computes the spectra of the copies it visits.
 
     Raises:
         ConfigurationError: If `only` names no label.
@@ -30,7 +30,7 @@ class Augmentation:
 
     recipe: str | Sequence[Any] | Chain
     only: tuple[str, ...] | None = None
-    live: bool = False
+    on_the_fly: bool = False
 
     def __post_init__(self) -> None:
         if self.only is None:
@@ -54,6 +54,6 @@ class Augmentation:
             "name": str(self.recipe),
             "copies": copies,
             **({"only": list(self.only)} if self.only else {}),
-            **({"live": True} if self.live else {}),
+            **({"on_the_fly": True} if self.on_the_fly else {}),
             **of_list,
         }

@@ -2,7 +2,7 @@
 
 In: a waveform, its rate, a source of random numbers, and maybe a folder of recordings. Out: the
 waveform with the noise of a place at the ratio that reference system R1 published for it. The
-synthetic noises are no recordings: coloured noise with the band and the slope of a place, swells
+synthetic noises are no recordings: colored noise with the band and the slope of a place, swells
 of traffic and wind, voices whose syllables come and go, and clatter. They test a pipeline and
 disturb in the right band; to reproduce a published number, take recordings such as DEMAND's
 (https://zenodo.org/records/1227121), unpacked into one folder.
@@ -55,19 +55,19 @@ def synthetic(
         >>> river.shape
         (16000,)
     """
-    noise = coloured(samples, sample_rate, place.slope_db, place.band, generator)
+    noise = colored(samples, sample_rate, place.slope_db, place.band, generator)
     if place.swell_hz:
         noise = noise * _swell(samples, sample_rate, place.swell_hz, generator)
     for _ in range(place.voices):
         # speech falls by some 6 dB per octave, and has about four syllables a second
-        voice = coloured(samples, sample_rate, -6, (150, 4000), generator)
+        voice = colored(samples, sample_rate, -6, (150, 4000), generator)
         noise = noise + voice * _swell(samples, sample_rate, 4.0, generator) ** 2
     if place.clatter:
         noise = noise + _clatter(samples, sample_rate, place.clatter, generator)
     return noise
 
 
-def coloured(
+def colored(
     samples: int,
     sample_rate: int,
     slope_db: float,
@@ -101,7 +101,7 @@ def _clatter(
     clinks = np.zeros(samples + ringing)
     for _ in range(generator.poisson(per_second * samples / sample_rate)):
         start = generator.integers(samples)
-        ring = coloured(ringing, sample_rate, 0, (2000, 6000), generator)
+        ring = colored(ringing, sample_rate, 0, (2000, 6000), generator)
         clinks[start : start + ringing] += 4 * generator.uniform() * fall * ring
     return clinks[:samples]
 

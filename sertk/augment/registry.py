@@ -118,7 +118,7 @@ def reverberate(
 def as_loud_as(waveform: np.ndarray, changed: np.ndarray) -> np.ndarray:
     """Give what was changed the root mean square of the waveform that it was."""
     level = math.sqrt(np.mean(np.square(waveform, dtype=float)))
-    return changed if level < _SILENT else audio.normalise_rms(changed, 20 * math.log10(level))
+    return changed if level < _SILENT else audio.normalize_rms(changed, 20 * math.log10(level))
 
 
 # words made by audiomentations; each takes the chance with which it is applied
@@ -136,7 +136,7 @@ FUNCTIONS: dict[str, Function] = {
 
 
 def pipeline(words: Sequence[str | Function], chance: float = 1.0) -> tuple[Step, ...]:
-    """Build the steps of words of the library and of functions; neighbours of the library join.
+    """Build the steps of words of the library and of functions; neighbors of the library join.
 
     Args:
         words: Of `TRANSFORMS`, or functions.

@@ -212,7 +212,7 @@ def steady_noise(
     """Add noise at 0 to 40 dB SNR, from hiss to rumble: it falls by 0 to 6 dB per octave."""
     slope_db, snr_db = generator.uniform(-6, 0), generator.uniform(0, 40)
     everywhere = (20.0, sample_rate / 2)
-    noise = noises.coloured(len(waveform), sample_rate, slope_db, everywhere, generator)
+    noise = noises.colored(len(waveform), sample_rate, slope_db, everywhere, generator)
     return audio.noise_at_snr(waveform, noise, snr_db)
 
 

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sertk.cli.output import tell
+from sertk.cli.output import plain_warnings, tell
 from sertk.cli.parser import make_parser
 from sertk.cli.parsing_errors import refused
 from sertk.cli.stopping import stoppable
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(args, "cache", None):
             os.environ["SERTK_CACHE"] = str(Path(args.cache).expanduser())
         module, function = args.function
-        with stoppable(), _workers(args):
+        with stoppable(), plain_warnings(), _workers(args):
             command = getattr(importlib.import_module(f"sertk.cli.{module}"), function)
             return int(command(args) or 0)
     except SertkError as error:

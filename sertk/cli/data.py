@@ -14,7 +14,7 @@ def names(args: argparse.Namespace) -> None:
     from sertk import augment, corpora, features, labels, models, splits
     from sertk.recipes import RECIPES
     from sertk.studies import STUDIES
-    from sertk.training.config import Settings
+    from sertk.training.config import Config
 
     families = {
         "corpora": corpora.names(),
@@ -25,7 +25,7 @@ def names(args: argparse.Namespace) -> None:
         "augmentations": [*augment.names(), "background@FOLDER", "mixnoise@FOLDER", "room@FOLDER"],
         "recipes": list(RECIPES),
         "studies": list(STUDIES),
-        "settings": list(Settings.__dataclass_fields__),
+        "config": list(Config.__dataclass_fields__),
     }
     if args.family is None:
         for family, entries in families.items():
@@ -78,9 +78,9 @@ def verify(args: argparse.Namespace) -> int:
 
 def audit(args: argparse.Namespace) -> int:
     """Print the findings of an audit; 1 if there is a leak."""
-    from sertk import audit, manifest
+    from sertk import audit
 
-    rows = manifest.read(args.manifest, root=args.root)
+    rows = inputs.read(args)
     if args.protocol:
         rows = inputs.divide(rows, args)
     found = audit.audit(rows, compare_audio=args.compare_audio)
@@ -90,28 +90,28 @@ def audit(args: argparse.Namespace) -> int:
 
 def cache(args: argparse.Namespace) -> None:
     """List what the cache of features holds, or remove what is no longer wanted."""
-    from sertk.cache import default_folder, packs
+    from sertk.cache import default_folder, housekeeping
 
     if args.action not in ("list", "prune"):
         raise UnknownNameError("action", args.action, ("list", "prune"))
     if args.action == "list" and args.older_than is not None:
         raise ConfigurationError(
             f"`sertk cache list` got --older-than {args.older_than:g}.",
-            "It says what `sertk cache prune` removes; a list shows the days of each pack.",
+            "It says what `sertk cache prune` removes; a list shows the days of each folder.",
             "Leave it out, or prune.",
         )
     if args.action == "prune":
-        removed = packs.prune(days=args.older_than)
+        removed = housekeeping.prune(days=args.older_than)
         give(json.dumps([str(path) for path in removed]) if args.json
              else "\n".join([*map(str, removed), f"{len(removed)} removed"]))  # fmt: skip
         return
-    table = packs.contents()
+    table = housekeeping.contents()
     if args.json:
         give(table.to_json(orient="records"))
     else:
         give(table.to_string(index=False) if len(table)
              else f"The cache {default_folder()} holds nothing.")  # fmt: skip
-        tell(f"{len(table)} packs, {table['megabytes'].sum():.1f} MB")
+        tell(f"{len(table)} folders, {table['megabytes'].sum():.1f} MB")
 
 
 def extract(args: argparse.Namespace) -> None:

@@ -5,21 +5,8 @@ In: a command's parser. Out: nothing; each function adds its words. `sertk.cli.i
 
 import argparse
 
-from sertk.training.config import Settings
-
-_SETTINGS = {
-    "epochs": "at most so many",
-    "batch_size": "clips in a batch",
-    "optimizer": "adamw, adam, nadam, sgd or rmsprop",
-    "learning_rate": "peak of the schedule",
-    "weight_decay": "of adamw and sgd",
-    "schedule": "cosine, plateau or constant",
-    "warmup": "share of all steps over which the rate rises",
-    "plateau_patience": "epochs until the rate is lowered",
-    "monitor": "what selects the epoch to keep: val_uar, val_wa, val_loss, or epoch, the last",
-    "patience": "stop after so many epochs without a better one, nor a lower val_loss",
-    "label_smoothing": "share of each target spread over all classes",
-}
+from sertk._utils import docstrings
+from sertk.training.config import Config
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -74,9 +61,11 @@ def add_feature(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--sample-rate", type=int, help="Hz everything is resampled to (16000)")
     group.add_argument("--clip-seconds", type=float, help="length of a clip (3.0)")
     group.add_argument("--trim-db", help="cut ends so far below the loudest frame (40; none: keep)")
-    group.add_argument("--floor-db", type=float, help="floor below the loudest value (80)")
-    group.add_argument("--level-db", type=float, help="scale each recording to this level")
-    group.add_argument("--reference", metavar="NAME", help="clip, or full_scale to keep the level")
+    group.add_argument("--top-db", type=float, help="floor below the loudest value (80)")
+    group.add_argument("--target-rms-db", type=float, help="scale each recording to this level")
+    group.add_argument(
+        "--db-reference", metavar="NAME", help="clip, or full_scale to keep the level"
+    )
     group.add_argument(
         "--channel", type=int, metavar="N", help="take channel N from 1 (their mean)"
     )
@@ -122,7 +111,9 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
     )  # fmt: skip
     fit.add_argument("--augment-only", metavar="A,B", help="copies of these labels only")
     fit.add_argument(
-        "--augment-live", action="store_true", help="draw copies anew in every epoch, keep none"
+        "--augment-on-the-fly",
+        action="store_true",
+        help="draw copies anew in every epoch, keep none",
     )
     fit.add_argument(
         "--copies", type=int, default=2, help="of each training utterance (%(default)s)"
@@ -134,15 +125,16 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
     )
     fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     fit.add_argument("--init-from", metavar="RUN", help="start from another run's weights")
-    for name, words in _SETTINGS.items():
-        default = getattr(Settings, name)
-        flag = f"--{name.replace('_', '-')}"
-        fit.add_argument(flag, type=type(default), help=f"{words} ({default})")
-    fit.add_argument(
-        "--setting", action="append", default=[], metavar="NAME=VALUE",
-        help="any other of training, such as mixup=0.3 or class_weight=inverse (sertk names "
-        "settings)",
-    )  # fmt: skip
+    for name, description in docstrings.arguments(Config).items():
+        fit.add_argument(
+            f"--{name.replace('_', '-')}", metavar="VALUE",
+            help=f"{_plain(description)} Default: {getattr(Config, name)}.".replace("None", "null"),
+        )  # fmt: skip
     add_device(fit)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")
     parser.add_argument("--json", action="store_true", help="scores for machines")
+
+
+def _plain(description: str) -> str:
+    """Write a docstring's description as help text."""
+    return description.replace("`", "").replace("%", "%%")

@@ -29,9 +29,9 @@ def predict(args: argparse.Namespace) -> int:
 
     if args.plot:
         require_picture(args.plot)
-    if args.one_voice and args.timeline:
+    if args.speaker_normalization and args.timeline:
         raise ConfigurationError(
-            "--one-voice and --timeline.",
+            "--speaker-normalization and --timeline.",
             "Answers are counted from their mean over several recordings of a voice.",
             "Leave one of them out.",
         )
@@ -48,7 +48,7 @@ def predict(args: argparse.Namespace) -> int:
             "They say how a timeline is cut.",
             "Add --timeline, or leave them out.",
         )
-    found = predictor.files(paths, one_voice=args.one_voice)
+    found = predictor.files(paths, speaker_normalization=args.speaker_normalization)
     _give(found.text(), found.frame().to_dict("records"), args.format)
     if args.plot:
         tell(f"Plot: {found.save(args.plot)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sertk.cli.output import tell
 from sertk.errors import ConfigurationError, UnknownNameError, listing
+from sertk.manifest import remarks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +23,22 @@ if TYPE_CHECKING:
 def tell_about(utterances: "pd.DataFrame") -> None:
     """Say what was found, and all that was found and not taken."""
     from sertk import manifest
+    from sertk.manifest import remarks
 
     tell(manifest.describe(utterances).to_string(index=False))
-    for reason, count in utterances.attrs.get("skipped", {}).items():
+    said = remarks.of(utterances)
+    for reason, count in said.skipped.items():
         tell(f"skipped: {count} {reason}")
-    for note in (*utterances.attrs.get("notes", ()), *utterances.attrs.get("division", ())):
+    for note in (*said.notes, *said.division):
         tell(f"note: {note}")
     _tell_files(utterances)
 
 
 def _tell_files(utterances: "pd.DataFrame") -> None:
     """Name the files that cannot be read."""
-    for path, reason in utterances.attrs.get("unreadable", ()):
+    from sertk.manifest import remarks
+
+    for path, reason in remarks.of(utterances).unreadable:
         tell(f"unreadable: {path}: {reason}")
 
 
@@ -57,7 +62,7 @@ def read(args: argparse.Namespace) -> "pd.DataFrame":
     from sertk import manifest
 
     rows = manifest.read(args.manifest, root=args.root)
-    for note in rows.attrs.get("division", ()):
+    for note in manifest.remarks.of(rows).division:
         tell(f"note: {note}")
     return rows
 
@@ -87,14 +92,15 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
         rows = corpora.check_files(rows)  # a scan has looked at them
         _tell_files(rows)
     rows = labels.apply(rows, args.grouping)
-    for emotion, count in rows.attrs["dropped"].items():
+    dropped = remarks.of(rows).dropped
+    for emotion, count in dropped.items():
         tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
-    missing = set(rows.attrs["classes"]) - set(rows["label"])
+    missing = set(labels.classes(rows)) - set(rows["label"])
     if missing:
         raise ConfigurationError(
-            f"No utterance is labelled {listing(sorted(missing), 12)}.",
+            f"No utterance is labeled {listing(sorted(missing), 12)}.",
             f"Every class of the grouping {args.grouping} needs examples.",
-            _groupings_for({*rows["emotion"], *rows.attrs["dropped"]}),
+            _groupings_for({*rows["emotion"], *dropped}),
         )
     return rows
 
@@ -191,7 +197,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
             f"Use --sample-rate {parameters['sample_rate']}.",
         )
     feature = features.get(args.feature, **parameters)
-    names = ("sample_rate", "clip_seconds", "floor_db", "level_db", "reference", "channel")
+    names = ("sample_rate", "clip_seconds", "top_db", "target_rms_db", "db_reference", "channel")
     given = {name: getattr(args, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.trim_db is not None:
@@ -205,11 +211,14 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
     Mistakes in these words are told before anything is read or Keras is loaded.
     """
     import sertk
-    from sertk.training.config import Settings
+    from sertk.training.config import Config
 
     sertk.use_backend(args.backend, args.device)
-    given = {name: getattr(args, name, None) for name in Settings.__dataclass_fields__}
-    given |= options(args.setting, "--setting")
+    given = [
+        f"{name}={value}"
+        for name in Config.__dataclass_fields__
+        if (value := getattr(args, name, None)) is not None
+    ]
     return {
         "model": args.model,
         "prep": preprocessing(args),
@@ -219,7 +228,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         "standardize": args.standardize,
         "arguments": options(args.model_option, "--model-option"),
         "init_from": args.init_from,
-        **{name: value for name, value in given.items() if value is not None},
+        **options(given, "--config"),
     }
 
 
@@ -240,7 +249,7 @@ def augmentation(args: argparse.Namespace) -> "Augmentation | None":
     from sertk.augment import Augmentation
 
     if args.augment is None:
-        for flag, given in (("only", args.augment_only), ("live", args.augment_live)):
+        for flag, given in (("only", args.augment_only), ("on-the-fly", args.augment_on_the_fly)):
             if given:
                 raise ConfigurationError(
                     f"Got --augment-{flag} without --augment.",
@@ -249,7 +258,7 @@ def augmentation(args: argparse.Namespace) -> "Augmentation | None":
                 )
         return None
     only = args.augment_only and tuple(name.strip() for name in args.augment_only.split(","))
-    return Augmentation(args.augment, only or None, args.augment_live)
+    return Augmentation(args.augment, only or None, args.augment_on_the_fly)
 
 
 def options(words: Sequence[str], flag: str) -> dict[str, Any]:

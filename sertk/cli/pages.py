@@ -19,7 +19,7 @@ def explore(args: argparse.Namespace) -> None:
     page = explore.write_html(rows, args.output, limit=limit, sound=not args.no_sound)
     give(f"Page: {page}")
     if not args.no_sound:
-        tell("It holds sound: mind the licence of the corpus before you pass it on.")
+        tell("It holds sound: mind the license of the corpus before you pass it on.")
 
 
 def app(args: argparse.Namespace) -> None:
@@ -29,7 +29,7 @@ def app(args: argparse.Namespace) -> None:
     source = inputs.model(args, "run", "bundle")
     options = {"fold": args.fold, "seed": args.seed, "clips": args.clips, "runtime": args.runtime}
     if args.clips:
-        tell("The page will hold these clips: mind their licence before you pass it on.")
+        tell("The page will hold these clips: mind their license before you pass it on.")
     if args.out is not None:
         with inputs.terms_told():
             page = app.write(source, args.out, **options)

@@ -34,7 +34,7 @@ def make_parser() -> Parser:
 
     _demo_arguments(command("runs", "demo", "run the toy corpus from sound to report"))
     names = command("data", "names", "list what can be named: corpora, features, models, ...")
-    names.add_argument("family", nargs="?", help="such as models, groupings or settings")
+    names.add_argument("family", nargs="?", help="such as models, groupings or config")
     _download_arguments(command("data", "download", "fetch a corpus that anybody may have"))
     _scan_arguments(command("data", "scan", "write the manifest of a folder of recordings"))
     verify = command("data", "verify", "compare a folder with a manifest: missing, extra, changed")
@@ -54,7 +54,8 @@ def make_parser() -> Parser:
     cached.add_argument("action", nargs="?", default="list", help="list or prune (%(default)s)")
     cached.add_argument(
         "--older-than", type=float, metavar="DAYS",
-        help="of prune: remove packs not used for so many days, besides what killed runs left",
+        help="of prune: remove features not used for so many days, besides what killed runs and "
+        "older versions left",
     )  # fmt: skip
     cached.add_argument("--cache", metavar="DIR", help="where features are kept (SERTK_CACHE)")
     cached.add_argument("--json", action="store_true", help="for machines")
@@ -83,7 +84,7 @@ def make_parser() -> Parser:
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--grouping", help="regroup the probabilities, such as valence2")
     evaluate.add_argument(
-        "--known-voices", action="store_true",
+        "--speaker-normalization", action="store_true",
         help="count each speaker's answers from the mean of all of them (transductive)",
     )  # fmt: skip
     evaluate.add_argument("--json", action="store_true", help="for machines")
@@ -95,8 +96,8 @@ def make_parser() -> Parser:
     _robustness_arguments(
         command("runs", "robustness", "disturb the test speech, and write how much a run loses")
     )
-    _predict_arguments(command("use", "predict", "say which emotion is in recordings"))
-    _export_arguments(command("use", "export", "write a run as one file for use outside"))
+    _predict_arguments(command("inference", "predict", "say which emotion is in recordings"))
+    _export_arguments(command("inference", "export", "write a run as one file for use outside"))
     _app_arguments(command("pages", "app", "serve a page that listens, and sends nothing away"))
     _run_arguments(command("pages", "run", "execute a notebook, and write it as a page"))
     return parser
@@ -144,13 +145,13 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep these rows only, such as style=speech",
     )  # fmt: skip
     parser.add_argument(
-        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of training, for all"
+        "--config", action="append", default=[], metavar="NAME=VALUE", help="of training, for all"
     )
     parser.add_argument(
         "--root", metavar="DIR",
         help="folder of the corpus; of several, the folder above them (SERTK_CORPORA)",
     )  # fmt: skip
-    parser.add_argument("--processes", type=int, default=1, help="runs at a time (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time (%(default)s)")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the study")
     groups.add_device(parser)
 
@@ -180,7 +181,7 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="at most so many (the recipe's)")
     parser.add_argument("--seeds", metavar="0,1,2", help="one model per fold and seed")
     parser.add_argument(
-        "--setting", action="append", default=[], metavar="NAME=VALUE", help="of training"
+        "--config", action="append", default=[], metavar="NAME=VALUE", help="of training"
     )
     parser.add_argument(
         "--model-option", action="append", default=[], metavar="NAME=VALUE",
@@ -274,7 +275,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     groups.add_fold(parser)
     parser.add_argument("--format", default="table", help="table, json or csv (%(default)s)")
     parser.add_argument(
-        "--one-voice", action="store_true",
+        "--speaker-normalization", action="store_true",
         help="all are of one speaker, in several emotions: answers are counted from their mean",
     )  # fmt: skip
     parser.add_argument(
@@ -311,7 +312,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
         help="of bundle and pretrained: a cross-validated run of the same training, for the model "
         "card; again for another corpus",
     )  # fmt: skip
-    parser.add_argument("--int8", action="store_true", help="of OpenVINO: quantised after training")
+    parser.add_argument("--int8", action="store_true", help="of OpenVINO: quantized after training")
     parser.add_argument("--fp16", action="store_true", help="of OpenVINO: half the size")
     groups.add_fold(parser)
     parser.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA)")

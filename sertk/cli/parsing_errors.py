@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(options=self._options)
 
     def _options(self) -> list[str]:
-        """List the options of this command, for which a misspelt one may stand."""
+        """List the options of this command, for which a misspelled one may stand."""
         return [word for word in self._option_string_actions if word.startswith("--")]
 
     def understand(self, words: Sequence[str] | None = None) -> argparse.Namespace:

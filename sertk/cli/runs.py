@@ -10,6 +10,7 @@ from sertk._utils.keras_backend import without_native_messages
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError
+from sertk.manifest import remarks
 
 if TYPE_CHECKING:
     from sertk.run import Run
@@ -33,7 +34,7 @@ def demo(args: argparse.Namespace) -> None:
         "compact", utterances, sertk.Preprocessing(clip_seconds=2.0),
         folder=args.output, augment="light", copies=1, epochs=args.epochs, batch_size=16,
     )  # fmt: skip
-    _summarise(_scores(run))
+    _summarize(_scores(run))
     give(f"Report: {report.write_html(run)}")
 
 
@@ -68,7 +69,7 @@ def _train(args: argparse.Namespace) -> None:
     from sertk import training
 
     run = training.cross_validate(manifest=utterances, folder=args.output, **training_words)
-    inputs.tell_unreadable([run], [why for _, why in utterances.attrs.get("unreadable", ())])
+    inputs.tell_unreadable([run], [why for _, why in remarks.of(utterances).unreadable])
     _report(run, args)
 
 
@@ -85,9 +86,9 @@ def reproduce(args: argparse.Namespace) -> None:
     restored = args.as_published or args.leak_gap
     usual = recipes.get(args.recipe, as_published=restored, everyone=args.everyone).usual_corpora
     names = args.corpus.split(",") if args.corpus else usual
-    settings = inputs.options(args.setting, "--setting")
+    config = inputs.options(args.config, "--config")
     if args.epochs is not None:
-        settings["epochs"] = args.epochs
+        config["epochs"] = args.epochs
     words: dict[str, Any] = {
         "folder": Path(args.output or Path("runs") / args.recipe),
         "names": names,
@@ -97,7 +98,7 @@ def reproduce(args: argparse.Namespace) -> None:
         "fold": args.fold,
         "grouping": args.grouping,
         "everyone": args.everyone,
-        **settings,
+        **config,
     }
     start_backend(args)
     if args.leak_gap:
@@ -118,7 +119,7 @@ def _report(run: "Run", args: argparse.Namespace) -> None:
     if args.json:
         give(json.dumps(scores))
     else:
-        _summarise(scores)
+        _summarize(scores)
         give(f"Report: {page}" if page else f"Run: {run.folder}")
 
 
@@ -132,14 +133,14 @@ def start_backend(args: argparse.Namespace) -> None:
 
 
 def _scores(
-    run: "Run", grouping: str | None = None, *, known_voices: bool = False
+    run: "Run", grouping: str | None = None, *, speaker_normalization: bool = False
 ) -> dict[str, Any]:
     from sertk import evaluation
 
     split = "test" if run.tested else "val"
     result = evaluation.evaluate(run, split)
-    if known_voices:
-        result = evaluation.centre_speakers(result)
+    if speaker_normalization:
+        result = evaluation.normalize_speakers(result)
     if grouping:
         result = result.regroup(grouping)
     interval = result.interval("uar")
@@ -147,7 +148,7 @@ def _scores(
         "run": str(run.folder),
         "protocol": run.info["protocol"],
         "split": split,
-        "known_voices": known_voices,
+        "speaker_normalization": speaker_normalization,
         "synthetic": run.info["synthetic"],
         "uar": result.uar,
         "uar_interval": [interval.low, interval.high] if interval.known else None,
@@ -159,7 +160,7 @@ def _scores(
     }
 
 
-def _summarise(scores: dict[str, Any]) -> None:
+def _summarize(scores: dict[str, Any]) -> None:
     """Print the scores, and before them what limits what they say."""
     if scores["synthetic"]:
         give("Synthetic speech: these figures say that everything runs, and nothing about voices.")
@@ -168,7 +169,7 @@ def _summarise(scores: dict[str, Any]) -> None:
     give(f"Protocol: {scores['protocol']['sentence']}.")
     if scores["split"] == "val":
         give("These are the speakers who chose the epoch, which flatters; nobody was tested.")
-    if scores["known_voices"]:
+    if scores["speaker_normalization"]:
         give("Each speaker's answers are counted from their mean: other recordings of the voice.")
     if scores["uar_interval"]:
         interval = "95 % interval over speakers {:.1%} to {:.1%}".format(*scores["uar_interval"])
@@ -188,11 +189,11 @@ def evaluate(args: argparse.Namespace) -> None:
     """Print the scores of a run."""
     from sertk.run import Run
 
-    scores = _scores(Run(args.run), args.grouping, known_voices=args.known_voices)
+    scores = _scores(Run(args.run), args.grouping, speaker_normalization=args.speaker_normalization)
     if args.json:
         give(json.dumps(scores))
     else:
-        _summarise(scores)
+        _summarize(scores)
 
 
 def report(args: argparse.Namespace) -> None:

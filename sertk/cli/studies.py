@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.manifest import remarks
 
 if TYPE_CHECKING:
     from sertk.studies import LeakGap
@@ -37,15 +38,15 @@ def study(args: argparse.Namespace) -> int:
     if args.seeds:
         given["seed"] = tuple(inputs.seeds(args.seeds))
     start = studies.STUDIES.get(args.name, studies.Study("What differs?"))
-    settings = {**start.settings, **inputs.options(args.setting, "--setting")}
+    config = {**start.config, **inputs.options(args.config, "--config")}
     if args.epochs is not None:
-        settings["epochs"] = args.epochs
-    chosen = start.changed(**given, settings=settings)
+        config["epochs"] = args.epochs
+    chosen = start.changed(**given, config=config)
     count = len(chosen.trials())
     tell(f"{count} run{'s' * (count > 1)}")
     start_backend(args)
     result = studies.run(
-        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), jobs=args.processes
+        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.processes
     )
     inputs.tell_unreadable(result.runs.values())
     for name, reason in result.missing.items():
@@ -95,7 +96,7 @@ def leak_gap(args: argparse.Namespace) -> None:
     start_backend(args)
     from sertk import studies
 
-    told = [why for _, why in utterances.attrs.get("unreadable", ())]
+    told = [why for _, why in remarks.of(utterances).unreadable]
     tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args, told)
 
 
@@ -134,15 +135,14 @@ def tell_gap(found: "LeakGap", args: argparse.Namespace, told: Iterable[str] = (
         told: Reasons of unreadable files that were told before.
     """
     from sertk import report
-    from sertk._utils import provenance
-    from sertk.run import write_json
+    from sertk._utils import atomic, provenance
 
     inputs.tell_unreadable((found.leaky, found.clean), told)
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
     home = Path(found.clean.folder).parent
     page = found.write_html(home / "leak_gap.html", provenance.command())
-    write_json(home / "leak_gap.json", found.record())
+    atomic.write_json(home / "leak_gap.json", found.record())
     if args.json:
         give(json.dumps(found.record()))
         return

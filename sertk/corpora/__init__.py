@@ -5,7 +5,7 @@ Out: a manifest; `attrs["roots"]` says where the files are, `attrs["skipped"]` c
 what was found and not taken, `attrs["unreadable"]` lists damaged files, `attrs["notes"]` what a
 reader must know.
 
-One file is one corpus: `scan(root, **options)` and the facts TITLE, LICENCE, CITATION, URL,
+One file is one corpus: `scan(root, **options)` and the facts TITLE, LICENSE, CITATION, URL,
 EMOTIONS, SYNTHETIC, DOWNLOADS (archives anybody may fetch) and REQUEST (else: where to ask).
 """
 
@@ -40,7 +40,7 @@ def load(name: str) -> ModuleType:
         UnknownNameError: If no corpus has that name.
 
     Examples:
-        >>> load("ravdess").LICENCE
+        >>> load("ravdess").LICENSE
         'CC BY-NC-SA 4.0'
     """
     return lookup.load(__name__, name, "corpus")
@@ -176,7 +176,7 @@ def download(
     if not module.DOWNLOADS:
         raise CorpusError(
             f"{module.TITLE} cannot be downloaded by a program.",
-            f"Licence: {module.LICENCE}.",
+            f"License: {module.LICENSE}.",
             module.REQUEST,
         )
     return _download.fetch(

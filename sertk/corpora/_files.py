@@ -1,7 +1,7 @@
 """What every corpus does with a folder: list it, count what it skips, read headers.
 
 In: a root and a corpus's `parse`, which turns one path into a row or the reason to skip it.
-Out: a manifest with `attrs["skipped"]`; then the durations, rates and hashes of its files.
+Out: a manifest with remarks on what was skipped; then the durations, rates and hashes of its files.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from sertk._utils import plain_files
 from sertk.audio import walk
 from sertk.corpora import _spans
 from sertk.errors import AudioError, CorpusError, listing
+from sertk.manifest import remarks
 
 Row: TypeAlias = dict[str, object]
 Parse: TypeAlias = Callable[[PurePosixPath], Row | str]
@@ -95,9 +96,7 @@ def gather(
     chosen, notes = choose(root, {name: list(copies) for name, copies in found.items()}, skipped)
     rows = [{**copies[chosen[name]], "path": str(chosen[name])} for name, copies in found.items()]
     manifest = manifests.from_rows(rows, corpus, root)
-    manifest.attrs["skipped"] = dict(sorted(skipped.items()))
-    manifest.attrs["notes"] = notes
-    return manifest
+    return remarks.put(manifest, skipped=dict(sorted(skipped.items())), notes=notes)
 
 
 def choose(
@@ -198,7 +197,7 @@ def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
     """Fill `duration` and `sample_rate` from the files' headers, and `sha256` if asked.
 
     Returns:
-        A copy; `attrs["unreadable"]` lists (path, reason) of the files that are damaged.
+        A copy; its remarks list (path, reason) of the files that are damaged.
 
     Raises:
         ManifestError: If a start or end lies past the end of its file.
@@ -211,8 +210,7 @@ def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
     filled["sample_rate"] = found.rates
     if hash_files:
         filled["sha256"] = found.digests.astype("str")
-    filled.attrs["unreadable"] = _unreadable(manifest, found.reasons)
-    return filled
+    return remarks.put(filled, unreadable=_unreadable(manifest, found.reasons))
 
 
 def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
@@ -224,7 +222,7 @@ def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
 
     Returns:
         The manifest, with ends past the end of their file moved to it by rounding; where every
-        file is looked at, `attrs["unreadable"]` lists (path, reason) of the damaged ones.
+        file is looked at, its remarks list (path, reason) of the damaged ones.
 
     Raises:
         ManifestError: If a start or end lies past the end of its file.
@@ -233,15 +231,14 @@ def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
     if not everything and not part.any():
         return manifest
     rows = manifest if everything else manifest[part]
-    rows.attrs = dict(manifest.attrs)
     found = headers(rows)
     lengths = np.full((2, len(manifest)), np.nan)
     lengths[:, part | everything] = found.seconds, found.rates.astype("float64")
     seconds, rates = (pd.Series(row, manifest.index) for row in lengths)
     checked = _spans.within(manifest, seconds, rates)
     if everything:
-        checked = checked.assign()
-        checked.attrs["unreadable"] = _unreadable(rows, found.reasons)
+        unreadable = _unreadable(rows, found.reasons)
+        checked = remarks.put(checked.assign(), unreadable=unreadable)
     return checked
 
 

@@ -7,6 +7,7 @@ rounding moved to it; a time that no rounding explains is refused, with a guess 
 import pandas as pd
 
 from sertk.errors import ManifestError, listing
+from sertk.manifest import remarks
 
 ROUNDING = 0.1  # seconds that an end may lie past its file's
 _OTHER_UNIT = 5  # lengths of its file that a time must exceed before its unit is doubted
@@ -18,10 +19,10 @@ def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.D
     Args:
         manifest: Rows, with or without `start` and `end`, in seconds.
         seconds: Length of each row's file; nothing where it is not known.
-        rates: Sample rate of each row's file in Hz, to recognise times in samples.
+        rates: Sample rate of each row's file in Hz, to recognize times in samples.
 
     Returns:
-        The manifest itself, or a copy whose `attrs["notes"]` says how many ends were moved.
+        The manifest itself, or a copy whose remarks say how many ends were moved.
 
     Raises:
         ManifestError: If a start or end lies past the end of its file.
@@ -50,8 +51,7 @@ def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.D
         return manifest
     moved = manifest.assign(end=end.where(~past, seconds))
     note = f"{past.sum()} ends lie up to {ROUNDING} s past the end of their file; that end is used."
-    moved.attrs = {**manifest.attrs, "notes": [*manifest.attrs.get("notes", ()), note]}
-    return moved
+    return remarks.put(moved, notes=[*remarks.of(manifest).notes, note])
 
 
 def times(manifest: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -24,8 +24,7 @@ def compare(manifest: pd.DataFrame, root: str | Path | None) -> pd.DataFrame:
     """Look for every row's file below its own root, and for sound that no row names."""
     corpora = [str(corpus) for corpus in manifest["corpus"].unique()]
     if root is not None:
-        manifest = manifest.assign()
-        manifest.attrs = {**manifest.attrs, "roots": manifests.roots_below(root, corpora)}
+        manifest = manifests.with_roots(manifest, manifests.roots_below(root, corpora))
     folders = {corpus: manifests.root_of(manifest, corpus) for corpus in corpora}
     place = manifest["corpus"].map(lambda corpus: os.path.realpath(folders[corpus]))
     listed, named = [], []

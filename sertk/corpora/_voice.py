@@ -1,4 +1,4 @@
-"""A small voice: pulses of a glottis through moving formants, coloured by speaker and emotion.
+"""A small voice: pulses of a glottis through moving formants, colored by speaker and emotion.
 
 In: a speaker, an emotion, a sentence. Out: a waveform of shape (samples,), float32, at 16 kHz.
 It is a source-filter synthesis in the manner of Klatt & Klatt (1990), JASA 87(2), 820-857, as
@@ -29,7 +29,7 @@ class Manner:
         pitch_range: Natural logarithm of the factor on the height of accents.
         contour: Semitones that the pitch rises from start to end.
         tempo: Natural logarithm of the factor on the speed.
-        level_db: Decibels.
+        target_rms_db: Decibels.
         brightness: Less spectral tilt (positive) or more (negative).
         breath: Share of aspiration noise.
         roughness: Relative change of the period from one 5 ms to the next.
@@ -41,7 +41,7 @@ class Manner:
     pitch_range: float = 0.0
     contour: float = 0.0
     tempo: float = 0.0
-    level_db: float = 0.0
+    target_rms_db: float = 0.0
     brightness: float = 0.0
     breath: float = 0.0
     roughness: float = 0.0
@@ -148,7 +148,7 @@ def say(
     mouth += 0.05 * _to_samples(hiss, count) * lfilter(*_HISS, noise)
     mouth += 0.05 * _to_samples(burst, count) * lfilter(*_BURST, noise)
     loud = np.sqrt(np.mean(np.square(mouth[np.abs(mouth) > 1e-4])))
-    waveform = mouth / loud * 10 ** ((manner.level_db - 27) / 20)
+    waveform = mouth / loud * 10 ** ((manner.target_rms_db - 27) / 20)
     waveform += 10 ** (voice.noise_db / 20) * rng.normal(size=count)
     return (waveform * min(1.0, 0.98 / np.abs(waveform).max())).astype(np.float32)
 

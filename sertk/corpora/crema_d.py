@@ -1,6 +1,6 @@
 """CREMA-D: 91 American actors say twelve sentences in six emotions, some at three levels.
 
-Licence: Open Database License. Citation: Cao et al. (2014), IEEE Trans. Affective Computing.
+License: Open Database License. Citation: Cao et al. (2014), IEEE Trans. Affective Computing.
 Size: 7,442 recordings, 16 kHz, 16 bit.
 
 File names are `AudioWAV/1001_DFA_ANG_XX.wav`: actor, sentence, emotion (ANG DIS FEA HAP NEU SAD),
@@ -20,7 +20,7 @@ from sertk.corpora._download import Archive
 from sertk.errors import CorpusError
 
 TITLE = "CREMA-D"
-LICENCE = "Open Database License 1.0"
+LICENSE = "Open Database License 1.0"
 CITATION = (
     "Cao, H., Cooper, D. G., Keutmann, M. K., Gur, R. C., Nenkova, A., & Verma, R. (2014). "
     "CREMA-D: Crowd-sourced emotional multimodal actors dataset. IEEE Transactions on Affective "

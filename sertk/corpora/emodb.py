@@ -1,6 +1,6 @@
 """EmoDB: ten German actors speak ten everyday sentences in seven emotions.
 
-Licence: free, published as CC0. Citation: Burkhardt et al. (2005), Interspeech, 1517-1520.
+License: free, published as CC0. Citation: Burkhardt et al. (2005), Interspeech, 1517-1520.
 Size: 535 recordings, 16 kHz, 16 bit.
 
 File names are `wav/03a01Fa.wav`: speaker (two digits), sentence (a letter and two digits),
@@ -16,7 +16,7 @@ from sertk.corpora import _files
 from sertk.corpora._download import Archive
 
 TITLE = "EmoDB"
-LICENCE = "CC0"
+LICENSE = "CC0"
 CITATION = (
     "Burkhardt, F., Paeschke, A., Rolfes, M., Sendlmeier, W. F., & Weiss, B. (2005). A database "
     "of German emotional speech. Proc. Interspeech, 1517-1520."

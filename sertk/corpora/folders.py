@@ -1,7 +1,7 @@
 """Your own recordings, sorted into folders by emotion and, better, by speaker.
 
 `emotion/a.wav`, `speaker/emotion/a.wav` and `emotion/speaker/a.wav` are told apart by which
-level's names are emotion words; any other order is given as a layout. Licence, citation and
+level's names are emotion words; any other order is given as a layout. License, citation and
 size: yours. File names mean nothing but what the layout reads from them.
 """
 
@@ -24,9 +24,10 @@ from sertk.corpora._layout import Layout
 from sertk.corpora._words import Words
 from sertk.errors import AudioError, ConfigurationError, CorpusError, UnknownNameError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
+from sertk.manifest import remarks
 
 TITLE = "your own recordings, sorted into folders"
-LICENCE = "yours"
+LICENSE = "yours"
 CITATION = ""
 URL = ""
 SYNTHETIC = False
@@ -83,9 +84,8 @@ def scan(
         fields = _by_layout(root, sounds, layout, skipped)
     rows = _rows(fields, words, corpus, skipped)
     manifest = manifests.from_rows(rows, corpus, root)
-    manifest.attrs["skipped"] = dict(sorted(skipped.items()))
-    manifest.attrs["notes"] = [_NO_SPEAKER] if manifest["speaker"].isna().any() else []
-    return manifest
+    notes = [_NO_SPEAKER] if manifest["speaker"].isna().any() else []
+    return remarks.put(manifest, skipped=dict(sorted(skipped.items())), notes=notes)
 
 
 def _any_readable(root: Path, sounds: list[PurePosixPath]) -> bool:

@@ -1,8 +1,8 @@
-"""IEMOCAP: ten actors in five dialog sessions, improvised and scripted, labelled by listeners.
+"""IEMOCAP: ten actors in five dialog sessions, improvised and scripted, labeled by listeners.
 
-Licence: individual, from the University of Southern California; neither sound nor label lists may
+License: individual, from the University of Southern California; neither sound nor label lists may
 be passed on. Citation: Busso et al. (2008), Language Resources and Evaluation 42(4), 335-359.
-Size: 10,039 labelled utterances of about 12 hours, 16 kHz.
+Size: 10,039 labeled utterances of about 12 hours, 16 kHz.
 
 File names are `Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.wav`: session 1, the
 woman (F) wears the markers, improvised dialog 01; the man (M, in the last part) speaks. Labels
@@ -24,9 +24,10 @@ from sertk.audio import walk
 from sertk.corpora import _files
 from sertk.corpora._download import Archive
 from sertk.errors import CorpusError, UnknownNameError
+from sertk.manifest import remarks
 
 TITLE = "IEMOCAP"
-LICENCE = "individual licence of the University of Southern California; not to be passed on"
+LICENSE = "individual license of the University of Southern California; not to be passed on"
 CITATION = (
     "Busso, C., Bulut, M., Lee, C.-C., Kazemzadeh, A., Mower, E., Kim, S., Chang, J. N., Lee, S., "
     "& Narayanan, S. S. (2008). IEMOCAP: interactive emotional dyadic motion capture database. "
@@ -60,7 +61,7 @@ _SPOKEN = re.compile(r"(Ses\S+) \[[^\]]*\]:\s*(.*)")
 
 
 def scan(root: Path, style: str = "all") -> pd.DataFrame:
-    """Find the labelled utterances.
+    """Find the labeled utterances.
 
     Args:
         root: `IEMOCAP_full_release`, or the folder above it.
@@ -76,7 +77,7 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
     skipped: Counter[str] = Counter()
     sessions = sorted([*root.glob("Session[1-5]"), *root.glob("*/Session[1-5]")])
     sounds, notes = _sounds(sessions, root, skipped)
-    labelled = set()
+    labeled = set()
     for session in sessions:
         texts = _texts(session)
         for name, category in _labels(session, skipped):
@@ -85,25 +86,24 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
                 row = "a second label of one utterance"
             if not isinstance(row, str) and name not in sounds:
                 row = "a label without its sound"
-            labelled.add(name)
+            labeled.add(name)
             if isinstance(row, str):
                 skipped[row] += 1
             else:
                 rows[name] = {**row, "path": str(sounds[name]), "text": texts.get(name)}
-    skipped["sound without a label"] += len(sounds.keys() - labelled)
+    skipped["sound without a label"] += len(sounds.keys() - labeled)
     if not rows:
         raise _files.nothing(
             root,
             walk.walk(root),
-            TITLE if style == "all" else f"labelled {style} {TITLE}",
+            TITLE if style == "all" else f"labeled {style} {TITLE}",
             "Expected Session1/dialog/EmoEvaluation/Ses01F_impro01.txt beside "
             "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav.",
             REQUEST,
         )
     manifest = manifests.from_rows(rows.values(), "iemocap", root)
-    manifest.attrs["skipped"] = {reason: n for reason, n in sorted(skipped.items()) if n}
-    manifest.attrs["notes"] = notes
-    return manifest
+    counts = {reason: n for reason, n in sorted(skipped.items()) if n}
+    return remarks.put(manifest, skipped=counts, notes=notes)
 
 
 def _row(name: str, category: str, style: str) -> _files.Row | str:

@@ -1,6 +1,6 @@
 """JL-Corpus: four New Zealanders say fifteen sentences in ten emotions, five of them secondary.
 
-Licence: CC0. Citation: James et al. (2018), Interspeech, 2768-2772.
+License: CC0. Citation: James et al. (2018), Interspeech, 2768-2772.
 Size: 2,400 recordings, 44.1 kHz, 16 bit.
 
 File names are `Raw JL corpus (unchecked and unannotated)/JL(wav+txt)/female1_angry_10a_1.wav`:
@@ -19,7 +19,7 @@ from sertk.corpora import _files
 from sertk.corpora._download import Archive
 
 TITLE = "JL-Corpus"
-LICENCE = "CC0"
+LICENSE = "CC0"
 CITATION = (
     "James, J., Tian, L., & Watson, C. (2018). An open source emotional speech corpus for human "
     "robot interaction applications. Proc. Interspeech, 2768-2772."

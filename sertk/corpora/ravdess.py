@@ -1,6 +1,6 @@
 """RAVDESS: 24 North American actors speak and sing two sentences in eight emotions.
 
-Licence: CC BY-NC-SA 4.0. Citation: Livingstone & Russo (2018), PLoS ONE 13(5), e0196391.
+License: CC BY-NC-SA 4.0. Citation: Livingstone & Russo (2018), PLoS ONE 13(5), e0196391.
 Size: 1,440 spoken (24 x 60) and 1,012 sung recordings (actor 18 sang none), 48 kHz, 16 bit.
 
 File names are seven numbers, `Actor_03/03-01-05-02-01-02-03.wav`: modality (01 audio-video,
@@ -23,7 +23,7 @@ from sertk.corpora._download import Archive
 from sertk.errors import UnknownNameError
 
 TITLE = "RAVDESS"
-LICENCE = "CC BY-NC-SA 4.0"
+LICENSE = "CC BY-NC-SA 4.0"
 CITATION = (
     "Livingstone, S. R., & Russo, F. A. (2018). The Ryerson Audio-Visual Database of Emotional "
     "Speech and Song (RAVDESS). PLoS ONE, 13(5), e0196391."

@@ -1,6 +1,6 @@
 """SAVEE: four English men speak 120 sentences each in seven emotions.
 
-Licence: research use, on registration. Citation: Haq & Jackson (2010), Machine Audition, 398-423.
+License: research use, on registration. Citation: Haq & Jackson (2010), Machine Audition, 398-423.
 Size: 480 recordings, 44.1 kHz.
 
 File names are `AudioData/DC/a01.wav`, or flat `DC_a01.wav`: speaker (DC, JE, JK, KL), emotion
@@ -17,7 +17,7 @@ from sertk.corpora import _files
 from sertk.corpora._download import Archive
 
 TITLE = "SAVEE"
-LICENCE = "research use, on registration"
+LICENSE = "research use, on registration"
 CITATION = (
     "Haq, S., & Jackson, P. J. B. (2010). Multimodal emotion recognition. In W. Wang (Ed.), "
     "Machine Audition: Principles, Algorithms and Systems (pp. 398-423). IGI Global."

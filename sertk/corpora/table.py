@@ -2,7 +2,7 @@
 
 Columns `path, speaker, emotion` are required; every other column of a manifest may be there and
 is taken as it is. Text is UTF-8 with or without byte-order mark; commas, semicolons or tabs
-separate. Licence, citation and size: yours. File names mean nothing here: the table says what
+separate. License, citation and size: yours. File names mean nothing here: the table says what
 the files hold.
 """
 
@@ -21,9 +21,10 @@ from sertk.corpora._download import Archive
 from sertk.corpora._words import Words
 from sertk.errors import CorpusError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
+from sertk.manifest import remarks
 
 TITLE = "your own recordings, listed in a table"
-LICENCE = "yours"
+LICENSE = "yours"
 CITATION = ""
 URL = ""
 SYNTHETIC = False
@@ -238,5 +239,4 @@ def _manifest(
             table[column] = pd.to_numeric(table[column])
     rows = [{str(key): cell for key, cell in row.items()} for row in table.to_dict("records")]
     manifest = manifests.from_rows(rows, corpus, root)
-    manifest.attrs |= {"skipped": dict(skipped), "notes": notes}
-    return manifest
+    return remarks.put(manifest, skipped=dict(skipped), notes=notes)

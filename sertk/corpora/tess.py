@@ -1,11 +1,11 @@
 """TESS: two Canadian women, one old and one young, say 200 words in seven emotions.
 
-Licence: CC BY-NC-ND 4.0. Citation: Pichora-Fuller & Dupuis (2020), Borealis, 10.5683/SP2/E8H2MF.
+License: CC BY-NC-ND 4.0. Citation: Pichora-Fuller & Dupuis (2020), Borealis, 10.5683/SP2/E8H2MF.
 Size: 2,800 recordings, 24,414 Hz, 16 bit.
 
 File names are `OAF_angry/OAF_back_angry.wav`: speaker (OAF, aged 64; YAF, aged 26), word, emotion
 (angry disgust fear happy neutral ps sad; ps is a pleasant surprise). Each says "Say the word ...".
-Folders are spelt differently from copy to copy, so that the file name decides. One file is
+Folders are spelled differently from copy to copy, so that the file name decides. One file is
 published as `OA_bite_neutral.wav`. With two speakers, a speaker-independent score on TESS alone
 says little; it is of use beside other corpora.
 """
@@ -19,7 +19,7 @@ from sertk.corpora import _files
 from sertk.corpora._download import Archive
 
 TITLE = "TESS"
-LICENCE = "CC BY-NC-ND 4.0"
+LICENSE = "CC BY-NC-ND 4.0"
 CITATION = (
     "Pichora-Fuller, M. K., & Dupuis, K. (2020). Toronto emotional speech set (TESS). Borealis. "
     "https://doi.org/10.5683/SP2/E8H2MF"

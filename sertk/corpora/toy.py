@@ -3,10 +3,10 @@
 Nobody speaks in it and no score on it says anything about people. Eight voices (odd: low, even:
 high) say two nonsense sentences in eight emotions, in two intensities (neutral: one), twice:
 480 clips of one to two seconds, 16 kHz, 16 bit, made in seconds. Emotion moves pitch, tempo, level
-and voice quality by amounts that overlap between voices and takes, so that it can be learnt
+and voice quality by amounts that overlap between voices and takes, so that it can be learned
 across voices, though not perfectly.
 
-Licence: none needed. File names are those of RAVDESS: `Actor_03/03-01-05-02-01-02-03.wav`.
+License: none needed. File names are those of RAVDESS: `Actor_03/03-01-05-02-01-02-03.wav`.
 """
 
 import io
@@ -28,7 +28,7 @@ from sertk.corpora._download import Archive
 from sertk.errors import ConfigurationError, CorpusError, listing
 
 TITLE = "the toy corpus"
-LICENCE = "none needed: synthetic"
+LICENSE = "none needed: synthetic"
 CITATION = "Made by sertk; no recordings of people."
 URL = ""
 EMOTIONS = ravdess.EMOTIONS

@@ -16,13 +16,13 @@ from sertk._utils import seeding
 from sertk.augment import Augmentation
 from sertk.cache import Features
 from sertk.datasets import class_balance, feature_statistics
-from sertk.datasets.on_the_fly import LiveCopies
+from sertk.datasets.on_the_fly import OnTheFlyCopies
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
 from sertk.preprocessing.clips import aggregate_clips, clip_starts
 from sertk.run import Run
 from sertk.training import saving
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 STANDARDIZE = ("training", "speaker", "minmax", "none")
 
@@ -48,7 +48,7 @@ class ClipDataset(keras.utils.PyDataset):
     """Batches of clips and one-hot labels of some utterances.
 
     In training, an epoch visits every utterance once, in a new order, each as itself or as one
-    of its augmented copies, cut at a random place; `Settings` can ask for every copy, every clip
+    of its augmented copies, cut at a random place; `Config` can ask for every copy, every clip
     or a disturbed twin instead. Otherwise every clip of every utterance comes once, in order.
 
     Args:
@@ -56,12 +56,12 @@ class ClipDataset(keras.utils.PyDataset):
         features: Their spectra; rows without one are left out.
         prep: How clips are cut and finished.
         classes: Labels in order.
-        settings: Batch size, and what is visited; see `configure`.
+        config: Batch size, and what is visited; see `configure`.
         training: Shuffle, draw copies and cut at random.
         seed: Of the order, the copies and the cuts.
         standardize: How clips are scaled; one of `STANDARDIZE`.
         speakers: For `"speaker"`: statistics by speaker, (mean, deviation), with which clips are
-            finished and standardised here; otherwise the graph does both.
+            finished and standardized here; otherwise the graph does both.
 
     Attributes:
         manifest: The originals that are there, in order.
@@ -80,7 +80,7 @@ class ClipDataset(keras.utils.PyDataset):
         prep: Preprocessing,
         classes: list[str],
         *,
-        settings: Settings,
+        config: Config,
         training: bool = False,
         seed: int = 0,
         standardize: str = "training",
@@ -90,7 +90,6 @@ class ClipDataset(keras.utils.PyDataset):
         there = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
         parent = there.get("parent", pd.Series(None, index=there.index, dtype=object))
         self.manifest = there[parent.isna()].reset_index(drop=True)
-        self.manifest.attrs = dict(manifest.attrs)
         self.features, self.prep, self.classes = features, prep, list(classes)
         self.training, self.seed = training, seed
         self.standardize, self.speakers = standardize, speakers
@@ -101,21 +100,21 @@ class ClipDataset(keras.utils.PyDataset):
                 self.versions[original].append(copy)
         recipes = there.get("augmentation", parent).dropna().unique()
         self.augmentation = recipes[0] if len(recipes) else None
-        self.live: LiveCopies | None = None
+        self.on_the_fly: OnTheFlyCopies | None = None
         self._ids = self.manifest["utterance_id"].tolist()
         self._speaker = self.manifest["speaker"].tolist()
         position = {label: k for k, label in enumerate(self.classes)}
         self._labels = np.array([position[label] for label in self.manifest["label"]], int)
         self.clips_per_utterance = [len(self._starts(self._spectrum(name))) for name in self._ids]
-        self.configure(settings)
+        self.configure(config)
 
-    def configure(self, settings: Settings) -> None:
+    def configure(self, config: Config) -> None:
         """Say how large batches are and, in training, what an epoch visits.
 
         Raises:
             ConfigurationError: If stability training has no copies to compare with.
         """
-        self.settings = settings
+        self.config = config
         if not self.training:
             self._visits = [
                 _Visit(row, name, clip)
@@ -123,26 +122,26 @@ class ClipDataset(keras.utils.PyDataset):
                 for clip in range(self.clips_per_utterance[row])
             ]
             return
-        if settings.stability and self.augmentation is None and self.live is None:
+        if config.stability and self.augmentation is None and self.on_the_fly is None:
             raise ConfigurationError(
-                f"Training got stability={settings.stability} and no augmentation.",
+                f"Training got stability={config.stability} and no augmentation.",
                 "Stability training compares each utterance with a disturbed copy of it.",
                 "Choose a recipe of copies (--augment noise), or leave stability at 0.",
             )
         rows = class_balance.oversampled(
-            [self.classes[k] for k in self._labels], settings.oversample,
+            [self.classes[k] for k in self._labels], config.oversample,
             seeding.derive(self.seed, "oversample"),
         )  # fmt: skip
         visits = [_Visit(row) for row in rows]
-        if settings.versions == "every" and self.live is not None:
+        if config.augment_sampling == "all" and self.on_the_fly is not None:
             raise ConfigurationError(
-                "Training got versions=every and copies that are drawn live.",
-                "There is no end of live copies, so that not every one can be visited.",
-                "Leave versions at draw, or keep the copies (live=False).",
+                "Training got augment_sampling=all and on-the-fly augmentation.",
+                "On-the-fly copies are unlimited, so that an epoch cannot visit all of them.",
+                "Use augment_sampling=uniform, or keep the copies (on_the_fly=False).",
             )
-        if settings.versions == "every":
+        if config.augment_sampling == "all":
             visits = [_Visit(row, name) for row in rows for name in self.versions[self._ids[row]]]
-        if settings.crops == "every":
+        if config.train_crop == "all":
             visits = [
                 visit._replace(clip=clip)
                 for visit in visits
@@ -150,12 +149,12 @@ class ClipDataset(keras.utils.PyDataset):
             ]
         self._visits = visits
 
-    def draw_live(self, augment: Any, copies: int) -> None:
+    def augment_on_the_fly(self, augment: Any, copies: int) -> None:
         """Draw copies anew in every epoch, if that is what is asked for; see `make`."""
-        if isinstance(augment, Augmentation) and augment.live:
+        if isinstance(augment, Augmentation) and augment.on_the_fly:
             wanted = augmenting.plan(augment, self.classes)
-            self.live = LiveCopies(self.manifest, self.prep, wanted, copies)
-            self.configure(self.settings)
+            self.on_the_fly = OnTheFlyCopies(self.manifest, self.prep, wanted, copies)
+            self.configure(self.config)
 
     @property
     def num_classes(self) -> int:
@@ -175,19 +174,19 @@ class ClipDataset(keras.utils.PyDataset):
         return [self.classes[self._labels[visit.row]] for visit in self._visits]
 
     def __len__(self) -> int:
-        return -(-len(self._visits) // self.settings.batch_size)
+        return -(-len(self._visits) // self.config.batch_size)
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """Make a batch: clips (batch, *item_shape) and labels (batch, num_classes), float32.
 
         With stability training, the disturbed twins of the clips stand below them.
         """
-        size = self.settings.batch_size
+        size = self.config.batch_size
         chosen = slice(batch * size, (batch + 1) * size)
         if self.training:
             order = np.random.default_rng(seeding.derive(self.seed, "order", self.epoch))
             clips = [self._draw(k) for k in order.permutation(len(self._visits))[chosen]]
-            if self.settings.stability:
+            if self.config.stability:
                 clips = [self._undisturbed(clip) for clip in clips] + clips
         else:
             clips = [self._cut(visit) for visit in self._visits[chosen]]
@@ -200,8 +199,8 @@ class ClipDataset(keras.utils.PyDataset):
 
     def _spectrum(self, name: Any) -> np.ndarray:
         """Look up a spectrum, or compute that of a copy that is drawn on the fly."""
-        live = self.live is not None and name in self.live
-        return self.live[name] if live else self.features[name]
+        live = self.on_the_fly is not None and name in self.on_the_fly
+        return self.on_the_fly[name] if live else self.features[name]
 
     def _starts(self, spectrum: np.ndarray) -> list[int]:
         return clip_starts(len(spectrum), self.prep.clip_frames)
@@ -230,11 +229,11 @@ class ClipDataset(keras.utils.PyDataset):
 
     def _version(self, original: str, seed: int, generator: np.random.Generator) -> str:
         """Choose the utterance itself or one of its copies, as settings want it."""
-        copied: bool | None = True if self.settings.stability else None
-        if copied is None and self.settings.versions == "half":
+        copied: bool | None = True if self.config.stability else None
+        if copied is None and self.config.augment_sampling == "half":
             copied = bool(generator.random() < 0.5)
-        if self.live is not None:
-            return self.live.name(original, seed, copied=copied)
+        if self.on_the_fly is not None:
+            return self.on_the_fly.name(original, seed, copied=copied)
         versions = self.versions[original]
         if copied is not None and len(versions) > 1:
             versions = versions[1:] if copied else versions[:1]
@@ -258,7 +257,9 @@ class ClipDataset(keras.utils.PyDataset):
 
     def utterance_probabilities(self, clip_probabilities: np.ndarray) -> np.ndarray:
         """Join the clips of each utterance: (clips, classes) -> (utterances, classes)."""
-        return aggregate_clips(clip_probabilities, self.clips_per_utterance, self.settings.decision)
+        return aggregate_clips(
+            clip_probabilities, self.clips_per_utterance, self.config.clip_aggregation
+        )
 
     def predict(self, model: Any) -> pd.DataFrame:
         """Predict every utterance with an assembled model.
@@ -286,7 +287,7 @@ class ClipDataset(keras.utils.PyDataset):
     def _predict_batch(self, model: Any, batch: int) -> np.ndarray:
         """Predict one batch, filled up to full size: JAX compiles anew for every other size."""
         clips, _ = self[batch]
-        full = np.zeros((self.settings.batch_size, *clips.shape[1:]), np.float32)
+        full = np.zeros((self.config.batch_size, *clips.shape[1:]), np.float32)
         full[: len(clips)] = clips
         return np.asarray(model.predict_on_batch(full))[: len(clips)]
 
@@ -356,9 +357,9 @@ def make(
     splits.check(manifest, allow_shared_speakers=allow_shared_speakers)
     rows = augmenting.with_copies(manifest, augment, copies, seed)
     features = cache.compute(rows, prep)
-    settings = Settings(batch_size=batch_size)
-    parts = divide(rows, prep, features, settings=settings, seed=seed, standardize=standardize)
-    parts.train.draw_live(augment, copies)
+    config = Config(batch_size=batch_size)
+    parts = divide(rows, prep, features, config=config, seed=seed, standardize=standardize)
+    parts.train.augment_on_the_fly(augment, copies)
     return parts
 
 
@@ -367,7 +368,7 @@ def divide(
     prep: Preprocessing,
     features: Features,
     *,
-    settings: Settings,
+    config: Config,
     seed: int,
     standardize: str,
 ) -> Datasets:
@@ -390,14 +391,9 @@ def divide(
 
     def part(split: str) -> ClipDataset:
         return ClipDataset(
-            _keep_attrs(rows[rows["split"] == split], rows), features, prep, classes,
-            settings=settings, training=split == "train", seed=seed, standardize=standardize,
+            rows[rows["split"] == split], features, prep, classes,
+            config=config, training=split == "train", seed=seed, standardize=standardize,
             speakers=speakers,
         )  # fmt: skip
 
     return Datasets(part("train"), part("val"), part("test"))
-
-
-def _keep_attrs(rows: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    rows.attrs = dict(manifest.attrs)
-    return rows

@@ -15,14 +15,14 @@ from sertk.augment.config import Augmentation
 from sertk.preprocessing import Preprocessing
 
 
-class LiveName(NamedTuple):
+class OnTheFlyName(NamedTuple):
     """Name a drawn copy. It is no string, since any string may be an utterance_id."""
 
     utterance_id: str
     seed: int
 
 
-class LiveCopies:
+class OnTheFlyCopies:
     """Draw augmented copies of utterances, and compute their spectra.
 
     Args:
@@ -52,7 +52,9 @@ class LiveCopies:
             else utterances.loc[utterances["label"].isin(only), "utterance_id"]
         )
 
-    def name(self, utterance_id: str, seed: int, *, copied: bool | None = None) -> str | LiveName:
+    def name(
+        self, utterance_id: str, seed: int, *, copied: bool | None = None
+    ) -> str | OnTheFlyName:
         """Draw whether an utterance is visited as itself or as a copy, and name it.
 
         Args:
@@ -65,12 +67,12 @@ class LiveCopies:
             copied = bool(np.random.default_rng(seed).integers(self.copies + 1) > 0)
         if not copied or utterance_id not in self._chosen:
             return utterance_id
-        return LiveName(utterance_id, seed)
+        return OnTheFlyName(utterance_id, seed)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, LiveName)
+        return isinstance(name, OnTheFlyName)
 
-    def __getitem__(self, name: LiveName) -> np.ndarray:
+    def __getitem__(self, name: OnTheFlyName) -> np.ndarray:
         """Compute one spectrum, shape (frames, bins), float32."""
         waveform = self.prep.load(*self._where[name.utterance_id])
         changed = augment.apply(

@@ -17,21 +17,21 @@ from sertk.evaluation.intervals import Interval
 from sertk.evaluation.learning_curve import curves as learning_curves
 from sertk.evaluation.paired import compare
 from sertk.evaluation.results import Evaluation
-from sertk.evaluation.selective_prediction import selective
-from sertk.evaluation.speaker_normalization import centre_speakers
-from sertk.evaluation.speakers import difficulty
+from sertk.evaluation.risk_coverage import selective_prediction
+from sertk.evaluation.speaker_normalization import normalize_speakers
+from sertk.evaluation.speakers import speaker_difficulty
 from sertk.run import Run
 
 __all__ = [
     "Display",
     "Evaluation",
     "Interval",
-    "centre_speakers",
     "compare",
-    "difficulty",
     "evaluate",
     "learning_curves",
-    "selective",
+    "normalize_speakers",
+    "selective_prediction",
+    "speaker_difficulty",
     "temperature",
 ]
 

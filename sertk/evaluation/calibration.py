@@ -53,7 +53,7 @@ class TemperatureDisplay(Display):
 
     def _draw(self, ax: "Axes") -> None:
         ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
-        for when, mark, colour in (
+        for when, mark, color in (
             ("before", "s--", drawing.MUTED),
             ("after", "o-", drawing.ACCENT),
         ):
@@ -61,7 +61,7 @@ class TemperatureDisplay(Display):
             # bins of a handful would draw the eye to noise
             used = rows[rows["predictions"] >= 0.01 * rows["predictions"].sum()]
             ax.plot(
-                100 * used["confidence"], 100 * used["accuracy"], mark, color=colour, lw=1.3,
+                100 * used["confidence"], 100 * used["accuracy"], mark, color=color, lw=1.3,
                 markersize=5, label=f"{when}, ECE {percent(self.ece[when])} %", clip_on=False,
             )  # fmt: skip
         ax.set_xlabel("probability given to the predicted class, %")

@@ -128,10 +128,10 @@ class ConfusionDisplay(Display):
         ax.set_ylabel("true")
         for (row, column), value in np.ndenumerate(values):
             text = f"{value:.0f}" if self.normalize is None else percent(value)
-            colour = "black" if value > 0.55 * top else "white"
+            color = "black" if value > 0.55 * top else "white"
             if np.isnan(value):
-                colour = drawing.INK
-            ax.text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
+                color = drawing.INK
+            ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
 
     def _repr_html_(self) -> str:
         shown = self._table if self.normalize is None else self._table.map(percent)
@@ -155,11 +155,11 @@ class ClassDisplay(Display):
 
     def _draw(self, ax: "Axes") -> None:
         places = np.arange(len(self._table))
-        for name, mark, colour in (
+        for name, mark, color in (
             ("precision", "D", drawing.MUTED),
             ("recall", "o", drawing.ACCENT),
         ):
-            ax.plot(100 * self._table[name], places, mark, color=colour, label=name, markersize=6)
+            ax.plot(100 * self._table[name], places, mark, color=color, label=name, markersize=6)
         ax.hlines(
             places, 100 * self._table["low"], 100 * self._table["high"], drawing.ACCENT, lw=1.2
         )
@@ -188,10 +188,10 @@ class GroupDisplay(Display):
     def _draw(self, ax: "Axes") -> None:
         places = np.arange(len(self._table))
         for place, (name, row) in zip(places, self._table.iterrows(), strict=True):
-            mark, colour = drawing.MARKS.get(str(name), ("o", drawing.ACCENT))
+            mark, color = drawing.MARKS.get(str(name), ("o", drawing.ACCENT))
             if "low" in row:
-                ax.hlines(place, 100 * row["low"], 100 * row["high"], colour, lw=2, alpha=0.5)
-            ax.plot(100 * row["uar"], place, mark, color=colour, markersize=8, clip_on=False)
+                ax.hlines(place, 100 * row["low"], 100 * row["high"], color, lw=2, alpha=0.5)
+            ax.plot(100 * row["uar"], place, mark, color=color, markersize=8, clip_on=False)
         ax.set_yticks(places, [str(name) for name in self._table.index])
         ax.set_ylim(len(places) - 0.5, -0.5)
         _percent_axis(ax, "UAR, %")
@@ -213,14 +213,14 @@ class SpeakerDisplay(Display):
         gender = self._table["gender"].fillna("unknown")
         rows = [name for name in drawing.MARKS if (gender == name).any()]
         for place, name in enumerate(rows):
-            mark, colour = drawing.MARKS[name]
+            mark, color = drawing.MARKS[name]
             scores = 100 * self._table["uar"][gender == name]
             offsets = _spread(scores.to_numpy())
             ax.plot(
-                scores, place + offsets, mark, color=colour, markersize=7.5, alpha=0.85,
+                scores, place + offsets, mark, color=color, markersize=7.5, alpha=0.85,
                 markeredgewidth=0, label=f"{name} (n = {len(scores)})", clip_on=False, zorder=3,
             )  # fmt: skip
-            ax.vlines(scores.mean(), place - 0.34, place + 0.34, colour, lw=1.6)
+            ax.vlines(scores.mean(), place - 0.34, place + 0.34, color, lw=1.6)
         for value, style, label in (
             (self.headline, "--", f"all, {percent(self.headline)}"),
             (self.chance, ":", f"chance, {percent(self.chance)}"),

@@ -159,8 +159,8 @@ def ends(
 
     known = ~np.isnan(drawn)
     counts = known.sum(0)
-    centres = metrics.divide(np.nan_to_num(drawn).sum(0), counts)
-    squares = np.where(known, np.square(drawn - centres), 0.0).sum(0)
+    centers = metrics.divide(np.nan_to_num(drawn).sum(0), counts)
+    squares = np.where(known, np.square(drawn - centers), 0.0).sum(0)
     # a bootstrap of n speakers has the variance of n - 1 degrees of freedom divided by n
     errors = np.sqrt(metrics.divide(squares, counts) * metrics.divide(speakers, speakers - 1))
     width = bounds[1] - bounds[0]

@@ -86,17 +86,17 @@ def draw_panels(
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _curves(axes: "Axes", history: pd.DataFrame, column: str, colour: str, label: str) -> None:
+def _curves(axes: "Axes", history: pd.DataFrame, column: str, color: str, label: str) -> None:
     if column not in history or not history[column].notna().any():
         return
     table = history.pivot_table(index="epoch", columns=["fold", "seed"], values=column)
     several = table.shape[1] > 1
     if several:
-        axes.plot(table.index, table.to_numpy(), color=colour, lw=0.8, alpha=0.32)
+        axes.plot(table.index, table.to_numpy(), color=color, lw=0.8, alpha=0.32)
     # where most fits have stopped, a median would show the few that went on
     held = table.notna().sum(axis=1) * 2 >= table.shape[1]
     axes.plot(
-        table.index[held], table[held].median(axis=1), color=colour, lw=2,
+        table.index[held], table[held].median(axis=1), color=color, lw=2,
         label=f"{label}, median of {table.shape[1]}" if several else label,
     )  # fmt: skip
 

@@ -76,7 +76,9 @@ def regrouped(
     )
 
 
-def surest(rows: pd.DataFrame, classes: Sequence[str], n: int, *, right: bool) -> pd.DataFrame:
+def most_confident(
+    rows: pd.DataFrame, classes: Sequence[str], n: int, *, right: bool
+) -> pd.DataFrame:
     """List the most confident hits or mistakes, with probabilities averaged over seeds."""
     names = columns(rows, classes)
     grouped = rows.groupby("utterance_id", sort=True)

@@ -382,12 +382,12 @@ class Evaluation:
 
     def mistakes(self, n: int = 12) -> displays.ClipDisplay:
         """Show the wrong predictions that were made most confidently, averaged over seeds."""
-        table = probabilities.surest(self.rows, self.classes, n, right=False)
+        table = probabilities.most_confident(self.rows, self.classes, n, right=False)
         return displays.ClipDisplay(table, "Most confident mistakes")
 
     def hits(self, n: int = 12) -> displays.ClipDisplay:
         """Show the right predictions that were made most confidently, averaged over seeds."""
-        table = probabilities.surest(self.rows, self.classes, n, right=True)
+        table = probabilities.most_confident(self.rows, self.classes, n, right=True)
         return displays.ClipDisplay(table, "Most confident hits")
 
     def calibration(self, bins: int = 10) -> displays.CalibrationDisplay:

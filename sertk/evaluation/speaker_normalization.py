@@ -16,7 +16,7 @@ from sertk.evaluation.results import Evaluation
 _LEAST = 1e-7  # the probability below which all are the same
 
 
-def centred(shares: np.ndarray) -> np.ndarray:
+def centered(shares: np.ndarray) -> np.ndarray:
     """Subtract the mean of log-probabilities over recordings of one voice.
 
     What a voice always sounds like goes, such as a low voice that is heard as sad; what differs
@@ -29,7 +29,7 @@ def centred(shares: np.ndarray) -> np.ndarray:
         Probabilities of the same shape; of a single recording they are all alike.
 
     Examples:
-        >>> centred(np.array([[0.8, 0.2], [0.6, 0.4]])).argmax(1).tolist()
+        >>> centered(np.array([[0.8, 0.2], [0.6, 0.4]])).argmax(1).tolist()
         [0, 1]
     """
     logarithms = np.log(np.maximum(shares, _LEAST))
@@ -37,20 +37,20 @@ def centred(shares: np.ndarray) -> np.ndarray:
     return found / found.sum(1, keepdims=True)
 
 
-def centre_speakers(result: Evaluation) -> Evaluation:
-    """Score the same probabilities, each speaker's centred by all of their recordings.
+def normalize_speakers(result: Evaluation) -> Evaluation:
+    """Score the same probabilities, each speaker's centered by all of their recordings.
 
     Args:
-        result: Of `sertk.evaluation.evaluate`; folds and seeds are centred apart, as each has a
+        result: Of `sertk.evaluation.evaluate`; folds and seeds are centered apart, as each has a
             model of its own. Who has a single recording there, or is unknown, stays as is.
 
     Raises:
         ConfigurationError: If probabilities are missing, or nobody has two recordings.
 
     References:
-        Standardising a speaker's features before a classifier is as old as the field, such as
+        Standardizing a speaker's features before a classifier is as old as the field, such as
         Schuller et al. 2010, Cross-corpus acoustic emotion recognition; here a network's answers
-        are centred instead.
+        are centered instead.
 
     Examples:
         >>> import pandas as pd
@@ -58,7 +58,7 @@ def centre_speakers(result: Evaluation) -> Evaluation:
         >>> table = pd.DataFrame({"speaker": "ann", "label": ["x", "y"], "predicted": ["x", "x"],
         ...                       "p_x": [0.8, 0.6], "p_y": [0.2, 0.4]})
         >>> result = evaluate(table)
-        >>> result.uar, centre_speakers(result).uar
+        >>> result.uar, normalize_speakers(result).uar
         (0.5, 1.0)
     """
     names = probabilities.columns(result.rows, result.classes)
@@ -68,13 +68,13 @@ def centre_speakers(result: Evaluation) -> Evaluation:
     if not several:
         raise ConfigurationError(
             f"None of {result.num_utterances} recordings has a known speaker with another one.",
-            "Answers are centred over the recordings of one voice.",
+            "Answers are centered over the recordings of one voice.",
             "Name the speakers in the manifest, or score the answers as they are.",
         )
     shares = result.rows[names].to_numpy(float, copy=True)
     predicted = result.rows["predicted"].to_numpy(object, copy=True)
     for at in several:
-        shares[at] = centred(shares[at])
+        shares[at] = centered(shares[at])
         predicted[at] = np.array(result.classes, object)[shares[at].argmax(1)]
     rows = result.rows.assign(predicted=predicted, **dict(zip(names, shares.T, strict=True)))
     return dataclasses.replace(result, rows=rows)

@@ -42,11 +42,11 @@ class DifficultyDisplay(Display):
         places = np.arange(len(self._table))
         scores = 100 * self._table[self.runs]
         ax.vlines(places, scores.min(axis=1), scores.max(axis=1), color=drawing.SOFT, lw=4)
-        for name, (mark, colour) in drawing.MARKS.items():
+        for name, (mark, color) in drawing.MARKS.items():
             chosen = (self._table["gender"].fillna("unknown") == name).to_numpy()
             if chosen.any():
                 mean = 100 * self._table["mean"][chosen]
-                ax.plot(places[chosen], mean, mark, color=colour, label=name, markersize=7)
+                ax.plot(places[chosen], mean, mark, color=color, label=name, markersize=7)
         ax.set_xticks(places, [str(name) for name in self._table.index], rotation=90)
         ax.set_ylim(0, 100)
         ax.grid(visible=False, axis="x")
@@ -60,7 +60,7 @@ class DifficultyDisplay(Display):
         return shown
 
 
-def difficulty(results: Evaluation | Mapping[str, Evaluation]) -> DifficultyDisplay:
+def speaker_difficulty(results: Evaluation | Mapping[str, Evaluation]) -> DifficultyDisplay:
     """Show who is hard to understand, what is taken for what, and whether runs agree on it.
 
     Args:
@@ -74,7 +74,7 @@ def difficulty(results: Evaluation | Mapping[str, Evaluation]) -> DifficultyDisp
         ConfigurationError: If there is none, or they have no speaker in common.
 
     Examples:
-        `evaluation.difficulty({"mlp": one, "compact": other}).frame().head()`
+        `evaluation.speaker_difficulty({"mlp": one, "compact": other}).frame().head()`
     """
     named = {"uar": results} if isinstance(results, Evaluation) else dict(results)
     if not named:

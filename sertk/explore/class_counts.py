@@ -37,10 +37,8 @@ class CountDisplay(Table):
             ax.barh(places, wide, 0.68, left, color=drawing.MARKS[name][1], label=name)
             left = left + wide
         if not left.any():
-            colours = [
-                drawing.MARKS.get(str(n), ("", drawing.ACCENT))[1] for n in self._table.index
-            ]
-            ax.barh(places, self._table["utterances"], 0.68, color=colours)
+            colors = [drawing.MARKS.get(str(n), ("", drawing.ACCENT))[1] for n in self._table.index]
+            ax.barh(places, self._table["utterances"], 0.68, color=colors)
         for place, count in enumerate(self._table["utterances"]):
             ax.annotate(
                 f"{count:,}", (count, place), xytext=(4, 0), textcoords="offset points",

@@ -158,11 +158,11 @@ def levels(
     )
 
 
-def level_db(waveform: np.ndarray) -> float:
+def target_rms_db(waveform: np.ndarray) -> float:
     """Measure the root mean square of what trimming keeps, in dB re full scale, at least -100.
 
     Examples:
-        >>> round(level_db(np.full(16_000, 0.1, "float32")), 1)
+        >>> round(target_rms_db(np.full(16_000, 0.1, "float32")), 1)
         -20.0
     """
     return _decibel(audio.trim(waveform, TRIM_DB))
@@ -180,7 +180,6 @@ def _listen(
         generator = np.random.default_rng(seeding.derive(0, "listen"))
         chosen = np.sort(generator.permutation(chosen)[: max(limit, 1)])
     rows = utterances.iloc[chosen]
-    rows.attrs = dict(utterances.attrs)
     spans = rows.reindex(columns=["start", "end"]).astype(float)
     done = Parallel(n_jobs=None, prefer="threads", return_as="generator")(
         delayed(_measure)(*task, trim_db)

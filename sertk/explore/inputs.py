@@ -186,8 +186,8 @@ def _mel_ticks(feature: object) -> tuple[list[float], list[str]]:
     top = getattr(feature, "fmax", None) or feature.sample_rate / 2  # type: ignore[attr-defined]
     low = getattr(feature, "fmin", 0.0)
     count = feature.n_mels  # type: ignore[attr-defined]
-    centres = librosa.mel_frequencies(count + 2, fmin=low, fmax=top)[1:-1]
-    shown = [hertz for hertz in _HERTZ if low <= hertz <= centres[-1] * 1.05]
-    return [float(np.interp(h, centres, np.arange(count) + 0.5)) for h in shown], [
+    centers = librosa.mel_frequencies(count + 2, fmin=low, fmax=top)[1:-1]
+    shown = [hertz for hertz in _HERTZ if low <= hertz <= centers[-1] * 1.05]
+    return [float(np.interp(h, centers, np.arange(count) + 0.5)) for h in shown], [
         f"{hertz:,}" for hertz in shown
     ]

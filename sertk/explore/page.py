@@ -1,6 +1,6 @@
 """The page of an exploration: a corpus to look at and listen to, for those without Jupyter.
 
-In: a manifest. Out: one HTML document that needs nothing else. With sound in it, the licence of
+In: a manifest. Out: one HTML document that needs nothing else. With sound in it, the license of
 the corpus decides who may have it.
 """
 
@@ -19,6 +19,7 @@ from sertk.evaluation.displays import Display
 from sertk.explore import class_counts, distributions, inputs, sounds
 from sertk.explore.distributions import TRIM_DB
 from sertk.explore.tables import UNKNOWN
+from sertk.manifest import remarks
 
 _HERE = Path(__file__).parent
 # narrow pages draw the panels of several sounds below each other
@@ -38,7 +39,7 @@ def write_html(
         utterances: A manifest.
         path: File to write.
         limit: Read at most so many files to measure lengths and levels; `None` reads all.
-        sound: Embed a few utterances as players and pictures. Mind the licence of the corpus
+        sound: Embed a few utterances as players and pictures. Mind the license of the corpus
             before you pass such a page on; without sound no file is opened.
 
     Returns:
@@ -200,11 +201,12 @@ def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
     for corpus in known:
         facts += [
             (corpus.TITLE, corpus.CITATION),
-            ("Licence", corpus.LICENCE),
+            ("License", corpus.LICENSE),
         ]
-    for reason, count in utterances.attrs.get("skipped", {}).items():
+    said = remarks.of(utterances)
+    for reason, count in said.skipped.items():
         facts.append(("Found and not taken", f"{count:,} {reason}"))
-    for name, reason in utterances.attrs.get("unreadable", []):
+    for name, reason in said.unreadable:
         facts.append(("Unreadable", f"{name}: {reason}"))
-    facts += [("Note", str(note)) for note in utterances.attrs.get("notes", [])]
+    facts += [("Note", str(note)) for note in said.notes]
     return facts

@@ -35,9 +35,9 @@ def median_pitch(waveform: np.ndarray, sample_rate: int) -> float:
     if not len(frames):
         return float("nan")
     window = np.hanning(size)
-    centred = (frames - frames.mean(axis=1, keepdims=True)) * window
+    centered = (frames - frames.mean(axis=1, keepdims=True)) * window
     shape = _autocorrelation(window[None])
-    found = _autocorrelation(centred) / shape
+    found = _autocorrelation(centered) / shape
     shortest, longest = int(sample_rate / HIGHEST), int(np.ceil(sample_rate / LOWEST))
     lags = found[:, shortest : longest + 1]
     best = lags.argmax(axis=1)
@@ -65,7 +65,7 @@ def _autocorrelation(frames: np.ndarray) -> np.ndarray:
 
 
 def _vertex(lags: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Place the top of the parabola through a peak and its neighbours."""
+    """Place the top of the parabola through a peak and its neighbors."""
     before, here, after = (lags[rows, at + step] for step in (-1, 0, 1))
     bend = before - 2 * here + after
     shift = np.where(bend < 0, (before - after) / (2 * np.minimum(bend, -1e-12)), 0.0)

@@ -13,7 +13,7 @@ from sertk._html import audio_player
 from sertk._utils import seeding
 from sertk.errors import ConfigurationError
 from sertk.explore import selection
-from sertk.explore.distributions import TRIM_DB, level_db
+from sertk.explore.distributions import TRIM_DB, target_rms_db
 from sertk.explore.pitch import median_pitch
 from sertk.explore.spectrogram import draw_spectrogram, draw_waveform
 from sertk.explore.tables import Table
@@ -54,7 +54,7 @@ class SoundDisplay(Table):
                 {
                     **{name: row[name] if _known(row, name) else None for name in facts},
                     "seconds": len(waveform) / RATE,
-                    "level_db": level_db(waveform),
+                    "target_rms_db": target_rms_db(waveform),
                     "pitch_hz": median_pitch(waveform, RATE),
                 }
                 for row, waveform in sounds.values()
@@ -129,7 +129,7 @@ class SoundDisplay(Table):
     def _words(self, name: str) -> str:
         row = {column: self._table[column][name] for column in self._table}
         words = [str(row["speaker"])] if "speaker" in row else []
-        words += [f"{row['seconds']:.1f} s", f"{row['level_db']:.0f} dB"]
+        words += [f"{row['seconds']:.1f} s", f"{row['target_rms_db']:.0f} dB"]
         if not np.isnan(row["pitch_hz"]):
             words.append(f"{row['pitch_hz']:.0f} Hz")
         return ", ".join(words)

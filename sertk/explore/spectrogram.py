@@ -49,13 +49,13 @@ def draw_image(ax: "Axes", values: np.ndarray, width: float, height: float) -> N
     """Draw `(frames, bins)` as an image from 0 to width and 0 to height, low bins below."""
     from matplotlib import colormaps
 
-    colours = colormaps["cividis"].resampled(_SHADES)
+    colors = colormaps["cividis"].resampled(_SHADES)
     ax.imshow(
         values.T, origin="lower", aspect="auto", extent=(0, width, 0, height),
-        cmap=colours, interpolation="none",
+        cmap=colors, interpolation="none",
     )  # fmt: skip
     # after the end there is silence, not paper; a patch, since pages make axes transparent
-    ax.axvspan(0, 1e3, facecolor=colours(0), edgecolor="none", zorder=-1)
+    ax.axvspan(0, 1e3, facecolor=colors(0), edgecolor="none", zorder=-1)
     ax.set_xlim(0, width)
     ax.grid(visible=False)
 

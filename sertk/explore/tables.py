@@ -66,7 +66,7 @@ def in_order(utterances: pd.DataFrame, name: str) -> list[str]:
     """
     found = sorted(column(utterances, name).unique())
     known = {
-        "label": list(utterances.attrs.get("classes", ())),
+        "label": labels.classes(utterances) if name == "label" else [],
         "emotion": list(labels.EMOTIONS),
         "gender": ["female", "male"],
         "split": ["train", "val", "test"],

@@ -22,20 +22,20 @@ from sertk.run import Run
 
 Evaluations = Sequence[Run | str | Path]
 LARGEST = 5_000_000  # bytes of the pretrained model, which everybody installs
-_LICENCE = """\
-Licence of the weights (model.onnx)
+_LICENSE = """\
+License of the weights (model.onnx)
 
-The weights were learnt from recordings with licences of their own, which bind whoever uses the
+The weights were learned from recordings with licenses of their own, which bind whoever uses the
 weights or passes them on:
 
 {corpora}
 
-{terms}The code that made them, sertk, is under the MIT licence. See MODEL_CARD.md for what the
+{terms}The code that made them, sertk, is under the MIT license. See MODEL_CARD.md for what the
 model must not be used for.
 """
 _NON_COMMERCIAL = """\
 The weights are for NON-COMMERCIAL use. Where a corpus above is under CC BY-NC-SA 4.0, they are
-under the same licence, Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International
+under the same license, Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International
 (SPDX: CC-BY-NC-SA-4.0): name the corpora as above, make no commercial use, and share what you make
 of the weights alike. Its text: https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode
 
@@ -137,8 +137,8 @@ def _made(
     """Convert the model, and write all that belongs to it."""
     converting.require_variant(variant)
     told = card.model_card(run, spec, evaluations)
-    terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.licence) else ""
-    licence = _LICENCE.format(corpora=card.data(spec), terms=terms)
+    terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.license) else ""
+    license = _LICENSE.format(corpora=card.data(spec), terms=terms)
     with temporary_names.workspace() as folder:
         model = folder / "model.onnx"
         made = writing.to_onnx(
@@ -148,7 +148,7 @@ def _made(
             "model.onnx": model.read_bytes(),
             "spec.json": _spec_of(model),
             "MODEL_CARD.md": told.encode(),
-            "LICENSE.txt": licence.encode(),
+            "LICENSE.txt": license.encode(),
         }
     return files, made
 

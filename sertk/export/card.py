@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it learnt from, how well it does and for whom.
+"""The model card: what a model is for, what it learned from, how well it does and for whom.
 
 In: a finished run, and cross-validated runs of the same training, if it tested nobody itself. Out:
 Markdown, every number of which comes from their predictions.
@@ -33,8 +33,8 @@ _FAILS = """\
 - Children, and voices changed by illness or by age: none were measured.
 - Its probabilities say how sure the network is, not how sure you can be (see calibration)."""
 _NO_FREER = """\
-A model is no freer than what it learnt from: where a corpus forbids commercial use, so does this
-model. Add the licence of a corpus that is not known here before you pass the model on."""
+A model is no freer than what it learned from: where a corpus forbids commercial use, so does this
+model. Add the license of a corpus that is not known here before you pass the model on."""
 # what makes a cross-validated run one of the same training
 _SAME = ("preprocessing", "augmentation", "standardize")
 
@@ -77,7 +77,7 @@ def model_card(
         "who speak know of it and agree.",
         "## What it should not be used for",
         _NOT_FOR,
-        "## Data and licence",
+        "## Data and license",
         data(spec),
         _NO_FREER,
         "## How it was measured",
@@ -95,7 +95,7 @@ def model_card(
 def _warning(info: dict[str, Any]) -> str:
     found = []
     if info.get("synthetic"):
-        found.append("It learnt from synthetic speech: it says nothing about voices.")
+        found.append("It learned from synthetic speech: it says nothing about voices.")
     if stopped := (info.get("recipe") or {}).get("stopped"):
         found.append(f"It is a stand-in, to try the ways it takes: {stopped}.")
     if info["protocol"].get("leaky"):
@@ -105,16 +105,16 @@ def _warning(info: dict[str, Any]) -> str:
 
 
 def data(spec: Spec) -> str:
-    """List the corpora that a model learnt from, with their licences and citations."""
+    """List the corpora that a model learned from, with their licenses and citations."""
     known = corpora.names()
     lines = []
     for name in spec.corpora:
         module = corpora.load(name) if name in known else None
-        if module is None or not getattr(module, "LICENCE", ""):
-            lines.append(f"- {name}: a corpus of your own; its licence is not known to sertk.")
+        if module is None or not getattr(module, "LICENSE", ""):
+            lines.append(f"- {name}: a corpus of your own; its license is not known to sertk.")
             continue
         where = f" {module.URL}" if module.URL else ""
-        lines.append(f"- {module.TITLE}, {module.LICENCE}. {module.CITATION}{where}".rstrip())
+        lines.append(f"- {module.TITLE}, {module.LICENSE}. {module.CITATION}{where}".rstrip())
     return "\n".join(lines)
 
 

@@ -52,7 +52,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     np.save(job["reference"], KerasEngine(path, spec)(waveforms))
     if not job.get("times"):
         return {}
-    whole = graph.from_waveform(saving.load_model(path), prep, spec.decision)
+    whole = graph.from_waveform(saving.load_model(path), prep, spec.clip_aggregation)
     clip = np.zeros((1, round(prep.clip_seconds * prep.sample_rate)), np.float32)
     return {
         "predict": seconds_of(lambda: whole.predict(clip, verbose=0)),
@@ -70,7 +70,7 @@ def _to_onnx(
     """Export a graph that `build` makes of a fresh model, recurrences as operators."""
     inside = saving.load_model(path)
     marks = recurrence.mark(inside)
-    model = build(inside, spec.prep, spec.decision)
+    model = build(inside, spec.prep, spec.clip_aggregation)
     model(np.zeros([1 if size is None else size for size in shape], np.float32))
     name = "waveform" if len(shape) == 2 else "spectrum"
     signature = [keras.InputSpec(shape=shape, dtype="float32", name=name)]

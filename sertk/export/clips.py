@@ -1,4 +1,4 @@
-"""Waveforms to compare by, and to quantise on: clips of the run's own utterances.
+"""Waveforms to compare by, and to quantize on: clips of the run's own utterances.
 
 In: a run, and where its corpora are. Out: waveforms as the graph takes them, with their labels. A
 run whose sound is not there is compared on made sounds, which say whether numbers agree and
@@ -59,9 +59,7 @@ def of_run(
     made = _made(spec)
     prep = spec.prep
     try:
-        rows = run.manifest
-        if roots:
-            rows.attrs["roots"] = {name: str(root) for name, root in roots.items()}
+        rows = manifests.with_roots(run.manifest, roots or {})
         if "fold" in rows:
             rows = splits.in_fold(rows, spec.fold)
         rows = _chosen(rows, wanted)
@@ -94,9 +92,7 @@ def _chosen(rows: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
         part = rows[rows["split"] == split].sort_values(["label", "utterance_id"])
         count = min(len(part), MOST - sum(map(len, taken)))
         taken.append(part.iloc[np.unique(np.linspace(0, len(part) - 1, count).astype(int))])
-    chosen = pd.concat(taken)
-    chosen.attrs = dict(rows.attrs)
-    return chosen
+    return pd.concat(taken)
 
 
 def _made(spec: Spec) -> list[np.ndarray]:

@@ -190,6 +190,6 @@ def metadata(spec: Spec) -> dict[str, str]:
         "classes": json.dumps(spec.classes),
         "sample_rate": str(spec.preprocessing["sample_rate"]),
         "preprocessing": json.dumps(spec.preprocessing),
-        "licence": spec.licence,
+        "license": spec.license,
         "weights_sha256": spec.weights_sha256,
     }

@@ -30,26 +30,26 @@ class Center(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sertk")
 class Level(keras.layers.Layer):
-    """Scale each waveform to a root mean square, as `sertk.audio.normalise_rms` does.
+    """Scale each waveform to a root mean square, as `sertk.audio.normalize_rms` does.
 
     Input shape:
         (batch, samples), float32. A silent waveform stays silent.
     """
 
-    def __init__(self, level_db: float, **kwargs):
+    def __init__(self, target_rms_db: float, **kwargs):
         super().__init__(**kwargs)
-        self.level_db = level_db
+        self.target_rms_db = target_rms_db
 
     def call(self, waveforms):
         rms = ops.sqrt(ops.mean(ops.square(waveforms), axis=1, keepdims=True))
-        gain = 10 ** (self.level_db / 20) / ops.maximum(rms, 1e-7)
+        gain = 10 ** (self.target_rms_db / 20) / ops.maximum(rms, 1e-7)
         return ops.where(rms < 1e-7, waveforms, waveforms * gain)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "level_db": self.level_db}
+        return {**super().get_config(), "target_rms_db": self.target_rms_db}
 
 
 @keras.saving.register_keras_serializable("sertk")
@@ -162,7 +162,11 @@ def from_one_clip(model: Any, prep: Preprocessing) -> keras.Model:
 def _leveled(prep: Preprocessing, waveforms: Any) -> Any:
     """Do what `Preprocessing.level` does."""
     centered = Center(name="center")(waveforms)
-    return centered if prep.level_db is None else Level(prep.level_db, name="level")(centered)
+    return (
+        centered
+        if prep.target_rms_db is None
+        else Level(prep.target_rms_db, name="level")(centered)
+    )
 
 
 def _vote(model: Any, prep: Preprocessing, decision: str, spectrum: Any) -> Any:

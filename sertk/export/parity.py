@@ -34,7 +34,7 @@ def compare(
     Returns:
         One row: `max_difference` over all waveforms; `label_agreement` over the recordings among
         them, or all if there are none; `uar_keras, uar, uar_difference` over those with a label;
-        and how many: `waveforms, utterances, labelled`.
+        and how many: `waveforms, utterances, labeled`.
     """
     heard = sounds.heard or len(found)
     truth = np.array([classes.index(label) for label in sounds.labels], int)
@@ -47,7 +47,7 @@ def compare(
         "uar_difference": uars[1] - uars[0],
         "waveforms": len(found),
         "utterances": sounds.heard,
-        "labelled": len(truth),
+        "labeled": len(truth),
     }
     return pd.DataFrame([row], index=pd.Index([name], name="file"))
 

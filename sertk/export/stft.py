@@ -1,7 +1,7 @@
 """The spectrum by ONNX's own operator STFT, for a file without the matrices of a DFT.
 
 In: the part of a graph behind the front end. Out: the whole graph, waveform in. The numbers are
-those of `sertk.features`: centred frames, zero padding, power, mel bands, decibels.
+those of `sertk.features`: centered frames, zero padding, power, mel bands, decibels.
 """
 
 from typing import Any
@@ -44,8 +44,8 @@ def front_end(prep: Preprocessing, opset: int, ir_version: int) -> Any:
 
     build = _Builder()
     x = build("Sub", "waveform", build("ReduceMean", "waveform", axes=[1], keepdims=1))
-    if prep.level_db is not None:
-        x = _level(build, x, prep.level_db)
+    if prep.target_rms_db is not None:
+        x = _level(build, x, prep.target_rms_db)
     feature = prep.feature.source
     if feature.preemphasis:
         before = build("Pad", x, build.whole([0, 1, 0, 0]))
@@ -82,11 +82,11 @@ def front_end(prep: Preprocessing, opset: int, ir_version: int) -> Any:
     )
 
 
-def _level(build: "_Builder", x: str, level_db: float) -> str:
+def _level(build: "_Builder", x: str, target_rms_db: float) -> str:
     """Scale to a root mean square; silence stays."""
     rms = build("Sqrt", build("ReduceMean", build("Mul", x, x), axes=[1], keepdims=1))
     least = build.real(1e-7)
-    gain = build("Div", build.real(10 ** (level_db / 20)), build("Max", rms, least))
+    gain = build("Div", build.real(10 ** (target_rms_db / 20)), build("Max", rms, least))
     return build("Where", build("Less", rms, least), x, build("Mul", x, gain))
 
 

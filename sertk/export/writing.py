@@ -13,7 +13,7 @@ import numpy as np
 
 from sertk._utils import atomic, temporary_names
 from sertk.errors import ConfigurationError, UnknownNameError
-from sertk.export import clips, converting, parity, quantising
+from sertk.export import clips, converting, parity, quantizing
 from sertk.export.result import Exported
 from sertk.predict import spec as specs
 from sertk.predict.engines import OnnxEngine, OpenVinoEngine, require_openvino
@@ -38,7 +38,7 @@ def to_onnx(
 
     The input `waveform` is (batch, samples), at the model's rate, mono, trimmed as the metadata
     says; any length, and any number of waveforms of one length. Level, spectrum, cutting into
-    clips, reference, standardisation, network, softmax and the vote of the clips are inside.
+    clips, reference, standardization, network, softmax and the vote of the clips are inside.
 
     Args:
         run: A finished run, or its folder.
@@ -90,7 +90,7 @@ def to_openvino(
     Args:
         run: A finished run, or its folder.
         path: Where to write; `model.xml` in the run folder by default.
-        precision: `"fp32"`; `"fp16"`, which halves the file; or `"int8"`, quantised after training
+        precision: `"fp32"`; `"fp16"`, which halves the file; or `"int8"`, quantized after training
             on utterances of the training split, all but the front end.
         fold: Of a cross-validation; the first by default.
         seed: The first by default.
@@ -100,7 +100,7 @@ def to_openvino(
     Raises:
         RunError: If the run has no such model.
         UnknownNameError: If there is no such precision or split.
-        ConfigurationError: If something is not installed, or cannot be quantised.
+        ConfigurationError: If something is not installed, or cannot be quantized.
         ModelError: If the file would answer otherwise than the model.
 
     Examples:
@@ -114,12 +114,12 @@ def to_openvino(
     target = target_of(run, spec, path, name)
     require_suffix(target, ".xml")
     sounds = clips.of_run(run, spec, splits, roots)
-    learnt = clips.of_run(run, spec, ("train",), roots) if precision == "int8" else None
+    learned = clips.of_run(run, spec, ("train",), roots) if precision == "int8" else None
     with temporary_names.workspace() as folder:
         made = converting.to_onnx(model, spec, sounds.waveforms, folder)
         converted = openvino.convert_model(str(made.path))
-        if learnt is not None:
-            converted = quantising.quantise(converted, learnt)
+        if learned is not None:
+            converted = quantizing.quantize(converted, learned)
         converted.set_rt_info(spec.to_json(), [KEY])
         ready = folder / target.name
         openvino.save_model(converted, str(ready), compress_to_fp16=precision == "fp16")

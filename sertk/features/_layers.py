@@ -16,7 +16,7 @@ _LN10 = float(np.log(10.0))
 
 
 class _Spectrogram(keras.layers.Layer):
-    """What both spectrograms share: power spectra of centred frames, with frozen weights."""
+    """What both spectrograms share: power spectra of centered frames, with frozen weights."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class _Spectrogram(keras.layers.Layer):
         return ops.square(real) + ops.square(imaginary)
 
     def _frames(self, waveforms):
-        """Cut centred frames, (batch, 1 + samples // hop_length, n_fft), out of blocks of a hop."""
+        """Cut centered frames, (batch, 1 + samples // hop_length, n_fft), from blocks of a hop."""
         n_fft, hop = self.config["n_fft"], self.config["hop_length"]
         reach = -(-n_fft // hop)  # blocks in a frame
         count = 1 + ops.shape(waveforms)[1] // hop
@@ -98,7 +98,7 @@ def _to_db(power):
 class LogMelSpectrogram(_Spectrogram):
     """Compute the log-mel spectrogram of `sertk.features.LogMel` in a graph.
 
-    Its weights are frozen; `features.LogMel.layer()` names it `logmel`, which quantisation
+    Its weights are frozen; `features.LogMel.layer()` names it `logmel`, which quantization
     leaves alone.
 
     Input shape:
@@ -209,40 +209,40 @@ class NoiseAndReverb(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sertk")
 class ClipFloor(keras.layers.Layer):
-    """Raise what lies more than `floor_db` below each clip's own maximum to that floor.
+    """Raise what lies more than `top_db` below each clip's own maximum to that floor.
 
     Input shape:
         (batch, frames, bins), dB. The maximum is the clip's, never the batch's.
     """
 
-    def __init__(self, floor_db: float = 80.0, **kwargs):
+    def __init__(self, top_db: float = 80.0, **kwargs):
         super().__init__(**kwargs)
-        self.floor_db = floor_db
+        self.top_db = top_db
 
     def call(self, spectra):
-        return ops.maximum(spectra, ops.max(spectra, axis=(1, 2), keepdims=True) - self.floor_db)
+        return ops.maximum(spectra, ops.max(spectra, axis=(1, 2), keepdims=True) - self.top_db)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "floor_db": self.floor_db}
+        return {**super().get_config(), "top_db": self.top_db}
 
 
 @keras.saving.register_keras_serializable("sertk")
 class ClipReference(ClipFloor):
-    """Express each clip in dB below its own maximum, not lower than `-floor_db`.
+    """Express each clip in dB below its own maximum, not lower than `-top_db`.
 
     Input shape:
         (batch, frames, bins), absolute dB; frames of padding lie far below any sound.
 
     Output shape:
-        The same, from `-floor_db` to 0.
+        The same, from `-top_db` to 0.
     """
 
     def call(self, spectra):
         relative = spectra - ops.max(spectra, axis=(1, 2), keepdims=True)
-        return ops.maximum(relative, -self.floor_db)
+        return ops.maximum(relative, -self.top_db)
 
 
 @keras.saving.register_keras_serializable("sertk")

@@ -62,7 +62,7 @@ def require_stft(
         )
 
 
-def emphasise(waveform: np.ndarray, coefficient: float) -> np.ndarray:
+def emphasize(waveform: np.ndarray, coefficient: float) -> np.ndarray:
     """Subtract from each sample so much of the one before it, which raises high frequencies."""
     if not coefficient:
         return waveform
@@ -72,7 +72,7 @@ def emphasise(waveform: np.ndarray, coefficient: float) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def padded_window(n_fft: int, win_length: int, kind: str = "hann") -> np.ndarray:
-    """Build a periodic window of `win_length` samples, centred in `n_fft`."""
+    """Build a periodic window of `win_length` samples, centered in `n_fft`."""
     shape = scipy.signal.get_window(kind, win_length, fftbins=True)
     left = (n_fft - win_length) // 2
     return np.pad(shape, (left, n_fft - win_length - left)).astype(np.float32)
@@ -97,7 +97,7 @@ def power_spectrum(
     window: str = "hann",
     reduce: Callable[[np.ndarray], np.ndarray] = lambda power: power,
 ) -> np.ndarray:
-    """Compute |STFT|^2 of centred frames, shape (1 + samples // hop_length, n_fft // 2 + 1).
+    """Compute |STFT|^2 of centered frames, shape (1 + samples // hop_length, n_fft // 2 + 1).
 
     Args:
         waveform: shape (samples,), float32.

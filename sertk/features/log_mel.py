@@ -17,7 +17,7 @@ from sertk.features import _spectrum
 class LogMel:
     """Compute a log-mel spectrogram, equal to librosa's.
 
-    Slaney mel scale and area normalisation, periodic window, frames centred with zero padding.
+    Slaney mel scale and area normalization, periodic window, frames centered with zero padding.
     `librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)` gives the same numbers.
 
     Args:
@@ -78,9 +78,9 @@ class LogMel:
         Returns:
             shape (1 + samples // hop_length, n_mels), float32, dB.
         """
-        emphasised = _spectrum.emphasise(_spectrum.checked(waveform), self.preemphasis)
+        emphasized = _spectrum.emphasize(_spectrum.checked(waveform), self.preemphasis)
         return _spectrum.power_spectrum(
-            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,
+            emphasized, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,
             reduce=self._mel_db,
         )  # fmt: skip
 

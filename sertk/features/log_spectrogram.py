@@ -67,9 +67,9 @@ class LogSpectrogram:
         Returns:
             shape (1 + samples // hop_length, n_bins), float32, dB.
         """
-        emphasised = _spectrum.emphasise(_spectrum.checked(waveform), self.preemphasis)
+        emphasized = _spectrum.emphasize(_spectrum.checked(waveform), self.preemphasis)
         return _spectrum.power_spectrum(
-            emphasised, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,
+            emphasized, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,
             reduce=lambda power: _spectrum.to_db(power[:, : self.n_bins]),
         )  # fmt: skip
 

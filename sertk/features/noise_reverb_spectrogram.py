@@ -67,7 +67,7 @@ class NoiseReverbSpectrogram:
         Returns:
             shape (1 + samples // 160, n_bins, 3), float32, dB.
         """
-        clean = _spectrum.emphasise(_spectrum.checked(waveform), self.preemphasis)
+        clean = _spectrum.emphasize(_spectrum.checked(waveform), self.preemphasis)
         noise = np.resize(_spectrum.noise_tile(self.noise), len(clean))
         room = audio.reverberate(clean, audio.room_response(self.reverb_seconds, self.sample_rate))
         channels = [self._spectrogram(wave) for wave in (clean, clean + noise, room)]

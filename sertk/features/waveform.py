@@ -15,7 +15,7 @@ from sertk.features import _spectrum
 class Waveform:
     """Hand the waveform on, a frame per sample; what pads it is 0.
 
-    Say `level_db` in the `Preprocessing`: nothing else makes loud and quiet recordings alike.
+    Say `target_rms_db` in the `Preprocessing`: nothing else makes loud and quiet recordings alike.
 
     Args:
         sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.

@@ -11,7 +11,7 @@ from keras import ops
 class SpecAugment(keras.layers.Layer):
     """Hide stretches of time and of frequency in training; pass everything on otherwise.
 
-    Hidden values become 0, the mean of standardised features.
+    Hidden values become 0, the mean of standardized features.
 
     Args:
         masks: Stretches of each kind.

@@ -23,47 +23,47 @@ class SpectrogramImage(keras.layers.Layer):
     """Turn spectrograms into pictures as image networks know them.
 
     Time runs to the right and frequency upwards; the shorter side gets `size` pixels; a single
-    channel becomes three, grey or by a colour map; the statistics of ImageNet scale the result.
+    channel becomes three, grey or by a color map; the statistics of ImageNet scale the result.
 
     Args:
         size: Pixels of the shorter side.
-        colours: `"grey"`, or the name of a matplotlib colour map.
+        colors: `"grey"`, or the name of a matplotlib color map.
 
     Input shape:
-        (batch, frames, bins, 1 or 3), in [0, 1]. A colour map wants one channel.
+        (batch, frames, bins, 1 or 3), in [0, 1]. A color map wants one channel.
 
     Output shape:
         (batch, height, width, 3).
 
     Raises:
-        UnknownNameError: If there is no such colour map.
+        UnknownNameError: If there is no such color map.
         ConfigurationError: If the channels do not fit.
     """
 
     mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 
-    def __init__(self, size: int = 224, colours: str = "grey", **kwargs):
+    def __init__(self, size: int = 224, colors: str = "grey", **kwargs):
         super().__init__(**kwargs)
-        if colours != "grey":
+        if colors != "grey":
             import matplotlib
 
-            if colours not in matplotlib.colormaps:
-                raise UnknownNameError("colour map", colours, ["grey", *matplotlib.colormaps])
-            self.palette = matplotlib.colormaps[colours](range(256))[:, :3].astype("float32")
-        self.size, self.colours = size, colours
+            if colors not in matplotlib.colormaps:
+                raise UnknownNameError("color map", colors, ["grey", *matplotlib.colormaps])
+            self.palette = matplotlib.colormaps[colors](range(256))[:, :3].astype("float32")
+        self.size, self.colors = size, colors
 
     def build(self, input_shape):
-        channels = (1, 3) if self.colours == "grey" else (1,)
+        channels = (1, 3) if self.colors == "grey" else (1,)
         if input_shape[-1] not in channels:
             raise ConfigurationError(
-                f"A picture in {self.colours} was asked for of {input_shape[-1]} channels.",
+                f"A picture in {self.colors} was asked for of {input_shape[-1]} channels.",
                 f"It is made of {' or '.join(map(str, channels))}.",
-                "Use a feature of one channel such as log_mel, or colours='grey'.",
+                "Use a feature of one channel such as log_mel, or colors='grey'.",
             )
 
     def call(self, inputs):
         pictures = ops.flip(ops.transpose(inputs, (0, 2, 1, 3)), axis=1)
-        if self.colours != "grey":
+        if self.colors != "grey":
             shades = ops.cast(ops.round(ops.clip(pictures[..., 0], 0, 1) * 255), "int32")
             pictures = ops.take(self.palette, shades, axis=0)
         height, width = self.compute_output_shape(inputs.shape)[1:3]
@@ -82,4 +82,4 @@ class SpectrogramImage(keras.layers.Layer):
         return (batch, round(bins * self.size / shorter), round(frames * self.size / shorter), 3)
 
     def get_config(self):
-        return {**super().get_config(), "size": self.size, "colours": self.colours}
+        return {**super().get_config(), "size": self.size, "colors": self.colors}

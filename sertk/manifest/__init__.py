@@ -1,61 +1,39 @@
 """The manifest: a pandas table with one row per utterance, which every stage takes and returns.
 
 In: rows found by a corpus, or a CSV file. Out: a validated DataFrame. `path` is relative to the
-root of the row's corpus; roots come from the call, from `attrs["roots"]` (which a scan leaves
-there) or from the environment variable `SERTK_CORPORA`, never from the file.
+root of the row's corpus; the root comes from the call, from the column `root`, which a scan fills,
+or from the environment variable `SERTK_CORPORA`, never from a file.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sertk._utils import atomic, plain_files, spelling
 from sertk.errors import ManifestError, listing
+from sertk.manifest import remarks, sidecar
 from sertk.manifest.division import SPLITS, divided
-from sertk.manifest.locations import clean, locate, paths, root_of, roots_below, spans, stays_inside
+from sertk.manifest.locations import locate, paths, root_of, roots, roots_below, with_roots
+from sertk.manifest.schema import (
+    GENDERS,
+    INTEGERS,
+    LOCAL,
+    NULLABLE,
+    NUMBERS,
+    OPTIONAL,
+    REQUIRED,
+    is_copy,
+    validate,
+)  # fmt: skip
 
 __all__ = [
-    "GENDERS", "INTEGERS", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS", "concatenate",
-    "describe", "divided", "from_rows", "is_copy", "locate", "paths", "read", "root_of",
-    "roots_below", "select", "validate", "write",
+    "GENDERS", "INTEGERS", "LOCAL", "NULLABLE", "NUMBERS", "OPTIONAL", "REQUIRED", "SPLITS",
+    "concatenate", "constant", "describe", "divided", "from_rows", "is_copy", "locate", "paths",
+    "read", "root_of", "roots", "roots_below", "select", "validate", "with_roots", "write",
 ]  # fmt: skip
-
-REQUIRED = {
-    "utterance_id": "unique name, prefixed by the corpus",
-    "corpus": "name of the published collection",
-    "path": "file, relative to the root of its corpus, with forward slashes",
-    "speaker": "who speaks, prefixed by the corpus; empty only where nobody knows",
-    "emotion": "emotion word, canonical spelling (sertk.labels.EMOTIONS)",
-}
-NULLABLE = {
-    "gender": "male or female",
-    "duration": "seconds",
-    "sample_rate": "Hz, as published",
-    "sha256": "of the file's bytes",
-}
-OPTIONAL = {
-    "session": "recording session, for corpora of dialogs",
-    "text": "what is said, or the code of the sentence",
-    "intensity": "normal or strong, or the corpus's own word",
-    "repetition": "which take",
-    "style": "speech, song, improvised or scripted",
-    "language": "ISO 639-1 code",
-    "start": "seconds into the file where the utterance starts",
-    "end": "seconds into the file where it ends",
-    "parent": "utterance_id that this row is an augmented copy of",
-    "augmentation": "recipe that made the copy",
-    "copy": "number of the copy among those of its parent, from 0",
-    "label": "class of the task, after a grouping",
-    "split": "train, val or test",
-    "fold": "the fold in which this row is tested",
-    "val_folds": "the folds in which it is validated, space-separated",
-}
-NUMBERS = {"duration": "float64", "start": "float64", "end": "float64"}
-INTEGERS = ("sample_rate", "fold", "copy")
-GENDERS = ("male", "female")
 
 
 def read(
@@ -73,8 +51,9 @@ def read(
 
     Returns:
         The manifest. Names of speakers and emotions are in composed letters (NFC) without spaces
-        around them; `attrs["division"]` names what was changed in `split`, `fold` and
-        `val_folds`, such as `Train`, which is read as `train`.
+        around them; its remarks name what was changed in `split`, `fold` and `val_folds`, such
+        as `Train`, which is read as `train`. Labels are in the order that the file
+        NAME.csv-metadata.json beside it gives, if there is one.
 
     Raises:
         ManifestError: If there is no such file, or it breaks the schema.
@@ -109,13 +88,11 @@ def read(
             "A manifest separates its columns with commas.",
             "Save it with commas, or read it as `--corpus table`, which takes any separator.",
         )
-    frame = _composed(_typed(frame, path))
-    frame.attrs["source"] = path.name
+    frame = _composed(_typed(frame, path)).drop(columns=list(LOCAL), errors="ignore")
+    frame = validate(sidecar.read(frame, path))
     if root is not None:
-        roots = roots_below(root, list(frame.get("corpus", pd.Series(dtype=str)).unique()))
-    if roots:
-        frame.attrs["roots"] = {c: str(Path(r).expanduser()) for c, r in roots.items()}
-    return validate(frame)
+        roots = roots_below(root, list(frame["corpus"].unique()))
+    return with_roots(frame, roots or {})
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -178,12 +155,17 @@ def _composed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(manifest: pd.DataFrame, path: str | Path) -> None:
-    """Check a manifest and write it as CSV, whole or not at all; its folder is made."""
+    """Check a manifest and write it as CSV, whole or not at all; its folder is made.
+
+    Roots are left out. What CSV cannot hold, such as the order of the classes, is written to
+    NAME.csv-metadata.json beside it.
+    """
     path = Path(path).expanduser()
     validate(manifest)
     atomic.folder(path.parent)
     with atomic.whole(path) as temporary:
-        atomic.to_csv(manifest, temporary)
+        atomic.to_csv(manifest.drop(columns=list(LOCAL), errors="ignore"), temporary)
+    sidecar.write(manifest, path)
 
 
 def from_rows(rows: Iterable[Mapping[str, object]], corpus: str, root: Path) -> pd.DataFrame:
@@ -207,119 +189,47 @@ def from_rows(rows: Iterable[Mapping[str, object]], corpus: str, root: Path) -> 
             frame[column] = frame[column].astype("Int64")
         else:
             frame[column] = frame[column].astype("str")
-    frame.attrs["roots"] = {corpus: str(root)}
-    return validate(frame)
+    return validate(with_roots(frame, {corpus: root}))
 
 
-def validate(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Check a manifest against the schema.
+def constant(manifest: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """Set columns that hold one value in every row, in little memory.
 
-    Returns:
-        The manifest itself; where its division is spelt in another way, a copy as `divided`
-        makes it.
-
-    Raises:
-        ManifestError: If a column is missing, a required cell is empty, an utterance or a file
-            occurs twice, a path leaves its root, a gender is misspelt, or `split`, `fold` or
-            `val_folds` holds what it does not take. All rows at fault are counted and the first
-            ones named.
+    Examples:
+        >>> constant(pd.DataFrame({"a": [1, 2]}), grouping="valence2")["grouping"].tolist()
+        ['valence2', 'valence2']
     """
-    missing = [column for column in REQUIRED if column not in manifest]
-    if missing:
-        raise ManifestError(
-            f"The manifest lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} "
-            f"(it has: {', '.join(map(str, manifest.columns))}).",
-            f"Every manifest has {', '.join(REQUIRED)}.",
-            "Rebuild it with `sertk scan`, or read your own table with `--corpus table`.",
-        )
-    if manifest.empty:
-        raise ManifestError(
-            "The manifest has no rows.",
-            "Each row is an utterance, and there must be one.",
-            "Rebuild it with `sertk scan`.",
-        )
-    for column in ("utterance_id", "corpus", "path", "emotion"):
-        blank = manifest[column].isna() | (manifest[column].astype(str).str.strip() == "")
-        _refuse(manifest, blank, f"no {column}", "Fill the cells.")
-    _refuse(
-        manifest,
-        manifest["utterance_id"].duplicated(keep=False),
-        "an utterance_id that occurs twice",
-        "Remove the second rows, or rename them.",
-    )
-    place = manifest["corpus"].astype(str) + "/" + manifest["path"].map(clean) + spans(manifest)
-    _refuse(
-        manifest,
-        place.where(~is_copy(manifest)).duplicated(keep=False) & ~is_copy(manifest),
-        "the same file as another row",
-        "Keep one row per utterance; parts of one file need `start` and `end`.",
-    )
-    _refuse(
-        manifest,
-        ~manifest["path"].map(stays_inside).astype(bool),
-        "a path that is absolute or leaves the root of its corpus",
-        "Write paths relative to the root, such as Actor_01/a.wav.",
-    )
-    _refuse(
-        manifest,
-        _no_time(manifest),
-        "a start and end that hold no time",
-        "Write seconds from the beginning of the file, end after start; empty is the whole file.",
-    )
-    if "gender" in manifest:
-        known = manifest["gender"].isna() | manifest["gender"].isin(GENDERS)
-        _refuse(
-            manifest, ~known, "a gender that is neither male nor female", "Correct or empty it."
-        )
-    return divided(manifest)
 
+    def column(value: str) -> Any:
+        return pd.Categorical([value]).take(np.zeros(len(manifest), np.intp))
 
-def is_copy(manifest: pd.DataFrame) -> pd.Series:
-    """Tell copies; `copy_of` marks those that a leaky protocol takes for utterances."""
-    columns = manifest.reindex(columns=["parent", "copy_of"])
-    return columns.notna().any(axis=1)
-
-
-def _no_time(manifest: pd.DataFrame) -> pd.Series:
-    """Find rows that start before their file, or end before they start."""
-    nothing = pd.Series(index=manifest.index, dtype="float64")
-    start, end = (manifest.get(column, nothing) for column in ("start", "end"))
-    endless = np.isinf(start) | np.isinf(end)
-    return endless | (start < 0) | (end <= start.fillna(0))
-
-
-def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str) -> None:
-    if at_fault.any():
-        rows = manifest.loc[at_fault]
-        named = [f"{u} ({p})" for u, p in zip(rows.utterance_id, rows.path, strict=True)]
-        raise ManifestError(
-            f"{len(rows)} of {len(manifest)} manifest rows have {what} ({listing(named)}).",
-            "A manifest names each utterance once, and a file below its root.",
-            remedy,
-        )
+    return manifest.assign(**{name: column(value) for name, value in values.items()})
 
 
 def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Put corpora under each other; roots and counts of what was skipped come along.
+    """Put corpora under each other; roots and remarks come along.
 
     Columns that one of them lacks are empty in its rows.
+
+    Raises:
+        ManifestError: If their labels are of different classes.
     """
     frames = _divided_alike(list(manifests))
     together = pd.concat(
         [frame.set_axis(frame.columns, axis=1) for frame in frames], ignore_index=True
     )
-    skipped: Counter[str] = Counter()
-    for frame in frames:
-        skipped.update(frame.attrs.get("skipped", {}))
-    divisions = [note for frame in frames for note in frame.attrs.get("division", ())]
-    together.attrs = {
-        **({"division": divisions} if divisions else {}),
-        "roots": {c: r for frame in frames for c, r in frame.attrs.get("roots", {}).items()},
-        "skipped": dict(skipped),
-        "unreadable": [entry for frame in frames for entry in frame.attrs.get("unreadable", ())],
-        "notes": [note for frame in frames for note in frame.attrs.get("notes", ())],
-    }
-    return validate(together)
+    classes = {tuple(frame["label"].cat.categories) for frame in frames if _is_labeled(frame)}
+    if len(classes) > 1:
+        raise ManifestError(
+            f"The manifests have labels of different classes ({listing(sorted(classes), 3)}).",
+            "Rows of one manifest are labeled by one grouping.",
+            "Join them first, then call sertk.labels.apply(manifest, GROUPING).",
+        )
+    return remarks.put(validate(together), remarks.joined(frames))
+
+
+def _is_labeled(manifest: pd.DataFrame) -> bool:
+    return "label" in manifest and isinstance(manifest["label"].dtype, pd.CategoricalDtype)
 
 
 def _divided_alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -327,8 +237,8 @@ def _divided_alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
     if sum("split" in frame for frame in frames) in (0, len(frames)):
         return frames
     bare = [frame.drop(columns="split", errors="ignore") for frame in frames]
-    bare[0].attrs["division"] = ["the column split is left out, since not all manifests have it"]
-    return bare
+    note = "the column split is left out, since not all manifests have it"
+    return [remarks.put(bare[0], division=[note]), *bare[1:]]
 
 
 def describe(manifest: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """The columns that steer a division, `split`, `fold` and `val_folds`, in the one form they have.
 
 In: a manifest whose division was written elsewhere. Out: the same rows with split names train, val
-and test, whole numbers for folds and their list in `val_folds`; `attrs["division"]` names what was
-changed. A value that has no meaning is refused: its rows would be in no part.
+and test, whole numbers for folds and their list in `val_folds`; remarks name what was changed. A
+value without a meaning is refused: its rows would be in no part.
 """
 
 import re
@@ -10,6 +10,7 @@ import re
 import pandas as pd
 
 from sertk.errors import ManifestError, listing
+from sertk.manifest import remarks
 
 SPLITS = ("train", "val", "test")
 _SPELLINGS = {
@@ -30,15 +31,14 @@ def divided(manifest: pd.DataFrame) -> pd.DataFrame:
     no division.
 
     Returns:
-        The manifest itself where nothing is to do, else a copy; `attrs["division"]` lists the
-        changes in words.
+        The manifest itself where nothing is to do, else a copy whose remarks list the changes.
 
     Raises:
         ManifestError: If a cell holds none of the values that its column takes.
 
     Examples:
         >>> rows = pd.DataFrame({"utterance_id": ["a", "b"], "split": ["Train", "Dev"]})
-        >>> divided(rows)["split"].tolist(), divided(rows).attrs["division"]
+        >>> divided(rows)["split"].tolist(), remarks.of(divided(rows)).division
         (['train', 'val'], ["split 'Dev' is read as val, 'Train' as train"])
     """
     changed: dict[str, pd.Series] = {}
@@ -64,10 +64,8 @@ def divided(manifest: pd.DataFrame) -> pd.DataFrame:
     if not (changed or empty or notes):
         return manifest
     made = manifest.drop(columns=empty).assign(**changed)
-    made.attrs = {**manifest.attrs}
-    if notes:
-        made.attrs["division"] = list(dict.fromkeys([*manifest.attrs.get("division", ()), *notes]))
-    return made
+    before = remarks.of(manifest)
+    return remarks.put(made, before, division=list(dict.fromkeys([*before.division, *notes])))
 
 
 def _filled(manifest: pd.DataFrame, column: str) -> bool:

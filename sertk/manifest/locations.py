@@ -6,6 +6,7 @@ decomposed (NFD) and most tables hold them composed (NFC): a file is found under
 
 import os
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -25,19 +26,54 @@ def roots_below(root: str | Path, corpora: list[str]) -> dict[str, str]:
     return {c: str(home / c if (home / c).is_dir() else home) for c in corpora}
 
 
+def with_roots(manifest: pd.DataFrame, roots: Mapping[str, str | Path]) -> pd.DataFrame:
+    """Say where corpora are on this machine.
+
+    Args:
+        manifest: Any manifest.
+        roots: Corpus -> folder; rows of other corpora keep the root they have.
+
+    Returns:
+        A copy with the column `root`; the manifest itself where there are no roots.
+
+    Examples:
+        >>> rows = pd.DataFrame({"corpus": ["my"], "path": ["a.wav"]})
+        >>> with_roots(rows, {"my": "/data/my"})["root"].tolist()
+        ['/data/my']
+    """
+    if not roots:
+        return manifest
+    given = {corpus: str(Path(root).expanduser()) for corpus, root in roots.items()}
+    root = manifest["corpus"].astype(object).map(given)
+    if "root" in manifest:
+        root = root.where(root.notna(), manifest["root"].astype(object))
+    return manifest.assign(root=pd.Categorical(root))
+
+
+def roots(manifest: pd.DataFrame) -> dict[str, str]:
+    """List the roots that a manifest knows: corpus -> folder; the first, if a corpus has two."""
+    if "root" not in manifest:
+        return {}
+    known = manifest.dropna(subset=["root"]).drop_duplicates("corpus")
+    return dict(zip(known["corpus"].astype(str), known["root"].astype(str), strict=True))
+
+
 def root_of(manifest: pd.DataFrame, corpus: str) -> Path:
-    """Find the folder of a corpus: from the manifest's attrs, else below `SERTK_CORPORA`.
+    """Find the folder of a corpus: in the column `root`, else below `SERTK_CORPORA`.
 
     Raises:
-        ManifestError: If neither says where it is.
+        ManifestError: If neither is there.
     """
-    if corpus in manifest.attrs.get("roots", {}):
-        return Path(manifest.attrs["roots"][corpus])
+    known = roots(manifest[manifest["corpus"] == corpus])
+    return Path(known[corpus]) if corpus in known else _from_environment(corpus)
+
+
+def _from_environment(corpus: str) -> Path:
     home = os.environ.get("SERTK_CORPORA")
     if home and (Path(home).expanduser() / corpus).is_dir():
         return Path(home).expanduser() / corpus
     raise ManifestError(
-        f"No folder is known for the corpus {corpus!r} (SERTK_CORPORA is {home or 'not set'}).",
+        f"No root folder is known for corpus {corpus!r} (SERTK_CORPORA is {home or 'not set'}).",
         "Paths in a manifest are relative to the root of their corpus.",
         f"Pass --root DIR (root= or roots= in Python), or set SERTK_CORPORA to the folder above "
         f"{corpus}/.",
@@ -45,9 +81,20 @@ def root_of(manifest: pd.DataFrame, corpus: str) -> Path:
 
 
 def paths(manifest: pd.DataFrame) -> list[Path]:
-    """Resolve every row's file against the root of its corpus."""
-    roots = {corpus: root_of(manifest, corpus) for corpus in manifest["corpus"].unique()}
-    return [locate(roots[c], p) for c, p in zip(manifest["corpus"], manifest["path"], strict=True)]
+    """Resolve every row's file against the root of its corpus.
+
+    Raises:
+        ManifestError: If a row has no root.
+    """
+    root = manifest["root"] if "root" in manifest else pd.Series(None, index=manifest.index)
+    codes, names = pd.factorize(root)
+    folders, found = [Path(name) for name in names], {}
+    result = []
+    for corpus, code, path in zip(manifest["corpus"], codes, manifest["path"], strict=True):
+        if code < 0 and corpus not in found:
+            found[corpus] = _from_environment(corpus)
+        result.append(locate(found[corpus] if code < 0 else folders[code], path))
+    return result
 
 
 def locate(root: Path, path: str) -> Path:

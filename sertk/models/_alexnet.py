@@ -22,15 +22,15 @@ _PLACES = (0, 3, 6, 8, 10)  # of the convolutions among torchvision's `features`
 _DENSE = (1, 4)  # of the dense layers that are kept among its `classifier`
 
 
-def convolutions(x: keras.KerasTensor, width: float, *, normalise: bool = False):
-    """Apply torchvision's five convolutions, each with batch normalisation if asked for."""
+def convolutions(x: keras.KerasTensor, width: float, *, normalize: bool = False):
+    """Apply torchvision's five convolutions, each with batch normalization if asked for."""
     for number, (filters, size, pool) in enumerate(_CONVOLUTIONS):
         # padding is explicit: with a stride, Keras's "same" pads unevenly
         x = layers.ZeroPadding2D(2 if size == 11 else size // 2)(x)
         x = layers.Conv2D(
             scaled(filters, width), size, strides=4 if size == 11 else 1, name=f"conv{number}"
         )(x)
-        if normalise:
+        if normalize:
             x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
         x = layers.ReLU()(x)
         if pool:

@@ -19,7 +19,7 @@ def build(
     width: float = 1.0,
     dropout: float = 0.5,
     image_size: int | None = None,
-    colours: str = "grey",
+    colors: str = "grey",
     weights: str | None = None,
 ) -> keras.Model:
     """Build torchvision's AlexNet with a new last layer, 57,020,228 parameters for 4 classes.
@@ -32,7 +32,7 @@ def build(
         image_size: Turn the spectrogram into a picture, low frequencies at the bottom, whose
             shorter side has so many pixels; `None` takes it as it is. R1 uses 256, and features
             scaled to [0, 1] (`standardize="minmax"`).
-        colours: Of the picture: `"grey"`, or a matplotlib colour map such as `"jet"`.
+        colors: Of the picture: `"grey"`, or a matplotlib color map such as `"jet"`.
         weights: File (.npz or .safetensors) with torchvision's weights to start from. Where torch
             is installed, `python -c "import torch, numpy; numpy.savez('alexnet.npz', **{k:
             v.numpy() for k, v in torch.load('alexnet-owt-7be5be79.pth').items()})"` makes one.
@@ -47,7 +47,7 @@ def build(
         Krizhevsky 2014, One weird trick for parallelizing convolutional neural networks,
         arXiv 1404.5997; torchvision's variant of it.
     """
-    inputs, x = trunk("alexnet", input_shape, width, image_size, colours)
+    inputs, x = trunk("alexnet", input_shape, width, image_size, colors)
     x = layers.Flatten()(x)
     for number in range(2):
         x = layers.Dropout(dropout)(x)
@@ -60,7 +60,7 @@ def build(
 
 
 def trunk(
-    name: str, input_shape: tuple[int, ...], width: float, image_size: int | None, colours: str
+    name: str, input_shape: tuple[int, ...], width: float, image_size: int | None, colors: str
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Build the part up to the 6 x 6 averages, which `alexnet_gap` shares.
 
@@ -70,6 +70,6 @@ def trunk(
     smallest = _alexnet.SMALLEST if image_size is None else 2
     inputs, x = as_image(name, input_shape, frames=smallest, bins=smallest)
     if image_size is not None:
-        x = SpectrogramImage(image_size, colours, name="picture")(x)
+        x = SpectrogramImage(image_size, colors, name="picture")(x)
     x = _alexnet.convolutions(x, width)
     return inputs, AdaptiveAveragePooling2D(6)(x)

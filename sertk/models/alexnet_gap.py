@@ -17,7 +17,7 @@ def build(
     *,
     width: float = 1.0,
     image_size: int | None = None,
-    colours: str = "grey",
+    colors: str = "grey",
     weights: str | None = None,
 ) -> keras.Model:
     """Build AlexNet with global average pooling, 2,470,724 parameters for 4 classes.
@@ -30,7 +30,7 @@ def build(
         num_classes: Number of classes.
         width: Scales filters.
         image_size: See `sertk.models.alexnet.build`.
-        colours: See `sertk.models.alexnet.build`.
+        colors: See `sertk.models.alexnet.build`.
         weights: File with torchvision's weights; see `sertk.models.alexnet.build`.
 
     Returns:
@@ -39,7 +39,7 @@ def build(
     Raises:
         ConfigurationError: If the shape or the weights do not fit.
     """
-    inputs, x = trunk("alexnet_gap", input_shape, width, image_size, colours)
+    inputs, x = trunk("alexnet_gap", input_shape, width, image_size, colors)
     x = layers.Conv2D(num_classes, 1, name="classes")(x)
     x = layers.GlobalAveragePooling2D()(x)
     outputs = layers.Activation("softmax", name="probabilities")(x)

@@ -16,7 +16,7 @@ def build(
         input_shape: (frames, bins), at least 64 frames; R3's own feature has one bin.
         num_classes: Number of classes.
         width: Scales the filters.
-        variant: `"modified"` (batch normalisation, ten layers) or `"original"` (four
+        variant: `"modified"` (batch normalization, ten layers) or `"original"` (four
             convolutions; the fifth and sixth are commented out in the published code).
 
     Returns:
@@ -38,9 +38,9 @@ def build(
     return keras.Model(inputs, outputs, name="conv1d")
 
 
-def _conv(x, units: int, size: int, *, normalise: bool = False):
+def _conv(x, units: int, size: int, *, normalize: bool = False):
     x = layers.Conv1D(units, size, padding="same")(x)  # (batch, frames, units)
-    if normalise:
+    if normalize:
         x = layers.BatchNormalization()(x)
     return layers.ReLU()(x)
 
@@ -56,12 +56,12 @@ def _original(x, width: float):
 
 def _modified(x, width: float):
     x = _conv(x, scaled(256, width), 8)
-    x = _conv(x, scaled(256, width), 8, normalise=True)
+    x = _conv(x, scaled(256, width), 8, normalize=True)
     x = layers.Dropout(0.25)(x)
     x = layers.MaxPooling1D(8)(x)
     for _ in range(3):
         x = _conv(x, scaled(128, width), 8)
-    x = _conv(x, scaled(128, width), 8, normalise=True)
+    x = _conv(x, scaled(128, width), 8, normalize=True)
     x = layers.Dropout(0.25)(x)
     x = layers.MaxPooling1D(8)(x)
     x = _conv(x, scaled(64, width), 8)

@@ -20,7 +20,7 @@ def build(
     width: float = 1.0,
     dropout: float = 0.0,
     convolutions: int = 6,
-    normalise: bool = False,
+    normalize: bool = False,
 ) -> keras.Model:
     """Build the 3D-ACRNN, 7,334,726 parameters for (300, 40, 3) and 4 classes.
 
@@ -33,7 +33,7 @@ def build(
         width: Scales filters and units.
         dropout: Rate before the last layer.
         convolutions: How many; the paper found 6 best on IEMOCAP and 5 on EmoDB.
-        normalise: Batch normalisation of the input and after each convolution, as a later
+        normalize: Batch normalization of the input and after each convolution, as a later
             re-implementation has it.
 
     Returns:
@@ -47,12 +47,12 @@ def build(
         Speech Emotion Recognition, IEEE Signal Processing Letters 25 (10).
     """
     inputs, x = as_image("crnn_attention", input_shape, frames=2, bins=4, any_length=True)
-    if normalise:
+    if normalize:
         x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
     for number in range(convolutions):
         x = layers.Conv2D(scaled(256 if number else 128, width), (5, 3), padding="same")(x)
         x = layers.LeakyReLU(_SLOPE)(x)
-        if normalise:
+        if normalize:
             x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
         if number == 0:
             x = layers.MaxPooling2D((2, 4))(x)

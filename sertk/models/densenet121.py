@@ -21,7 +21,7 @@ def build(
     *,
     width: float = 1.0,
     image_size: int | None = None,
-    colours: str = "grey",
+    colors: str = "grey",
     weights: str | None = None,
 ) -> keras.Model:
     """Build a DenseNet-121 with R4's head.
@@ -33,7 +33,7 @@ def build(
         image_size: Turn the spectrogram into a picture, low frequencies at the bottom, whose
             shorter side has so many pixels; `None` takes it as it is. R4 uses 224, and features
             scaled to [0, 1] (`standardize="minmax"`).
-        colours: Of the picture: `"grey"`, or a matplotlib colour map such as `"viridis"`.
+        colors: Of the picture: `"grey"`, or a matplotlib color map such as `"viridis"`.
         weights: `"imagenet"` starts from Keras's weights, which it downloads; they need three
             channels, so that a picture or a feature of three is wanted. `None` starts anew.
 
@@ -49,7 +49,7 @@ def build(
     smallest = _SMALLEST if image_size is None else 2
     inputs, x = as_image("densenet121", input_shape, frames=smallest, bins=smallest)
     if image_size is not None:
-        x = SpectrogramImage(image_size, colours, name="picture")(x)
+        x = SpectrogramImage(image_size, colors, name="picture")(x)
     if weights not in (None, "imagenet"):
         raise UnknownNameError("densenet121 weights", str(weights), ["imagenet"])
     if weights == "imagenet" and (width != 1 or x.shape[-1] != 3):

@@ -18,7 +18,7 @@ def build(
     *,
     width: float = 1.0,
     dropout: float = 0.2,
-    normalise: bool = True,
+    normalize: bool = True,
     units: int = 256,
 ) -> keras.Model:
     """Build a fully convolutional network with attention, 2,605,387 parameters for 4 classes.
@@ -30,7 +30,7 @@ def build(
         num_classes: Number of classes.
         width: Scales filters and units.
         dropout: Rate before the last layer.
-        normalise: Batch normalisation after each convolution; without it, this is R2's variant
+        normalize: Batch normalization after each convolution; without it, this is R2's variant
             that keeps torchvision's layers.
         units: Of the dense layer before the last one.
 
@@ -49,7 +49,7 @@ def build(
         "fcn_attention", input_shape, frames=smallest, bins=smallest, any_length=True
     )
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
-    x = _alexnet.convolutions(x, width, normalise=normalise)
+    x = _alexnet.convolutions(x, width, normalize=normalize)
     x = MapAttention(scaled(256, width))(x)  # (batch, 256)
     x = layers.Dense(scaled(units, width))(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)

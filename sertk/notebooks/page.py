@@ -81,7 +81,7 @@ def _shown(output: Any) -> Any:
 
 
 def _inline_figure(output: Any, name: str) -> None:
-    """Put an SVG of ours into the page itself, where it takes the page's colours."""
+    """Put an SVG of ours into the page itself, where it takes the page's colors."""
     data = output.get("data", {})
     if "image/svg+xml" not in data:
         return

@@ -170,9 +170,9 @@ class Timeline(_Answers):
 def _heat(ax: "Axes", values: np.ndarray, extent: tuple[float, float, float, float]) -> None:
     from matplotlib import colormaps
 
-    colours = colormaps["cividis"].with_extremes(bad="white")
+    colors = colormaps["cividis"].with_extremes(bad="white")
     image = ax.imshow(
-        np.ma.masked_invalid(values), cmap=colours, vmin=0, vmax=1, aspect="auto",
+        np.ma.masked_invalid(values), cmap=colors, vmin=0, vmax=1, aspect="auto",
         extent=extent, interpolation="nearest",
     )  # fmt: skip
     ax.grid(visible=False)

@@ -58,7 +58,9 @@ class KerasEngine:
         most = _SIZES[-1]
         parts = [self._clips(places[k : k + most]) for k in range(0, len(places), most)]
         counts = [len(firsts) for firsts in starts]
-        return aggregate_clips(np.concatenate(parts).astype(float), counts, self.spec.decision)
+        return aggregate_clips(
+            np.concatenate(parts).astype(float), counts, self.spec.clip_aggregation
+        )
 
     def _clips(self, places: list[tuple[np.ndarray, int]]) -> np.ndarray:
         size = next(s for s in _SIZES if len(places) <= s)
@@ -171,7 +173,7 @@ def require_openvino() -> Any:
 
 
 def batches(waveforms: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Stack neighbours of the same length: a graph takes waveforms of one length at a time.
+    """Stack neighbors of the same length: a graph takes waveforms of one length at a time.
 
     Examples:
         >>> [b.shape for b in batches([np.zeros(4), np.zeros(4), np.zeros(5)])]

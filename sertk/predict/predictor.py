@@ -16,7 +16,7 @@ import pandas as pd
 
 from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
-from sertk.evaluation.speaker_normalization import centred
+from sertk.evaluation.speaker_normalization import centered
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
 from sertk.predict.sound import (
@@ -112,14 +112,16 @@ class Predictor:
         """
         return next(self._rows([Path(path)], stop=True))
 
-    def files(self, paths: Iterable[str | Path], *, one_voice: bool = False) -> Predictions:
+    def files(
+        self, paths: Iterable[str | Path], *, speaker_normalization: bool = False
+    ) -> Predictions:
         """Predict many recordings; what cannot be read is named, and left out.
 
         Args:
             paths: Files; `sertk.predict.find` turns folders and patterns into them.
-            one_voice: All of them are of one speaker, in several emotions: answers are counted
-                from their mean (`sertk.evaluation.centre_speakers`), in which what this voice
-                always sounds like goes.
+            speaker_normalization: bool. All files are of one speaker, in several emotions: subtract
+                the mean of the log-probabilities over the files, which removes the bias of this
+                voice (`sertk.evaluation.normalize_speakers`).
 
         Returns:
             A table with a row per file; its `unreadable` says which have none and why, and its
@@ -139,13 +141,13 @@ class Predictor:
             raise AudioError(
                 f"None of the {len(unreadable)} files can be read, the first because: {first}"
             ) from first
-        if one_voice:
-            self._centre(rows)
+        if speaker_normalization:
+            self._center(rows)
         table = pd.DataFrame(rows, columns=self.columns)
         seconds = time.perf_counter() - begun
         return Predictions(table, self.classes, unreadable, seconds)
 
-    def _centre(self, rows: list[dict[str, Any]]) -> None:
+    def _center(self, rows: list[dict[str, Any]]) -> None:
         """Count the answers to one voice from their mean."""
         heard = [row for row in rows if row["label"] != NO_SPEECH]
         if len(heard) < 2:
@@ -153,10 +155,10 @@ class Predictor:
                 f"{len(heard)} of {len(rows)} recordings of one voice hold speech.",
                 "Answers are counted from their mean over at least two, better ten or more, in "
                 "several emotions.",
-                "Give more recordings of this voice, or ask without that (--one-voice).",
+                "Give more recordings of this speaker, or leave --speaker-normalization out.",
             )
         shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in heard])
-        for row, own in zip(heard, centred(shares), strict=True):
+        for row, own in zip(heard, centered(shares), strict=True):
             row |= {**self._answer(own), **self._shares(own)}
 
     @property

@@ -45,6 +45,6 @@ def read() -> dict[str, bytes]:
 
 def notice(spec: Spec) -> str:
     """Say in a sentence what the weights may be used for."""
-    free = not is_non_commercial(spec.licence)
-    use = "under the licences of their corpora" if free else "for non-commercial use only"
-    return f"{NOTICE} are {use} ({spec.licence}): see {FOLDER / 'LICENSE.txt'}."
+    free = not is_non_commercial(spec.license)
+    use = "under the licenses of their corpora" if free else "for non-commercial use only"
+    return f"{NOTICE} are {use} ({spec.license}): see {FOLDER / 'LICENSE.txt'}."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sertk import __version__, corpora, labels
-from sertk._utils import json_records, plain_files, schemas
+from sertk._utils import json_records, old_names, plain_files, schemas
 from sertk.audio.waveforms import (
     OFFSET_BLOCK_SECONDS,
     OFFSET_SECONDS,
@@ -26,7 +26,7 @@ from sertk.preprocessing import Preprocessing
 from sertk.preprocessing.clips import CLIP_AGGREGATIONS
 from sertk.run import Run
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KEY = "sertk"  # under which the record stands in metadata
 _REFERENCES = {
     "clip": "decibels below the maximum of the clip",
@@ -43,11 +43,11 @@ class Spec:
     Args:
         classes: In the order of the probabilities.
         preprocessing: `Preprocessing.to_dict()`.
-        decision: How the clips of an utterance vote: `mean`, `mean_log` or `max`.
+        clip_aggregation: How the clips of an utterance vote: `mean`, `geometric_mean` or `max`.
         model: Name of the network.
         corpora: What it was trained on.
         synthetic: Whether that is synthetic speech.
-        licence: Of the data, in words; a model is no freer than what it was trained on.
+        license: Of the data, in words; a model is no freer than what it was trained on.
         weights_sha256: Of the .keras file that it was made from.
         run: Name of the run's folder.
         fold: Of the run.
@@ -58,11 +58,11 @@ class Spec:
 
     classes: list[str]
     preprocessing: dict[str, Any]
-    decision: str
+    clip_aggregation: str
     model: str = ""
     corpora: list[str] = field(default_factory=list)
     synthetic: bool = False
-    licence: str = ""
+    license: str = ""
     weights_sha256: str = ""
     run: str = ""
     fold: int = 0
@@ -106,6 +106,8 @@ class Spec:
                     f"This version reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
                 )
+            if version == 1:
+                record = old_names.of_model(record)
             json_records.require(record, schemas.Model)
             names = [f.name for f in dataclasses.fields(cls)]
             spec = cls(**{name: record[name] for name in names if name in record})
@@ -124,8 +126,8 @@ def _require_usable(spec: Spec) -> None:
     if spec.preprocessing["feature"]["name"] == "embedding":
         # its encoder is a file that the description would have us open
         raise json_records.DamagedError("its feature is 'embedding', which no exported model has")
-    if spec.decision not in CLIP_AGGREGATIONS:
-        raise UnknownNameError("decision", spec.decision, CLIP_AGGREGATIONS)
+    if spec.clip_aggregation not in CLIP_AGGREGATIONS:
+        raise UnknownNameError("clip_aggregation", spec.clip_aggregation, CLIP_AGGREGATIONS)
     if len(set(spec.classes)) < len(spec.classes):
         raise json_records.DamagedError("a class is named twice")
     Preprocessing.from_dict(spec.preprocessing)
@@ -164,11 +166,11 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
     spec = Spec(
         classes=run.classes,
         preprocessing=Preprocessing.from_dict(info["preprocessing"]).to_dict(),
-        decision=info.get("training", {}).get("decision", "mean"),
+        clip_aggregation=info.get("training", {}).get("clip_aggregation", "mean"),
         model=info["model"]["name"],
         corpora=list(info["corpora"]),
         synthetic=bool(info.get("synthetic")),
-        licence=licences(info["corpora"]),
+        license=licenses(info["corpora"]),
         weights_sha256=sha256(path),
         run=run.folder.resolve().name,
         fold=fold,
@@ -182,30 +184,30 @@ def folds(run: Run) -> list[int]:
     return [int(part["fold"]) for part in run.info.get("folds", [])] or [0]
 
 
-def licences(names: list[str]) -> str:
-    """Name the licences of corpora, those known here.
+def licenses(names: list[str]) -> str:
+    """Name the licenses of corpora, those known here.
 
     Examples:
-        >>> licences(["ravdess", "mine"])
-        'RAVDESS: CC BY-NC-SA 4.0; mine: licence not known to sertk'
+        >>> licenses(["ravdess", "mine"])
+        'RAVDESS: CC BY-NC-SA 4.0; mine: license not known to sertk'
     """
     known = corpora.names()
     told = []
     for name in names:
         module = corpora.load(name) if name in known else None
-        licence = getattr(module, "LICENCE", "") or "licence not known to sertk"
-        told.append(f"{getattr(module, 'TITLE', name)}: {licence}")
+        license = getattr(module, "LICENSE", "") or "license not known to sertk"
+        told.append(f"{getattr(module, 'TITLE', name)}: {license}")
     return "; ".join(told)
 
 
-def is_non_commercial(licence: str) -> bool:
-    """Tell whether one of the licences of `licences` forbids commercial use.
+def is_non_commercial(license: str) -> bool:
+    """Tell whether one of the licenses of `licenses` forbids commercial use.
 
     Examples:
         >>> is_non_commercial("RAVDESS: CC BY-NC-SA 4.0"), is_non_commercial("EmoDB: CC0")
         (True, False)
     """
-    return "-NC" in licence
+    return "-NC" in license
 
 
 def sha256(path: Path) -> str:
@@ -241,7 +243,7 @@ def _before(prep: dict[str, Any]) -> list[dict[str, Any]]:
                 "frame_samples": TRIM_FRAME_SAMPLES,
                 "hop_samples": TRIM_HOP_SAMPLES,
                 "silent_below_power": 1e-10,
-                "how": "frames centred with zero padding; mean square of each; keep from hop * "
+                "how": "frames centered with zero padding; mean square of each; keep from hop * "
                 "first to min(hop * (last + 1), samples) of the frames louder than top_db below "
                 "the loudest; a waveform whose loudest frame is silent is kept whole",
                 "not_for": "windows of a timeline, which are not trimmed",
@@ -266,10 +268,10 @@ def _after(classes: list[str]) -> dict[str, Any]:
                 "frame_seconds": sound.MODULATION_SECONDS,
                 "band_edges_hz": list(sound.BANDS),
                 "percentiles": list(sound.PERCENTILES),
-                "floor_db": sound.FLOOR_DB,
+                "top_db": sound.TOP_DB,
                 "how": "frames of the nearest power of two of samples, every half frame, Hann "
                 "window; level in dB of each band (its lower edge belongs to it), no lower than "
-                "floor_db below the whole spectrum of the loudest frame; what no band moves by as "
+                "top_db below the whole spectrum of the loudest frame; what no band moves by as "
                 "much between the percentiles of its levels, linearly interpolated, gets the "
                 "answer, too; without the silence that fills a last window up",
             },
@@ -282,14 +284,14 @@ def _after(classes: list[str]) -> dict[str, Any]:
 
 def _inside(spec: Spec) -> list[str]:
     prep = spec.preprocessing
-    level = prep.get("level_db")
+    level = prep.get("target_rms_db")
     scaled = [f"scale to a root mean square of {level} dB re full scale"]
     return [
         "subtract the mean of the waveform",
         *(scaled if level is not None else []),
-        "spectrum of the whole waveform, frames centred with zero padding",
-        "cut into clips of clip_seconds, evenly spread; a shorter one is centred in silence",
-        _REFERENCES[prep.get("reference", "clip")],
-        "rest of the feature, standardisation, network, softmax",
-        f"join the clips of an utterance: {spec.decision}",
+        "spectrum of the whole waveform, frames centered with zero padding",
+        "cut into clips of clip_seconds, evenly spread; a shorter one is centered in silence",
+        _REFERENCES[prep.get("db_reference", "clip")],
+        "rest of the feature, standardization, network, softmax",
+        f"join the clips of an utterance: {spec.clip_aggregation}",
     ]  # fmt: skip

@@ -23,7 +23,7 @@ from sertk.features._spectrum import PADDING_DB
 from sertk.features.log_mel import LogMel
 
 _HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
-REFERENCES = ("clip", "full_scale", "clip_loud_padding", "full_scale_zero_padding")
+DB_REFERENCES = ("clip", "full_scale", "clip_loud_padding", "full_scale_zero_padding")
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Preprocessing:
         clip_seconds: Length of a clip. Shorter utterances are padded with silence, longer ones
             are cut at random places in training and into several clips in evaluation.
         trim_db: Cut the ends that are so many dB below the loudest frame; `None` keeps them.
-        floor_db: Decibels below the clip's maximum at which everything is floored.
-        reference: `"clip"` expresses decibels below the clip's own maximum, so that another
+        top_db: Decibels below the clip's maximum at which everything is floored.
+        db_reference: `"clip"` expresses decibels below the clip's own maximum, so that another
             distance from the microphone changes nothing; `"full_scale"` keeps the level;
             `"clip_loud_padding"` repeats a defect of reference system R1, whose padding is 0, the
             loudest value there is; `"full_scale_zero_padding"` one of R3, whose padding is 0, a
             value that the mean of cepstral coefficients of speech does not take.
-        level_db: Scale each recording to this root mean square once it is trimmed, in dB re full
+        target_rms_db: Scale each recording to this root mean square after trimming, in dB re full
             scale; `None` leaves it. It matters for waveforms and encoders.
         channel: Number of the channel to take, from 1; `None` averages the channels.
 
@@ -62,9 +62,9 @@ class Preprocessing:
     sample_rate: int = 16_000
     clip_seconds: float = 3.0
     trim_db: float | None = 40.0
-    floor_db: float = 80.0
-    reference: str = "clip"
-    level_db: float | None = None
+    top_db: float = 80.0
+    db_reference: str = "clip"
+    target_rms_db: float | None = None
     channel: int | None = None
 
     def __post_init__(self) -> None:
@@ -73,16 +73,16 @@ class Preprocessing:
         call_arguments.check(
             type(self), given, owner="Preprocessing", kind="preprocessing setting", known=given
         )
-        if self.reference not in REFERENCES:
-            raise UnknownNameError("reference", self.reference, REFERENCES)
-        numbers = {name: value for name, value in given.items() if name != "reference"}
+        if self.db_reference not in DB_REFERENCES:
+            raise UnknownNameError("db_reference", self.db_reference, DB_REFERENCES)
+        numbers = {name: value for name, value in given.items() if name != "db_reference"}
         bad = [f"{name}={value}" for name, value in numbers.items() if not _in_range(name, value)]
         if bad:
             raise ConfigurationError(
                 f"Preprocessing got {', '.join(bad)}.",
                 "Rates, lengths, levels and channels are positive; sample_rate lies between "
                 f"{LOWEST_RATE} and {_HIGHEST_RATE} Hz, clip_seconds up to {_LONGEST_CLIP}.",
-                "The defaults are 16000 Hz, 3.0 s, trim_db 40 and floor_db 80.",
+                "The defaults are 16000 Hz, 3.0 s, trim_db 40 and top_db 80.",
             )
         # the preprocessing resamples, so its rate is the feature's
         bound = dataclasses.replace(feature, sample_rate=self.sample_rate)
@@ -121,9 +121,13 @@ class Preprocessing:
         return waveform if self.trim_db is None else audio.trim(waveform, self.trim_db)
 
     def level(self, waveform: np.ndarray) -> np.ndarray:
-        """Center a waveform, and scale it to `level_db`, if that is set: what graphs do first."""
+        """Center a waveform and, if `target_rms_db` is set, scale it: what graphs do first."""
         centered = audio.center(waveform)
-        return centered if self.level_db is None else audio.normalise_rms(centered, self.level_db)
+        return (
+            centered
+            if self.target_rms_db is None
+            else audio.normalize_rms(centered, self.target_rms_db)
+        )
 
     def extract(self, waveform: np.ndarray) -> np.ndarray:
         """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
@@ -184,9 +188,9 @@ class Preprocessing:
         if not self.feature.source.in_decibels:
             return self.feature.finish(clip)
         loudest = clip.max(axis=(0, 1), keepdims=True)
-        level = loudest if self.reference.startswith("full_scale") else np.float32(0)
-        referenced = np.maximum(clip - loudest, np.float32(-self.floor_db)) + level
-        if self.reference.endswith("_padding"):
+        level = loudest if self.db_reference.startswith("full_scale") else np.float32(0)
+        referenced = np.maximum(clip - loudest, np.float32(-self.top_db)) + level
+        if self.db_reference.endswith("_padding"):
             referenced[clip <= PADDING_DB] = 0
         return self.feature.finish(referenced)
 
@@ -202,7 +206,7 @@ class Preprocessing:
             "clip_loud_padding": _layers.LoudPadding,
             "full_scale_zero_padding": _layers.ZeroPadding,
         }
-        return [floors[self.reference](self.floor_db), *self.feature.finish_layers()]
+        return [floors[self.db_reference](self.top_db), *self.feature.finish_layers()]
 
     def to_dict(self) -> dict[str, Any]:
         """Record every setting, for run.json."""
@@ -226,9 +230,9 @@ class Preprocessing:
             "feature": features.to_dict(self.feature.source),
             "sample_rate": self.sample_rate,
             "trim_db": self.trim_db,
-            "level_db": self.level_db,
+            "target_rms_db": self.target_rms_db,
             "offset": "removed",
-            **({"levelled": "after trimming"} if self.level_db is not None else {}),
+            **({"leveled": "after trimming"} if self.target_rms_db is not None else {}),
             **({"channel": self.channel} if self.channel is not None else {}),
             "identity": getattr(self.feature.source, "identity", None),
         }
@@ -238,8 +242,8 @@ class Preprocessing:
 
 def _in_range(name: str, value: float | None) -> bool:
     if value is None:
-        return name in ("trim_db", "level_db", "channel")
-    if name == "level_db":
+        return name in ("trim_db", "target_rms_db", "channel")
+    if name == "target_rms_db":
         return -200 <= value <= 60
     if name == "channel":
         return value >= 1

@@ -7,7 +7,7 @@ import numpy as np
 
 from sertk.errors import UnknownNameError
 
-CLIP_AGGREGATIONS = ("mean", "mean_log", "max")
+CLIP_AGGREGATIONS = ("mean", "geometric_mean", "max")
 
 
 def clip_starts(frames: int, clip_frames: int) -> list[int]:
@@ -39,7 +39,7 @@ def aggregate_clips(probabilities: np.ndarray, counts: list[int], how: str = "me
     Args:
         probabilities: shape (clips, classes), clips of one utterance behind each other.
         counts: Clips of each utterance.
-        how: `mean`, `mean_log` (mean of log-probabilities) or `max`; rows are scaled to sum 1.
+        how: `mean`, `geometric_mean` (mean of log-probabilities) or `max`; rows sum to 1.
 
     Returns:
         shape (utterances, classes).

@@ -53,7 +53,7 @@ class Recipe:
         corpora: It was published on, or is made for.
         prep: From a recording to a clip.
         model: Name of the network.
-        settings: Changes to `sertk.training.config.Settings`.
+        config: Changes to `sertk.training.config.Config`.
         arguments: Of the network.
         standardize: How clips are scaled.
         augment: Recipe of copies, or `None`.
@@ -76,7 +76,7 @@ class Recipe:
     corpora: tuple[str, ...]
     prep: Preprocessing
     model: str
-    settings: Mapping[str, Any]
+    config: Mapping[str, Any]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     standardize: str = "training"
     augment: str | None = None

@@ -18,13 +18,14 @@ import pandas as pd
 from sertk import augment, corpora, labels, splits
 from sertk import manifest as manifests
 from sertk import run as runs
+from sertk._utils import atomic
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.recipes.record import Recipe
 from sertk.recipes.systems import RECIPES
 from sertk.run import Run
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
-# how a corpus is divided and labelled where a recipe does not say otherwise
+# how a corpus is divided and labeled where a recipe does not say otherwise
 _PROTOCOLS = {"iemocap": "by_dyad", "emodb": "loso", "savee": "loso", "toy": "speaker_folds"}
 _GROUPINGS = {
     "iemocap": "iemocap4_strict",
@@ -114,10 +115,10 @@ def utterances(
     kept = manifests.select(found, **where)
     if recipe.seconds is not None:
         start, end = recipe.seconds
-        kept = _keep_attrs(kept.assign(start=start, end=kept["duration"].clip(upper=end)), kept)
+        kept = kept.assign(start=start, end=kept["duration"].clip(upper=end))
     grouping = recipe.grouping or (_GROUPINGS.get(chosen[0]) if len(chosen) == 1 else None)
-    labelled = labels.apply(kept, grouping or "moody7", gender=recipe.genders)
-    return _divide(labelled, recipe, chosen)
+    labeled = labels.apply(kept, grouping or "moody7", gender=recipe.genders)
+    return _divide(labeled, recipe, chosen)
 
 
 def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.DataFrame:
@@ -129,7 +130,7 @@ def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.Data
         drawn = splits.random(rows, val=0.15, test=0.15)
         both = drawn["split"].where(drawn["split"] == "train", "val")
         words = "files at random; the epoch is chosen on the files that give the score"
-        return _said(_keep_attrs(drawn.assign(split=both), drawn), words, leaky=True)
+        return splits.custom(drawn.assign(split=both), words)
     if recipe.division in ("isolated", "copies first"):
         return _isolated(rows, recipe)
     if tuple(names) == ("ravdess",):
@@ -153,7 +154,7 @@ def _everyone(rows: pd.DataFrame) -> pd.DataFrame:
     split = np.where(rows["speaker"].isin(last), "val", "train")
     others = rows["speaker"].nunique() - len(last)
     words = f"{others} speakers train, {len(last)} validate, nobody is tested"
-    return _said(_keep_attrs(rows.assign(split=split), rows), words, leaky=False)
+    return splits.custom(rows.assign(split=split), words)
 
 
 def _isolated(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
@@ -164,7 +165,7 @@ def _isolated(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     if recipe.division == "isolated":
         divided = splits.by_speaker(rows, val=before, test=last)
         words = f"speakers apart: the last {count} are tested, the {count} before them validate"
-        return _said(divided, words, leaky=False)
+        return splits.custom(divided, words)
     test = rows[rows["speaker"].isin(last)]
     development = rows[~rows["speaker"].isin(last)].assign(split="train")
     made = augment.copies(development, str(recipe.augment), count=recipe.copies)
@@ -173,24 +174,12 @@ def _isolated(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     pool = pd.concat([development, made], ignore_index=True)
     generator = np.random.default_rng(12)
     drawn = pool["split"].where(generator.random(len(pool)) >= 0.2, "val")
-    both = _keep_attrs(
-        pd.concat([pool.assign(split=drawn), test.assign(split="test")], ignore_index=True), rows
-    )
+    both = pd.concat([pool.assign(split=drawn), test.assign(split="test")], ignore_index=True)
     words = (
         f"copies made first, then divided at random into training and validation; the last "
         f"{count} speakers are tested"
     )
-    return _said(both, words, leaky=False)
-
-
-def _said(rows: pd.DataFrame, words: str, *, leaky: bool) -> pd.DataFrame:
-    rows.attrs = {**rows.attrs, "protocol": {"name": "custom", "leaky": leaky, "sentence": words}}
-    return rows
-
-
-def _keep_attrs(rows: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
-    rows.attrs = dict(like.attrs)
-    return rows
+    return splits.custom(both, words)
 
 
 def reproduce(
@@ -205,7 +194,7 @@ def reproduce(
     seeds: Sequence[int] = (),
     fold: int | None = None,
     grouping: str | None = None,
-    **settings: Any,
+    **config: Any,
 ) -> Run:
     """Train and test a published system again, or sertk's own.
 
@@ -220,7 +209,7 @@ def reproduce(
         seeds: Instead of the recipe's.
         fold: Of a cross-validation; `None` trains them all.
         grouping: Instead of the recipe's, such as one that a part of a corpus can fill.
-        **settings: Changes to the recipe's, such as `epochs=2`. A run that was still improving
+        **config: Changes to the recipe's, such as `epochs=2`. A run that was still improving
             when it was stopped by fewer epochs than the recipe's is marked.
 
     Returns:
@@ -244,7 +233,7 @@ def reproduce(
         recipe.model, rows, recipe.prep, folder=folder, seeds=tuple(seeds) or recipe.seeds,
         augment=None if copies_first else recipe.augment, copies=recipe.copies,
         standardize=recipe.standardize, arguments={**recipe.arguments, **arguments},
-        allow_shared_speakers=as_published, **{**recipe.settings, **settings},
+        allow_shared_speakers=as_published, **{**recipe.config, **config},
     )  # fmt: skip
     before = copy.deepcopy(run.info)
     if recipe.division == "files, no test":
@@ -266,26 +255,26 @@ def reproduce(
         "changed": {
             **({} if grouping is None else {"grouping": grouping}),
             **dict(arguments),
-            **settings,
+            **config,
         },
     }
     run.info["recipe"] = json.loads(json.dumps(described))  # as it is read back
     if run.info != before:  # a finished run that was repeated is left as it is
-        runs.write_json(run.folder / "run.json", run.info)
+        atomic.write_json(run.folder / "run.json", run.info)
     return run
 
 
 def _stopped(run: Run, recipe: Recipe) -> str:
     """Say that epochs ran out before the recipe would have ended a fit; empty if they did not."""
     limit, patience = (run.info["training"][name] for name in ("epochs", "patience"))
-    settings = Settings(epochs=limit, patience=patience)
-    usual = Settings().changed(dict(recipe.settings)).epochs
+    config = Config(epochs=limit, patience=patience)
+    usual = Config().changed(dict(recipe.config)).epochs
     losses = run.history.groupby(["fold", "seed"])["val_loss"].agg(list)
     improving = [
         fit
         for fit in run.info["fits"]
         if fit["epochs"] >= limit
-        and not settings.out_of_patience(losses[fit["fold"], fit["seed"]], fit["best_epoch"])
+        and not config.out_of_patience(losses[fit["fold"], fit["seed"]], fit["best_epoch"])
     ]
     if limit >= usual or not improving:
         return ""

@@ -38,20 +38,20 @@ _VOICES = Difference(
 )  # fmt: skip
 _R1 = {
     **_CONSTANT, "optimizer": "adamw", "learning_rate": 1e-4, "weight_decay": 0.01, "epochs": 100,
-    "batch_size": 64, "monitor": "val_wa", "crops": "every", "decision": "mean_log",
-    "oversample": "minority_twice",
+    "batch_size": 64, "monitor": "val_wa", "train_crop": "all",
+    "clip_aggregation": "geometric_mean", "oversample": "minority_twice",
 }  # fmt: skip
 _R1_PREP = Preprocessing(LogSpectrogram(), clip_seconds=2.99, trim_db=None)
-_R1_LOUD = {"prep": dataclasses.replace(_R1_PREP, reference="clip_loud_padding")}
+_R1_LOUD = {"prep": dataclasses.replace(_R1_PREP, db_reference="clip_loud_padding")}
 _R1_PROTOCOL = "IEMOCAP improvised, 4 classes, 10 speakers apart, 5 repetitions"
 _R2_PREP = Preprocessing(NoiseReverbSpectrogram(), clip_seconds=2.99, trim_db=None)
 _R3 = {
     **_CONSTANT, "optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "learning_rate": 1e-4,
     "schedule": "plateau", "plateau_factor": 0.9, "plateau_patience": 20, "epochs": 700,
-    "batch_size": 16, "monitor": "val_loss", "versions": "every", "patience": 40,
+    "batch_size": 16, "monitor": "val_loss", "augment_sampling": "all", "patience": 40,
 }  # fmt: skip
 _R3_PREP = Preprocessing(
-    MfccTrace(), sample_rate=44_100, clip_seconds=3.0, trim_db=None, reference="full_scale"
+    MfccTrace(), sample_rate=44_100, clip_seconds=3.0, trim_db=None, db_reference="full_scale"
 )
 _R3_DIFFERENCES = (
     Difference(
@@ -70,7 +70,7 @@ _R3_DIFFERENCES = (
 )  # fmt: skip
 _R3_AS_PUBLISHED = {
     "division": "copies first",
-    "prep": dataclasses.replace(_R3_PREP, reference="full_scale_zero_padding"),
+    "prep": dataclasses.replace(_R3_PREP, db_reference="full_scale_zero_padding"),
 }
 _R3_STAMPS = (
     "validation is not speaker-independent: copies of one recording are trained and validated on; "
@@ -84,11 +84,13 @@ _R4_PREP = Preprocessing(
 _R5 = {
     **_CONSTANT, "optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-2, "learning_rate": 1e-3,
     "schedule": "plateau", "plateau_factor": 0.1, "plateau_patience": 15, "epochs": 50,
-    "batch_size": 64, "versions": "every",
+    "batch_size": 64, "augment_sampling": "all",
 }  # fmt: skip
-_R5_PREP = Preprocessing(LogMel(128, 2048, 512), sample_rate=22_050, clip_seconds=2.1, level_db=0.0)
+_R5_PREP = Preprocessing(
+    LogMel(128, 2048, 512), sample_rate=22_050, clip_seconds=2.1, target_rms_db=0.0
+)
 _R5_CORPORA = ("ravdess", "emodb", "tess", "jl_corpus")
-_COMPACT_PREP = Preprocessing(LogMel(80, 1024, 320), clip_seconds=3.2, floor_db=50.0)
+_COMPACT_PREP = Preprocessing(LogMel(80, 1024, 320), clip_seconds=3.2, top_db=50.0)
 _R5_DIFFERENCES = (
     _VOICES,
     Difference(
@@ -100,7 +102,7 @@ _R5_DIFFERENCES = (
         "defect: a prediction depended on its batch mates",
     ),
     Difference(
-        "weight decay", "added to the gradient", "decoupled", "what Keras's optimisers do"
+        "weight decay", "added to the gradient", "decoupled", "what Keras's optimizers do"
     ),
 )  # fmt: skip
 
@@ -139,7 +141,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         _R2_PREP,
         "fcn_attention",
         {**_R1, "oversample": "none", "batch_size": 32, "epochs": 200, "mixup": 0.2,
-         "hide_time": 0.25},
+         "time_mask": 0.25},
         where=_IMPROVISED,
         published=(
             Published("WA 70.4, UAR 63.9 (the paper that it follows)", "IEMOCAP improvised, 4 "
@@ -155,7 +157,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
                 "reverberation", "SoX", "a room of noise that dies away", "no SoX is needed"
             ),
         ),
-        as_published={"prep": dataclasses.replace(_R2_PREP, reference="clip_loud_padding")},
+        as_published={"prep": dataclasses.replace(_R2_PREP, db_reference="clip_loud_padding")},
         stamps=_LOUD_STAMP,
     ),
     "r2-acrnn": Recipe(
@@ -164,7 +166,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         Preprocessing(LogMelDelta(), clip_seconds=2.99, trim_db=None),
         "crnn_attention",
         {**_CONSTANT, "optimizer": "nadam", "learning_rate": 1e-4, "epochs": 200, "batch_size": 40,
-         "crops": "every", "decision": "max"},
+         "train_crop": "all", "clip_aggregation": "max"},
         where=_IMPROVISED,
         published=(
             Published("UAR 64.74 (sd 5.44)", "IEMOCAP improvised, 4 classes, 10 speakers apart",
@@ -174,7 +176,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         differences=(
             _SAID_SLOWLY,
             Difference(
-                "batch normalisation", "running statistics move by 1/1000 a step", "by 1/10",
+                "batch normalization", "running statistics move by 1/1000 a step", "by 1/10",
                 "a small corpus has ten steps in an epoch: what is used would lag for epochs",
             ),
             Difference(
@@ -208,12 +210,12 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         stamps=_R3_STAMPS,
     ),
     "r4-densenet": Recipe(
-        "DenseNet-121 on coloured spectrogram pictures (R4)",
+        "DenseNet-121 on colored spectrogram pictures (R4)",
         ("ravdess",), _R4_PREP, "densenet121",
         {**_CONSTANT, "optimizer": "adam", "learning_rate": 1e-5, "weight_decay": 0.0,
          "epochs": 90, "head_epochs": 30, "head_learning_rate": 1e-4, "batch_size": 16,
          "monitor": "val_loss"},
-        arguments={"image_size": 224, "colours": "viridis"}, standardize="minmax",
+        arguments={"image_size": 224, "colors": "viridis"}, standardize="minmax",
         published=(
             Published("accuracy 96.67", "speech, files at random, 80/10/10"),
             Published("accuracy 98.37", "speech and song, files at random, 80/10/10"),
@@ -258,8 +260,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     "compact": Recipe(
         "The network of the pretrained model, small enough for a browser",
         ("ravdess", "emodb"), _COMPACT_PREP, "compact",
-        {"mixup": 0.3, "mixup_by": "sample_max", "versions": "half", "epochs": 60,
-         "patience": None, "monitor": "epoch"},
+        {"mixup": 0.3, "mixup_by": "sample_max", "augment_sampling": "half", "epochs": 60,
+         "patience": None, "checkpoint": "last"},
         augment="field", copies=3, grouping="emotion8", where={"style": "speech"},
     ),
 })  # fmt: skip

@@ -27,7 +27,7 @@ def write_html(
         run: A finished run, or its folder.
         path: Where to write; `report.html` in the run folder by default.
         audio: Embed the clips of the worst mistakes and best hits, with players and
-            spectrograms. Mind the licence of the corpus before you pass such a page on.
+            spectrograms. Mind the license of the corpus before you pass such a page on.
         roots: Corpus -> folder, where its sound files are; for `audio=True`. `SERTK_CORPORA`
             is looked at otherwise.
 

@@ -1,4 +1,4 @@
-"""The confusion matrix as cells of an HTML table, coloured so that every number is readable.
+"""The confusion matrix as cells of an HTML table, colored so that every number is readable.
 
 In: counts. Out: three views: shares of the true class, shares of the predicted class, counts.
 """
@@ -46,7 +46,7 @@ def _rows(
         cells = []
         for j, predicted in enumerate(classes):
             count = f"{counts[i, j]:.0f}"
-            background, ink = colours(float(shade[i, j]))
+            background, ink = colors(float(shade[i, j]))
             text = count if shares is None else percent(shares[i, j])
             cells.append(
                 {
@@ -61,11 +61,11 @@ def _rows(
     return rows
 
 
-def colours(value: float) -> tuple[str, str]:
-    """Choose the colour of a cell for a value in [0, 1], and ink with a contrast of 4.5 on it.
+def colors(value: float) -> tuple[str, str]:
+    """Choose the color of a cell for a value in [0, 1], and ink with a contrast of 4.5 on it.
 
     Examples:
-        >>> colours(0.0)[1], colours(1.0)[1], colours(float("nan"))[0]
+        >>> colors(0.0)[1], colors(1.0)[1], colors(float("nan"))[0]
         ('#ffffff', '#000000', 'var(--wash)')
     """
     from matplotlib import colormaps

@@ -63,7 +63,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "by_gender": _rows(result.by_gender().frame()),
             "gender_gap": _interval(result.by_gender().gap),
             "by_speaker": _rows(result.by_speaker().frame()),
-            "known_voices": _known_voices(result),
+            "speaker_normalization": _known_voices(result),
             "by_condition": _conditions(result),
             "calibration": _calibration(result),
         }
@@ -152,10 +152,10 @@ def _conditions(result: Evaluation) -> dict[str, list[dict[str, Any]]]:
 
 
 def _known_voices(result: Evaluation) -> dict[str, Any] | None:
-    """Score answers that are centred by speaker, and what that changes; `None` if nobody can be."""
+    """Score answers normalized by speaker; `None` where no speaker has two recordings."""
     if not result.rows.loc[result.rows["speaker"] != "unknown", "speaker"].duplicated().any():
         return None
-    other = evaluation.centre_speakers(result)
+    other = evaluation.normalize_speakers(result)
     change = evaluation.compare(other, result).frame().loc["uar"]
     return {
         "headline": other.summary().frame().to_dict("index"),
@@ -170,7 +170,7 @@ def _calibration(result: Evaluation) -> dict[str, Any]:
     return {
         "ece": shown.ece,
         "bins": _rows(shown.frame()),
-        "aurc": evaluation.selective(result).aurc,
+        "aurc": evaluation.selective_prediction(result).aurc,
     }
 
 

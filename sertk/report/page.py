@@ -36,7 +36,8 @@ _SECTIONS = {
 }
 _DEFAULTS: dict[str, Any] = {
     "unreadable": [],
-    "dropped": {},
+    "dropped": {},  # of runs before 0.1.0 was released
+    "emotions": {},
     "grouping_note": "",
     "command": None,
     "folds": [],
@@ -63,7 +64,7 @@ def render(
         roots: Corpus -> folder, to find that sound.
     """
     info = _DEFAULTS | run.info
-    scaled, answered = _temperature(run), evaluation.selective(result)
+    scaled, answered = _temperature(run), evaluation.selective_prediction(result)
     sounds = _sounds(run, result, roots) if audio else {}
     there = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
@@ -84,7 +85,7 @@ def render(
         basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers),
         gap_sentence=sentences.gap(numbers),
-        known_sentence=sentences.known_voices(numbers),
+        known_sentence=sentences.speaker_normalization(numbers),
         calibration_sentences=sentences.calibration(numbers, scaled),
         selective_note=answered.note,
         views=matrix.views(numbers),
@@ -164,7 +165,7 @@ def _figures(
     if history is not None and len(history):
         monitor = run.info.get("training", {}).get("monitor", "val_uar")
         fits = run.info.get("fits", [])
-        learned = sentences.learning(fits, monitor)
+        learned = sentences.learning(fits, monitor, run.info["training"].get("checkpoint", "best"))
         drawn["curves"] = pages.pair(
             "curves",
             lambda wide: figures.learning_curves(history, fits, monitor, wide=wide),
@@ -206,9 +207,8 @@ def _sounds(
     from sertk import manifest as manifests
 
     names = [*result.mistakes(NUM_MISTAKES).frame().index, *result.hits(NUM_HITS).frame().index]
-    manifest = run.manifest
-    rows = manifest[manifest["utterance_id"].isin(names)].copy()
-    rows.attrs["roots"] = {c: str(Path(r).expanduser()) for c, r in (roots or {}).items()}
+    manifest = manifests.with_roots(run.manifest, roots or {})
+    rows = manifest[manifest["utterance_id"].isin(names)]
     found = {}
     for path, (_, row) in zip(manifests.paths(rows), rows.iterrows(), strict=True):
         start, end = (

@@ -94,9 +94,9 @@ def speakers(numbers: dict[str, Any]) -> str:
     )
 
 
-def known_voices(numbers: dict[str, Any]) -> str:
+def speaker_normalization(numbers: dict[str, Any]) -> str:
     """Say what is reached where other recordings of a voice are at hand; nothing if none are."""
-    found = numbers["known_voices"]
+    found = numbers["speaker_normalization"]
     if found is None:
         return ""
     uar = found["headline"]["uar"]
@@ -113,7 +113,7 @@ def known_voices(numbers: dict[str, Any]) -> str:
     )
 
 
-def learning(fits: list[dict[str, Any]], monitor: str) -> str:
+def learning(fits: list[dict[str, Any]], monitor: str, checkpoint: str) -> str:
     """Say how many fits there were, and which epochs were kept."""
     kept = [fit["best_epoch"] for fit in fits if fit.get("best_epoch")]
     said = f"{plural(len(fits), 'fit')}" + (
@@ -124,7 +124,7 @@ def learning(fits: list[dict[str, Any]], monitor: str) -> str:
     at = f"epoch {kept[0]}" if min(kept) == max(kept) else (
         f"epochs {min(kept)} to {max(kept)} (median {np.median(kept):.0f})"
     )  # fmt: skip
-    if monitor == "epoch":
+    if checkpoint == "last":
         return f"{said} The weights of {at}, the last, were kept; validation chose nothing."
     return f"{said} The weights of {at} were kept, chosen by {monitor} on validation speakers."
 

@@ -1,8 +1,8 @@
 """Protocols: who is trained on, who is validated on, who is tested.
 
 In: a manifest. Out: a copy with `split` (one division), or with `fold` and `val_folds` (a
-cross-validation), and `attrs["protocol"]`, which says in words what was done. Every protocol here
-keeps speakers apart but `random`, which is marked leaky wherever its scores appear.
+cross-validation), and `protocol`, the name of what was done. Every protocol here keeps speakers
+apart but `random`, which is marked leaky wherever its scores appear.
 """
 
 import inspect
@@ -12,8 +12,9 @@ import pandas as pd
 
 from sertk._utils import call_arguments
 from sertk.errors import UnknownNameError
+from sertk.splits._protocol_column import custom, protocol
 from sertk.splits.leaks import Leak, leaks
-from sertk.splits.parts import ever_trained
+from sertk.splits.parts import ever_trained, folds
 from sertk.splits.protocols import (
     by_dyad,
     by_session,
@@ -27,10 +28,8 @@ from sertk.splits.views import (
     SPLITS,
     check,
     check_classes,
-    folds,
     in_fold,
     one_division,
-    protocol,
     shared_speakers,
     validates,
 )
@@ -45,6 +44,7 @@ __all__ = [
     "by_speaker",
     "check",
     "check_classes",
+    "custom",
     "ever_trained",
     "folds",
     "in_fold",

@@ -109,9 +109,14 @@ def ever_trained(manifest: pd.DataFrame) -> pd.DataFrame:
     trained = np.zeros(len(manifest), bool)
     for part in parts(manifest):
         trained |= part.roles == TRAIN
-    marked = manifest.assign(split=np.where(trained, "train", "test"))
-    marked.attrs = dict(manifest.attrs)
-    return marked
+    return manifest.assign(split=np.where(trained, "train", "test"))
+
+
+def folds(manifest: pd.DataFrame) -> list[int]:
+    """List the folds of a manifest, in order; one division counts as fold 0."""
+    if "fold" not in manifest:
+        return [0]
+    return sorted(int(fold) for fold in manifest["fold"].dropna().unique())
 
 
 def validation_folds(manifest: pd.DataFrame) -> pd.Series:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sertk._utils import seeding, spelling
 from sertk.errors import SplitError, listing
-from sertk.splits._divided import cross, divided, speakers_of
+from sertk.splits._protocol_column import cross, divided, speakers_of
 
 _FEWEST = 3
 _MORE_SPEAKERS = (
@@ -65,13 +65,7 @@ def by_speaker(
             else _MORE_SPEAKERS,
         )
     part_of = {s: part for part, speakers in chosen.items() for s in speakers}
-    words = (
-        f"{left} speakers train, {len(chosen['val'])} validate, {len(chosen['test'])} are tested; "
-        "test speakers are never heard in training"
-    )
-    return divided(
-        manifest, "by_speaker", words, split=manifest["speaker"].map(part_of).fillna("train")
-    )
+    return divided(manifest, "by_speaker", split=manifest["speaker"].map(part_of).fillna("train"))
 
 
 def leave_one_speaker_out(manifest: pd.DataFrame, *, val: int = 1) -> pd.DataFrame:
@@ -88,7 +82,7 @@ def leave_one_speaker_out(manifest: pd.DataFrame, *, val: int = 1) -> pd.DataFra
         4
     """
     order = _alternating(manifest, speakers_of(manifest))
-    return _rotate(manifest, [[s] for s in order], val, "loso", "leave one speaker out")
+    return _rotate(manifest, [[s] for s in order], val, "loso")
 
 
 def speaker_folds(
@@ -116,7 +110,7 @@ def speaker_folds(
     genders = _genders(manifest)
     by_gender = sorted(order, key=lambda speaker: genders.get(speaker, ""))  # stable: stays drawn
     groups = [_alternating(manifest, by_gender[k::folds]) for k in range(folds)]
-    return _rotate(manifest, groups, val, "speaker_folds", f"{folds} folds of speakers")
+    return _rotate(manifest, groups, val, "speaker_folds")
 
 
 def by_session(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +136,7 @@ def by_session(manifest: pd.DataFrame) -> pd.DataFrame:
         )
     names = sorted(sessions.unique())
     groups = [sorted(manifest.loc[sessions == name, "speaker"].unique()) for name in names]
-    return _rotate(manifest, groups, max(map(len, groups)), "by_session", "leave one session out")
+    return _rotate(manifest, groups, max(map(len, groups)), "by_session")
 
 
 def by_dyad(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -169,8 +163,7 @@ def by_dyad(manifest: pd.DataFrame) -> pd.DataFrame:
             "Use leave_one_speaker_out().",
         )
     folds = [turn for a, b in pairs for turn in (([a], [b]), ([b], [a]))]
-    words = f"{len(folds)} speakers in {len(pairs)} sessions, the partner validates"
-    return cross(manifest, folds, "by_dyad", words)
+    return cross(manifest, folds, "by_dyad")
 
 
 def random(
@@ -214,28 +207,22 @@ def random(
         )
     generator = np.random.default_rng(seed)
     column = manifest["label" if "label" in manifest else "emotion"]
-    by = column.fillna("").astype(str).to_numpy(object)
+    by = column.astype(object).fillna("").astype(str).to_numpy(object)
     rank = np.empty(len(manifest))
     for value in np.unique(by):
         (rows,) = np.nonzero(by == value)
         rank[rows] = (generator.permutation(len(rows)) + 0.5) / len(rows)
     if folds is None:
         split = np.where(rank < test, "test", np.where(rank < test + val, "val", "train"))
-        words = "utterances divided at random: the same speakers are trained on and tested"
-        return divided(manifest, "random", words, leaky=True, split=split)
+        return divided(manifest, "random", split=split)
     fold = np.minimum((rank * folds).astype(int), folds - 1)
-    words = (
-        f"{folds} folds of utterances drawn at random: the same speakers are trained on and tested"
-    )
     return divided(
-        manifest, "random", words, leaky=True,
+        manifest, "random",
         fold=fold, val_folds=pd.Series(fold, index=manifest.index).sub(1).mod(folds).astype(str),
     )  # fmt: skip
 
 
-def _rotate(
-    manifest: pd.DataFrame, groups: list[list[str]], val: int, name: str, words: str
-) -> pd.DataFrame:
+def _rotate(manifest: pd.DataFrame, groups: list[list[str]], val: int, name: str) -> pd.DataFrame:
     """Test each group in turn; the first `val` speakers that follow it validate."""
     sequence = [speaker for group in groups for speaker in group]
     biggest = max(map(len, groups))
@@ -256,7 +243,7 @@ def _rotate(
         position += len(group)
         after = [sequence[(position + i) % len(sequence)] for i in range(val)]
         rotated.append((group, after))
-    return cross(manifest, rotated, name, f"{len(sequence)} speakers, {words}")
+    return cross(manifest, rotated, name)
 
 
 def _genders(manifest: pd.DataFrame) -> dict[str, str]:

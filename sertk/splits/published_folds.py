@@ -3,7 +3,7 @@
 import pandas as pd
 
 from sertk.errors import SplitError, UnknownNameError, listing
-from sertk.splits._divided import cross, speakers_of
+from sertk.splits._protocol_column import cross, speakers_of
 
 # Test actors of RAVDESS folds that others published, or that sertk's own benchmarks use.
 PUBLISHED: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -46,8 +46,7 @@ def published(manifest: pd.DataFrame, name: str) -> pd.DataFrame:
         name: `"ravdess5"`, `"emobox6"`, `"dev4"` or `"explore3"`.
 
     Returns:
-        The rows of the actors in the folds; other actors are left out, and counted in
-        `attrs["protocol"]["sentence"]`.
+        The rows of the actors in the folds; other actors are left out.
 
     Raises:
         UnknownNameError: If no such folds are known.
@@ -70,11 +69,7 @@ def published(manifest: pd.DataFrame, name: str) -> pd.DataFrame:
             "A published protocol is compared on all of its speakers.",
             "Complete the corpus, or use --protocol dev4 (actors 1-20), loso or speaker_folds.",
         )
-    kept = manifest[manifest["speaker"].isin(wanted)]
-    words = f"{len(wanted)} speakers, the {len(folds)} folds {name!r}"
-    if len(present - wanted):
-        words += f" ({len(present - wanted)} other speakers left out)"
-    return cross(kept, folds, name, words)
+    return cross(manifest[manifest["speaker"].isin(wanted)], folds, name)
 
 
 def _actor(number: int) -> str:

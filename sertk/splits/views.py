@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from sertk.errors import ConfigurationError, SplitError, listing
-from sertk.manifest import SPLITS, divided
-from sertk.splits.parts import Codes, parts, validation_folds
+from sertk.manifest import SPLITS, constant, divided
+from sertk.splits._protocol_column import protocol
+from sertk.splits.parts import folds, validation_folds
 
 
 def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
@@ -31,9 +32,7 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
             f"No row is tested in fold {fold}.", f"There are folds {listing(known, 30)}.", ""
         )
     split = np.where(tested, "test", np.where(validates(manifest, fold), "val", "train"))
-    seen = manifest.assign(split=split)
-    seen.attrs = dict(manifest.attrs)
-    return seen
+    return manifest.assign(split=split)
 
 
 def validates(manifest: pd.DataFrame, fold: int) -> pd.Series:
@@ -41,32 +40,6 @@ def validates(manifest: pd.DataFrame, fold: int) -> pd.Series:
     lists = validation_folds(manifest)
     inside = [text for text in lists.unique() if str(fold) in text.split()]
     return lists.isin(inside)
-
-
-def folds(manifest: pd.DataFrame) -> list[int]:
-    """List the folds of a manifest, in order; one division counts as fold 0."""
-    if "fold" not in manifest:
-        return [0]
-    return sorted(int(fold) for fold in manifest["fold"].dropna().unique())
-
-
-def protocol(manifest: pd.DataFrame) -> dict[str, object]:
-    """Tell the protocol of a manifest: its `name`, whether it is `leaky`, and a `sentence`.
-
-    A manifest that was divided elsewhere is called `custom`; it is leaky if speakers are shared.
-    """
-    if "protocol" in manifest.attrs:
-        kept = dict(manifest.attrs["protocol"])
-        count, used = kept.pop("speakers", None), manifest["speaker"].nunique()
-        if count not in (None, used):  # rows were selected after the division
-            kept["sentence"] += f"; {used} of its {count} speakers are in use"
-        return kept
-    speakers = Codes(manifest["speaker"])
-    leaky = any(True for part in parts(manifest) for _ in part.shared(speakers))
-    words = "a division read from the manifest; speakers are " + (
-        "shared" if leaky else "kept apart"
-    )
-    return {"name": "custom", "leaky": leaky, "sentence": words}
 
 
 def one_division(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -79,14 +52,11 @@ def one_division(manifest: pd.DataFrame) -> pd.DataFrame:
     if "fold" not in manifest:
         return manifest
     tested = sorted(int(k) for k in manifest.loc[manifest["split"] == "test", "fold"].unique())
+    which = f"fold {tested[0]}" if len(tested) == 1 else "one"
+    note = f"{which} of {len(folds(manifest))} folds"
     alone = manifest.drop(columns=["fold", "val_folds"], errors="ignore")
-    alone.attrs = dict(manifest.attrs)
-    if "protocol" in manifest.attrs:
-        kept = manifest.attrs["protocol"]
-        which = f"number {tested[0]}" if len(tested) == 1 else "one"
-        sentence = f"{kept['sentence']}; of these {len(folds(manifest))} folds, {which} alone"
-        alone.attrs["protocol"] = {**kept, "sentence": sentence}
-    return alone
+    name = protocol(manifest)["name"]
+    return constant(alone, protocol=f"{name}: {note}")
 
 
 def shared_speakers(manifest: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
@@ -190,7 +160,7 @@ def check_classes(
     if missing:
         elsewhere = set(missing) <= set(rows["label"])
         raise ConfigurationError(
-            f"No utterance of split 'train' is labelled {listing(missing, 12)}.{lost}",
+            f"No utterance of split 'train' is labeled {listing(missing, 12)}.{lost}",
             "Every class needs examples to learn from.",
             f"Add recordings {'of more speakers' if elsewhere else 'that have such a label'}, or "
             "choose a grouping without (`sertk names groupings`).",
@@ -204,7 +174,7 @@ def check_classes(
             )
     if len(present["val"]) < min(2, len(classes)):
         raise ConfigurationError(
-            f"Every utterance of split 'val' is labelled {listing(sorted(present['val']))}.{lost}",
+            f"Every utterance of split 'val' is labeled {listing(sorted(present['val']))}.{lost}",
             "Selection needs several classes to tell apart.",
             "Let more speakers validate (--val 2).",
         )

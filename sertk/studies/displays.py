@@ -60,11 +60,11 @@ class DifferenceDisplay(_RowDisplay):
         ax.axvline(0, color=drawing.MUTED, lw=1.1)
         for place, (_, row) in zip(self._rows(ax), self._table.iterrows(), strict=True):
             sure = row["low"] > 0 or row["high"] < 0
-            colour = drawing.ACCENT if row["difference"] >= 0 else drawing.SECOND
-            ax.hlines(place, 100 * row["low"], 100 * row["high"], colour, lw=2, alpha=0.55)
+            color = drawing.ACCENT if row["difference"] >= 0 else drawing.SECOND
+            ax.hlines(place, 100 * row["low"], 100 * row["high"], color, lw=2, alpha=0.55)
             ax.plot(
-                100 * row["difference"], place, "o", color=colour, markersize=6.5,
-                markerfacecolor=colour if sure else "none",
+                100 * row["difference"], place, "o", color=color, markersize=6.5,
+                markerfacecolor=color if sure else "none",
             )  # fmt: skip
         ax.set_xlabel("points of UAR, with 95 % intervals (filled: without zero)")
 

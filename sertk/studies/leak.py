@@ -199,7 +199,7 @@ class LeakGap(Display):
             rows=self.frame().reset_index().to_dict("records"),
             runs={"leaky": self.leaky.info, "clean": info},
             chosen={
-                name: run.info["training"].get("monitor") != "epoch"
+                name: run.info["training"].get("checkpoint") != "last"
                 for name, run in (("leaky", self.leaky), ("clean", self.clean))
             },
             command=command or info.get("command"),
@@ -210,9 +210,9 @@ class LeakGap(Display):
     def _draw(self, ax: "Axes") -> None:
         places = np.arange(len(self._table))
         for place, (_, row) in zip(places, self._table.iterrows(), strict=True):
-            colour = drawing.ACCENT if row["holds"] else drawing.SECOND
-            ax.hlines(place, 100 * row["low"], 100 * row["high"], colour, lw=2, alpha=0.5)
-            ax.plot(100 * row["uar"], place, "o" if row["holds"] else "X", color=colour, ms=8)
+            color = drawing.ACCENT if row["holds"] else drawing.SECOND
+            ax.hlines(place, 100 * row["low"], 100 * row["high"], color, lw=2, alpha=0.5)
+            ax.plot(100 * row["uar"], place, "o" if row["holds"] else "X", color=color, ms=8)
         ax.set_yticks(places, [f"{division}, {part}" for division, part in self._table.index])
         ax.set_ylim(len(places) - 0.5, -0.5)
         ax.set_xlim(0, 100)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sertk import labels
-from sertk._utils import json_records, plain_files, schemas
+from sertk._utils import json_records, old_names, plain_files, schemas
 from sertk.errors import RunError, listing
 from sertk.evaluation import Evaluation, evaluate
 from sertk.evaluation.intervals import FEW_SPEAKERS
@@ -37,7 +37,10 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         # older ones took no objects, and knew nothing of the data
-        record = json_records.read(path, schemas.Study, {"own": {}, "data": {}})
+        record = json_records.read(path, dict[str, Any], {"own": {}, "data": {}})
+        if "settings" in record:
+            record = old_names.of_study(record)
+        json_records.require(record, schemas.Study)
         for objects in record["own"].get("grouping", {}).values():
             if "mapping" in objects:
                 json_records.require(objects, schemas.Grouping)
@@ -168,7 +171,7 @@ class StudyResult:
     def scores(self) -> ScoreDisplay:
         """Show UAR of every combination, as the mean over seeds with its sd and interval.
 
-        `voices` is how many speakers a network has learnt from, the mean over folds.
+        `voices` is how many speakers a network has learned from, the mean over folds.
         """
         rows = []
         contexts = self._contexts(self.study.compare)
@@ -289,7 +292,7 @@ class StudyResult:
             return f"There is nothing to compare: {self._why_nothing()}."
         first = table[table["context"] == table["context"].iloc[0]]
         contexts = table["context"].nunique() - 1
-        over = f" over {contexts} settings" * (contexts > 0)
+        over = f" over {contexts} config" * (contexts > 0)
         if len(first) == 1:
             row = first.iloc[0]
             lead = f"{row[self.study.compare]} differs from {against}{over} by {_verdict(row)}."
@@ -341,7 +344,7 @@ def _comparable(one: Evaluation, other: Evaluation) -> bool:
 
 
 def _voices(members: list[Run]) -> float:
-    """Count the speakers that a network has learnt from: the mean over folds."""
+    """Count the speakers that a network has learned from: the mean over folds."""
     counts = [len(fold["train"]) for run in members for fold in run.info.get("folds", [])]
     return float(np.mean(counts)) if counts else np.nan
 

@@ -37,7 +37,7 @@ def run_study(
     folder: str | Path,
     *,
     roots: Mapping[str, str | Path] = MappingProxyType({}),
-    jobs: int = 1,
+    n_jobs: int = 1,
 ) -> StudyResult:
     """Train every trial of a study that is not there yet.
 
@@ -45,7 +45,7 @@ def run_study(
         study: What to train.
         folder: Of the study; the same study goes on in it, and so does one with more levels.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
-        jobs: Trials at a time, each in a process of its own, with its share of the cores.
+        n_jobs: Trials at a time, each in a process of its own, with its share of the cores.
 
     Returns:
         The finished study.
@@ -56,9 +56,9 @@ def run_study(
         ConfigurationError: If a level is an object that this study only read of.
 
     Examples:
-        `run_study(STUDIES["gender"], "runs/gender", jobs=2)`
+        `run_study(STUDIES["gender"], "runs/gender", n_jobs=2)`
     """
-    _check(study, roots, jobs)
+    _check(study, roots, n_jobs)
     data = {
         name: fingerprint(manifest.select(_scanned(study, trial, roots), **study.where))
         for name, trial in {trial.corpus: trial for trial in study.trials()}.items()
@@ -67,15 +67,15 @@ def run_study(
     _write_down(study, home, data)
     waiting = [t for t in study.trials() if not _finished(home / "trials" / t.name)]
     failed = {}
-    with _shared_cores(jobs), tqdm(total=len(study.trials()), unit="run", desc="study") as bar:
+    with _shared_cores(n_jobs), tqdm(total=len(study.trials()), unit="run", desc="study") as bar:
         bar.update(len(study.trials()) - len(waiting))
         here = os.getpid()
         work = (joblib.delayed(_attempt)(study, t, home, dict(roots), here) for t in waiting)
-        for name, refusal in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work):
+        for name, refusal in joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work):
             if refusal:
                 failed[name] = refusal
             bar.update()
-    runs.write_json(home / "failed.json", failed)
+    atomic.write_json(home / "failed.json", failed)
     if len(failed) == len(study.trials()):
         raise RunError(
             f"None of the {len(failed)} trials could be trained, the first because: "
@@ -86,9 +86,9 @@ def run_study(
     return result
 
 
-def _check(study: Study, roots: Mapping[str, str | Path], jobs: int) -> None:
+def _check(study: Study, roots: Mapping[str, str | Path], n_jobs: int) -> None:
     """Refuse what cannot be trained, before anything is written."""
-    if jobs == 0:
+    if n_jobs == 0:
         raise ConfigurationError(
             "0 processes.",
             "One run at a time is the least.",
@@ -131,7 +131,7 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
         )
     if path.is_file() and any(home.glob("trials/*/run.json")):
         there = read_record(path)
-        same = ("folds", "val", "copies", "standardize", "where", "settings")
+        same = ("folds", "val", "copies", "standardize", "where", "config")
         found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
         parts = {"recordings of": (there["data"], record["data"])}
         for factor in {*there["own"], *record["own"]}:
@@ -149,7 +149,7 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
             )
         if all(there.get(name) == value for name, value in json.loads(json.dumps(asked)).items()):
             return  # the same study again: who began it stays written down
-    runs.write_json(path, record)
+    atomic.write_json(path, record)
 
 
 def _differences(part: str, name: str, there: Any, here: Any) -> list[str]:
@@ -166,13 +166,13 @@ def _finished(folder: Path) -> bool:
 
 
 @contextmanager
-def _shared_cores(jobs: int) -> Iterator[None]:
+def _shared_cores(n_jobs: int) -> Iterator[None]:
     """Give each process its share of the cores, and let the bars of single fits be silent."""
-    if jobs == 1:
+    if n_jobs == 1:
         yield
         return
     count = os.cpu_count() or 1
-    share = str(max(1, count // (count if jobs < 0 else jobs)))
+    share = str(max(1, count // (count if n_jobs < 0 else n_jobs)))
     given = {
         "OMP_NUM_THREADS": share,
         "TF_NUM_INTRAOP_THREADS": share,
@@ -210,7 +210,7 @@ def _attempt(
             folder=home / "trials" / trial.name, seeds=(trial.seed,),
             augment=None if trial.augment == "none" else study.level("augment", trial),
             copies=study.copies,
-            standardize=study.standardize, **study.settings,
+            standardize=study.standardize, **study.config,
         )  # fmt: skip
     except SertkError as error:  # the others may still be trained
         return trial.name, str(error)
@@ -236,11 +236,11 @@ def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> p
     rows = manifest.select(_scanned(study, trial, roots), **study.where)
     if trial.gender in ("male", "female"):
         rows = manifest.select(rows, gender=trial.gender)
-    labelled = labels.apply(rows, study.level("grouping", trial), gender=trial.gender == "classes")
+    labeled = labels.apply(rows, study.level("grouping", trial), gender=trial.gender == "classes")
     if ">" in trial.gender:
-        return _across_genders(labelled, *trial.gender.split(">"), val=study.val)
+        return _across_genders(labeled, *trial.gender.split(">"), val=study.val)
     options = {name: getattr(study, name) for name in _SEVERAL.get(trial.protocol, ())}
-    return splits.make(labelled, trial.protocol, **options)
+    return splits.make(labeled, trial.protocol, **options)
 
 
 def _scanned(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
@@ -250,24 +250,21 @@ def _scanned(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.
     return corpora.scan(corpus, roots.get(trial.corpus))
 
 
-def _across_genders(rows: pd.DataFrame, heard: str, tested: str, *, val: int) -> pd.DataFrame:
+def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) -> pd.DataFrame:
     """Train and select on speakers of one gender, test all of the other."""
-    known = rows[rows["gender"].isin([heard, tested])]
-    absent = {heard, tested} - set(known["gender"])
+    known = rows[rows["gender"].isin([trained, tested])]
+    absent = {trained, tested} - set(known["gender"])
     if absent:
         raise ConfigurationError(
             f"No utterance is known to be of a {' or '.join(sorted(absent))} speaker.",
-            f"{heard}>{tested} trains on {heard} speakers and tests {tested} ones.",
+            f"{trained}>{tested} trains on {trained} speakers and tests {tested} ones.",
             "Fill the column `gender` of the manifest, or leave this level out.",
         )
-    known.attrs = dict(rows.attrs)
     voices = known.drop_duplicates("speaker").set_index("speaker")["gender"]
-    selecting = sorted(voices.index[voices == heard])[-val:]
+    selecting = sorted(voices.index[voices == trained])[-val:]
     divided = splits.by_speaker(known, val=selecting, test=sorted(voices.index[voices == tested]))
-    divided.attrs["protocol"] = {
-        "name": "custom",
-        "leaky": False,
-        "sentence": f"trained on {heard} voices, {len(selecting)} of which validate; all "
-        f"{(voices == tested).sum()} {tested} speakers are tested",
-    }
-    return divided
+    words = (
+        f"{trained} speakers train, {len(selecting)} of them validate; all "
+        f"{(voices == tested).sum()} {tested} speakers are tested"
+    )
+    return splits.custom(divided, words)

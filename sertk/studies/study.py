@@ -14,7 +14,7 @@ from typing import Any
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.studies import levels
 from sertk.studies.levels import FACTORS
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Study:
         copies: Augmented copies of each training utterance.
         standardize: As in `sertk.training.cross_validate`.
         where: Rows of the manifest to keep, column -> value, such as `{"style": "speech"}`.
-        settings: Changes to `sertk.training.config.Settings`, the same for all.
+        config: Changes to `sertk.training.config.Config`, the same for all.
         note: What a reader must know besides, such as how an original did it.
         own: Objects behind levels, factor -> name -> object; filled by the study itself.
 
@@ -105,7 +105,7 @@ class Study:
     copies: int = 1
     standardize: str = "training"
     where: Mapping[str, str | list[str]] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
@@ -135,14 +135,14 @@ class Study:
                 "Across genders there is one division: all speakers of the other are tested.",
                 "Leave one of them out.",
             )
-        for name in ("where", "settings"):
+        for name in ("where", "config"):
             if not isinstance(getattr(self, name), Mapping):
                 raise ConfigurationError(
                     f"A study got {name}={getattr(self, name)!r}.",
                     "It is a mapping of names to values.",
-                    "Such as where={'style': 'speech'}, or settings={'epochs': 40}.",
+                    "Such as where={'style': 'speech'}, or config={'epochs': 40}.",
                 )
-        Settings().changed(dict(self.settings))
+        Config().changed(dict(self.config))
 
     def _compared(self) -> str:
         """Find the factor to compare: the copies, if there are several, or the only one."""
@@ -184,7 +184,7 @@ class Study:
             for factor, objects in self.own.items()
         }
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        record = {**fields, "where": dict(self.where), "settings": dict(self.settings), "own": own}
+        record = {**fields, "where": dict(self.where), "config": dict(self.config), "own": own}
         return json.loads(json.dumps(record))  # as it will be read again
 
     @classmethod
@@ -215,7 +215,7 @@ STUDIES: dict[str, Study] = {
             "none", "r3_noise", "r3_pitch", "r3_shift", "r3_dynamic", "r3_stretch",
             "r3_noise+r3_shift", "r3_pitch+r3_noise",
         ),
-        settings={"optimizer": "adamw", "epochs": 40, "patience": 10},
+        config={"optimizer": "adamw", "epochs": 40, "patience": 10},
         note="The reference system R3 trained 700 epochs of SGD. Here it is AdamW with an early "
         "end on validation speakers: its network is the same, and its training is not. R3 added "
         "copies to the recordings; here an utterance is visited once an epoch, as itself or as its "
@@ -226,16 +226,16 @@ STUDIES: dict[str, Study] = {
         "Does it matter whose voices a model has heard?",
         compare="gender",
         gender=("all", "male", "female", "male>female", "female>male", "classes"),
-        settings={"epochs": 40, "patience": 10},
+        config={"epochs": 40, "patience": 10},
         note="male and female hear and test voices of one gender, and so hear fewer of them; "
         "male>female hears men and tests women, female>male the reverse; classes tells men from "
         "women as well, and is scored by emotion. Each is set against what all reaches on the same "
-        "tested speakers. How many voices each has learnt from stands in the table of scores.",
+        "tested speakers. How many voices each has learned from stands in the table of scores.",
     ),
     "grouping": Study(
         "Is it better to train in fewer classes, or to regroup?",
         compare="grouping",
         grouping=("emotion8", "merged_negative", "basic5", "valence3", "valence2"),
-        settings={"epochs": 40, "patience": 10},
+        config={"epochs": 40, "patience": 10},
     ),
 }  # fmt: skip

@@ -4,29 +4,22 @@ In: datasets, or a manifest with folds and a `Preprocessing`. Out: a `Run`. Kera
 function that trains is named, so that `sertk.training.config` can be read without it.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sertk.training.config import Settings
+import lazy_loader
 
 if TYPE_CHECKING:
-    from sertk.training.cross_validation import cross_validate, fit
-    from sertk.training.learning_rate import lr_range_test
+    from sertk.training.config import Config as Config
+    from sertk.training.cross_validation import cross_validate as cross_validate
+    from sertk.training.cross_validation import fit as fit
+    from sertk.training.learning_rate import lr_range_test as lr_range_test
 
-__all__ = ["Settings", "cross_validate", "fit", "lr_range_test"]
-
-_NEEDS_KERAS = {
-    "cross_validate": "cross_validation",
-    "fit": "cross_validation",
-    "lr_range_test": "learning_rate",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NEEDS_KERAS:
-        return getattr(importlib.import_module(f"{__name__}.{_NEEDS_KERAS[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["checkpoint", "config", "fitting", "objective", "saving"],
+    submod_attrs={
+        "config": ["Config"],
+        "cross_validation": ["cross_validate", "fit"],
+        "learning_rate": ["lr_range_test"],
+    },
+)

@@ -1,7 +1,7 @@
 """What a fit needs to go on after it was stopped, in one file that is written whole.
 
 In: a model in training, and how it went so far. Out: `state.npz` with the record of every epoch,
-the weights of the last and of the best one, the optimiser and the random generators. Only numbers
+the weights of the last and of the best one, the optimizer and the random generators. Only numbers
 are kept: whoever resumes builds the same model first.
 """
 
@@ -91,7 +91,7 @@ class Checkpoint:
             self._assign(_variables(model), "last")
 
     def restore_optimizer(self, model: keras.Model) -> None:
-        """Give the optimiser of a compiled model, built as before, what it had gathered."""
+        """Give the optimizer of a compiled model, built as before, what it had gathered."""
         self._assign(model.optimizer.variables, "optimizer")
 
     def restore_best(self, model: keras.Model) -> None:

@@ -1,4 +1,4 @@
-"""How a network is trained: one frozen record, which run.json keeps. It needs no Keras."""
+"""The training configuration: one frozen record, which run.json keeps. It needs no Keras."""
 
 import dataclasses
 import math
@@ -11,74 +11,84 @@ from sertk.errors import ConfigurationError, UnknownNameError
 
 OPTIMIZERS = ("adamw", "adam", "nadam", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "plateau", "constant")
-MONITORS = {"val_uar": 1, "val_wa": 1, "val_loss": -1, "epoch": 1}  # +1: more is better
+MONITORS = {"val_uar": 1, "val_wa": 1, "val_loss": -1}  # +1: more is better
 CHOICES = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "monitor": tuple(MONITORS),
+    "checkpoint": ("best", "last"),
     "loss": ("cross_entropy", "focal"),
     "class_weight": ("none", "inverse", "effective"),
     "oversample": ("none", "minority", "minority_twice", "full"),
     "mixup_by": ("sample", "sample_max", "batch"),
-    "versions": ("draw", "half", "every"),
-    "crops": ("random", "every"),
-    "decision": ("mean", "mean_log", "max"),
+    "augment_sampling": ("uniform", "half", "all"),
+    "train_crop": ("random", "all"),
+    "clip_aggregation": ("mean", "geometric_mean", "max"),
 }
 _AT_LEAST = {
     "epochs": 1, "batch_size": 1, "plateau_patience": 1, "weight_decay": 0, "mixup": 0,
     "stability": 0, "head_epochs": 0,
 }  # fmt: skip
-_SHARES = ("momentum", "warmup", "label_smoothing", "hide_time", "hide_bins")  # in [0, 1)
+_SHARES = ("momentum", "warmup", "label_smoothing", "time_mask", "freq_mask")  # in [0, 1)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Say how a network is trained.
+class Config:
+    """Configure how a network is trained.
 
     Args:
-        epochs: At most so many.
-        batch_size: Clips in a batch.
+        epochs: int >= 1. Largest number of epochs.
+        batch_size: int >= 1. Clips in a batch.
         optimizer: `"adamw"`, `"adam"`, `"nadam"`, `"sgd"` or `"rmsprop"`.
-        learning_rate: Peak of the schedule.
-        weight_decay: Decoupled, of adamw and sgd.
-        momentum: Of sgd.
-        schedule: `"cosine"` to zero, `"plateau"` (lowered when `val_loss` has not improved for
-            `plateau_patience` epochs) or `"constant"`.
-        warmup: Share of all steps over which the rate rises from zero.
-        plateau_patience: Epochs.
-        plateau_factor: What the rate is multiplied by on a plateau.
-        monitor: What selects the epoch to keep, on validation speakers: `"val_uar"`,
-            `"val_wa"` or `"val_loss"`. Among equals, which few speakers make likely, the lower
-            `val_loss` decides. `"epoch"` keeps the last, where a cosine has brought the rate to
-            nothing, and validation chooses nothing.
-        patience: Stop when neither the monitor nor `val_loss` has improved for so many epochs;
-            `None` never stops.
-        label_smoothing: Share of each target spread over all classes.
-        loss: `"cross_entropy"`, or `"focal"`, which looks away from what is sure (gamma 2).
-        class_weight: `"inverse"` weighs classes by the inverse of their share, `"effective"` by
-            the effective number of examples (beta 0.9999); `"none"` treats utterances alike.
-        oversample: `"minority"` repeats utterances of the rarest class until it is as large as
-            the largest, `"minority_twice"` those of the two rarest, `"full"` of all classes.
-        versions: `"draw"` visits each utterance once an epoch, as itself or as one of its
-            augmented copies, all equally often; `"half"` every other time as itself, however
-            many copies there are; `"every"` visits it and all of its copies.
-        crops: `"random"` cuts one clip of a long utterance anywhere; `"every"` takes each of
-            the clips that evaluation takes.
-        decision: How the clips of an utterance vote: `"mean"`, `"mean_log"` or `"max"`.
-        mixup: Alpha of the Beta distribution by which pairs of clips and their labels are mixed;
-            0 mixes nothing.
-        mixup_by: A share per `"sample"`, per `"batch"`, or per sample and never below one half,
-            `"sample_max"`.
-        stability: Weight of the divergence between what is said of an utterance and of one of
-            its augmented copies, which are then no examples of their own; 0 leaves it out.
-        hide_time: Longest stretch of time to hide in training, as a share of a clip.
-        hide_bins: Widest stretch of bins to hide in training, as a share of all.
-        head_epochs: Train the last dense layers alone for so many epochs first.
-        head_learning_rate: During those; `None` is `learning_rate`.
+        learning_rate: float > 0. Peak of the learning rate schedule.
+        weight_decay: float >= 0. Decoupled weight decay of AdamW and SGD.
+        momentum: float in [0, 1). Momentum of SGD.
+        schedule: `"cosine"` decays the learning rate to zero, `"plateau"` lowers it when
+            `val_loss` has not improved for `plateau_patience` epochs, `"constant"` keeps it.
+        warmup: float in [0, 1). Share of all steps over which the learning rate rises from zero.
+        plateau_patience: int >= 1. Epochs without improvement before the learning rate is lowered.
+        plateau_factor: float > 0. Factor of the learning rate on a plateau.
+        monitor: `"val_uar"`, `"val_wa"` or `"val_loss"`, on validation speakers: the score that
+            the best epoch is chosen by. Ties are broken by the lower `val_loss`.
+        checkpoint: `"best"` keeps the weights of the best epoch by `monitor`; `"last"` those of
+            the last epoch, so that validation speakers select nothing.
+        patience: int >= 1 or `None`. Early stopping: epochs without improvement of `monitor` and
+            of `val_loss` after which training stops; `None` trains all epochs.
+        label_smoothing: float in [0, 1). Share of each target that is spread over all classes.
+        loss: `"cross_entropy"`, or `"focal"` (gamma 2), which gives less weight to clips that are
+            already classified with confidence.
+        class_weight: `"none"`, `"inverse"` (inverse class frequency) or `"effective"` (effective
+            number of examples, beta 0.9999).
+        oversample: `"none"`; `"minority"` repeats utterances of the rarest class until it is as
+            large as the largest class, `"minority_twice"` those of the two rarest, `"full"` those
+            of every class.
+        augment_sampling: How an epoch visits augmented copies. `"uniform"`: each utterance once,
+            as itself or one of its copies with equal probability; `"half"`: as itself with
+            probability 0.5; `"all"`: each utterance and each of its copies once.
+        train_crop: `"random"` cuts one clip at a random place of a long utterance; `"all"` takes
+            every clip that evaluation takes.
+        clip_aggregation: How the probabilities of an utterance's clips are combined: `"mean"`,
+            `"geometric_mean"` or `"max"`.
+        mixup: float >= 0. Alpha of the Beta distribution of mixup weights; 0 disables mixup.
+        mixup_by: Draw one mixup weight per `"sample"`, per `"batch"`, or per sample and at least
+            0.5 (`"sample_max"`).
+        stability: float >= 0. Weight of the divergence between the predictions for an utterance
+            and for one of its augmented copies, which then are not training examples themselves;
+            0 disables stability training.
+        time_mask: float in [0, 1). SpecAugment: longest masked stretch of time, as a share of the
+            clip.
+        freq_mask: float in [0, 1). SpecAugment: widest masked stretch of bins, as a share of all
+            bins.
+        head_epochs: int >= 0. Epochs in which only the last dense layers are trained, first.
+        head_learning_rate: float > 0, or `None` for `learning_rate`. Learning rate in those epochs.
 
     Raises:
         ConfigurationError: If a value is out of range.
-        UnknownNameError: If a word is none of a setting's.
+        UnknownNameError: If a value is not one of those listed.
+
+    Examples:
+        >>> Config(epochs=30, time_mask=0.1).epochs
+        30
 
     References:
         Zhang et al. 2018, mixup, arXiv 1710.09412. Zheng et al. 2016, stability training, arXiv
@@ -97,19 +107,20 @@ class Settings:
     plateau_patience: int = 5
     plateau_factor: float = 0.5
     monitor: str = "val_uar"
+    checkpoint: str = "best"
     patience: int | None = 20
     label_smoothing: float = 0.1
     loss: str = "cross_entropy"
     class_weight: str = "none"
     oversample: str = "none"
-    versions: str = "draw"
-    crops: str = "random"
-    decision: str = "mean"
+    augment_sampling: str = "uniform"
+    train_crop: str = "random"
+    clip_aggregation: str = "mean"
     mixup: float = 0.0
     mixup_by: str = "sample"
     stability: float = 0.0
-    hide_time: float = 0.0
-    hide_bins: float = 0.0
+    time_mask: float = 0.0
+    freq_mask: float = 0.0
     head_epochs: int = 0
     head_learning_rate: float | None = None
 
@@ -138,8 +149,8 @@ class Settings:
                 "Leave one of them at 0.",
             )
 
-    def changed(self, changes: dict[str, Any]) -> "Settings":
-        """Replace some settings by name.
+    def changed(self, changes: dict[str, Any]) -> "Config":
+        """Replace some config by name.
 
         Raises:
             UnknownNameError: If there is no setting of that name.
@@ -159,7 +170,7 @@ class Settings:
             best_epoch: That which the monitor keeps, counted from 1.
 
         Examples:
-            >>> Settings(patience=2).out_of_patience([1.5, 1.2, 1.3, 1.4], best_epoch=1)
+            >>> Config(patience=2).out_of_patience([1.5, 1.2, 1.3, 1.4], best_epoch=1)
             True
         """
         if self.patience is None:

@@ -23,7 +23,7 @@ from sertk.preprocessing import Preprocessing
 from sertk.run import Run
 from sertk.training import checkpoint, fitting, records, saving
 from sertk.training import folder as folders
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 
 def fit(
@@ -34,13 +34,13 @@ def fit(
     *,
     folder: str | Path,
     init_from: str | Path | Run | None = None,
-    **settings: Any,
+    **changes: Any,
 ) -> Run:
     """Train a network on one division, select on validation speakers, and write a run folder.
 
     Args:
         model: Uncompiled network from `sertk.models.build`; it is trained in place, behind the
-            reference, the feature and the standardisation that belong to `train`.
+            reference, the feature and the standardization that belong to `train`.
         train: What to learn from.
         val: What selects the epoch to keep, and stops.
         test: What to predict in the end; `sertk.evaluation.evaluate(run, test)` does it later.
@@ -48,7 +48,7 @@ def fit(
         init_from: A run of the same model whose weights to start from; layers of another shape
             keep their random weights, as does the last one where the classes are others, or in
             another order.
-        **settings: Changes to `sertk.training.config.Settings`, such as `epochs=60`.
+        **changes: Fields of `Config` to replace, such as `epochs=60`.
 
     Returns:
         The finished run.
@@ -57,13 +57,12 @@ def fit(
         RunError: If the folder holds another run, or is in use.
         ConfigurationError: If a setting is out of range, or the weights do not fit.
     """
-    chosen = train.settings.changed(settings)
+    chosen = train.config.changed(changes)
     parts = {"train": train, "val": val, **({"test": test} if test is not None else {})}
     for part in parts.values():
         part.configure(chosen)
     rows = [part.manifest.assign(split=name) for name, part in parts.items()]
     manifest = pd.concat(rows, ignore_index=True)
-    manifest.attrs = dict(train.manifest.attrs)
     # the division that the datasets hold, whatever folds their rows were taken from
     manifest, source = splits.one_division(manifest), _opened(init_from)
     record = records.of_run(
@@ -91,7 +90,7 @@ def cross_validate(
     arguments: Mapping[str, Any] | None = None,
     init_from: str | Path | Run | None = None,
     allow_shared_speakers: bool = False,
-    **settings: Any,
+    **changes: Any,
 ) -> Run:
     """Train and test one network per fold and seed, and write them as one run.
 
@@ -107,7 +106,7 @@ def cross_validate(
         arguments: What the model takes besides, such as `{"width": 0.5}`.
         init_from: A run whose weights to start from.
         allow_shared_speakers: Accept speakers that stand in several splits; the run is marked.
-        **settings: Changes to `sertk.training.config.Settings`, such as `epochs=60`.
+        **changes: Fields of `Config` to replace, such as `epochs=60`.
 
     Returns:
         The finished run.
@@ -117,7 +116,7 @@ def cross_validate(
         RunError: If the folder holds another run, or is in use.
         ConfigurationError: If a setting is out of range or does not fit another.
     """
-    chosen = Settings().changed(settings)
+    chosen = Config().changed(changes)
     name = model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
     arguments, manifest = dict(arguments or {}), manifests.divided(manifest)
     for _, view in records.views(manifest):
@@ -136,15 +135,15 @@ def cross_validate(
         if finished is not None:
             return finished
         everything = with_copies(splits.ever_trained(manifest), augment, copies, 0)
-        features = cache.compute(everything.sort_values("utterance_id"), prep)
+        features = cache.compute(everything, prep)
         for fold, view in records.views(manifest):
             rows = with_copies(view, augment, copies, 0)
             for seed in seeds:
                 parts = datasets.divide(
                     rows, prep, features,
-                    settings=chosen, seed=seed, standardize=standardize,
+                    config=chosen, seed=seed, standardize=standardize,
                 )  # fmt: skip
-                parts.train.draw_live(augment, copies)
+                parts.train.augment_on_the_fly(augment, copies)
 
                 def build(shape: tuple = parts.train.input_shape, seed: int = seed) -> keras.Model:
                     weights = seeding.derive(seed, fold)  # noqa: B023 - called before the next
@@ -168,7 +167,7 @@ def _check_seeds(seeds: Sequence[int]) -> None:
 def _fit_once(
     build: Callable[[], keras.Model],
     parts: Datasets,
-    settings: Settings,
+    config: Config,
     home: Path,
     fold: int,
     source: Run | None,
@@ -180,8 +179,8 @@ def _fit_once(
     folder, started = atomic.folder(folders.of_fit(home, fold, seed)), provenance.now()
     net = build()
     if source is not None:
-        _initialise(net, source, fold, parts.train.classes)
-    model, history, record = fitting.fit_network(net, parts.train, parts.val, settings, folder)
+        _initialize(net, source, fold, parts.train.classes)
+    model, history, record = fitting.fit_network(net, parts.train, parts.val, config, folder)
     saving.save_model(model, folder / "model.keras")
     runs.write_csv(folder / "history.csv", history.assign(fold=fold, seed=seed))
     tables = [
@@ -191,14 +190,14 @@ def _fit_once(
     ]
     predictions = pd.concat(tables, ignore_index=True).assign(fold=fold, seed=seed)
     runs.write_csv(folder / "predictions.csv", predictions)
-    runs.write_json(
+    atomic.write_json(
         folder / "fit.json",
         {"fold": fold, "seed": seed, **record, **records.of_fit(parts, started)},
     )
     checkpoint.clear(folder)
 
 
-def _initialise(net: keras.Model, source: Run, fold: int, classes: list[str]) -> None:
+def _initialize(net: keras.Model, source: Run, fold: int, classes: list[str]) -> None:
     """Copy the weights of each layer whose twin in another run's network has the same shapes.
 
     The last layer, which scores the classes, is copied only where classes and their order are the

@@ -1,6 +1,6 @@
-"""Fit one network on one division: optimiser, schedule, selection, stopping, resume.
+"""Fit one network on one division: optimizer, schedule, selection, stopping, resume.
 
-In: a network, datasets and `Settings`. Out: the assembled model with the weights of the best
+In: a network, datasets and `Config`. Out: the assembled model with the weights of the best
 epoch on validation speakers, and its history. `sertk.training` calls this once per fold and seed.
 """
 
@@ -20,12 +20,12 @@ from sertk.errors import ConfigurationError
 from sertk.layers import SpecAugment, Standardize
 from sertk.training import objective
 from sertk.training.checkpoint import Checkpoint
-from sertk.training.config import MONITORS, Settings
+from sertk.training.config import MONITORS, Config
 from sertk.training.objective import Mixup, ObjectiveModel, Stability
 
 
-def assemble(net: keras.Model, train: ClipDataset, settings: Settings) -> ObjectiveModel:
-    """Put reference, feature and standardisation before a network.
+def assemble(net: keras.Model, train: ClipDataset, config: Config) -> ObjectiveModel:
+    """Put reference, feature and standardization before a network.
 
     The result takes clips as the dataset makes them and carries everything that was fitted on
     the training split, so that it can be used without it. What hides, mixes or compares clips
@@ -40,19 +40,19 @@ def assemble(net: keras.Model, train: ClipDataset, settings: Settings) -> Object
         x = standardize(x)
         if train.speakers is None:
             standardize.set_statistics(*train.statistics())
-    if settings.hide_time or settings.hide_bins:
+    if config.time_mask or config.freq_mask:
         seed = seeding.derive(train.seed, "hide")
-        x = SpecAugment(1, settings.hide_time, settings.hide_bins, seed=seed, name="hide")(x)
-    if settings.mixup:
+        x = SpecAugment(1, config.time_mask, config.freq_mask, seed=seed, name="hide")(x)
+    if config.mixup:
         seed = seeding.derive(train.seed, "mixup")
-        x = Mixup(settings.mixup, settings.mixup_by, seed=seed, name="mixup")(x)
-    if settings.stability:
-        x = Stability(settings.stability, name="stability")(x)
+        x = Mixup(config.mixup, config.mixup_by, seed=seed, name="mixup")(x)
+    if config.stability:
+        x = Stability(config.stability, name="stability")(x)
     return ObjectiveModel(inputs, net(x), name=net.name)
 
 
 def fit_network(
-    net: keras.Model, train: ClipDataset, val: ClipDataset, settings: Settings, folder: Path
+    net: keras.Model, train: ClipDataset, val: ClipDataset, config: Config, folder: Path
 ) -> tuple[keras.Model, pd.DataFrame, dict[str, Any]]:
     """Train, and keep the epoch that is best on validation speakers.
 
@@ -68,26 +68,26 @@ def fit_network(
     checkpoint = Checkpoint(folder)
     progress = checkpoint.progress
     resumed = len(progress.history)
-    model = assemble(net, train, settings)
+    model = assemble(net, train, config)
     checkpoint.restore(model)
     weights = None
-    if settings.class_weight != "none":
+    if config.class_weight != "none":
         weights = class_balance.class_weights(
-            train.visited_labels, train.classes, settings.class_weight
+            train.visited_labels, train.classes, config.class_weight
         )
     with tqdm(
-        total=settings.epochs, initial=len(progress.history), unit="epoch", delay=2,
+        total=config.epochs, initial=len(progress.history), unit="epoch", delay=2,
         desc=f"{folder.parent.name} {folder.name}",
     ) as bar:  # fmt: skip
-        keeper = _Keeper(train, val, settings, checkpoint, bar)
-        for begin, end, head in _phases(settings):
+        keeper = _Keeper(train, val, config, checkpoint, bar)
+        for begin, end, head in _phases(config):
             done = len(progress.history)
             if keeper.finished or done >= end:
                 continue
             freeze(model, all_but_the_head=head)
             model.compile(
-                objective.optimizer(settings, (end - begin) * len(train), head=head),
-                objective.loss(settings),
+                objective.optimizer(config, (end - begin) * len(train), head=head),
+                objective.loss(config),
             )
             # here, for variables that are made while TensorFlow traces a step have it traced twice
             model.optimizer.build(model.trainable_variables)
@@ -109,10 +109,10 @@ def fit_network(
     return plain, pd.DataFrame(progress.history), record
 
 
-def _phases(settings: Settings) -> list[tuple[int, int, bool]]:
+def _phases(config: Config) -> list[tuple[int, int, bool]]:
     """Part the epochs: (first, end, whether the head trains alone)."""
-    head = min(settings.head_epochs, settings.epochs)
-    return [phase for phase in ((0, head, True), (head, settings.epochs, False)) if phase[1]]
+    head = min(config.head_epochs, config.epochs)
+    return [phase for phase in ((0, head, True), (head, config.epochs, False)) if phase[1]]
 
 
 def freeze(model: keras.Model, *, all_but_the_head: bool) -> None:
@@ -156,12 +156,12 @@ class _Keeper(keras.callbacks.Callback):
         self,
         train: ClipDataset,
         val: ClipDataset,
-        settings: Settings,
+        config: Config,
         checkpoint: Checkpoint,
         bar: tqdm,
     ):
         super().__init__()
-        self.train, self.val, self.settings = train, val, settings
+        self.train, self.val, self.config = train, val, config
         self.checkpoint, self.progress, self.bar = checkpoint, checkpoint.progress, bar
         self.started = time.perf_counter() - self.progress.seconds
         self.labels = np.array([train.classes.index(label) for label in val.manifest["label"]])
@@ -169,42 +169,44 @@ class _Keeper(keras.callbacks.Callback):
     @property
     def finished(self) -> bool:
         losses = [row["val_loss"] for row in self.progress.history]
-        return len(losses) >= self.settings.epochs or (
-            len(losses) > 0 and self.settings.out_of_patience(losses, self.progress.best_epoch)
+        return len(losses) >= self.config.epochs or (
+            len(losses) > 0 and self.config.out_of_patience(losses, self.progress.best_epoch)
         )
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.train.epoch = epoch
-        if self.settings.schedule != "cosine" and epoch >= self.settings.head_epochs:
+        if self.config.schedule != "cosine" and epoch >= self.config.head_epochs:
             self.model.optimizer.learning_rate = self._rate(epoch)
 
     def _rate(self, epoch: int) -> float:
         """Warm up by epochs, then lower it where the validation loss stays on a plateau."""
-        warm = self.settings.warmup * self.settings.epochs
-        rate = self.settings.learning_rate * min(1.0, (epoch + 1) / max(warm, 1))
-        if self.settings.schedule == "plateau":
+        warm = self.config.warmup * self.config.epochs
+        rate = self.config.learning_rate * min(1.0, (epoch + 1) / max(warm, 1))
+        if self.config.schedule == "plateau":
             losses = [row["val_loss"] for row in self.progress.history]
             since, lowered = 0, 0
             for k in range(1, len(losses)):
                 since = 0 if losses[k] < min(losses[:k]) else since + 1
-                if since == self.settings.plateau_patience:
+                if since == self.config.plateau_patience:
                     since, lowered = 0, lowered + 1
-            rate *= self.settings.plateau_factor**lowered
+            rate *= self.config.plateau_factor**lowered
         return rate
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        progress, monitor = self.progress, self.settings.monitor
+        progress, monitor = self.progress, self.config.monitor
         columns = [f"p_{c}" for c in self.train.classes]
         scores = score(self.val.predict(self.model)[columns].to_numpy(), self.labels)
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores, "learning_rate": rate}
         progress.history.append(row)
         value = [MONITORS[monitor] * row[monitor], -row["val_loss"]]
+        if self.config.checkpoint == "last":
+            value = [epoch, 0.0]
         if not math.isfinite(row["loss"] + row["val_loss"]):
             raise ConfigurationError(
                 f"The loss became {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
                 "Training has diverged.",
-                f"Lower the learning rate (it is {self.settings.learning_rate}).",
+                f"Lower the learning rate (it is {self.config.learning_rate}).",
             )
         if value > progress.best:
             progress.best, progress.best_epoch = value, epoch + 1

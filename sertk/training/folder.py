@@ -83,7 +83,7 @@ def writing(
             return
         manifests.write(manifest, home / "manifest.csv")
         if there is None or not there.finished:
-            runs.write_json(home / "run.json", record)
+            atomic.write_json(home / "run.json", record)
         yield home, None
     finally:
         lock.release()
@@ -144,5 +144,5 @@ def finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]])
             for folder in folders
         ]  # fmt: skip
         runs.write_csv(home / name, pd.concat(tables, ignore_index=True))
-    runs.write_json(home / "run.json", closed(record, fits, unreadable))
+    atomic.write_json(home / "run.json", closed(record, fits, unreadable))
     return Run(home)

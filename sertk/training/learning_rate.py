@@ -32,7 +32,7 @@ def lr_range_test(
 
     Args:
         network: Uncompiled, from `sertk.models.build`.
-        train: What it is to learn from; its settings choose optimiser and loss.
+        train: What it is to learn from; its config choose optimizer and loss.
         lowest: First learning rate.
         highest: Last learning rate.
         steps: Batches.
@@ -55,10 +55,8 @@ def lr_range_test(
     # weights, and what dropout draws from
     kept = [(variable, variable.numpy()) for variable in network.variables]
     epoch = train.epoch
-    model = assemble(network, train, train.settings)
-    model.compile(
-        objective.optimizer(train.settings, steps, head=True), objective.loss(train.settings)
-    )
+    model = assemble(network, train, train.config)
+    model.compile(objective.optimizer(train.config, steps, head=True), objective.loss(train.config))
     rows: list[dict[str, float]] = []
     mean = 0.0
     for step, rate in enumerate(np.geomspace(lowest, highest, steps)):

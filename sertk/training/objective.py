@@ -1,6 +1,6 @@
 """What a network is trained towards: a loss on labels, mixed pairs, and stability.
 
-In: a network behind its front end, and `Settings`. Out: the same as an `ObjectiveModel`, which is
+In: a network behind its front end, and `Config`. Out: the same as an `ObjectiveModel`, which is
 an ordinary Keras model in everything but what its loss compares.
 """
 
@@ -9,14 +9,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 
 @keras.saving.register_keras_serializable("sertk")
 class Mixup(keras.layers.Layer):
-    """Mix each clip of a batch with its neighbour in training; pass everything on otherwise.
+    """Mix each clip of a batch with its neighbor in training; pass everything on otherwise.
 
-    Batches come in random order, so that the neighbour is a random one. `mix` does to labels
+    Batches come in random order, so that the neighbor is a random one. `mix` does to labels
     what the last call did to clips.
 
     Args:
@@ -49,7 +49,7 @@ class Mixup(keras.layers.Layer):
         return self.mix(inputs)
 
     def mix(self, values):
-        """Mix each row of (batch, ...) with its neighbour by the shares of the last call."""
+        """Mix each row of (batch, ...) with its neighbor by the shares of the last call."""
         share = ops.reshape(self._share, (-1, *(1,) * (len(values.shape) - 1)))
         return share * values + (1 - share) * ops.roll(values, 1, axis=0)
 
@@ -111,28 +111,28 @@ class ObjectiveModel(keras.Model):
         )
 
 
-def loss(settings: Settings) -> keras.losses.Loss:
-    """Build the loss that the settings ask for."""
-    if settings.loss == "focal":
+def loss(config: Config) -> keras.losses.Loss:
+    """Build the loss that the config ask for."""
+    if config.loss == "focal":
         return keras.losses.CategoricalFocalCrossentropy(
-            alpha=1.0, gamma=2.0, label_smoothing=settings.label_smoothing
+            alpha=1.0, gamma=2.0, label_smoothing=config.label_smoothing
         )
-    return keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+    return keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
 
 
-def optimizer(settings: Settings, steps: int, *, head: bool = False) -> keras.optimizers.Optimizer:
-    """Build the optimiser that the settings ask for.
+def optimizer(config: Config, steps: int, *, head: bool = False) -> keras.optimizers.Optimizer:
+    """Build the optimizer that the config ask for.
 
     Args:
-        settings: What is asked for.
+        config: What is asked for.
         steps: Batches in all epochs that it is for.
         head: For the first phase, which trains the last dense layers alone at a constant rate.
     """
-    peak = settings.learning_rate
-    warm = round(settings.warmup * steps)
+    peak = config.learning_rate
+    warm = round(config.warmup * steps)
     if head:
-        rate: Any = settings.head_learning_rate or peak
-    elif settings.schedule == "cosine":
+        rate: Any = config.head_learning_rate or peak
+    elif config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
             0.0 if warm else peak,
             max(steps - warm, 1),
@@ -141,14 +141,14 @@ def optimizer(settings: Settings, steps: int, *, head: bool = False) -> keras.op
         )
     else:
         rate = peak
-    if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay)
-    if settings.optimizer == "sgd":
-        decay = settings.weight_decay or None
-        return keras.optimizers.SGD(rate, momentum=settings.momentum, weight_decay=decay)
+    if config.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    if config.optimizer == "sgd":
+        decay = config.weight_decay or None
+        return keras.optimizers.SGD(rate, momentum=config.momentum, weight_decay=decay)
     others = {
         "adam": keras.optimizers.Adam,
         "nadam": keras.optimizers.Nadam,
         "rmsprop": keras.optimizers.RMSprop,
     }
-    return others[settings.optimizer](rate)
+    return others[config.optimizer](rate)

@@ -18,7 +18,7 @@ from sertk.augment import Augmentation
 from sertk.datasets import ClipDataset, Datasets
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-from sertk.training.config import Settings
+from sertk.training.config import Config
 
 PROVENANCE = ("environment", "command", "git_commit")
 
@@ -30,7 +30,7 @@ def views(manifest: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
 
 
 def of_run(
-    manifest: pd.DataFrame, prep: Preprocessing, settings: Settings, **rest: Any
+    manifest: pd.DataFrame, prep: Preprocessing, config: Config, **rest: Any
 ) -> dict[str, Any]:
     """Describe a run before its first fit: every argument, the folds, the data, the process."""
     findings = audit.audit(manifest, compare_audio=False).records()
@@ -38,7 +38,7 @@ def of_run(
     if source is not None:
         findings += _trained_before(source, manifest)
     known = [name for name in manifest["corpus"].unique() if name in corpora.names()]
-    group = manifest.attrs.get("grouping", "own labels")
+    group = labels.grouping_of(manifest)
     note = labels.GROUPINGS[group].note if group in labels.GROUPINGS else ""
     return {
         "schema_version": runs.SCHEMA_VERSION,
@@ -48,10 +48,10 @@ def of_run(
         "synthetic": any(corpora.load(name).SYNTHETIC for name in known),
         "grouping": group,
         "grouping_note": note,
+        "emotions": _emotions(manifest),
         "classes": labels.classes(manifest),
-        "dropped": manifest.attrs.get("dropped", {}),
         "preprocessing": prep.to_dict(),
-        "training": dataclasses.asdict(settings),
+        "training": dataclasses.asdict(config),
         "protocol": splits.protocol(manifest),
         "folds": [
             {"fold": fold, **{s: sorted(view.loc[view["split"] == s, "speaker"].dropna().unique())
@@ -66,6 +66,15 @@ def of_run(
         "started": provenance.now(),
         **rest,
     }  # fmt: skip
+
+
+def _emotions(manifest: pd.DataFrame) -> dict[str, list[str]]:
+    """List the emotions behind each label, where the two differ."""
+    pairs = manifest[["label", "emotion"]].drop_duplicates().astype(str)
+    if (pairs["label"] == pairs["emotion"]).all():
+        return {}
+    found = pairs.groupby("label")["emotion"].agg(sorted).to_dict()
+    return {label: list(found.get(label, [])) for label in labels.classes(manifest)}
 
 
 def process() -> dict[str, Any]:
@@ -158,8 +167,8 @@ def _trained_before(source: Run, manifest: pd.DataFrame) -> list[dict[str, Any]]
 
 def augmentation(train: ClipDataset) -> dict[str, Any] | None:
     """Describe the copies that a training set holds or draws; `None` if there are none."""
-    if train.live is not None:
-        return train.live.augmentation.record(train.live.copies)
+    if train.on_the_fly is not None:
+        return train.on_the_fly.augmentation.record(train.on_the_fly.copies)
     if train.augmentation is None:
         return None
     copies = {u: len(versions) - 1 for u, versions in train.versions.items()}

@@ -16,9 +16,11 @@ import h5py
 import keras
 
 # a file is read by the names under which these register their classes
+import sertk.features._layers
+import sertk.layers
+import sertk.training.objective  # noqa: F401
 from sertk._utils import atomic, json_records, plain_files, zip_archives
 from sertk.errors import ModelError, listing
-from sertk.training import objective  # noqa: F401
 
 _WEIGHTS = "model.weights.h5"
 _FILES = {"config.json", "metadata.json", _WEIGHTS}

@@ -10,6 +10,7 @@ import pytest
 from sertk import corpora, labels, manifest
 from sertk.corpora._download import Archive
 from sertk.errors import ConfigurationError, CorpusError, UnknownNameError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 MADE = ("toy",)  # makes its folder where there is none
@@ -21,13 +22,13 @@ PUBLISHED = [name for name in corpora.names() if name not in OWN]
 def test_facts_are_there(name):
     module = corpora.load(name)
     assert module.TITLE
-    assert module.LICENCE
+    assert module.LICENSE
     assert isinstance(module.SYNTHETIC, bool)
     own = set(module.EMOTIONS) - set(labels.EMOTIONS)
     assert own <= {word for word in own if word in module.__doc__}  # words that nobody else has
     assert all(isinstance(archive, Archive) for archive in module.DOWNLOADS)
     assert bool(module.DOWNLOADS) != bool(module.REQUEST)
-    assert "licence" in module.__doc__.lower()
+    assert "license" in module.__doc__.lower()
     assert "file names" in module.__doc__.lower()
     if name not in OWN:
         assert "Citation" in module.__doc__
@@ -83,7 +84,7 @@ def test_the_root_comes_from_the_environment(tmp_path, monkeypatch):
     trees.sounds(tmp_path / "emodb", "wav/03a01Fa.wav")
     found = corpora.scan("emodb")
     assert found["path"].tolist() == ["wav/03a01Fa.wav"]
-    assert found.attrs["roots"] == {"emodb": str(tmp_path / "emodb")}
+    assert manifest.roots(found) == {"emodb": str(tmp_path / "emodb")}
 
 
 def test_tilde_is_the_home_folder(tmp_path, monkeypatch):
@@ -130,7 +131,7 @@ def test_damaged_files_stay_and_are_named(tmp_path):
     found = corpora.scan("emodb", tmp_path)
     assert found["duration"].isna().tolist() == [False, True]
     assert found["sample_rate"].isna().tolist() == [False, True]
-    ((path, reason),) = found.attrs["unreadable"]
+    ((path, reason),) = remarks.of(found).unreadable
     assert path == "wav/03a01Nc.wav"
     assert "git lfs pull" in reason
 

@@ -3,6 +3,7 @@
 import pytest
 
 from sertk import corpora
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 
@@ -41,7 +42,7 @@ def test_what_is_not_taken_is_counted(tmp_path):
     trees.text(tmp_path / "wav/._03a01Fa.wav")
     found = corpora.scan("emodb", tmp_path)
     assert found["path"].tolist() == ["03a01Fa.wav"]
-    assert found.attrs["skipped"] == {
+    assert remarks.of(found).skipped == {
         "macOS metadata (._ files)": 1,
         "not an EmoDB file name": 2,
         "not sound (*.lablaut)": 1,

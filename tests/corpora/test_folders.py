@@ -6,6 +6,7 @@ import pytest
 
 from sertk import corpora
 from sertk.errors import ConfigurationError, CorpusError, UnknownNameError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 
@@ -19,7 +20,7 @@ def test_a_folder_per_emotion(tmp_path, top):
     found = corpora.scan("folders", tmp_path)
     assert sorted(found["emotion"]) == ["angry", "bored", "happy"]
     assert found["speaker"].isna().all()
-    assert "speaker-independent splits will refuse" in found.attrs["notes"][0]
+    assert "speaker-independent splits will refuse" in remarks.of(found).notes[0]
     assert found["duration"].notna().all()
 
 
@@ -34,7 +35,7 @@ def test_speaker_then_emotion_and_the_other_way(tmp_path):
     for root in (tmp_path / "one", tmp_path / "two"):
         found = corpora.scan("folders", root)
         assert {(speaker, emotion) for _, speaker, emotion in facts(found)} == expected
-        assert found.attrs["notes"] == []
+        assert remarks.of(found).notes == []
 
 
 def test_words_of_your_own(tmp_path):
@@ -46,7 +47,7 @@ def test_words_of_your_own(tmp_path):
     found = corpora.scan("folders", tmp_path, emotions={"Wut": "angry", "trash": None}, corpus="my")
     assert found["utterance_id"].tolist() == ["my_sadness_a", "my_wut_a"]
     assert found["emotion"].tolist() == ["sad", "angry"]
-    assert found.attrs["skipped"] == {"emotion trash (left out by emotions=)": 1}
+    assert remarks.of(found).skipped == {"emotion trash (left out by emotions=)": 1}
     with pytest.raises(CorpusError, match="leaves all of them out"):
         corpora.scan("folders", tmp_path, emotions=dict.fromkeys(("wut", "sadness", "trash"), None))
 
@@ -74,7 +75,7 @@ def test_layout(tmp_path):
         ("anger/ben_1_b.wav", "folders_ben", "angry"),
         ("joy/ann_1.WAV", "folders_ann", "happy"),
     ]
-    assert found.attrs["skipped"] == {"does not fit the layout {emotion}/{speaker}_*.wav": 1}
+    assert remarks.of(found).skipped == {"does not fit the layout {emotion}/{speaker}_*.wav": 1}
     only_names = corpora.scan(
         "folders", tmp_path, layout="*/{emotion}_*.*", emotions={"ann": "sad", "ben": "happy"}
     )
@@ -102,8 +103,8 @@ def test_formats_that_are_not_read(tmp_path):
     found = corpora.scan("folders", tmp_path)
     names = ["folders_happy_a.flac", "folders_happy_a.wav", "folders_happy_my voice"]
     assert found["utterance_id"].tolist() == names
-    assert found.attrs["skipped"] == {"macOS metadata (._ files)": 1}
-    assert [path for path, _ in found.attrs["unreadable"]] == ["happy/my voice.m4a"]
+    assert remarks.of(found).skipped == {"macOS metadata (._ files)": 1}
+    assert [path for path, _ in remarks.of(found).unreadable] == ["happy/my voice.m4a"]
 
 
 def test_what_is_to_be_typed_is_quoted(tmp_path):

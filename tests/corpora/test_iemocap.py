@@ -4,6 +4,7 @@ import pytest
 
 from sertk import corpora, labels
 from sertk.errors import CorpusError, UnknownNameError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
@@ -76,7 +77,7 @@ def test_labels_speakers_and_styles(release):
         "disgust",
         "neutral",
     ]
-    assert found.attrs["skipped"] == {
+    assert remarks.of(found).skipped == {
         "a whole dialog (dialog/wav)": 2,
         "category oth (another emotion)": 1,
         "category xxx (no agreement)": 1,
@@ -90,7 +91,7 @@ def test_the_folder_above_and_one_style(release):
     found = corpora.scan("iemocap", release.parent, style="improvised")
     assert found["style"].tolist() == ["improvised", "improvised"]
     assert found["path"][0].startswith("IEMOCAP_full_release/Session1/")
-    assert found.attrs["skipped"]["scripted (style='improvised' was asked for)"] == 9
+    assert remarks.of(found).skipped["scripted (style='improvised' was asked for)"] == 9
     with pytest.raises(UnknownNameError, match="Did you mean 'improvised'"):
         corpora.scan("iemocap", release, style="improvized")
 
@@ -106,7 +107,7 @@ def test_shadow_files_missing_sound_and_second_labels(release):
     trees.text(session / "dialog/EmoEvaluation/Categorical/Ses01F_impro01_e1_cat.txt", label)
     found = corpora.scan("iemocap", release, style="improvised")
     assert found["emotion"].tolist() == ["neutral"]
-    skipped = found.attrs["skipped"]
+    skipped = remarks.of(found).skipped
     assert skipped["macOS metadata (._ files)"] == 2
     assert skipped["a label without its sound"] == 1
     assert skipped["sound without a label"] == 1

@@ -4,6 +4,7 @@ import pytest
 
 from sertk import corpora, labels, manifest
 from sertk.errors import CorpusError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 JL = "Raw JL corpus (unchecked and unannotated)/JL(wav+txt)"
@@ -36,7 +37,7 @@ def test_tess_reads_names_whatever_the_folders_are_called(tmp_path):
     }
     assert set(found["speaker"]) == {"tess_OAF", "tess_YAF"}
     assert set(found["gender"]) == {"female"}
-    assert found.attrs["skipped"] == {"not a TESS file name": 1, "the same recording again": 1}
+    assert remarks.of(found).skipped == {"not a TESS file name": 1, "the same recording again": 1}
 
 
 def test_crema_d_knows_its_actors_from_the_table_alone(tmp_path):
@@ -45,7 +46,7 @@ def test_crema_d_knows_its_actors_from_the_table_alone(tmp_path):
     trees.sounds(tmp_path, "AudioWAV/readme.wav")
     unknown = corpora.scan("crema_d", tmp_path)
     assert unknown["gender"].isna().all()
-    assert unknown.attrs["skipped"] == {"not a CREMA-D file name": 1}
+    assert remarks.of(unknown).skipped == {"not a CREMA-D file name": 1}
     trees.text(tmp_path / "VideoDemographics.csv", DEMOGRAPHICS)
     for root in (tmp_path, tmp_path / "AudioWAV"):
         found = corpora.scan("crema_d", root).set_index("speaker")
@@ -64,7 +65,7 @@ def test_crema_d_without_lfs_is_named(tmp_path):
         tmp_path / "AudioWAV/1001_IEO_HAP_LO.wav", "version https://git-lfs.github.com/spec/v1\n"
     )
     found = corpora.scan("crema_d", tmp_path)
-    ((path, reason),) = found.attrs["unreadable"]
+    ((path, reason),) = remarks.of(found).unreadable
     assert path == "AudioWAV/1001_IEO_HAP_LO.wav"
     assert "git lfs pull" in reason
 
@@ -93,7 +94,7 @@ def test_jl_corpus_skips_and_counts_the_copies(tmp_path):
         "jl_corpus_male1_encouraging_15b_2": "encouraging",
     }
     assert set(found["gender"]) == {"female", "male"}
-    assert found.attrs["skipped"] == {
+    assert remarks.of(found).skipped == {
         "a repeated file, named (1)": 1,
         "not a JL-Corpus file name": 1,
         "not sound (*.txt)": 1,
@@ -111,12 +112,12 @@ def test_four_corpora_make_one_training_set_of_seven_labels(tmp_path):
     )
     names = ("ravdess", "emodb", "tess", "jl_corpus")
     together = manifest.concatenate([corpora.scan(name, tmp_path / name) for name in names])
-    labelled = labels.apply(together, "moody7")
-    assert labelled.attrs["dropped"] == {"assertive": 1}
-    assert labelled.attrs["classes"] == [
+    labeled = labels.apply(together, "moody7")
+    assert remarks.of(labeled).dropped == {"assertive": 1}
+    assert labels.classes(labeled) == [
         "neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised",
     ]  # fmt: skip
-    by_id = column(labelled, "label")
+    by_id = column(labeled, "label")
     assert by_id["ravdess_03-01-02-01-01-01-01"] == by_id["emodb_03a01Lc"] == "neutral"
     assert by_id["jl_corpus_male1_anxious_1a_1"] == by_id["tess_YAF_back_fear"] == "fearful"
     assert by_id["jl_corpus_male1_excited_1a_1"] == by_id["tess_OAF_back_ps"] == "surprised"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sertk import corpora
+from sertk import corpora, manifest
 from sertk.errors import CorpusError, UnknownNameError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 SPOKEN = "03-01-05-02-01-02-03.wav"
@@ -13,8 +14,8 @@ SUNG = "03-02-03-01-02-01-04.wav"
 def test_codes(tmp_path):
     trees.sounds(tmp_path, f"Actor_03/{SPOKEN}", f"Actor_04/{SUNG}")
     found = corpora.scan("ravdess", tmp_path)
-    assert found.attrs["skipped"] == {}
-    assert found.attrs["roots"] == {"ravdess": str(tmp_path)}
+    assert remarks.of(found).skipped == {}
+    assert manifest.roots(found) == {"ravdess": str(tmp_path)}
     spoken, sung = found.to_dict("records")
     expected = {
         "utterance_id": "ravdess_03-01-05-02-01-02-03",
@@ -55,7 +56,7 @@ def test_a_tree_that_is_there_twice(tmp_path):
     )
     found = corpora.scan("ravdess", tmp_path)
     assert found["path"].tolist() == [f"Actor_03/{SPOKEN}", f"Actor_04/{SUNG}"]
-    assert found.attrs["skipped"] == {"the same recording again": 1}
+    assert remarks.of(found).skipped == {"the same recording again": 1}
 
 
 def test_what_is_not_taken_is_counted(tmp_path):
@@ -76,8 +77,10 @@ def test_what_is_not_taken_is_counted(tmp_path):
     trees.text(tmp_path / "LICENSE")
     found = corpora.scan("ravdess", tmp_path)
     assert len(found) == 2  # one of them needs ffmpeg
-    assert [path for path, _ in found.attrs["unreadable"]] == ["Actor_03/03-01-05-02-01-01-03.m4a"]
-    assert found.attrs["skipped"] == {
+    assert [path for path, _ in remarks.of(found).unreadable] == [
+        "Actor_03/03-01-05-02-01-01-03.m4a"
+    ]
+    assert remarks.of(found).skipped == {
         "audio with video (modality 01)": 2,
         "macOS metadata (._ files)": 2,
         "not a RAVDESS file name": 3,
@@ -91,7 +94,7 @@ def test_style(tmp_path):
     trees.sounds(tmp_path, f"Actor_03/{SPOKEN}", f"Actor_04/{SUNG}")
     spoken = corpora.scan("ravdess", tmp_path, style="speech")
     assert spoken["style"].tolist() == ["speech"]
-    assert spoken.attrs["skipped"] == {"song (style='speech' was asked for)": 1}
+    assert remarks.of(spoken).skipped == {"song (style='speech' was asked for)": 1}
     assert corpora.scan("ravdess", tmp_path, style="song")["style"].tolist() == ["song"]
     with pytest.raises(UnknownNameError, match="Did you mean 'song'"):
         corpora.scan("ravdess", tmp_path, style="sung")

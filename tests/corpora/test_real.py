@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sertk import corpora, manifest
+from sertk.manifest import remarks
 from tests.repository.manifests import FOLDER
 
 pytestmark = pytest.mark.corpus
@@ -22,8 +23,8 @@ def home(name):
 def test_scan_equals_the_committed_manifest(name, file):
     root = home(name)
     found = corpora.scan(name, hash_files=True)
-    assert found.attrs["roots"] == {name: str(root)}
-    assert found.attrs["unreadable"] == []
+    assert manifest.roots(found) == {name: str(root)}
+    assert remarks.of(found).unreadable == []
     committed = manifest.read(FOLDER / f"{file}.csv").set_index("utterance_id")
     found = found[found["style"] == "speech"].set_index("utterance_id")
     assert set(found.index) <= set(committed.index)

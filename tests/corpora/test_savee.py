@@ -3,6 +3,7 @@
 import pytest
 
 from sertk import corpora
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 EMOTIONS = {
@@ -27,14 +28,14 @@ def test_both_layouts(tmp_path, pattern):
     }
     assert sorted(set(found["speaker"])) == ["savee_DC", "savee_JE", "savee_JK", "savee_KL"]
     assert set(found["gender"]) == {"male"}
-    assert found.attrs["skipped"] == {"not sound (*.txt)": 1}
+    assert remarks.of(found).skipped == {"not sound (*.txt)": 1}
 
 
 def test_both_layouts_at_once_and_wrong_names(tmp_path):
     trees.sounds(tmp_path, "AudioData/DC/sa01.wav", "DC_sa01.wav", "su01.wav", "XY_a01.wav")
     found = corpora.scan("savee", tmp_path)
     assert found["path"].tolist() == ["DC_sa01.wav"]
-    assert found.attrs["skipped"] == {
+    assert remarks.of(found).skipped == {
         "a SAVEE file name without its speaker": 1,
         "not a SAVEE file name": 1,
         "the same recording again": 1,

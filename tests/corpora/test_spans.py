@@ -6,6 +6,7 @@ import pytest
 from sertk import audit, cache, corpora, manifest
 from sertk.cli import main
 from sertk.errors import CacheError, ManifestError
+from sertk.manifest import remarks
 from sertk.preprocessing import Preprocessing
 from tests.corpora import trees
 
@@ -64,7 +65,7 @@ def test_rounding_is_clipped_and_counted(tmp_path):
     found = corpora.scan("table", tmp_path)
     assert found["end"].tolist() == [2.0, 4.3]
     assert found["duration"].tolist() == [2.0, 2.3]
-    assert found.attrs["notes"] == [
+    assert remarks.of(found).notes == [
         "1 ends lie up to 0.1 s past the end of their file; that end is used."
     ]
 
@@ -91,7 +92,7 @@ def test_files_that_cannot_be_read_are_left_to_those_who_read_them(tmp_path):
         {"utterance_id": ["a"], "corpus": "my", "path": ["no.wav"], "speaker": "s",
          "emotion": "sad", "start": [0.0], "end": [9.0]}
     )  # fmt: skip
-    rows.attrs["roots"] = {"my": str(tmp_path)}
+    rows["root"] = str(tmp_path)
     with pytest.raises(CacheError, match="There is no file"):
         cache.compute(rows, Preprocessing("log_mel", clip_seconds=1.0), folder=tmp_path / "cache")
 
@@ -100,6 +101,5 @@ def test_rows_of_several_tables_under_one_index(tmp_path):
     rows = corpora.scan("table", save(tmp_path, ["0,1", "1,2"]))
     whole = rows.assign(utterance_id=["c", "d"], start=None, end=[None, 9.0])
     both = pd.concat([rows, whole])
-    both.attrs = rows.attrs
     with pytest.raises(ManifestError, match=r"1 of 4 manifest rows .*\(d: end 9 s of 4\.3 s\)"):
         corpora.check_times(both)

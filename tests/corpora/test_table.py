@@ -7,8 +7,9 @@ import re
 import pandas as pd
 import pytest
 
-from sertk import corpora
+from sertk import corpora, manifest
 from sertk.errors import CorpusError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 ROWS = "path,speaker,emotion\nann/a.wav,ann,angry\nann/b.wav,ann,Happiness\nben/a.wav,ben,SAD\n"
@@ -26,8 +27,8 @@ def test_words_ids_and_speakers(root):
     assert found["speaker"].tolist() == ["table_ann", "table_ann", "table_ben"]
     assert found["emotion"].tolist() == ["angry", "happy", "sad"]
     assert found["duration"].tolist() == [0.05] * 3
-    assert found.attrs["roots"] == {"table": str(root)}
-    assert found.attrs["notes"] == []
+    assert manifest.roots(found) == {"table": str(root)}
+    assert remarks.of(found).notes == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -55,7 +56,7 @@ def test_where_the_table_can_be(root, tmp_path, monkeypatch):
     found = [corpora.scan("table", **call) for call in calls]
     for one in found:
         pd.testing.assert_frame_equal(one, found[0])
-        assert one.attrs["roots"] == {"table": str(root)}
+        assert manifest.roots(one) == {"table": str(root)}
     monkeypatch.delenv("SERTK_CORPORA", raising=False)
     with pytest.raises(CorpusError, match=r"No table was given.*path, speaker, emotion"):
         corpora.scan("table")
@@ -112,7 +113,7 @@ def test_words_of_your_own(root):
         corpora.scan("table", root)
     found = corpora.scan("table", root, emotions={"wut": "angry", "unklar": None})
     assert found["emotion"].tolist() == ["angry", "happy"]
-    assert found.attrs["skipped"] == {"emotion unklar (left out by emotions=)": 1}
+    assert remarks.of(found).skipped == {"emotion unklar (left out by emotions=)": 1}
     with pytest.raises(CorpusError, match=r"leaves all of them out"):
         corpora.scan("table", root, emotions={"wut": None, "unklar": None, "happiness": None})
 
@@ -131,7 +132,7 @@ def test_optional_columns_come_along(root):
     assert found["session"].tolist() == ["s1", "s1"]
     assert found["mood"].tolist()[0] == "7"
     assert set(found["corpus"]) == {"mine"}
-    assert "corpus='mine'" in found.attrs["notes"][0]
+    assert "corpus='mine'" in remarks.of(found).notes[0]
 
 
 def test_segments_of_one_file(tmp_path):
@@ -209,4 +210,4 @@ def test_splits_and_folds_are_read_as_people_write_them(root):
     trees.text(root / "list.csv", text)
     found = corpora.scan("table", root)
     assert found["split"].tolist() == ["train", "val"]
-    assert found.attrs["division"] == ["split 'Dev' is read as val, 'Train' as train"]
+    assert remarks.of(found).division == ["split 'Dev' is read as val, 'Train' as train"]

@@ -9,6 +9,7 @@ import soundfile
 from sertk import audio, corpora, manifest
 from sertk.corpora import _files, toy
 from sertk.errors import ConfigurationError, CorpusError
+from sertk.manifest import remarks
 from tests.corpora import trees
 
 
@@ -31,7 +32,7 @@ def test_counts(whole):
     assert set(whole["sample_rate"]) == {16_000}
     assert whole["duration"].between(0.9, 3.0).all()
     # the mark and the README
-    assert whole.attrs["skipped"] == {"not sound (*.json)": 1, "not sound (*.txt)": 1}
+    assert remarks.of(whole).skipped == {"not sound (*.json)": 1, "not sound (*.txt)": 1}
 
 
 def test_it_says_that_it_is_synthetic(whole):
@@ -124,7 +125,7 @@ def test_default_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("SERTK_CORPORA", raising=False)
     found = corpora.scan("toy", speakers=1, takes=1)
-    assert found.attrs["roots"] == {"toy": str(tmp_path / "sertk" / "toy_1x1")}
+    assert manifest.roots(found) == {"toy": str(tmp_path / "sertk" / "toy_1x1")}
     assert toy._default_root({"speakers": 8, "takes": 2}) == tmp_path / "sertk" / "toy"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert toy._default_root({"speakers": 8, "takes": 2}).parts[-3:] == (".cache", "sertk", "toy")

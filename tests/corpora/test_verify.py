@@ -144,7 +144,7 @@ def test_names_in_either_normal_form_are_matched(forms, tmp_path):
     )
     table = corpora.verify(rows, tmp_path)
     assert table["status"].tolist() == ["ok"]
-    rows.attrs["roots"] = {"my": str(tmp_path)}
+    rows["root"] = str(tmp_path)
     assert manifest.paths(rows)[0].is_file()
     trees.text(tmp_path / "list.csv", f"path,speaker,emotion\n{in_table},s,sad\n")
     assert corpora.scan("table", tmp_path)["duration"].tolist() == [0.05]

@@ -89,7 +89,7 @@ def babble(voices: dict[str, list[dict[str, Any]]], heard: Heard, level: float) 
             )
         except AudioError:
             continue  # the run left it out, too
-        loud = audio.normalise_rms(audio.trim(voice, _TRIM_DB), -20.0)
+        loud = audio.normalize_rms(audio.trim(voice, _TRIM_DB), -20.0)
         turned = np.roll(loud, heard.generator.integers(len(loud)))
         mixed += np.resize(turned, len(mixed))
     return add_at_snr(heard, mixed, level)

@@ -8,11 +8,10 @@ from typing import Any
 
 from sertk._display import drawing
 from sertk._html import pages
-from sertk._utils import provenance
+from sertk._utils import atomic, provenance
 from sertk.analysis.robustness.curves import RobustnessDisplay, points, written
 from sertk.evaluation.displays import ends, percent
 from sertk.run import Run
-from sertk.run import write_json as write_record
 
 _HERE = Path(__file__).parent
 
@@ -81,7 +80,7 @@ def write_json(shown: RobustnessDisplay, path: str | Path) -> Path:
         for row in shown.of(condition.name).to_dict("records")
     ]
     plain = [{key: None if v != v else v for key, v in row.items()} for row in rows]
-    write_record(Path(path), {"run": shown.run, "note": shown.note, "rows": plain})
+    atomic.write_json(Path(path), {"run": shown.run, "note": shown.note, "rows": plain})
     return Path(path)
 
 

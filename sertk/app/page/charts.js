@@ -1,6 +1,6 @@
 // Drawings on canvases: waveform, spectrogram, timeline, valence. In: samples and rows. Out: pixels.
-// Colours come from the style sheet, so that dark mode needs nothing here.
-import { cividis, css } from "./colours.js";
+// Colors come from the style sheet, so that dark mode needs nothing here.
+import { cividis, css } from "./colors.js";
 import { spectrumDb } from "./dsp.js";
 
 const ROWS = 256; // of the picture of a spectrogram
@@ -17,16 +17,16 @@ function fresh(canvas) {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, width, height);
   const style = getComputedStyle(canvas);
-  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  const color = (name) => style.getPropertyValue(`--${name}`).trim();
   pen.font = `12px ${style.fontFamily}`;
-  return { pen, width, height, colour };
+  return { pen, width, height, color };
 }
 
 /** Draw the envelope of a waveform, which fills `share` of the width from the right. */
 export function drawWaveform(canvas, waveform, share = 1) {
-  const { pen, width, height, colour } = fresh(canvas);
+  const { pen, width, height, color } = fresh(canvas);
   const middle = height / 2;
-  pen.fillStyle = colour("grid");
+  pen.fillStyle = color("grid");
   pen.fillRect(0, middle - 0.5, width, 1);
   if (waveform.length === 0) return;
   const columns = Math.max(Math.round(width * share), 1);
@@ -34,7 +34,7 @@ export function drawWaveform(canvas, waveform, share = 1) {
     0.05,
     waveform.reduce((a, b) => Math.max(a, Math.abs(b)), 0),
   );
-  pen.fillStyle = colour("accent");
+  pen.fillStyle = color("accent");
   for (let x = 0; x < columns; x++) {
     const first = Math.floor((x * waveform.length) / columns);
     const end = Math.max(Math.floor(((x + 1) * waveform.length) / columns), first + 1);
@@ -120,7 +120,7 @@ export function span(rows, least, most) {
   return { begin, end: Math.max(end, begin + least) };
 }
 
-function axis({ pen, width, height, colour }, gutter, { begin, end }, marks) {
+function axis({ pen, width, height, color }, gutter, { begin, end }, marks) {
   const wide = width - gutter;
   const steps = [0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600];
   const step = steps.find((s) => (s / (end - begin)) * wide > 48) ?? 1200;
@@ -128,9 +128,9 @@ function axis({ pen, width, height, colour }, gutter, { begin, end }, marks) {
   pen.textBaseline = "bottom";
   for (let time = Math.ceil(begin / step) * step; time <= end; time += step) {
     const x = gutter + ((time - begin) / (end - begin)) * wide;
-    pen.fillStyle = colour("grid");
+    pen.fillStyle = color("grid");
     if (marks) pen.fillRect(Math.round(x), 0, 1, height - (marks === "ruled" ? 0 : 16));
-    pen.fillStyle = colour("muted");
+    pen.fillStyle = color("muted");
     if (marks !== "ruled" && x < width - 12) pen.fillText(clock(time, step), x, height);
   }
 }
@@ -144,16 +144,16 @@ export function clock(time, step = 1) {
 /** Draw probabilities over time, a row per class; a dot marks the top label. */
 export function drawTimeline(canvas, rows, classes, reach) {
   const all = fresh(canvas);
-  const { pen, width, height, colour } = all;
+  const { pen, width, height, color } = all;
   const gutter = gutterOf(pen, classes);
   const tall = (height - 20) / classes.length;
   const x = (time) => gutter + ((time - reach.begin) / (reach.end - reach.begin)) * (width - gutter);
   pen.textAlign = "left";
   pen.textBaseline = "middle";
   classes.forEach((name, n) => {
-    pen.fillStyle = colour("wash");
+    pen.fillStyle = color("wash");
     pen.fillRect(gutter, n * tall, width - gutter, tall - 1);
-    pen.fillStyle = colour("ink");
+    pen.fillStyle = color("ink");
     pen.fillText(name.replaceAll("_", " "), 0, (n + 0.5) * tall);
   });
   pen.save();
@@ -164,7 +164,7 @@ export function drawTimeline(canvas, rows, classes, reach) {
     const [left, right] = [x(row.at), x(row.at + row.span)];
     if (right < gutter) continue;
     if (!row.probabilities) {
-      pen.fillStyle = colour("line");
+      pen.fillStyle = color("line");
       pen.fillRect(left, 0, right - left, height - 20);
       continue;
     }
@@ -196,12 +196,12 @@ function gutterOf(pen, classes) {
 /** Draw pleasant minus unpleasant over time. */
 export function drawValence(canvas, rows, classes, reach) {
   const all = fresh(canvas);
-  const { pen, width, height, colour } = all;
+  const { pen, width, height, color } = all;
   const gutter = gutterOf(pen, classes);
   const x = (time) => gutter + ((time - reach.begin) / (reach.end - reach.begin)) * (width - gutter);
   const y = (value) => height / 2 - value * (height / 2 - 8);
   axis(all, gutter, reach, "ruled");
-  pen.fillStyle = colour("muted");
+  pen.fillStyle = color("muted");
   pen.textAlign = "left";
   pen.textBaseline = "middle";
   for (const [word, value] of [
@@ -214,7 +214,7 @@ export function drawValence(canvas, rows, classes, reach) {
   pen.beginPath();
   pen.rect(gutter, 0, width - gutter, height);
   pen.clip();
-  pen.strokeStyle = pen.fillStyle = colour("accent");
+  pen.strokeStyle = pen.fillStyle = color("accent");
   pen.lineWidth = 2;
   pen.lineJoin = "round";
   let before = null;

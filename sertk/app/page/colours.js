@@ -1,4 +1,4 @@
-// The colour map cividis, which colour-blind people and printers can read.
+// The color map cividis, which color-blind people and printers can read.
 // In: a share from 0 to 1. Out: red, green, blue.
 
 // prettier-ignore

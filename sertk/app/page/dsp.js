@@ -1,7 +1,7 @@
 // Arithmetic on waveforms, the same as sertk's in Python: what stands before the graph.
 // In: Float32Array at a rate. Out: Float32Array, levels, windows, spectra. No browser needed.
 
-/** Round as Python does: a half goes to the even neighbour. */
+/** Round as Python does: a half goes to the even neighbor. */
 export function roundHalfEven(value) {
   const down = Math.floor(value);
   const rest = value - down;
@@ -140,9 +140,9 @@ export function trim(waveform, step) {
   const sums = new Float64Array(total + 1);
   for (let n = 0; n < total; n++) sums[n + 1] = sums[n] + waveform[n] * waveform[n];
   const power = [];
-  for (let centre = 0; centre < total + 1; centre += hop) {
-    const first = Math.max(centre - half, 0);
-    const end = Math.min(centre + half, total);
+  for (let center = 0; center < total + 1; center += hop) {
+    const first = Math.max(center - half, 0);
+    const end = Math.min(center + half, total);
     power.push((sums[Math.max(end, first)] - sums[first]) / frame);
   }
   const loudest = power.reduce((a, b) => Math.max(a, b), 0);

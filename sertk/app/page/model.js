@@ -164,12 +164,12 @@ export class Model {
   /** Answer for a waveform as it is; silence and steady noise are not given to the graph. */
   async answer(waveform, heard = waveform.length) {
     const level = loudestDb(waveform, this.sampleRate, this.gate.frame_seconds);
-    if (!(level > this.silenceDb)) return this.#labelled(null, level);
-    if (this.#isSteady(waveform.subarray(0, heard))) return this.#labelled(null, level);
+    if (!(level > this.silenceDb)) return this.#labeled(null, level);
+    if (this.#isSteady(waveform.subarray(0, heard))) return this.#labeled(null, level);
     const { probabilities, ms, failed } = await this.#ask({ waveform });
     if (failed) throw ofModel("use", failed);
     this.ms = ms;
-    return this.#labelled(probabilities, level);
+    return this.#labeled(probabilities, level);
   }
 
   #isSteady(waveform) {
@@ -178,7 +178,7 @@ export class Model {
     return modulationDb(waveform, this.sampleRate, steady) < steady.below_modulation_db;
   }
 
-  #labelled(probabilities, level) {
+  #labeled(probabilities, level) {
     if (probabilities === null) {
       return { label: this.gate.answer, probability: null, valence: null, loudest_db: level, probabilities };
     }

@@ -109,14 +109,14 @@ export function describeTimeline(rows) {
   find("timeline").setAttribute("aria-label", `Probabilities over time. ${told}.`);
 }
 
-/** Say what answers: data, licence, how well, and what it must not be used for. */
+/** Say what answers: data, license, how well, and what it must not be used for. */
 export function showAbout(model, name) {
   const { spec, card } = model;
   const uar = /^\| UAR \| ([\d.]+) \| (.+?) \|$/m.exec(card);
   const measured = /^## How it was measured\n\n(.+)$/m.exec(card);
   const facts = {
     "Trained on": spec.corpora.join(", ") + (spec.synthetic ? " (synthetic speech)" : ""),
-    Licence: spec.licence || "not known",
+    License: spec.license || "not known",
     Measured: uar
       ? `UAR ${uar[1]} % (95 % interval ${uar[2]}); by chance ${(100 / spec.classes.length).toFixed(1)} %`
       : "not on new voices",

@@ -67,7 +67,7 @@ class SelectiveDisplay(Display):
         return shown
 
 
-def selective(result: Evaluation) -> SelectiveDisplay:
+def selective_prediction(result: Evaluation) -> SelectiveDisplay:
     """Show how right the surest predictions are, for every share of utterances answered.
 
     Confidence is the probability of the predicted class. Predictions of all folds and seeds are
@@ -88,7 +88,7 @@ def selective(result: Evaluation) -> SelectiveDisplay:
         1705.08500.
 
     Examples:
-        `evaluation.selective(evaluation.evaluate("runs/ravdess_compact")).plot()`
+        `evaluation.selective_prediction(evaluation.evaluate("runs/ravdess_compact")).plot()`
     """
     rows, classes = result.rows, list(result.classes)
     shares = rows[probabilities.columns(rows, classes)].to_numpy(float)

@@ -2,7 +2,7 @@
 
 In: an OpenVINO model, and utterances of the training split. Out: the same model in INT8. What costs
 little and loses much stays as it is: the front end, whose DFT holds what lies far below the peak;
-the network's first layer and its last; normalisation, softmax and the vote of the clips.
+the network's first layer and its last; normalization, softmax and the vote of the clips.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ _BEFORE = (
 )  # fmt: skip
 
 
-def quantise(model: Any, sounds: Clips) -> Any:
-    """Quantise the convolutions and matrix products between the first and the last of the network.
+def quantize(model: Any, sounds: Clips) -> Any:
+    """Quantize the convolutions and matrix products between the first and the last of the network.
 
     Raises:
         ConfigurationError: If NNCF is not installed, or no utterance of the training split is
@@ -81,7 +81,7 @@ def before_the_network(model: Any) -> list[str]:
     """Name the operations from the waveform to what the network takes.
 
     Those are the cut, which pads with -1000 dB, the reference, the rest of the feature, the
-    standardisation, and all that leads to them.
+    standardization, and all that leads to them.
     """
     waiting = [op for op in model.get_ops() if any(s in op.get_friendly_name() for s in _BEFORE)]
     found: dict[str, None] = {}
