@@ -8,10 +8,12 @@ from sertk.cli import main
 from tests import small_corpus
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Keep the features of tests away from the user's cache."""
-    monkeypatch.setenv("SERTK_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Keep the features of tests, and of the fixtures they share, away from the user's cache."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SERTK_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
+        yield
 
 
 @pytest.fixture(scope="session")

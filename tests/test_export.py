@@ -365,7 +365,7 @@ def test_int8_litert_and_half_precision(trained, small_root, tmp_path):
 
 def test_the_child_runs_on_tensorflow_whatever_the_parent(tmp_path):
     pytest.importorskip("tf2onnx")
-    prep = {"feature": "log_spectrogram", "target_rms_db": -20.0, "reference": "full_scale"}
+    prep = {"feature": "log_spectrogram", "target_rms_db": -20.0, "db_reference": "full_scale"}
     made = run_of("mlp", tmp_path / "run", **prep)
     words = [
         sys.executable,
