@@ -7,25 +7,42 @@ prints it and exits with 2; in Python it is a `SertkError`, of a kind that says 
 import difflib
 import re
 from collections.abc import Collection, Iterable
+from typing import Any
 
 _LONG_WORD = re.compile(r"\S{400,}")
 
 
 class SertkError(Exception):
-    """Tell the user in three sentences what was received, what is needed and what to do.
+    """An error that says what was received, what is needed and what to do.
 
     Args:
-        received: What we got, with its values.
-        needed: What would have been right.
-        remedy: What to do now.
+        received: str. What was received, with its values.
+        needed: str. What would be right.
+        remedy: str. What to do.
+        code: str. Stable name of this error for programs and tests, such as `"shared-speakers"`;
+            by default that of the class.
+
+    Attributes:
+        received: As given.
+        needed: As given.
+        remedy: As given.
+        code: As given.
 
     Examples:
         >>> print(SertkError("Got 3 speakers.", "5 folds need 5.", "Ask for 3 folds."))
         Got 3 speakers. 5 folds need 5. Ask for 3 folds.
     """
 
-    def __init__(self, received: str, needed: str = "", remedy: str = ""):
+    code = "error"
+
+    def __init__(self, received: str, needed: str = "", remedy: str = "", *, code: str = ""):
+        self.received, self.needed, self.remedy = received, needed, remedy
+        if code:
+            self.code = code
         super().__init__(_readable(" ".join(part for part in (received, needed, remedy) if part)))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # errors come back from other processes
+        return type(self), (self.received, self.needed, self.remedy), self.__dict__
 
 
 def _readable(text: str) -> str:
@@ -38,44 +55,88 @@ def _escaped(character: str) -> str:
     return " " if character in "\n\r\t" else ascii(character)[1:-1]
 
 
-class CorpusError(SertkError):
+class CorpusError(SertkError, ValueError):
     """A corpus folder or archive is not what its name says."""
 
+    code = "corpus"
 
-class ManifestError(SertkError):
+
+class ManifestError(SertkError, ValueError):
     """A manifest breaks the schema of `sertk.manifest`."""
 
+    code = "manifest"
 
-class AudioError(SertkError):
+
+class AudioError(SertkError, ValueError):
     """A file of sound cannot be read, or holds no usable sound."""
 
+    code = "audio"
 
-class SplitError(SertkError):
+
+class SplitError(SertkError, ValueError):
     """A protocol cannot be built from these speakers, or mixes them."""
 
+    code = "split"
 
-class CacheError(SertkError):
+
+class CacheError(SertkError, OSError):
     """The feature cache cannot be written or read."""
 
+    code = "cache"
 
-class OutputError(SertkError):
+
+class OutputError(SertkError, OSError):
     """A file or folder cannot be written: the disk is full, barred, or something is there."""
 
+    code = "output"
 
-class ConfigurationError(SertkError):
+
+class ConfigurationError(SertkError, ValueError):
     """An argument is unknown, out of range, or does not fit another one."""
 
+    code = "configuration"
 
-class RunError(SertkError):
+
+class RunError(SertkError, ValueError):
     """A run folder is missing, unfinished, in use, or from another version."""
 
+    code = "run"
 
-class NotebookError(SertkError):
+
+class NotebookError(SertkError, RuntimeError):
     """A cell of a notebook failed; the notebook was written as far as it came."""
 
+    code = "notebook"
 
-class ModelError(SertkError):
+
+class ModelError(SertkError, ValueError):
     """A model file is damaged, holds code, was changed, or answers otherwise than it should."""
+
+    code = "model"
+
+
+class MissingCorpusError(CorpusError, FileNotFoundError):
+    """There is no folder of a corpus, or nothing of the corpus in it."""
+
+    code = "missing-corpus"
+
+
+class MissingManifestError(ManifestError, FileNotFoundError):
+    """There is no manifest at a path."""
+
+    code = "missing-manifest"
+
+
+class MissingAudioError(AudioError, FileNotFoundError):
+    """There is no recording at a path."""
+
+    code = "missing-audio"
+
+
+class MissingRunError(RunError, FileNotFoundError):
+    """A folder holds no run, or not the file of a run that is asked for."""
+
+    code = "missing-run"
 
 
 class UnknownNameError(ConfigurationError):
@@ -91,14 +152,19 @@ class UnknownNameError(ConfigurationError):
         Unknown corpus 'ravdes'. Did you mean 'ravdess'? Known corpus names: ravdess, toy.
     """
 
+    code = "unknown-name"
+
     def __init__(self, kind: str, name: object, known: Iterable[str]):
-        self.known = sorted(known)
+        self.kind, self.name, self.known = kind, name, sorted(known)
         near = difflib.get_close_matches(str(name), self.known, n=1, cutoff=0.5)
         super().__init__(
             f"Unknown {kind} {name!r}.",
             f"Did you mean {near[0]!r}?" if near else "",
             f"Known {kind} names: {', '.join(self.known)}.",
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.name, self.known), self.__dict__
 
 
 def listing(items: Collection[object], limit: int = 5) -> str:

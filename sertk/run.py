@@ -16,7 +16,7 @@ import pandas as pd
 from sertk import labels
 from sertk import manifest as manifests
 from sertk._utils import atomic, json_records, old_names, plain_files, schemas
-from sertk.errors import ManifestError, RunError, listing
+from sertk.errors import ManifestError, MissingRunError, RunError, listing
 
 SCHEMA_VERSION = 2
 _WHOLE_NUMBERS = ("fold", "seed", "epoch")
@@ -51,7 +51,7 @@ class Run:
             )
             found = [path for pattern in inside for path in self.folder.glob(pattern)]
             below = sorted(str(path.parent.relative_to(self.folder)) for path in found)
-            raise RunError(
+            raise MissingRunError(
                 f"{self.folder} holds no run (there is no run.json).",
                 "A run is the folder that `sertk train` or `sertk cv` wrote.",
                 f"Name one of those in it: {listing(below)}."
@@ -75,6 +75,15 @@ class Run:
             raise _damaged(record, str(error), _NO_RECORD) from error
         if len(set(self.classes)) < len(self.classes):
             raise _damaged(record, "a class is named twice", _NO_RECORD)
+
+    @classmethod
+    def open(cls, run: "Run | str | Path") -> "Run":
+        """Open a run folder; a `Run` is returned as it is.
+
+        Raises:
+            RunError: If the folder holds no run.
+        """
+        return run if isinstance(run, Run) else cls(run)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
@@ -159,7 +168,7 @@ class Run:
     def _existing(self, name: str) -> Path:
         path = self.folder / name
         if not plain_files.is_file(path):
-            raise RunError(
+            raise MissingRunError(
                 f"The run {self.folder} has no {name} (status: {self.info.get('status')}).",
                 "It is written when the fit that makes it has ended.",
                 "Run the same command again; it goes on where it stopped.",

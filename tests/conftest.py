@@ -9,11 +9,18 @@ from tests import small_corpus
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory):
-    """Keep the features of tests, and of the fixtures they share, away from the user's cache."""
+def own_cache(tmp_path_factory):
+    """Keep the features of tests and of shared fixtures away from the user's cache."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("SERTK_CACHE", str(tmp_path_factory.getbasetemp() / "features"))
-        yield
+        folder = str(tmp_path_factory.getbasetemp() / "features")
+        patched.setenv("SERTK_CACHE", folder)
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _same_cache(own_cache, monkeypatch):
+    """Put back the folder that a command with --cache has set."""
+    monkeypatch.setenv("SERTK_CACHE", own_cache)
 
 
 @pytest.fixture(scope="session")

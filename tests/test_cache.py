@@ -34,12 +34,6 @@ def computed(monkeypatch):
     return names
 
 
-def _rows(manifest, rows):
-    rows = rows.copy()
-    rows.attrs = manifest.attrs
-    return rows
-
-
 def test_it_holds_what_the_preprocessing_extracts(small, small_root, tmp_path):
     features = cache.compute(small, PREP, folder=tmp_path)
     for row in small.iloc[::7].itertuples():
@@ -52,7 +46,7 @@ def test_it_holds_what_the_preprocessing_extracts(small, small_root, tmp_path):
 
 def test_a_spectrum_is_computed_once_whatever_it_is_asked_with(small, tmp_path, computed):
     speaker = small["speaker"] == small["speaker"].iloc[0]
-    first = _rows(small, small[~speaker])
+    first = small[~speaker]
     cache.compute(first, PREP, folder=tmp_path)
     assert sorted(computed) == sorted(first["utterance_id"])
     computed.clear()
@@ -61,16 +55,16 @@ def test_a_spectrum_is_computed_once_whatever_it_is_asked_with(small, tmp_path, 
     copied = augment.with_copies(splits.by_speaker(first, val=1, test=1), "noise", 1, 0)
     parent = copied["parent"].isna()
     for rows in (first.head(8), shuffled, renamed, copied[parent].drop(columns="copy")):
-        features = cache.compute(_rows(small, rows), PREP, folder=tmp_path)
+        features = cache.compute(rows, PREP, folder=tmp_path)
         assert all(name in features for name in rows["utterance_id"])
     assert computed == []
     cache.compute(small, PREP, folder=tmp_path)
     assert sorted(computed) == sorted(small.loc[speaker, "utterance_id"])
     computed.clear()
-    cache.compute(_rows(small, copied), PREP, folder=tmp_path)
+    cache.compute(copied, PREP, folder=tmp_path)
     assert sorted(computed) == sorted(copied.loc[~parent, "utterance_id"])
     fewer = copied[~parent].head(3).astype({"copy": float})  # as a table with gaps is read
-    cache.compute(_rows(small, fewer), PREP, folder=tmp_path)
+    cache.compute(fewer, PREP, folder=tmp_path)
     assert len(computed) == (~parent).sum()
 
 
@@ -83,10 +77,10 @@ def test_what_decides_a_spectrum_decides_its_key(small, tmp_path, computed):
         copy.assign(augmentation="noise"), copy.assign(end=0.75),
     ]  # fmt: skip
     for rows in different * 2:
-        cache.compute(_rows(small, rows), PREP, folder=tmp_path)
+        cache.compute(rows, PREP, folder=tmp_path)
     assert len(computed) == len(different)
     twice = pd.concat([small.iloc[[5]], small.iloc[[5]].assign(utterance_id="again")])
-    features = cache.compute(_rows(small, twice), PREP, folder=tmp_path)
+    features = cache.compute(twice, PREP, folder=tmp_path)
     assert len(computed) == len(different) + 1
     np.testing.assert_array_equal(features["again"], features[small["utterance_id"].iloc[5]])
 
@@ -99,7 +93,7 @@ def test_a_run_that_is_used_again_computes_nothing(small, small_root, tmp_path, 
     )
     known = len(computed)
     assert len(embeddings.vectors(run, roots={"small": small_root})) == 24
-    strangers = _rows(small, small.assign(speaker="new_" + small["speaker"]))
+    strangers = small.assign(speaker="new_" + small["speaker"])
     assert len(cross_corpus.matrix({"run": run}, {"new": strangers}).frame()) == 1
     other = splits.by_speaker(small, val=2, test=1, seed=5)
     datasets.make(other, PREP, augment="noise", copies=1)
@@ -241,7 +235,7 @@ def test_a_killed_run_goes_on_from_its_parts(small, tmp_path, computed):
     process.join()
     done = len(list(tmp_path.glob("*/parts/[0-9]*.json")))
     assert 1 <= done < 3
-    first = _rows(small, small.tail(40))  # another manifest takes over what was done of it
+    first = small.tail(40)  # another manifest takes over what was done of it
     cache.compute(first, PREP, folder=tmp_path)
     features = cache.compute(small, PREP, folder=tmp_path)
     assert len(computed) == len(small) - done * parts.PART_ROWS
@@ -274,7 +268,7 @@ def test_a_process_killed_while_it_makes_a_shard(
 
 def test_two_processes_share_the_work(small, tmp_path, computed):
     context = multiprocessing.get_context("fork")
-    halves = (_rows(small, small.head(50)), _rows(small, small.tail(50)))
+    halves = (small.head(50), small.tail(50))
     both = [context.Process(target=_compute_slowly, args=(rows, tmp_path)) for rows in halves]
     for process in both:
         process.start()
@@ -289,7 +283,7 @@ def test_two_processes_share_the_work(small, tmp_path, computed):
 
 
 def test_features_travel_and_outlive_their_folder(small, tmp_path):
-    features = cache.compute(_rows(small, small.head(8)), PREP, folder=tmp_path)
+    features = cache.compute(small.head(8), PREP, folder=tmp_path)
     first = features[small["utterance_id"].iloc[0]].copy()
     there = pickle.loads(pickle.dumps(features))
     np.testing.assert_array_equal(there[small["utterance_id"].iloc[0]], first)
@@ -316,8 +310,7 @@ def test_an_unreadable_file_is_tried_again_when_that_may_help(
     monkeypatch.setattr(ffmpeg, "installed", lambda: False)
     kept = tmp_path / "small"
     shutil.copytree(small_root, kept)
-    rows = small.head(4).copy()
-    rows.attrs = {"roots": {"small": str(kept)}}
+    rows = small.head(4).assign(root=str(kept))
     paths = [kept / path for path in rows["path"]]
     paths[0].write_bytes(b"not sound at all")
     paths[1].unlink()
@@ -341,7 +334,7 @@ def test_old_packs_are_left_alone_and_mentioned_once(small, tmp_path):
     pack.mkdir()
     (pack / "index.json").write_text('{"rows": [["a", 0, 3, 9]], "unreadable": []}')
     with pytest.warns(UserWarning, match=r"holds 1 pack of .*: sertk cache prune --cache "):
-        cache.compute(_rows(small, small.head(2)), PREP, folder=tmp_path)
+        cache.compute(small.head(2), PREP, folder=tmp_path)
     cache.compute(small, Preprocessing("waveform", clip_seconds=1.0), folder=tmp_path)
     assert (pack / "index.json").is_file()
 

@@ -172,7 +172,7 @@ def test_extract(scanned, small_root, capsys, tmp_path, monkeypatch):
     ]
     assert main([*words, "--feature", "mfcc"]) == 0
     assert "72 of 72 utterances" in capsys.readouterr().out
-    assert list((tmp_path / "c").glob("*/features.npy"))
+    assert list((tmp_path / "c").glob("*/*/features.npy"))
 
 
 def test_verify(scanned, small_root, capsys):

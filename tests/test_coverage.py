@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sertk import evaluation
-from sertk.evaluation import intervals, metrics
+from sertk.evaluation import confusion_matrices, intervals
 from tests.test_evaluation import table_of
 
 CLASSES, CORPORA = 6, 250
@@ -31,13 +31,15 @@ def corpus(speakers, rng, *, sparse=False):
 @pytest.mark.parametrize("speakers", [3, 4, 5, 10, 20])
 def test_intervals_cover_the_truth_as_often_as_they_say(speakers, sparse):
     rng = np.random.default_rng([speakers, sparse])
-    truth = float(metrics.uar(corpus(20_000, rng, sparse=sparse).sum(0)))
+    truth = float(confusion_matrices.uar(corpus(20_000, rng, sparse=sparse).sum(0)))
     covered = percentiles = 0
     for _ in range(CORPORA):
         counts = corpus(speakers, rng, sparse=sparse)
         pooled = counts.sum(0)
-        score = metrics.of_resamples("uar", pooled)
-        found = intervals.interval(float(metrics.uar(pooled)), score, counts, resamples=400)
+        score = confusion_matrices.of_resamples("uar", pooled)
+        found = intervals.interval(
+            float(confusion_matrices.uar(pooled)), score, counts, resamples=400
+        )
         covered += found.low <= truth <= found.high
         drawn = intervals.bootstrap(score, counts, resamples=400, seed=0)
         low, high = np.quantile(drawn, [0.025, 0.975])
@@ -64,7 +66,9 @@ def test_intervals_of_a_difference_cover_it(speakers):
     def gap(cells):
         one, other = np.split(cells, 2, axis=-1)
         shape = (*cells.shape[:-1], CLASSES, CLASSES)
-        return metrics.uar_present(one.reshape(shape)) - metrics.uar_present(other.reshape(shape))
+        return confusion_matrices.uar_present(one.reshape(shape)) - confusion_matrices.uar_present(
+            other.reshape(shape)
+        )
 
     def together(sides):
         return np.concatenate([side.reshape(len(side), -1) for side in sides], axis=1)
@@ -119,7 +123,7 @@ def test_a_class_that_nobody_spoke_counts_as_zero_in_score_and_interval():
 def test_speakers_who_all_score_the_same_leave_the_uncertainty_unknown():
     for matrix in ([[3, 1], [1, 2]], [[7, 3, 1], [1, 2, 0], [0, 1, 5]]):
         counts = np.repeat(np.array([matrix], float), 7, axis=0)
-        value = float(metrics.uar_present(counts.sum(0)))
-        found = intervals.interval(value, metrics.uar_present, counts, resamples=500)
+        value = float(confusion_matrices.uar_present(counts.sum(0)))
+        found = intervals.interval(value, confusion_matrices.uar_present, counts, resamples=500)
         assert found.low == found.high == pytest.approx(value)
         assert "its uncertainty is not known" in found.note

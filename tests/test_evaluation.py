@@ -11,7 +11,7 @@ from sklearn import metrics as oracle
 
 from sertk import evaluation
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
-from sertk.evaluation import intervals, metrics
+from sertk.evaluation import confusion_matrices, intervals
 from tests import fake_run, interval_by_hand
 
 
@@ -135,11 +135,11 @@ def test_two_speakers_are_too_few_for_an_interval():
 def test_bootstrap_sums_whole_speakers_like_a_loop():
     rng = np.random.default_rng(3)
     matrices = rng.integers(0, 9, (6, 3, 3)).astype(float)
-    drawn = intervals.bootstrap(metrics.uar, matrices, resamples=40, seed=5)
+    drawn = intervals.bootstrap(confusion_matrices.uar, matrices, resamples=40, seed=5)
     draws = np.random.default_rng(5).multinomial(6, np.full(6, 1 / 6), size=40)
     for value, counts in zip(drawn, draws, strict=True):
         pooled = sum(matrix for matrix, n in zip(matrices, counts, strict=True) for _ in range(n))
-        assert value == pytest.approx(float(metrics.uar(pooled)))
+        assert value == pytest.approx(float(confusion_matrices.uar(pooled)))
 
 
 @pytest.mark.parametrize("metric", ["uar", "wa"])

@@ -192,15 +192,12 @@ def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
 
 
 def test_what_was_not_used_is_pruned_from_among_the_rest(small, tmp_path):
-    prep, (first, last) = Preprocessing(), (small.head(9).copy(), small.tail(3).copy())
-    for rows in (first, last):
-        rows.attrs = small.attrs
+    prep = Preprocessing()
+    for rows in (small.head(9), small.tail(3)):
         cache.compute(rows, prep, folder=tmp_path)
     shards = {len(json.loads(p.read_text())["rows"]): p.parent for p in tmp_path.glob("*/*/*.json")}
     age(*shards.values())
-    one = last.head(1).copy()
-    one.attrs = small.attrs
-    cache.compute(one, prep, folder=tmp_path)
+    cache.compute(small.tail(1), prep, folder=tmp_path)
     assert housekeeping.prune(tmp_path, days=9) == [shards[9]]
     assert housekeeping.contents(tmp_path)["utterances"].tolist() == [3]
     (shards[3] / "index.json").write_text("{")

@@ -18,9 +18,9 @@ from tests.test_features import COMPUTED, voice
 @pytest.mark.backend
 @pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("gain", [1.0, 1e-3])
-@pytest.mark.parametrize("reference", preprocessing.REFERENCES)
+@pytest.mark.parametrize("reference", preprocessing.DB_REFERENCES)
 def test_the_graph_finishes_a_clip_as_numpy_does(name, gain, reference):
-    prep = Preprocessing(features.get(name), clip_seconds=2.0, reference=reference)
+    prep = Preprocessing(features.get(name), clip_seconds=2.0, db_reference=reference)
     clip = np.empty(prep.clip_shape, np.float32)
     prep.cut(prep.extract(gain * voice()), -7, clip)
     loud = np.zeros_like(clip)  # a loud neighbor in the batch must not matter

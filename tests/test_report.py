@@ -365,5 +365,5 @@ def test_the_gap_in_words(gap, said):
 
 def test_who_chose_the_epochs_is_said():
     fits = [{"best_epoch": 8}, {"best_epoch": 8}]
-    assert "chosen by val_uar on validation speakers" in sentences.learning(fits, "val_uar")
-    assert "validation chose nothing" in sentences.learning(fits, "epoch")
+    assert "chosen by val_uar on validation speakers" in sentences.learning(fits, "val_uar", "best")
+    assert "validation chose nothing" in sentences.learning(fits, "val_uar", "last")

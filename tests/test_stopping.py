@@ -71,7 +71,7 @@ def test_scan_and_cache_are_stopped_at_any_point(tmp_path, monkeypatch):
     scan = ["scan", "toy", "--root", toy, "-o", path]
     extract = ["extract", path, "--root", toy, "--cache", kept]
     for words, there in (
-        (scan, lambda: list(tmp_path.glob(".toy-*/Actor_02/*"))),
+        (scan, lambda: list(tmp_path.glob(".sertk-*toy/Actor_02/*"))),
         (extract, lambda: list(kept.glob("*/parts/[0-9]*.json"))),
     ):
         status, out, said = stop_when(start(*words), there, signal.SIGINT)
@@ -81,7 +81,7 @@ def test_scan_and_cache_are_stopped_at_any_point(tmp_path, monkeypatch):
         again = start(*words)
         again.communicate(timeout=100)
         assert again.returncode == 0
-    assert not list(tmp_path.glob(".toy-*"))
+    assert not list(tmp_path.glob(".sertk-*"))
     assert len(manifest.read(path)) == 480
 
 

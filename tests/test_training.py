@@ -130,7 +130,7 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model", "settings"),
+    ("model", "config"),
     [
         pytest.param("compact", {}, marks=pytest.mark.backend),
         ("mlp", {"schedule": "plateau", "mixup": 0.4, "time_mask": 0.3}),
@@ -142,9 +142,9 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
     ],
 )  # fmt: skip
 def test_an_interrupted_fit_goes_on_with_the_same_result(
-    divided, tmp_path, monkeypatch, model, settings
+    divided, tmp_path, monkeypatch, model, config
 ):
-    changes = {**QUICK, "epochs": 4, **settings}
+    changes = {**QUICK, "epochs": 4, **config}
 
     def cv(folder):
         return training.cross_validate(model, divided, PREP, folder=folder,

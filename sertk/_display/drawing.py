@@ -10,6 +10,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from sertk.errors import UnknownNameError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -75,11 +77,22 @@ def _axes_class() -> type:
     return ShownAxes
 
 
-def style() -> Any:
-    """Switch to the look of these figures, for a `with` block, and back."""
-    from matplotlib import rc_context
+def style(**changes: Any) -> Any:
+    """Switch to the style of these figures for a `with` block.
 
-    return rc_context(_STYLE)
+    Args:
+        **changes: rcParams of matplotlib with underscores for dots, such as `axes_titlesize=14`.
+
+    Raises:
+        UnknownNameError: If matplotlib has no such rcParam.
+    """
+    from matplotlib import rc_context, rcParams
+
+    names = {name.replace(".", "_"): name for name in rcParams}
+    for name in changes:
+        if name not in names:
+            raise UnknownNameError("rcParam", name, names)
+    return rc_context(_STYLE | {names[name]: value for name, value in changes.items()})
 
 
 def new_axes(

@@ -48,7 +48,7 @@ def of_run(info: dict[str, Any]) -> dict[str, Any]:
         copies["on_the_fly"] = copies.pop("live")
     return {
         **info,
-        "preprocessing": _of_preprocessing(info["preprocessing"]),
+        "preprocessing": of_preprocessing(info["preprocessing"]),
         "training": of_training(info["training"]),
         **({"augmentation": copies} if copies else {}),
     }
@@ -58,7 +58,7 @@ def of_model(record: dict[str, Any]) -> dict[str, Any]:
     """Rename what an exported model says of itself."""
     renamed = {{"licence": "license"}.get(name, name): value for name, value in record.items()}
     renamed |= of_training({"decision": renamed.pop("decision", "mean")})
-    return {**renamed, "preprocessing": _of_preprocessing(record["preprocessing"])}
+    return {**renamed, "preprocessing": of_preprocessing(record["preprocessing"])}
 
 
 def of_study(record: dict[str, Any]) -> dict[str, Any]:
@@ -67,5 +67,6 @@ def of_study(record: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "config": of_training(record["settings"])}
 
 
-def _of_preprocessing(record: dict[str, Any]) -> dict[str, Any]:
+def of_preprocessing(record: dict[str, Any]) -> dict[str, Any]:
+    """Rename what a `Preprocessing`, or a layer of its graph, holds."""
     return {_PREPROCESSING.get(name, name): value for name, value in record.items()}

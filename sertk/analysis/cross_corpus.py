@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sertk import cache, evaluation
+from sertk._display.display import Display, ends, percent
 from sertk.analysis.replay import Replay
 from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import Evaluation
-from sertk.evaluation.displays import Display, ends, percent
 from sertk.run import Run
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from sertk import cache
+from sertk._display.display import Display, percent
 from sertk.analysis.replay import Replay
 from sertk.errors import ConfigurationError, UnknownNameError
-from sertk.evaluation.displays import Display, percent
 from sertk.run import Run
 
 METHODS = ("pca", "tsne")

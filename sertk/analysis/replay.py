@@ -41,7 +41,7 @@ class Replay:
     """
 
     def __init__(self, run: Run | str | Path, roots: Mapping[str, str | Path] | None = None):
-        self.run = run if isinstance(run, Run) else Run(run)
+        self.run = Run.open(run)
         tested = self.run.predictions.query("split == 'test'")
         if not self.run.finished or tested.empty:
             raise RunError(

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
+from sertk._display.display import Display, percent
 from sertk.analysis import gradients
 from sertk.analysis.replay import Replay
 from sertk.errors import ConfigurationError, UnknownNameError
-from sertk.evaluation.displays import Display, percent
 from sertk.explore.inputs import FeatureDisplay
 from sertk.explore.spectrogram import draw_image
 from sertk.run import Run

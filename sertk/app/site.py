@@ -124,7 +124,7 @@ def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> 
         return path
     from sertk.export import bundling, writing
 
-    run = source if isinstance(source, Run) else Run(source)
+    run = Run.open(source)
     spec, _ = specs.of_run(run, fold, seed)
     there = writing.target_of(run, spec, None, "bundle.zip")
     if _is_of(there, spec):

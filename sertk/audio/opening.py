@@ -17,7 +17,7 @@ import soundfile
 
 from sertk._utils import plain_files
 from sertk.audio import ffmpeg, headers, quiet
-from sertk.errors import AudioError
+from sertk.errors import AudioError, MissingAudioError
 
 SUFFIXES = (
     ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au",
@@ -177,7 +177,7 @@ def _binary(path: Path) -> Iterator[BinaryIO]:
     try:
         file: BinaryIO = plain_files.opened(path).detach()  # type: ignore[assignment]
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise AudioError(
+        raise MissingAudioError(
             f"There is no file {path}.",
             "A file of sound is needed there.",
             "Check the path; `sertk verify MANIFEST --root DIR` finds what a manifest misses.",

@@ -283,10 +283,9 @@ def copies(
         seed: Of the copies.
 
     Returns:
-        Rows of the copies alone, with `parent`, `augmentation` and `copy`. The utterance_id of a
-        copy with recordings carries a fingerprint of these in place of their folder, and that of
-        a list of transforms a fingerprint of what they do, so that other recordings or transforms
-        are other copies, also to the cache.
+        Rows of the copies alone, with `parent`, `augmentation`, `copy` and `seed`. Their
+        utterance_id is opaque: nothing parses it. It holds a fingerprint of recordings or of a
+        list of transforms, so that others are other copies.
 
     Raises:
         UnknownNameError: If there is no such recipe, or no such label.
@@ -322,15 +321,16 @@ def copies(
     if wanted.only is not None:
         originals = originals[originals["label"].isin(wanted.only)]
     label = _free(f"~{_label(name)}.{seed}", originals["utterance_id"], manifest, count)
-    made = [
-        originals.assign(
-            utterance_id=originals["utterance_id"] + f"{label}.{n}",
-            parent=originals["utterance_id"],
-            augmentation=name,
-            copy=n,
-        )
-        for n in range(count)
-    ]
+    made = []
+    for n in range(count):
+        names = originals["utterance_id"] + f"{label}.{n}"
+        drawn = [seeding.derive(0, utterance) for utterance in names]
+        made.append(
+            originals.assign(
+                utterance_id=names, parent=originals["utterance_id"], augmentation=name, copy=n,
+                seed=pd.array(drawn, "Int64"),
+            )
+        )  # fmt: skip
     return pd.concat(made, ignore_index=True)
 
 

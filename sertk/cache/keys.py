@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sertk import manifest as manifests
-from sertk._utils import seeding
 
 _FORMAT = 1  # change it when a spectrum changes although its preprocessing does not
 
@@ -44,20 +43,20 @@ class Row(NamedTuple):
 
 def rows(manifest: pd.DataFrame) -> list[Row]:
     """List the rows of a manifest with their keys, in order."""
-    names = ["utterance_id", "corpus", "path", "start", "end", "augmentation", "copy"]
+    names = ["utterance_id", "corpus", "path", "start", "end", "augmentation", "copy", "seed"]
     columns = (
         column.astype(object).where(column.notna(), None).tolist()
         for _, column in manifest.reindex(columns=names).items()
     )
     states: dict[tuple[str, str], str] = {}
     made = []
-    for path, name, corpus, place, start, end, augmentation, copy in zip(
+    for path, name, corpus, place, start, end, augmentation, copy, seed in zip(
         manifests.paths(manifest), *columns, strict=True
     ):
         file = (str(corpus), str(place))
         state = states.get(file) or states.setdefault(file, _state(path))
         start, end, copy = _as(float, start), _as(float, end), _as(int, copy)  # pandas holds 3.0
-        seed = 0 if augmentation is None else seeding.derive(0, name)
+        seed = _as(int, seed) or 0
         what = [_FORMAT, *file, state, start, end]
         if augmentation is not None:
             what += [augmentation, copy, seed]

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sertk._utils import call_arguments, lookup
-from sertk.errors import CorpusError
+from sertk.errors import CorpusError, MissingCorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ def _root(
         raise CorpusError(
             f"{folder} is a file.", "A scan needs a folder.", "Unpack it, and pass its folder."
         )
-    raise CorpusError(
+    raise MissingCorpusError(
         f"There is no folder {folder}.",
         f"The corpus {name!r} was looked for there.",
         f"Check root= (--root DIR). {how}",

@@ -19,7 +19,7 @@ from sertk.datasets import class_balance, feature_statistics
 from sertk.datasets.on_the_fly import OnTheFlyCopies
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
-from sertk.preprocessing.clips import aggregate_clips, clip_starts
+from sertk.preprocessing.clips import aggregate_clips
 from sertk.run import Run
 from sertk.training import saving
 from sertk.training.config import Config
@@ -203,7 +203,7 @@ class ClipDataset(keras.utils.PyDataset):
         return self.on_the_fly[name] if live else self.features[name]
 
     def _starts(self, spectrum: np.ndarray) -> list[int]:
-        return clip_starts(len(spectrum), self.prep.clip_frames)
+        return self.prep.clip_starts(spectrum)
 
     def _cut(self, visit: _Visit) -> _Clip:
         """Take one of the clips that an utterance is always cut into."""

@@ -11,7 +11,6 @@ import pandas as pd
 
 from sertk.cache import Features
 from sertk.preprocessing import Preprocessing
-from sertk.preprocessing.clips import clip_starts
 
 
 def frame_statistics(
@@ -52,11 +51,9 @@ def _finished(
     features: Features, utterances: list[str], prep: Preprocessing
 ) -> Iterator[np.ndarray]:
     """Finish every clip of some utterances, and give its frames that hold sound."""
-    clip = np.empty(prep.clip_shape, np.float32)
     for name in utterances:
         spectrum = features[name]
-        for start in clip_starts(len(spectrum), prep.clip_frames):
-            prep.cut(spectrum, start, clip)
+        for start, clip in zip(prep.clip_starts(spectrum), prep.clips(spectrum), strict=True):
             first, last = max(-start, 0), min(len(spectrum) - start, len(clip))
             yield prep.finish(clip)[first:last].astype(np.float64)
 

@@ -10,11 +10,12 @@ from typing import Protocol
 
 import pandas as pd
 
+from sertk._display.display import Display
 from sertk.errors import ConfigurationError, RunError, listing
 from sertk.evaluation.calibration import temperature
-from sertk.evaluation.displays import Display
 from sertk.evaluation.intervals import Interval
 from sertk.evaluation.learning_curve import curves as learning_curves
+from sertk.evaluation.metrics import confusion, f1, uar, wa
 from sertk.evaluation.paired import compare
 from sertk.evaluation.results import Evaluation
 from sertk.evaluation.risk_coverage import selective_prediction
@@ -27,12 +28,16 @@ __all__ = [
     "Evaluation",
     "Interval",
     "compare",
+    "confusion",
     "evaluate",
+    "f1",
     "learning_curves",
     "normalize_speakers",
     "selective_prediction",
     "speaker_difficulty",
     "temperature",
+    "uar",
+    "wa",
 ]
 
 
@@ -85,7 +90,7 @@ def evaluate(
         )
     if isinstance(source, pd.DataFrame):
         return _from_table(source, str(split), classes)
-    run = source if isinstance(source, Run) else Run(source)
+    run = Run.open(source)
     if not run.finished:
         raise RunError(
             f"The run {run.folder} is {run.info.get('status', 'unfinished')}: "

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
+from sertk._display.display import Display, percent
 from sertk.errors import ConfigurationError
 from sertk.evaluation import probabilities
-from sertk.evaluation.displays import Display, percent
 from sertk.run import Run
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
     Examples:
         `evaluation.temperature("runs/ravdess_compact").plot()`
     """
-    run = run if isinstance(run, Run) else Run(run)
+    run = Run.open(run)
     classes = run.classes
     names = probabilities.columns(run.predictions, classes)
     fitted, scaled = [], []

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sertk.evaluation import metrics
+from sertk.evaluation import confusion_matrices
 
 SCORE = (0.0, 1.0)
 DIFFERENCE = (-1.0, 1.0)
@@ -159,10 +159,13 @@ def ends(
 
     known = ~np.isnan(drawn)
     counts = known.sum(0)
-    centers = metrics.divide(np.nan_to_num(drawn).sum(0), counts)
+    centers = confusion_matrices.divide(np.nan_to_num(drawn).sum(0), counts)
     squares = np.where(known, np.square(drawn - centers), 0.0).sum(0)
     # a bootstrap of n speakers has the variance of n - 1 degrees of freedom divided by n
-    errors = np.sqrt(metrics.divide(squares, counts) * metrics.divide(speakers, speakers - 1))
+    errors = np.sqrt(
+        confusion_matrices.divide(squares, counts)
+        * confusion_matrices.divide(speakers, speakers - 1)
+    )
     width = bounds[1] - bounds[0]
     shares = (values - bounds[0]) / width
     slopes = shares * (1 - shares)  # of the logit; zero where a score can get no better or worse

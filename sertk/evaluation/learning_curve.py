@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
-from sertk.evaluation.displays import Display
+from sertk._display.display import Display
 from sertk.run import Run
 
 if TYPE_CHECKING:

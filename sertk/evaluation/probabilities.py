@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sertk.errors import ConfigurationError, listing
-from sertk.evaluation import metrics
+from sertk.evaluation import confusion_matrices
 from sertk.labels import Grouping
 
 
@@ -115,8 +115,8 @@ def reliability(
             "from": np.arange(bins) / bins,
             "to": np.arange(1, bins + 1) / bins,
             "predictions": number,
-            "confidence": metrics.divide(np.bincount(place, confidence, bins), number),
-            "accuracy": metrics.divide(np.bincount(place, right, bins), number),
+            "confidence": confusion_matrices.divide(np.bincount(place, confidence, bins), number),
+            "accuracy": confusion_matrices.divide(np.bincount(place, right, bins), number),
         }
     )
     gaps = (table["confidence"] - table["accuracy"]).abs().fillna(0)

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from sertk import labels
+from sertk._display.display import ends, percent
 from sertk.errors import ConfigurationError, UnknownNameError, listing
-from sertk.evaluation import displays, intervals, metrics, probabilities
-from sertk.evaluation.displays import percent
+from sertk.evaluation import confusion_matrices, displays, intervals, probabilities
 
 _NORMALIZE = {
     None: "Confusions, utterances",
@@ -95,7 +95,7 @@ class Evaluation:
     def _counts(self, *keys: pd.Series) -> tuple[np.ndarray, list[list[Any]]]:
         """Count confusions by the values of some columns, and name these values."""
         coded = [pd.factorize(key, sort=True) for key in keys]
-        matrices = metrics.count(
+        matrices = confusion_matrices.count(
             self._truth,
             self._predicted,
             len(self.classes),
@@ -113,7 +113,7 @@ class Evaluation:
         return self._counts(self.rows["speaker"])[0]
 
     def _score(self, metric: str) -> float:
-        return float(np.mean(metrics.METRICS[metric](self._by_seed)))
+        return float(np.mean(confusion_matrices.METRICS[metric](self._by_seed)))
 
     @property
     def uar(self) -> float:
@@ -151,8 +151,8 @@ class Evaluation:
             UnknownNameError: If there is no such metric.
             ConfigurationError: If the level is not between 0 and 1.
         """
-        if metric not in metrics.METRICS:
-            raise UnknownNameError("metric", metric, metrics.METRICS)
+        if metric not in confusion_matrices.METRICS:
+            raise UnknownNameError("metric", metric, confusion_matrices.METRICS)
         if not 0 < level < 1 or resamples < 1:
             raise ConfigurationError(
                 f"level={level}, resamples={resamples}.",
@@ -160,14 +160,14 @@ class Evaluation:
                 "Use level=0.95 for a 95 % interval.",
             )
         return intervals.interval(
-            self._score(metric), metrics.of_resamples(metric, self._by_seed.sum(0)),
+            self._score(metric), confusion_matrices.of_resamples(metric, self._by_seed.sum(0)),
             self._by_speaker, level=level, resamples=resamples, seed=seed,
         )  # fmt: skip
 
     def summary(self) -> displays.SummaryDisplay:
         """Show UAR, WA and macro-F1 with 95 % intervals and the standard deviation over seeds."""
         rows = {}
-        for metric, score in metrics.METRICS.items():
+        for metric, score in confusion_matrices.METRICS.items():
             over = score(self._by_seed)
             found = self.interval(metric)
             rows[metric] = {
@@ -190,7 +190,7 @@ class Evaluation:
     def _repr_html_(self) -> str:
         table = self.summary().frame()
         shown = {
-            name: (f"{percent(row.value)} %", displays.ends(row.low, row.high))
+            name: (f"{percent(row.value)} %", ends(row.low, row.high))
             for name, (_, row) in zip(("UAR", "WA", "macro-F1"), table.iterrows(), strict=True)
         }
         shown["chance"] = (f"{percent(self.chance)} %", f"{len(self.classes)} classes")
@@ -210,8 +210,10 @@ class Evaluation:
         `support` counts utterances, not predictions: several seeds do not multiply it.
         """
         total = self._by_seed.sum(0)
-        recall = metrics.recall(total)
-        drawn = intervals.bootstrap(metrics.recall, self._by_speaker, resamples=10_000, seed=0)
+        recall = confusion_matrices.recall(total)
+        drawn = intervals.bootstrap(
+            confusion_matrices.recall, self._by_speaker, resamples=10_000, seed=0
+        )
         speakers = (self._by_speaker.sum(2) > 0).sum(0)  # who spoke the class
         ends = intervals.ends(recall, drawn, speakers, 0.95)
         table = pd.DataFrame(
@@ -219,8 +221,8 @@ class Evaluation:
                 "recall": recall,
                 "low": ends[0],
                 "high": ends[1],
-                "precision": metrics.precision(total),
-                "f1": metrics.f1(total),
+                "precision": confusion_matrices.precision(total),
+                "f1": confusion_matrices.f1(total),
                 "support": np.round(total.sum(1) / len(self.seeds)).astype(int),
             },
             index=pd.Index(self.classes, name="class"),
@@ -297,14 +299,16 @@ class Evaluation:
                 "utterances": self.rows.groupby(keys)["utterance_id"].nunique().reindex(names),
                 "speakers": self.rows.groupby(keys)["speaker"].nunique().reindex(names),
                 "classes": (matrices.sum(1).sum(-1) > 0).sum(-1),
-                "uar": metrics.mean_known(metrics.uar_present(matrices)),
-                "wa": metrics.mean_known(metrics.wa(matrices)),
+                "uar": confusion_matrices.mean_known(confusion_matrices.uar_present(matrices)),
+                "wa": confusion_matrices.mean_known(confusion_matrices.wa(matrices)),
             },
             index=pd.Index(names, name=keys.name),
         )
         if with_intervals:
             ends = [
-                intervals.interval(value, metrics.uar_present, self._speakers_of(keys == name))
+                intervals.interval(
+                    value, confusion_matrices.uar_present, self._speakers_of(keys == name)
+                )
                 for name, value in found["uar"].items()
             ]
             found.insert(4, "low", [end.low for end in ends])
@@ -315,7 +319,7 @@ class Evaluation:
         """Confusions of the speakers in some rows, shape (speakers, classes, classes)."""
         mask = chosen.to_numpy()
         codes, names = pd.factorize(self.rows["speaker"][mask], sort=True)
-        return metrics.count(
+        return confusion_matrices.count(
             self._truth[mask], self._predicted[mask], len(self.classes), [codes], [len(names)]
         )
 
@@ -328,7 +332,7 @@ class Evaluation:
         scores = self._grouped(genders)["uar"]
         return intervals.interval(
             float(scores["female"] - scores["male"]),
-            lambda f, m: metrics.uar_present(f) - metrics.uar_present(m),
+            lambda f, m: confusion_matrices.uar_present(f) - confusion_matrices.uar_present(m),
             female,
             male,
             bounds=intervals.DIFFERENCE,
@@ -343,11 +347,14 @@ class Evaluation:
         cells, (folds, _) = self._counts(self.rows["fold"], self.rows["seed"])
         points = {
             "folds": pd.DataFrame(
-                {m: metrics.mean_known(score(cells)) for m, score in metrics.PRESENT.items()},
+                {
+                    name: confusion_matrices.mean_known(score(cells))
+                    for name, score in confusion_matrices.PRESENT.items()
+                },
                 index=pd.Index(folds, name="fold"),
             ),
             "seeds": pd.DataFrame(
-                {m: score(self._by_seed) for m, score in metrics.METRICS.items()},
+                {m: score(self._by_seed) for m, score in confusion_matrices.METRICS.items()},
                 index=pd.Index(self.seeds, name="seed"),
             ),
         }  # fmt: skip

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
+from sertk._display.display import Display, percent
 from sertk.errors import ConfigurationError
-from sertk.evaluation.displays import Display, percent
 from sertk.evaluation.results import Evaluation
 
 if TYPE_CHECKING:

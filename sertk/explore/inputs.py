@@ -13,7 +13,6 @@ from sertk.explore.spectrogram import draw_image
 from sertk.explore.tables import Table
 from sertk.features.mfcc import Mfcc
 from sertk.preprocessing import Preprocessing
-from sertk.preprocessing.clips import clip_starts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,10 +124,8 @@ def clip(
     path = manifests.root_of(utterances, str(row["corpus"])) / str(row["path"])
     start, end = (None if pd.isna(row.get(n)) else float(row[n]) for n in ("start", "end"))
     spectrum = prep.spectrum(path, start, end)
-    cut = np.empty(prep.clip_shape, np.float32)
-    starts = clip_starts(len(spectrum), prep.clip_frames)
-    prep.cut(spectrum, starts[0], cut)
-    finished = prep.finish(cut)
+    starts = prep.clip_starts(spectrum)
+    finished = prep.finish(prep.clips(spectrum)[0])
     kind = _TITLES.get(type(prep.feature).__name__, type(prep.feature).__name__)
     frames, *numbers = finished.shape
     note = (

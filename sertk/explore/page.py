@@ -13,9 +13,9 @@ import pandas as pd
 
 from sertk import corpora
 from sertk._display import drawing
+from sertk._display.display import Display
 from sertk._html import pages
 from sertk.errors import ManifestError
-from sertk.evaluation.displays import Display
 from sertk.explore import class_counts, distributions, inputs, sounds
 from sertk.explore.distributions import TRIM_DB
 from sertk.explore.tables import UNKNOWN

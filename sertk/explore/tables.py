@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from sertk import labels
+from sertk._display.display import DASH, Display
 from sertk.errors import UnknownNameError
-from sertk.evaluation.displays import DASH, Display
 
 UNKNOWN = "unknown"
 

@@ -72,7 +72,7 @@ def to_bundle(
     Examples:
         `sertk.export.to_bundle("runs/ravdess_compact").path`
     """
-    run = run if isinstance(run, Run) else Run(run)
+    run = Run.open(run)
     spec, _ = specs.of_run(run, fold, seed)
     target = writing.target_of(run, spec, path, "bundle.zip")
     writing.require_suffix(target, ".zip")
@@ -114,7 +114,7 @@ def to_pretrained(
     Examples:
         `sertk.export.to_pretrained("runs/everyone", evaluations=["runs/compact"])`
     """
-    run = run if isinstance(run, Run) else Run(run)
+    run = Run.open(run)
     spec, _ = specs.of_run(run, fold, seed)
     target = atomic.folder(pretrained.FOLDER if path is None else Path(path).expanduser())
     files, made = _made(run, spec, variant, roots, evaluations)

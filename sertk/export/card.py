@@ -10,9 +10,9 @@ from typing import Any
 
 from sertk import __version__, corpora, evaluation
 from sertk import run as runs
+from sertk._display.display import ends, percent
 from sertk._utils import json_records, plain_files, schemas
 from sertk.errors import ConfigurationError, RunError, listing
-from sertk.evaluation.displays import ends, percent
 from sertk.predict import spec as specs
 from sertk.predict.spec import Spec
 from sertk.run import Run
@@ -59,7 +59,7 @@ def model_card(
     """
     spec = specs.of_run(run)[0] if spec is None else spec
     info = run.info
-    beside = [other if isinstance(other, Run) else Run(other) for other in evaluations]
+    beside = [Run.open(other) for other in evaluations]
     for other in beside:
         _require_same(run, other)
     measured = [*([run] if run.tested else []), *beside]

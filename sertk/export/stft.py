@@ -46,7 +46,7 @@ def front_end(prep: Preprocessing, opset: int, ir_version: int) -> Any:
     x = build("Sub", "waveform", build("ReduceMean", "waveform", axes=[1], keepdims=1))
     if prep.target_rms_db is not None:
         x = _level(build, x, prep.target_rms_db)
-    feature = prep.feature.source
+    feature: Any = prep.feature.source
     if feature.preemphasis:
         before = build("Pad", x, build.whole([0, 1, 0, 0]))
         before = build("Slice", before, build.whole([0]), build.whole([-1]), build.whole([1]))

@@ -186,7 +186,7 @@ def _chosen(
     run: Run | str | Path, fold: int | None, seed: int | None, variant: str
 ) -> tuple[Run, Spec, Path]:
     converting.require_variant(variant)
-    run = run if isinstance(run, Run) else Run(run)
+    run = Run.open(run)
     spec, model = specs.of_run(run, fold, seed)
     return run, dataclasses.replace(spec, variant=variant), model
 

@@ -1,9 +1,9 @@
 """The family of features: one file is one feature, the file name its public name.
 
-A feature is a frozen dataclass. Called with a waveform it gives `(frames, bins)` float32; its
-`layer()` computes the same numbers inside a Keras graph. What a waveform is turned into before
-clips are cut, and what is cached, is its `source`: the absolute spectrum in dB. `finish` (numpy)
-and `finish_layers` (Keras) do the rest on a clip, after it was cut, padded and referenced.
+A feature is a frozen dataclass and a `Feature`. Called with a waveform it gives `(frames, bins)`
+float32; its `layer()` computes the same numbers inside a Keras graph. What is cached, and what
+clips are cut of, is its `source`: the absolute spectrum in dB. `finish` (numpy) and `finish_layers`
+(Keras) do the rest on a clip, after it was cut, padded and referenced.
 
 Features are reached by class, `sertk.features.LogMel(n_mels=40)`, or by name,
 `sertk.features.get("log_mel", n_mels=40)`.
@@ -13,6 +13,7 @@ import dataclasses
 from typing import Any
 
 from sertk._utils import call_arguments, lookup
+from sertk.features._feature import Feature as Feature
 
 
 def names() -> list[str]:
@@ -20,7 +21,7 @@ def names() -> list[str]:
     return lookup.names(__name__)
 
 
-def get(name: str, **parameters: Any) -> Any:
+def get(name: str, **parameters: Any) -> Feature:
     """Build a feature by name.
 
     Raises:
@@ -39,10 +40,10 @@ def get(name: str, **parameters: Any) -> Any:
     return cls(**parameters)
 
 
-def to_dict(feature: Any) -> dict[str, Any]:
+def to_dict(feature: Feature) -> dict[str, Any]:
     """Record a feature: its name and its parameters."""
     name = type(feature).__module__.rsplit(".", 1)[-1]
-    return {"name": name, **dataclasses.asdict(feature)}
+    return {"name": name, **dataclasses.asdict(feature)}  # type: ignore[call-overload]
 
 
 def _class_name(name: str) -> str:
@@ -57,4 +58,4 @@ def __getattr__(attribute: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return ["get", "names", "to_dict", *map(_class_name, names())]
+    return ["Feature", "get", "names", "to_dict", *map(_class_name, names())]

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from sertk import audio
+from sertk._utils import old_names
 from sertk.features import _spectrum
 
 _LN10 = float(np.log(10.0))
@@ -227,6 +228,10 @@ class ClipFloor(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "top_db": self.top_db}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**old_names.of_preprocessing(config))
 
 
 @keras.saving.register_keras_serializable("sertk")

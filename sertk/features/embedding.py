@@ -14,12 +14,13 @@ import numpy as np
 from sertk._utils import plain_files
 from sertk.errors import AudioError, ConfigurationError
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 
 _SECOND = 16_000
 
 
 @dataclass(frozen=True)
-class Embedding:
+class Embedding(Feature):
     """Read embeddings from an encoder or from files.
 
     Say one of the two. Trim, level and sample rate are the `Preprocessing`'s: give it what the
@@ -150,12 +151,7 @@ class Embedding:
             )
         return frames
 
-    @property
-    def source(self) -> "Embedding":
-        return self
-
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples."""
         if self._pooled:
             return 1
         if self.encoder:
@@ -167,16 +163,7 @@ class Embedding:
         return len(self._example) == 1
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, self._example.shape[1])
-
-    def finish(self, clip: np.ndarray) -> np.ndarray:
-        """Leave a clip as it is."""
-        return clip
-
-    def finish_layers(self) -> list[Any]:
-        """Add no layer after the clip is cut."""
-        return []
 
 
 def _read(file: Path) -> np.ndarray:

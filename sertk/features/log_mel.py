@@ -11,10 +11,11 @@ import numpy as np
 
 from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 
 
 @dataclass(frozen=True)
-class LogMel:
+class LogMel(Feature):
     """Compute a log-mel spectrogram, equal to librosa's.
 
     Slaney mel scale and area normalization, periodic window, frames centered with zero padding.
@@ -49,7 +50,6 @@ class LogMel:
     window: str = "hann"
     preemphasis: float = 0.0
     sample_rate: int = 16_000
-    in_decibels = True  # padding lies far below any sound
 
     def __post_init__(self) -> None:
         _spectrum.require_stft(
@@ -94,22 +94,8 @@ class LogMel:
 
         return _layers.LogMelSpectrogram(**dataclasses.asdict(self), name="logmel")
 
-    @property
-    def source(self) -> "LogMel":
-        return self
-
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples."""
         return 1 + samples // self.hop_length
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, self.n_mels)
-
-    def finish(self, clip: np.ndarray) -> np.ndarray:
-        """Leave a referenced clip as it is: the log-mel is the feature."""
-        return clip
-
-    def finish_layers(self) -> list[Any]:
-        """Add no layer after the clip is cut and referenced."""
-        return []

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 from sertk.features.log_mel import LogMel
 
 
 @dataclass(frozen=True)
-class LogMelDelta:
+class LogMelDelta(Feature):
     """Compute a log-mel spectrogram, its delta and its delta-delta, which is the delta's delta.
 
     Deltas are a regression over five frames. The log-mel is what gets cached. The defaults are
@@ -72,11 +73,9 @@ class LogMelDelta:
         return keras.Sequential([self.source.layer(), *self.finish_layers()], name="logmeldelta")
 
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples."""
         return self.source.frames(samples)
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, self.n_mels, 3)
 
     def finish(self, clip: np.ndarray) -> np.ndarray:
@@ -85,7 +84,6 @@ class LogMelDelta:
         return np.stack([clip, delta, _spectrum.regression(delta)], axis=-1)
 
     def finish_layers(self) -> list[Any]:
-        """Build the layers that do what `finish` does."""
         from sertk.features import _layers
 
         return [_layers.DeltaChannels()]

@@ -11,10 +11,11 @@ import numpy as np
 
 from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 
 
 @dataclass(frozen=True)
-class LogSpectrogram:
+class LogSpectrogram(Feature):
     """Compute a log-power spectrogram, equal to librosa's.
 
     The defaults are R1's: pre-emphasis, Hamming windows of 40 ms every 10 ms, a DFT of 800
@@ -45,7 +46,6 @@ class LogSpectrogram:
     window: str = "hamming"
     preemphasis: float = 0.97
     sample_rate: int = 16_000
-    in_decibels = True  # padding lies far below any sound
 
     def __post_init__(self) -> None:
         _spectrum.require_stft(
@@ -85,22 +85,8 @@ class LogSpectrogram:
     def hertz_per_bin(self) -> float:
         return self.sample_rate / self.n_fft
 
-    @property
-    def source(self) -> "LogSpectrogram":
-        return self
-
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples."""
         return 1 + samples // self.hop_length
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, self.n_bins)
-
-    def finish(self, clip: np.ndarray) -> np.ndarray:
-        """Leave a referenced clip as it is: the spectrogram is the feature."""
-        return clip
-
-    def finish_layers(self) -> list[Any]:
-        """Add no layer after the clip is cut and referenced."""
-        return []

@@ -10,11 +10,12 @@ import numpy as np
 
 from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 from sertk.features.log_mel import LogMel
 
 
 @dataclass(frozen=True)
-class Mfcc:
+class Mfcc(Feature):
     """Compute mel-frequency cepstral coefficients, equal to librosa's.
 
     The log-mel spectrum is floored 80 dB below its peak, as `librosa.feature.mfcc` does, and
@@ -85,11 +86,9 @@ class Mfcc:
         return keras.Sequential(layers, name="mfcc")
 
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples."""
         return 1 + samples // self.hop_length
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, self.n_mfcc * (1 + self.deltas))
 
     def finish(self, clip: np.ndarray) -> np.ndarray:
@@ -99,7 +98,6 @@ class Mfcc:
         return np.concatenate([static, *moving], axis=-1)
 
     def finish_layers(self) -> list[Any]:
-        """Build the layers that do what `finish` does."""
         from sertk.features import _layers
 
         layers: list[Any] = [_layers.Cepstrum(self.n_mfcc)]

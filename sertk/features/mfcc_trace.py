@@ -10,11 +10,12 @@ import numpy as np
 
 from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 from sertk.features.log_mel import LogMel
 
 
 @dataclass(frozen=True)
-class MfccTrace:
+class MfccTrace(Feature):
     """Compute the mean of the cepstral coefficients of each frame.
 
     R3 loads at 44.1 kHz and averages 13 coefficients: 216 values for 2.5 s, 259 for 3 s. A
@@ -77,11 +78,9 @@ class MfccTrace:
         return keras.Sequential(layers, name="mfcctrace")
 
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples."""
         return self.source.frames(samples)
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, 1)
 
     def finish(self, clip: np.ndarray) -> np.ndarray:
@@ -90,7 +89,6 @@ class MfccTrace:
         return coefficients.mean(axis=-1, keepdims=True)
 
     def finish_layers(self) -> list[Any]:
-        """Build the layers that do what `finish` does."""
         from sertk.features import _layers
 
         return [_layers.Cepstrum(self.n_mfcc), _layers.MeanBin()]

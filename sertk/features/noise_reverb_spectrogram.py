@@ -11,11 +11,12 @@ import numpy as np
 from sertk import audio
 from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 from sertk.features.log_spectrogram import LogSpectrogram
 
 
 @dataclass(frozen=True)
-class NoiseReverbSpectrogram:
+class NoiseReverbSpectrogram(Feature):
     """Compute the log-spectrogram of an utterance, of it with noise, and of it in a room.
 
     The other settings are those of `LogSpectrogram`. Noise and room are always the same, so that
@@ -42,7 +43,6 @@ class NoiseReverbSpectrogram:
     reverb_seconds: float = 0.5
     preemphasis: float = 0.97
     sample_rate: int = 16_000
-    in_decibels = True  # padding lies far below any sound
 
     def __post_init__(self) -> None:
         if not 0 <= self.noise < 1 or not 0 < self.reverb_seconds <= 5:
@@ -91,22 +91,8 @@ class NoiseReverbSpectrogram:
     def hertz_per_bin(self) -> float:
         return self._spectrogram.hertz_per_bin
 
-    @property
-    def source(self) -> "NoiseReverbSpectrogram":
-        return self
-
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples."""
         return self._spectrogram.frames(samples)
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, self.n_bins, 3)
-
-    def finish(self, clip: np.ndarray) -> np.ndarray:
-        """Leave a referenced clip as it is: the spectrograms are the feature."""
-        return clip
-
-    def finish_layers(self) -> list[Any]:
-        """Add no layer after the clip is cut and referenced."""
-        return []

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from sertk.features import _spectrum
+from sertk.features._feature import Feature
 
 
 @dataclass(frozen=True)
-class Waveform:
+class Waveform(Feature):
     """Hand the waveform on, a frame per sample; what pads it is 0.
 
     Say `target_rms_db` in the `Preprocessing`: nothing else makes loud and quiet recordings alike.
@@ -38,22 +39,8 @@ class Waveform:
 
         return keras.layers.Reshape((-1, 1), name="waveform")
 
-    @property
-    def source(self) -> "Waveform":
-        return self
-
     def frames(self, samples: int) -> int:
-        """Count the frames of a waveform of so many samples: as many."""
         return samples
 
     def shape(self, frames: int) -> tuple[int, ...]:
-        """Tell the shape of a finished clip of so many frames."""
         return (frames, 1)
-
-    def finish(self, clip: np.ndarray) -> np.ndarray:
-        """Leave a clip as it is."""
-        return clip
-
-    def finish_layers(self) -> list[Any]:
-        """Add no layer after the clip is cut."""
-        return []

@@ -83,3 +83,8 @@ class SpectrogramImage(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size, "colors": self.colors}
+
+    @classmethod
+    def from_config(cls, config):
+        # files of before 0.1.0 was released spell it otherwise
+        return cls(**{{"colours": "colors"}.get(name, name): v for name, v in config.items()})

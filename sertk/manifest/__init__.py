@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sertk._utils import atomic, plain_files, spelling
-from sertk.errors import ManifestError, listing
+from sertk.errors import ManifestError, MissingManifestError, listing
 from sertk.manifest import remarks, sidecar
 from sertk.manifest.division import SPLITS, divided
 from sertk.manifest.locations import locate, paths, root_of, roots, roots_below, with_roots
@@ -69,7 +69,7 @@ def read(
     """
     path = Path(path).expanduser()
     if not plain_files.is_file(path):
-        raise ManifestError(
+        raise MissingManifestError(
             f"No manifest at {path}.",
             "A manifest is a CSV file with one row per utterance.",
             "Make one with `sertk scan CORPUS --root DIR -o manifest.csv`.",

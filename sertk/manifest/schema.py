@@ -35,6 +35,7 @@ OPTIONAL = {
     "parent": "utterance_id that this row is an augmented copy of",
     "augmentation": "recipe that made the copy",
     "copy": "number of the copy among those of its parent, from 0",
+    "seed": "seed of the copy's random draws",
     "label": "class of the task, after a grouping",
     "split": "train, val or test",
     "fold": "the fold in which this row is tested",
@@ -44,7 +45,7 @@ OPTIONAL = {
 }
 LOCAL = {"root": "folder of the row's corpus on this machine; never written to a file"}
 NUMBERS = {"duration": "float64", "start": "float64", "end": "float64"}
-INTEGERS = ("sample_rate", "fold", "copy")
+INTEGERS = ("sample_rate", "fold", "copy", "seed")
 GENDERS = ("male", "female")
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
+from sertk._display.display import DASH, Display
 from sertk._utils import atomic
 from sertk.errors import AudioError, ConfigurationError, OutputError
-from sertk.evaluation.displays import DASH, Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,7 @@ import numpy as np
 
 from sertk.errors import ConfigurationError, ModelError
 from sertk.predict.spec import KEY, Spec
-from sertk.preprocessing.clips import aggregate_clips, clip_starts
+from sertk.preprocessing.clips import aggregate_clips
 
 BATCH = 8  # waveforms computed at once; more take memory and, on a CPU, no less time
 _SIZES = (1, 8, 32)  # of batches of clips: JAX compiles anew for every other one
@@ -52,22 +52,20 @@ class KerasEngine:
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Compute probabilities, shape (waveforms, classes), float64."""
-        spectra = [self.prep.extract(self.prep.level(waveform)) for waveform in waveforms]
-        starts = [clip_starts(len(s), self.prep.clip_frames) for s in spectra]
-        places = [(s, start) for s, firsts in zip(spectra, starts, strict=True) for start in firsts]
+        prep = self.prep
+        clips = [prep.clips(prep.extract(prep.level(waveform))) for waveform in waveforms]
+        counts, every = [len(each) for each in clips], np.concatenate(clips)
         most = _SIZES[-1]
-        parts = [self._clips(places[k : k + most]) for k in range(0, len(places), most)]
-        counts = [len(firsts) for firsts in starts]
+        parts = [self._predict(every[k : k + most]) for k in range(0, len(every), most)]
         return aggregate_clips(
             np.concatenate(parts).astype(float), counts, self.spec.clip_aggregation
         )
 
-    def _clips(self, places: list[tuple[np.ndarray, int]]) -> np.ndarray:
-        size = next(s for s in _SIZES if len(places) <= s)
-        clips = np.zeros((size, *self.prep.clip_shape), np.float32)
-        for out, (spectrum, start) in zip(clips, places, strict=False):
-            self.prep.cut(spectrum, start, out)
-        return np.asarray(self.model.predict_on_batch(clips))[: len(places)]
+    def _predict(self, clips: np.ndarray) -> np.ndarray:
+        """Predict clips in a batch of one of a few sizes: JAX compiles for every other size."""
+        full = np.zeros((next(s for s in _SIZES if len(clips) <= s), *clips.shape[1:]), np.float32)
+        full[: len(clips)] = clips
+        return np.asarray(self.model.predict_on_batch(full))[: len(clips)]
 
 
 class OnnxEngine:

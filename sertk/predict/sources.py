@@ -44,7 +44,7 @@ def open_engine(
             "Leave it out.",
         )
     if isinstance(source, Run) or (source is not None and Path(source).expanduser().is_dir()):
-        run = source if isinstance(source, Run) else Run(source)
+        run = Run.open(source)
         spec, path = specs.of_run(run, fold, seed)
         return KerasEngine(path, spec)
     if source is None:

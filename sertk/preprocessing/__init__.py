@@ -19,8 +19,10 @@ from sertk import audio, features
 from sertk._utils import call_arguments
 from sertk.audio import LOWEST_RATE
 from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.features._feature import Feature
 from sertk.features._spectrum import PADDING_DB
 from sertk.features.log_mel import LogMel
+from sertk.preprocessing.clips import clip_starts
 
 _HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
 DB_REFERENCES = ("clip", "full_scale", "clip_loud_padding", "full_scale_zero_padding")
@@ -58,7 +60,7 @@ class Preprocessing:
         ((126, 40), (126, 40))
     """
 
-    feature: Any = field(default_factory=LogMel)
+    feature: Feature = field(default_factory=LogMel)
     sample_rate: int = 16_000
     clip_seconds: float = 3.0
     trim_db: float | None = 40.0
@@ -69,9 +71,15 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         feature = features.get(self.feature) if isinstance(self.feature, str) else self.feature
+        if not isinstance(feature, Feature):
+            raise ConfigurationError(
+                f"feature is a {type(feature).__name__}.",
+                "It is a sertk.features.Feature, or the name of one.",
+                f"Pass such as 'log_mel'; the names are {', '.join(features.names())}.",
+            )
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
         call_arguments.check(
-            type(self), given, owner="Preprocessing", kind="preprocessing setting", known=given
+            type(self), given, owner="Preprocessing", kind="preprocessing parameter", known=given
         )
         if self.db_reference not in DB_REFERENCES:
             raise UnknownNameError("db_reference", self.db_reference, DB_REFERENCES)
@@ -85,7 +93,7 @@ class Preprocessing:
                 "The defaults are 16000 Hz, 3.0 s, trim_db 40 and top_db 80.",
             )
         # the preprocessing resamples, so its rate is the feature's
-        bound = dataclasses.replace(feature, sample_rate=self.sample_rate)
+        bound = dataclasses.replace(feature, sample_rate=self.sample_rate)  # type: ignore[type-var]
         object.__setattr__(self, "feature", bound)
 
     def load(
@@ -143,7 +151,7 @@ class Preprocessing:
         Raises:
             AudioError: If the file cannot be read.
         """
-        if getattr(self.feature, "folder", ""):
+        if self.feature.folder:
             return self.feature.read(Path(path), start, end)
         return self.extract(self.load(path, start, end))
 
@@ -161,6 +169,30 @@ class Preprocessing:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of a finished clip, which is the input shape of a network."""
         return self.feature.shape(self.clip_frames)
+
+    def clip_starts(self, spectrum: np.ndarray) -> list[int]:
+        """List the first frames of the clips that evaluation cuts of an utterance."""
+        return clip_starts(len(spectrum), self.clip_frames)
+
+    def clips(self, spectrum: np.ndarray) -> np.ndarray:
+        """Cut an utterance into clips that cover it, padded where it is shorter than one.
+
+        Args:
+            spectrum: shape (frames, bins[, channels]), as `extract` gives it.
+
+        Returns:
+            shape (clips, *clip_shape), float32; `finish` turns each into the input of a network.
+
+        Examples:
+            >>> prep = Preprocessing("log_mel", clip_seconds=1.0)
+            >>> prep.clips(prep.extract(np.zeros(40_000, "float32"))).shape
+            (3, 63, 64)
+        """
+        starts = self.clip_starts(spectrum)
+        cut = np.empty((len(starts), *self.clip_shape), np.float32)
+        for out, start in zip(cut, starts, strict=True):
+            self.cut(spectrum, start, out)
+        return cut
 
     def cut(self, spectrum: np.ndarray, start: int, out: np.ndarray) -> None:
         """Copy the clip that starts at a frame into `out`; padding fills what has no sound.
@@ -199,7 +231,7 @@ class Preprocessing:
         from sertk.features import _layers
 
         if not self.feature.source.in_decibels:
-            return self.feature.finish_layers()
+            return list(self.feature.finish_layers())
         floors = {
             "clip": _layers.ClipReference,
             "full_scale": _layers.ClipFloor,
@@ -216,12 +248,13 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
         """Rebuild the object that `to_dict` recorded."""
+        feature = dict(record["feature"])
+        given = {**record, "feature": features.get(feature.pop("name"), **feature)}
         known = [field.name for field in dataclasses.fields(cls)]
         call_arguments.check(
-            cls, record, owner="Preprocessing", kind="preprocessing setting", known=known
+            cls, given, owner="Preprocessing", kind="preprocessing parameter", known=known
         )
-        feature = dict(record["feature"])
-        return cls(**{**record, "feature": features.get(feature.pop("name"), **feature)})
+        return cls(**given)
 
     @property
     def spectrum_key(self) -> str:
@@ -234,7 +267,7 @@ class Preprocessing:
             "offset": "removed",
             **({"leveled": "after trimming"} if self.target_rms_db is not None else {}),
             **({"channel": self.channel} if self.channel is not None else {}),
-            "identity": getattr(self.feature.source, "identity", None),
+            "identity": self.feature.source.identity,
         }
         text = json.dumps(record, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

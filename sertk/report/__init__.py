@@ -45,7 +45,7 @@ def write_html(
     from sertk.evaluation import evaluate
     from sertk.report import numbers, page
 
-    run = run if isinstance(run, Run) else Run(run)
+    run = Run.open(run)
     result = evaluate(run)
     text = page.render(run, result, numbers.collect(run, result), audio=audio, roots=roots)
     return _write(text, run, path, "report.html")
@@ -70,7 +70,7 @@ def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
     from sertk.evaluation import evaluate
     from sertk.report import numbers
 
-    run = run if isinstance(run, Run) else Run(run)
+    run = Run.open(run)
     record = numbers.collect(run, evaluate(run))
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return _write(text, run, path, "report.json")

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from sertk._display import drawing
+from sertk._display.display import Display
 from sertk.evaluation import learning_curve
-from sertk.evaluation.displays import Display
 
 
 def of(display: Display, width: float, height: float) -> str:

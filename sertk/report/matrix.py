@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sertk.evaluation.displays import DASH, percent
-from sertk.evaluation.metrics import divide
+from sertk._display.display import DASH, percent
+from sertk.evaluation.confusion_matrices import divide
 
 
 def views(numbers: dict[str, Any]) -> list[dict[str, Any]]:

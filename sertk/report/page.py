@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from sertk import evaluation
+from sertk._display.display import DASH, percent
 from sertk._html import audio_player, pages
 from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation
 from sertk.evaluation.calibration import TemperatureDisplay
-from sertk.evaluation.displays import DASH, percent
 from sertk.report import figures, matrix, sentences
 from sertk.report.numbers import sentence
 from sertk.run import Run

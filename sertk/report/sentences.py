@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sertk._display.display import percent
 from sertk.evaluation.calibration import TemperatureDisplay
-from sertk.evaluation.displays import percent
 from sertk.evaluation.intervals import FEW_SPEAKERS, MIN_SPEAKERS
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
-from sertk.evaluation.displays import Display
+from sertk._display.display import Display
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

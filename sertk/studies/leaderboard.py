@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sertk._display.display import Display, percent
 from sertk._html import pages
 from sertk.errors import RunError, SertkError
 from sertk.evaluation import Evaluation, evaluate
-from sertk.evaluation.displays import Display, percent
 from sertk.evaluation.paired import difference
 from sertk.recipes import RECIPES
 from sertk.run import Run

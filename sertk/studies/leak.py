@@ -14,10 +14,10 @@ import pandas as pd
 
 from sertk import recipes, splits
 from sertk._display import drawing
+from sertk._display.display import Display, percent
 from sertk._html import pages
 from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation, Interval, evaluate
-from sertk.evaluation.displays import Display, percent
 from sertk.evaluation.paired import difference
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sertk._display import drawing
+from sertk._display.display import Display, percent
 from sertk._html import pages
-from sertk.evaluation.displays import Display, percent
 from sertk.studies import levels
 from sertk.studies.levels import FACTORS
 from sertk.studies.results import StudyResult

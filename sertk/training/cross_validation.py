@@ -234,4 +234,4 @@ def _classifier(net: keras.Model) -> keras.layers.Layer:
 
 
 def _opened(run: str | Path | Run | None) -> Run | None:
-    return run if run is None or isinstance(run, Run) else Run(run)
+    return None if run is None else Run.open(run)

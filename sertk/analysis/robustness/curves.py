@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
+from sertk._display.display import Display, ends, percent
 from sertk.analysis.robustness.conditions import Condition
 from sertk.evaluation import Evaluation
-from sertk.evaluation.displays import Display, ends, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

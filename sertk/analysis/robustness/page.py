@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sertk._display import drawing
+from sertk._display.display import ends, percent
 from sertk._html import pages
 from sertk._utils import atomic, provenance
 from sertk.analysis.robustness.curves import RobustnessDisplay, points, written
-from sertk.evaluation.displays import ends, percent
 from sertk.run import Run
 
 _HERE = Path(__file__).parent
@@ -30,7 +30,7 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
     Examples:
         `sertk.analysis.robustness.write_html(shown, "runs/ravdess_compact", "robustness.html")`
     """
-    info = (run if isinstance(run, Run) else Run(run)).info
+    info = Run.open(run).info
     rows = -(-len(shown.conditions) // 2)
     # of the run, then of what measured it
     commands = [info.get("command"), provenance.command()]

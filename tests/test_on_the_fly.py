@@ -102,20 +102,20 @@ def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
 
 
 @pytest.mark.parametrize("on_the_fly", [False, True])
-def test_half_of_the_visits_are_to_the_utterance_itself(divided, live):
-    wanted = Augmentation("noise", live=live)
+def test_half_of_the_visits_are_to_the_utterance_itself(divided, on_the_fly):
+    wanted = Augmentation("noise", on_the_fly=on_the_fly)
     train = datasets.make(divided, PREP, augment=wanted, copies=5).train
     originals = set(divided["utterance_id"])
 
     def copied(versions):
-        train.configure(train.config.changed({"versions": versions}))
+        train.configure(train.config.changed({"augment_sampling": versions}))
         names = []
         for train.epoch in range(10):
             names += [train._draw(row)[1] for row in range(24)]
         return np.mean([name not in originals for name in names])
 
     assert 0.4 < copied("half") < 0.6
-    assert copied("draw") > 0.75  # five in six
+    assert copied("uniform") > 0.75  # five in six
 
 
 def test_stability_training_takes_live_copies(divided):

@@ -1,0 +1,76 @@
+"""The interface of a feature: what it computes of a waveform, and what it does on a cut clip."""
+
+import abc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+class Feature(abc.ABC):
+    """A feature of speech; subclasses are frozen dataclasses with a field `sample_rate`.
+
+    Attributes:
+        sample_rate: int, Hz. A `Preprocessing` sets it to its own.
+        in_decibels: Whether the values are absolute dB, so that clips are referenced and floored.
+        folder: str. Where embeddings are that were computed elsewhere; empty for other features.
+        identity: What decides the values besides the parameters, such as a hash of an encoder.
+
+    Examples:
+        >>> from sertk.features import Feature, LogMel
+        >>> isinstance(LogMel(), Feature), LogMel().shape(100)
+        (True, (100, 64))
+    """
+
+    sample_rate: Any
+    in_decibels: ClassVar[bool] = True
+    folder: Any = ""
+    identity: Any = None
+
+    @abc.abstractmethod
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the feature of a waveform.
+
+        Args:
+            waveform: shape (samples,), float32, full scale at +-1.
+
+        Returns:
+            shape (frames, bins) or (frames, bins, channels), float32.
+        """
+
+    def layer(self) -> Any:
+        """Build the Keras layer that computes the same: (batch, samples) to (batch, *shape)."""
+        raise NotImplementedError(f"{type(self).__name__} is not computed inside a graph")
+
+    @abc.abstractmethod
+    def frames(self, samples: int) -> int:
+        """Count the frames of a waveform with that number of samples."""
+
+    @abc.abstractmethod
+    def shape(self, frames: int) -> tuple[int, ...]:
+        """Give the shape of a finished clip with that number of frames."""
+
+    @property
+    def source(self) -> "Feature":
+        """The feature whose absolute values are cached, and of which clips are cut."""
+        return self
+
+    def finish(self, clip: np.ndarray) -> np.ndarray:
+        """Compute the feature of a clip of `source` that was cut and referenced.
+
+        Args:
+            clip: shape (frames, bins of `source`), float32.
+
+        Returns:
+            shape `shape(frames)`, float32.
+        """
+        return clip
+
+    def finish_layers(self) -> Sequence[Any]:
+        """Build the Keras layers that do what `finish` does, on a batch of clips."""
+        return []
+
+    def read(self, path: Path, start: float | None, end: float | None) -> np.ndarray:
+        """Read the values of a recording, or of a segment in seconds, from `folder`."""
+        raise NotImplementedError
