@@ -86,7 +86,7 @@ def test_the_main_job(scanned, small_root, tmp_path, capsys):
     )
     out = capsys.readouterr().out
     assert "UAR" in out
-    assert "test speakers are never heard in training" in out
+    assert "test speakers are not in the training set" in out
     assert (run / "report.html").stat().st_size > 10_000
     assert main(["evaluate", str(run), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
