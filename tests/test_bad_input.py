@@ -216,7 +216,7 @@ WRONG = {
     "cut.mp3": "is cut short",
     "zero.wav": "is empty (0 bytes)",
     "text.wav": "cannot be read as sound",
-    "text.mp3": "Format not recognized",
+    "text.mp3": "Format not recognised",
     "pointer.wav": "git lfs pull",
 }
 

@@ -83,7 +83,7 @@ def column(name, **values):
     ("damage", "match"),
     [
         (change(status="unfinished"), "Run the same command again, it goes on where it stopped"),
-        (change(schema_version=2), "reads schemas up to 1. Upgrade sertk"),
+        (change(schema_version=3), "reads schemas up to 2. Upgrade sertk"),
         (change(schema_version="2"), "run.json is damaged (Expected `int`, got `str` - at"),
         (text("run.json", lambda t: t[:300]), "run.json is damaged (Input data was truncated)"),
         (text("run.json", lambda t: ""), "run.json is damaged (Input data was truncated)"),

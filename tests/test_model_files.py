@@ -21,7 +21,7 @@ def test_records_of_other_versions(tmp_path):
     text = spec().to_json()
     assert Spec.from_json(text, "x") == spec()
     newer = json.dumps({**json.loads(text), "schema_version": 99})
-    with pytest.raises(ModelError, match=r"reads schemas up to 1\. Upgrade sertk"):
+    with pytest.raises(ModelError, match=r"reads schemas up to 2\. Upgrade sertk"):
         Spec.from_json(newer, "x")
     for damaged in ("{", "[]", '{"schema_version": 1}', '{"schema_version": 1, "classes": 3}'):
         with pytest.raises(ModelError, match="damaged description"):

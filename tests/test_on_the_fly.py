@@ -95,7 +95,7 @@ def test_live_copies_of_chosen_labels_and_what_does_not_go_together(divided):
     drawn = [name for name in names if isinstance(name, OnTheFlyName)]
     assert {name.utterance_id for name in drawn} <= sad
     assert len(drawn) > 10
-    with pytest.raises(ConfigurationError, match="no end of live copies"):
+    with pytest.raises(ConfigurationError, match="On-the-fly copies are unlimited"):
         train.configure(train.config.changed({"augment_sampling": "all"}))
     with pytest.raises(UnknownNameError, match="Did you mean 'sad'"):
         datasets.make(divided, PREP, augment=Augmentation("noise", only=("sat",), on_the_fly=True))
@@ -139,7 +139,7 @@ def test_a_list_is_recorded_resumed_and_refused_for_another(small, tmp_path):
     record = run.info["augmentation"]
     assert record["copies"] == 1
     assert record["only"] == ["sad"]
-    assert record["transforms"][0]["name"] == "tests.test_augment_live.halve"
+    assert record["transforms"][0]["name"] == "tests.test_on_the_fly.halve"
     assert record["transforms"][1]["max_gain_db"] == 6.0
     assert run.info["audit"] == []
     assert train([halve, gain]).predictions.equals(run.predictions)

@@ -336,7 +336,7 @@ def test_sound_is_embedded_when_asked_for(tmp_path):
 
 def test_sound_without_a_root_says_what_to_pass(tmp_path, monkeypatch):
     monkeypatch.delenv("SERTK_CORPORA", raising=False)
-    with pytest.raises(ManifestError, match=r"for the corpus 'ravdess'.*roots="):
+    with pytest.raises(ManifestError, match=r"for corpus 'ravdess'.*roots="):
         report.write_html(small(tmp_path), audio=True)
 
 

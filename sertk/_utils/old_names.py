@@ -58,13 +58,16 @@ def of_model(record: dict[str, Any]) -> dict[str, Any]:
     """Rename what an exported model says of itself."""
     renamed = {{"licence": "license"}.get(name, name): value for name, value in record.items()}
     renamed |= of_training({"decision": renamed.pop("decision", "mean")})
-    return {**renamed, "preprocessing": of_preprocessing(record["preprocessing"])}
+    if isinstance(record.get("preprocessing"), dict):
+        renamed["preprocessing"] = of_preprocessing(record["preprocessing"])
+    return renamed
 
 
 def of_study(record: dict[str, Any]) -> dict[str, Any]:
     """Rename what study.json holds."""
     kept = {name: value for name, value in record.items() if name != "settings"}
-    return {**kept, "config": of_training(record["settings"])}
+    config = record["settings"]
+    return {**kept, "config": of_training(config) if isinstance(config, dict) else config}
 
 
 def of_preprocessing(record: dict[str, Any]) -> dict[str, Any]:

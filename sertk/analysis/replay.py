@@ -119,7 +119,7 @@ class Replay:
         """Take what follows the front end of a model: from finished clips to probabilities.
 
         Args:
-            model: Of this run.
+            model: A model of this run.
             until: Network -> one of its tensors, at which to end instead.
 
         Returns:

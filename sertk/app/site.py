@@ -48,8 +48,8 @@ def files(
         source: A run or its folder, which is exported as a bundle unless it holds one that is
             its own; or a bundle (.zip). Without one it is the pretrained model of the package,
             whose weights are for non-commercial use, of which a warning reminds.
-        fold: Of a run of several; the first by default.
-        seed: Of a run of several; the first by default.
+        fold: int >= 0. Fold whose model is used; the first by default.
+        seed: int. Training seed whose model is used; the first by default.
         clips: Recordings for the view that compares the browser with Python. They become part of
             the page: mind their license.
         runtime: A folder or .tgz of onnxruntime-web; what `make app` fetched by default.

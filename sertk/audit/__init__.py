@@ -27,10 +27,10 @@ class Finding:
     """One leak or note, with the utterances it is about.
 
     Args:
-        kind: In a word or two.
+        kind: str. Kind of finding, such as `"shared speakers"`.
         severity: `"leak"` or `"note"`.
         message: What was found.
-        rows: Of these utterances.
+        rows: list of the utterance_ids concerned.
         reaches_test: The test set is part of it; a leak that does not flatters selection alone.
     """
 

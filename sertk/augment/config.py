@@ -47,7 +47,7 @@ class Augmentation:
         """Record it for run.json; what is as usual is left out.
 
         Args:
-            copies: Of each utterance.
+            copies: int >= 0. Copies of each utterance.
         """
         of_list = {"transforms": self.recipe.record} if isinstance(self.recipe, Chain) else {}
         return {

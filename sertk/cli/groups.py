@@ -126,9 +126,11 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
     fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     fit.add_argument("--init-from", metavar="RUN", help="start from another run's weights")
     for name, description in docstrings.arguments(Config).items():
+        default = getattr(Config, name)
         fit.add_argument(
             f"--{name.replace('_', '-')}", metavar="VALUE",
-            help=f"{_plain(description)} Default: {getattr(Config, name)}.".replace("None", "null"),
+            type=type(default) if isinstance(default, int | float) else str,
+            help=f"{_plain(description)} Default: {default}.".replace("None", "null"),
         )  # fmt: skip
     add_device(fit)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")

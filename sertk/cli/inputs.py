@@ -214,11 +214,12 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
     from sertk.training.config import Config
 
     sertk.use_backend(args.backend, args.device)
-    given = [
-        f"{name}={value}"
-        for name in Config.__dataclass_fields__
-        if (value := getattr(args, name, None)) is not None
-    ]
+    words = {name: getattr(args, name, None) for name in Config.__dataclass_fields__}
+    config = {
+        name: _value(word) if isinstance(word, str) else word
+        for name, word in words.items()
+        if word is not None
+    }
     return {
         "model": args.model,
         "prep": preprocessing(args),
@@ -228,7 +229,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         "standardize": args.standardize,
         "arguments": options(args.model_option, "--model-option"),
         "init_from": args.init_from,
-        **options(given, "--config"),
+        **config,
     }
 
 

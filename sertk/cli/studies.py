@@ -131,7 +131,7 @@ def tell_gap(found: "LeakGap", args: argparse.Namespace, told: Iterable[str] = (
 
     Args:
         found: The answer.
-        args: Of the command.
+        args: Parsed arguments of the command.
         told: Reasons of unreadable files that were told before.
     """
     from sertk import report

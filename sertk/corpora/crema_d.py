@@ -68,7 +68,7 @@ def parse(path: PurePosixPath, actors: dict[str, tuple[str, int]]) -> _files.Row
     """Read a row from a file name, or say why it is none.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         actors: Number of an actor -> gender and age; empty where nobody knows.
 
     Examples:

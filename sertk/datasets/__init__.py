@@ -58,18 +58,18 @@ class ClipDataset(keras.utils.PyDataset):
         classes: Labels in order.
         config: Batch size, and what is visited; see `configure`.
         training: Shuffle, draw copies and cut at random.
-        seed: Of the order, the copies and the cuts.
+        seed: int. Seed of the order, of the copies and of the cuts.
         standardize: How clips are scaled; one of `STANDARDIZE`.
         speakers: For `"speaker"`: statistics by speaker, (mean, deviation), with which clips are
             finished and standardized here; otherwise the graph does both.
 
     Attributes:
         manifest: The originals that are there, in order.
-        input_shape: Of a finished clip: what a network is built for.
+        input_shape: Shape of a finished clip: the input shape of a network.
         versions: Utterance -> the names of itself and its copies.
         augmentation: Recipe of the copies, or `None`.
         live: What draws copies anew in every epoch, or `None`.
-        item_shape: Of a clip in a batch: what the assembled model takes.
+        item_shape: Shape of a clip in a batch: the input shape of the assembled model.
         epoch: Set by training; decides order, copies and cuts.
     """
 
@@ -339,7 +339,7 @@ def make(
             of transforms; see `sertk.augment.recipe`. An `sertk.augment.Augmentation` restricts
             it to some labels, or draws copies anew in every epoch.
         copies: Augmented copies of each training utterance.
-        seed: Of copies, order and cuts.
+        seed: int. Seed of copies, order and cuts.
         standardize: `"training"` (mean and deviation per bin of the training split, inside the
             model), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
             `"none"`, or `"speaker"` (each speaker by the statistics of all of their own

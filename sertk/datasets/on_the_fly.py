@@ -58,8 +58,8 @@ class OnTheFlyCopies:
         """Draw whether an utterance is visited as itself or as a copy, and name it.
 
         Args:
-            utterance_id: Of an original.
-            seed: Of the draw.
+            utterance_id: Name of an original utterance.
+            seed: int. Seed of the random draw.
             copied: What is known of it beforehand; an utterance that gets no copies is itself
                 all the same.
         """

@@ -41,7 +41,7 @@ def normalize_speakers(result: Evaluation) -> Evaluation:
     """Score the same probabilities, each speaker's centered by all of their recordings.
 
     Args:
-        result: Of `sertk.evaluation.evaluate`; folds and seeds are centered apart, as each has a
+        result: `Evaluation` with probabilities; each fold and seed is centered by itself, as it has a
             model of its own. Who has a single recording there, or is unknown, stays as is.
 
     Raises:

@@ -26,7 +26,7 @@ class QuantileDisplay(Table):
     """Quantiles of a number for all utterances and for each group.
 
     Attributes:
-        unit: Of the numbers, with what they are.
+        unit: Name and unit of the numbers, for the axis.
         mark: A value to draw a line at, or `None`.
     """
 

@@ -251,7 +251,7 @@ def augmentations(
         utterances: A manifest whose files are there.
         utterance_id: Which; the first by default.
         recipes: Each as `sertk.augment.recipe` takes it, such as `"pitch+noise"`.
-        seed: Of the copies; another seed gives another noise, another pitch.
+        seed: int. Seed of the copies; another seed draws other noise and another pitch.
 
     Raises:
         UnknownNameError: If there is no such recipe.
@@ -321,7 +321,7 @@ def preview(
         recipe: Name of a recipe or list of transforms; see `sertk.augment.recipe`.
         utterance_id: Which utterance; the first by default.
         number: Which entry of a set; `None` lets the seed draw one.
-        seed: Of the copy; another seed gives another noise, another pitch.
+        seed: int. Seed of the copy; another seed draws other noise and another pitch.
 
     Raises:
         UnknownNameError: If there is no such recipe.

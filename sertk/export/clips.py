@@ -28,7 +28,7 @@ class Clips:
 
     Args:
         waveforms: shape (samples,) each, at the model's rate, trimmed.
-        labels: Of the first of them, which are of the split that was asked for first.
+        labels: Labels of the first waveforms, those of the first split asked for.
         heard: How many are recordings; what follows them is made sound.
         note: A sentence on what they are.
     """

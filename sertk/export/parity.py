@@ -25,11 +25,11 @@ def compare(
     """Compare the probabilities of a file with those of Keras.
 
     Args:
-        name: Of the file's kind, for the table.
+        name: Kind of file, for the table.
         reference: What Keras says, shape (waveforms, classes).
         found: What the file says.
         sounds: What both heard.
-        classes: In the order of the columns.
+        classes: list of str, in the order of the columns.
 
     Returns:
         One row: `max_difference` over all waveforms; `label_agreement` over the recordings among

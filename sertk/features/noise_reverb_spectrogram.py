@@ -28,7 +28,7 @@ class NoiseReverbSpectrogram(Feature):
         noise: Standard deviation of the white noise that is added after pre-emphasis.
         reverb_seconds: Reverberation time of the room.
         preemphasis: How much of each sample is subtracted from the next one.
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Raises:
         ConfigurationError: If a value is out of range.

@@ -90,7 +90,7 @@ class Predictions(_Answers):
 
     Args:
         table: A row per file.
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         unreadable: Files that could not be read, each with the error that says why.
         seconds: That it took.
 
@@ -126,10 +126,10 @@ class Timeline(_Answers):
 
     Args:
         table: A row per window, with `start` and `end` in seconds.
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         path: The recording.
-        window: In seconds.
-        hop: In seconds.
+        window: float > 0, seconds. Length of a window.
+        hop: float > 0, seconds. Time from window to window.
         seconds: That it took.
 
     Attributes:

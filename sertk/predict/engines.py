@@ -74,7 +74,7 @@ class OnnxEngine:
     Args:
         content: The file, or its bytes.
         source: What to call it in messages.
-        threads: Of onnxruntime; 0 is every core.
+        threads: int >= 0. Threads of onnxruntime; 0 uses every core.
 
     Raises:
         ModelError: If it is no ONNX file, or none that sertk exported.
@@ -117,7 +117,7 @@ class OpenVinoEngine:
 
     Args:
         path: The .xml file; the .bin lies beside it.
-        threads: Of OpenVINO; 0 is every core.
+        threads: int >= 0. Threads of OpenVINO; 0 uses every core.
 
     Raises:
         ConfigurationError: If OpenVINO is not installed.

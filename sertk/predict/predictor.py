@@ -45,7 +45,7 @@ class Predictor:
             usually the mean of all channels.
 
     Attributes:
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         sample_rate: That everything is resampled to, in Hz.
 
     Examples:

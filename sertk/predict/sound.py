@@ -31,7 +31,7 @@ def loudest_db(waveform: np.ndarray, sample_rate: int) -> float:
 
     Args:
         waveform: shape (samples,).
-        sample_rate: In Hz.
+        sample_rate: int, Hz.
 
     Examples:
         >>> round(loudest_db(np.full(16_000, 0.1, "float32"), 16_000), 1)
@@ -52,7 +52,7 @@ def modulation_db(waveform: np.ndarray, sample_rate: int) -> float:
 
     Args:
         waveform: shape (samples,), at least a frame.
-        sample_rate: In Hz.
+        sample_rate: int, Hz.
 
     References:
         Scheirer & Slaney 1997, Construction and Evaluation of a Robust Multifeature Speech/Music

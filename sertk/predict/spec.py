@@ -41,17 +41,17 @@ class Spec:
     """Say what a model takes, what it answers, and where it comes from.
 
     Args:
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         preprocessing: `Preprocessing.to_dict()`.
         clip_aggregation: How the clips of an utterance vote: `mean`, `geometric_mean` or `max`.
         model: Name of the network.
         corpora: What it was trained on.
         synthetic: Whether that is synthetic speech.
-        license: Of the data, in words; a model is no freer than what it was trained on.
+        license: str. License of the training data, which the model inherits.
         weights_sha256: Of the .keras file that it was made from.
         run: Name of the run's folder.
-        fold: Of the run.
-        seed: Of the run.
+        fold: int. Fold of the run.
+        seed: int. Training seed of the run.
         variant: How the graph computes the spectrum; empty for a .keras file.
         clip_only: The graph takes waveforms of exactly one clip.
     """

@@ -16,7 +16,7 @@ class Published:
 
     Args:
         score: As published.
-        protocol: Of the measurement.
+        protocol: How the score was measured.
         corpus: Measured on this one, where the recipe names several that were tried one by one.
     """
 
@@ -54,11 +54,11 @@ class Recipe:
         prep: From a recording to a clip.
         model: Name of the network.
         config: Changes to `sertk.training.config.Config`.
-        arguments: Of the network.
+        arguments: Arguments of the network's `build`.
         standardize: How clips are scaled.
         augment: Recipe of copies, or `None`.
-        copies: Of each utterance.
-        grouping: Of all corpora together; `None` is the usual one of the corpus.
+        copies: int >= 0. Copies of each utterance.
+        grouping: Grouping of several corpora; `None` is the usual one of the corpus.
         genders: Multiply labels by gender.
         where: Rows to keep, column -> value; where the corpus has that column.
         seconds: Part of each recording that is heard, (start, end).

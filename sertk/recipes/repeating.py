@@ -99,8 +99,8 @@ def utterances(
     """Scan, label and divide what a recipe is to be trained on.
 
     Args:
-        recipe: Of `get`.
-        names: Of corpora; none are `recipe.usual_corpora`.
+        recipe: `Recipe`, as `get` returns it.
+        names: Names of corpora; `recipe.usual_corpora` by default.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
 
     Returns:
@@ -200,14 +200,14 @@ def reproduce(
 
     Args:
         name: One of `RECIPES`.
-        folder: Of the run.
-        names: Of corpora; none are `recipe.usual_corpora`.
+        folder: Run folder to write.
+        names: Names of corpora; `recipe.usual_corpora` by default.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
         as_published: With the defects that its published numbers rest on; the run is marked.
         everyone: On all of its corpora together, and nobody tested; see `get`.
         arguments: Changes to those of the network, such as `{"width": 0.25}` or weights.
         seeds: Instead of the recipe's.
-        fold: Of a cross-validation; `None` trains them all.
+        fold: int, or `None` to train every fold of a cross-validation.
         grouping: Instead of the recipe's, such as one that a part of a corpus can fill.
         **config: Changes to the recipe's, such as `epochs=2`. A run that was still improving
             when it was stopped by fewer epochs than the recipe's is marked.

@@ -59,7 +59,7 @@ def render(
     Args:
         run: A finished run.
         result: Its evaluation on the test split.
-        numbers: Of `sertk.report.numbers.collect`.
+        numbers: Result of `sertk.report.numbers.collect`.
         audio: Embed the sound of the clips shown.
         roots: Corpus -> folder, to find that sound.
     """

@@ -46,7 +46,7 @@ def leak_gap(
         utterances: A manifest with the `fold` of a protocol that keeps speakers apart; at random
             it gets as many.
         prep: How a recording becomes a clip.
-        folder: Of the two runs, `leaky` and `clean`.
+        folder: Folder to write, with a run folder `leaky` and one `clean`.
         **training: What `sertk.training.cross_validate` takes besides.
 
     Raises:
@@ -79,8 +79,8 @@ def leak_gap_of_recipe(
 
     Args:
         name: A recipe whose published figure rests on a leak.
-        folder: Of the two runs, `leaky` and `clean`.
-        names: Of corpora; none are the recipe's.
+        folder: Folder to write, with a run folder `leaky` and one `clean`.
+        names: Names of corpora; those of the recipe by default.
         roots: Corpus -> folder.
         **changes: What `sertk.recipes.reproduce` takes besides, such as `epochs=60`.
 

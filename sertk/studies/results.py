@@ -57,7 +57,7 @@ class StudyResult:
     """A study that was trained, read from its folder without Keras.
 
     Args:
-        folder: Of the study.
+        folder: Folder of the study.
 
     Attributes:
         folder: Where it is.

@@ -42,7 +42,7 @@ class Condition:
 
     Args:
         name: Public name, also in the table.
-        title: In words.
+        title: str. Title in reports.
         unit: What stands behind a level, such as `"dB SNR"`.
         levels: From mild to severe; or rising, where both directions disturb.
         disturb: `(Heard, level) -> waveform`; draws from `Heard.generator` alone.

@@ -20,7 +20,7 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
     """Write the page of a robustness test.
 
     Args:
-        shown: Of `sertk.analysis.robustness.measure`.
+        shown: Result of `sertk.analysis.robustness.measure`.
         run: The run that was measured, or its folder.
         path: File to write.
 
@@ -68,7 +68,7 @@ def write_json(shown: RobustnessDisplay, path: str | Path) -> Path:
     """Write the figures, with titles and units, for the model card and for machines.
 
     Args:
-        shown: Of `sertk.analysis.robustness.measure`.
+        shown: Result of `sertk.analysis.robustness.measure`.
         path: File to write; the model card looks for `robustness.json` in the run's folder.
 
     Returns:
