@@ -17,7 +17,6 @@ from sertk.predict import bundle
 from sertk.training import saving
 from sertk.training.checkpoint import Checkpoint
 
-pytestmark = pytest.mark.backend
 MEGABYTE = 2**20
 
 

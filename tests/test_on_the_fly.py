@@ -125,7 +125,6 @@ def test_stability_training_takes_live_copies(divided):
     assert (np.abs(clean - disturbed).max(axis=(1, 2)) > 1).all()
 
 
-@pytest.mark.backend
 def test_a_list_is_recorded_resumed_and_refused_for_another(small, tmp_path):
     rows = splits.speaker_folds(small, folds=2, val=1)
     gain = audiomentations.Gain(min_gain_db=-6.0, max_gain_db=6.0, p=0.5)
@@ -162,7 +161,6 @@ def test_fit_records_what_the_dataset_was_made_with(divided, tmp_path):
         assert run.info["augmentation"] == {"name": "noise", "copies": 1, **expected}
 
 
-@pytest.mark.backend
 def test_the_command_line_restricts_and_draws(tmp_path, capsys, refused):
     words = [
         "train", "--corpus", "toy", "--root", tmp_path / "toy", "--option", "speakers=4",

@@ -15,8 +15,6 @@ from sertk.recipes import RECIPES, repeating
 from sertk.run import Run
 from sertk.training.config import Config
 
-pytestmark = pytest.mark.backend
-
 SHAPES = {
     "r1-alexnet": (300, 200),
     "r1-fcn-gap": (300, 200),
@@ -129,6 +127,7 @@ def test_copies_first_leaks_as_the_original_did(ravdess):
     assert not set(tested["speaker"]) & set(development["speaker"])
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("as_published", [False, True])
 def test_r3_is_repeated_from_one_command(ravdess, tmp_path, capsys, as_published):
     words = ["reproduce", "r3-male-2class", "--root", str(ravdess), "--epochs", "2", "--json"]

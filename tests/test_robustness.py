@@ -124,7 +124,6 @@ def test_a_condition_that_makes_no_waveform_is_refused(run, roots, made):
         robustness.measure(run, broken, roots=roots)
 
 
-@pytest.mark.backend
 def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
     mute = robustness.Condition(
         "mute",
@@ -158,7 +157,6 @@ def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
     pd.testing.assert_frame_equal(again, table[: len(again)])
 
 
-@pytest.mark.backend
 def test_the_command_writes_a_page_that_needs_nothing(
     run, roots, tmp_path, capsys, refused, monkeypatch
 ):
