@@ -158,6 +158,9 @@ class Run:
             rows = manifests.read(path)
         except ManifestError as error:
             raise _damaged(path, str(error)) from error
+        strange = set(rows.get("label", pd.Series([None]))) - set(self.classes)
+        if strange:
+            raise _damaged(path, f"it has the labels {listing(sorted(map(str, strange)))}")
         return rows.assign(label=labels.ordered(rows["label"], self.classes))
 
     def model_path(self, fold: int = 0, seed: int | None = None) -> Path:

@@ -141,7 +141,7 @@ def test_a_study_goes_on_and_refuses_another(studied, ravdess):
     assert len(result.runs) == 2
     assert result.others == len(before) - 1  # one of the two had been trained
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    with pytest.raises(RunError, match=r"holds another study .*settings.epochs, 1 there and 2"):
+    with pytest.raises(RunError, match=r"holds another study .*config.epochs, 1 there and 2"):
         studies.run(more.changed(config={"epochs": 2}), home, roots={"ravdess": ravdess})
 
 
@@ -371,4 +371,4 @@ def test_a_process_ends_with_the_one_that_started_it():
 
 
 def test_no_processes_train_nothing(tmp_path, refused):
-    assert "0 processes." in refused("study", "gender", "--jobs", "0", "-o", str(tmp_path))
+    assert "--jobs 0." in refused("study", "gender", "--jobs", "0", "-o", str(tmp_path))

@@ -34,7 +34,7 @@ def of_training(record: dict[str, Any]) -> dict[str, Any]:
     """
     renamed = {_TRAINING.get(name, name): value for name, value in record.items()}
     for name, values in _VALUES.items():
-        if name in renamed:
+        if isinstance(renamed.get(name), str):
             renamed[name] = values.get(renamed[name], renamed[name])
     if renamed.get("monitor") == "epoch":
         renamed |= {"monitor": "val_uar", "checkpoint": "last"}

@@ -46,7 +46,7 @@ def study(args: argparse.Namespace) -> int:
     tell(f"{count} run{'s' * (count > 1)}")
     start_backend(args)
     result = studies.run(
-        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.processes
+        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.jobs
     )
     inputs.tell_unreadable(result.runs.values())
     for name, reason in result.missing.items():

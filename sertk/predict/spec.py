@@ -268,10 +268,10 @@ def _after(classes: list[str]) -> dict[str, Any]:
                 "frame_seconds": sound.MODULATION_SECONDS,
                 "band_edges_hz": list(sound.BANDS),
                 "percentiles": list(sound.PERCENTILES),
-                "top_db": sound.TOP_DB,
+                "floor_db": sound.FLOOR_DB,
                 "how": "frames of the nearest power of two of samples, every half frame, Hann "
                 "window; level in dB of each band (its lower edge belongs to it), no lower than "
-                "top_db below the whole spectrum of the loudest frame; what no band moves by as "
+                "floor_db below the whole spectrum of the loudest frame; what no band moves by as "
                 "much between the percentiles of its levels, linearly interpolated, gets the "
                 "answer, too; without the silence that fills a last window up",
             },
