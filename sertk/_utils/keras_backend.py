@@ -4,9 +4,10 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sertk.errors import ConfigurationError, UnknownNameError
 
@@ -143,3 +144,19 @@ def without_native_messages() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def quietly(load: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let a module's `__getattr__` load Keras without the messages of its backend.
+
+    Args:
+        load: Takes the name of an attribute, and may import Keras.
+    """
+
+    def loaded(name: str) -> Any:
+        if "keras" in sys.modules:
+            return load(name)
+        with without_native_messages():
+            return load(name)
+
+    return loaded
