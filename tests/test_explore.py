@@ -128,12 +128,11 @@ def test_pitch_of_a_tone(hertz):
     assert median_pitch(tone(hertz), 16_000) == pytest.approx(hertz, rel=0.01)
 
 
-def test_pitch_agrees_with_librosa_and_needs_a_voice(small):
+def test_pitch_agrees_with_pyin_and_needs_a_voice(small):
     import librosa
 
     wave, rate = audio.read(manifests.paths(small)[0])
-    with np.errstate(all="ignore"):
-        other = np.median(librosa.yin(wave, fmin=65, fmax=600, sr=rate))
+    other = np.nanmedian(librosa.pyin(wave, fmin=65, fmax=600, sr=rate)[0])
     assert median_pitch(wave, rate) == pytest.approx(other, rel=0.02)
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype("float32")
     for silent in (noise, np.zeros(16_000, "float32"), np.zeros(10, "float32")):
