@@ -1,4 +1,4 @@
-"""The run folder: what a training leaves behind, read back without Keras.
+"""The run folder: what a training writes, read without Keras.
 
 In: records and tables from `sertk.training`. Out: a `Run`, from which evaluation, report and
 export are rebuilt. The folder holds run.json (every argument, seeds, versions, speakers),

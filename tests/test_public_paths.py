@@ -1,4 +1,4 @@
-"""Every public path of the package, as users type it: a change of the list is a change of the API."""
+"""Every public path of the package: a change of the list is a change of the API."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and say in a sentence why a place cannot be written.
+"""Atomic file writing, and error messages for places that cannot be written.
 
 In: where a file shall stand. Out: a temporary name beside it for the length of a block. A
 process killed in the block leaves the file as it was.

@@ -1,4 +1,4 @@
-"""Check options given by name against the function that takes them, before it runs.
+"""Check keyword options against the function that takes them, before it runs.
 
 In: a function, or a dataclass, and options as a user wrote them. Out: nothing, or the error that
 names the nearest option, or says what kind of value it takes. Every family of entries uses it.

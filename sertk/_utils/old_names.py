@@ -1,4 +1,4 @@
-"""Read records of schema version 1 in the words of today.
+"""Read records of schema version 1 with the names of version 2.
 
 In: run.json, study.json or the description of an exported model, as version 1 wrote it. Out: the
 same record with the names and values of version 2. Files on disk stay as they are.

@@ -1,4 +1,4 @@
-"""Look at a zip's directory before anything in it is inflated.
+"""Check the directory of a zip archive before anything in it is inflated.
 
 In: an open zip, and what its kind may hold. Out: its entries, or a `UnfitError` in a few words: too
 many files, names that lead out or occur twice, more bytes than such an archive has, or files that

@@ -1,4 +1,4 @@
-"""Train on one corpus, test on another: what a score at home is worth elsewhere.
+"""Cross-corpus evaluation: test runs on corpora that they were not trained on.
 
 In: runs, and labeled manifests of the corpora to test on. Out: a matrix of UAR over the classes
 that all of them share. At home only the run's own test predictions count.

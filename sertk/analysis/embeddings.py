@@ -1,4 +1,4 @@
-"""A map of utterances as a network sees them: near each other what it takes for alike.
+"""Embedding map: utterances in the space of a network's last layer, projected to a plane.
 
 In: a run and one of its folds. Out: the test utterances of that fold on a plane. Folds have
 networks of their own, whose inner spaces have nothing to do with each other: a map is of one.

@@ -1,4 +1,4 @@
-"""The one file that knows how each backend differentiates: gradients of a model's input.
+"""Gradients of a model with respect to its input, on each backend.
 
 In: a Keras model, clips and a class. Out: numpy arrays. Keras itself offers no gradient that every
 backend understands, which is why this file alone imports JAX and TensorFlow.

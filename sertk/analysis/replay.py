@@ -1,4 +1,4 @@
-"""Use the models of a run again, each on the speakers that it was tested on.
+"""Predict again with the models of a run, each on the speakers that it was tested on.
 
 In: a run folder and spectra by utterance_id. Out: predictions like the run's own, from the same
 preprocessing, standardization and decision. Robustness, saliency and other corpora build on it.

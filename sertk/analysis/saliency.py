@@ -1,4 +1,4 @@
-"""What a network looks at: the places of a spectrogram that speak for a class, and its attention.
+"""Saliency and attention: which parts of a spectrogram a prediction depends on.
 
 In: a run, and an utterance that it was tested on. Out: Displays with the finished clip and, at the
 same places, how much each of them counts.

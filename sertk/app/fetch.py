@@ -1,4 +1,4 @@
-"""Fetch the page's runtime with npm, once: `make app`, or `python -m sertk.app.fetch`.
+"""Download the page's JavaScript runtime with npm: `make app`, or `python -m sertk.app.fetch`.
 
 In: npm. Out: the pinned files where the page looks for them. Nothing of the package is run: npm
 packs it, and three files are taken out of the archive.

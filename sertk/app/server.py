@@ -1,4 +1,4 @@
-"""Serve the page on this machine: known files only, to this machine only.
+"""Serve the page on this machine only, and nothing but its known files.
 
 In: address -> content. Out: a server on 127.0.0.1 that answers GET and HEAD, with headers that let
 a browser load nothing from anywhere else.

@@ -1,4 +1,4 @@
-"""Gather the files of the page: our own, the runtime, the bundle, and clips to compare.
+"""Collect the files of the page: scripts, runtime, bundle, and clips to compare with.
 
 In: a run, a bundle, or nothing for the pretrained model. Out: address -> content, the
 same whether served or written.

@@ -1,4 +1,4 @@
-"""Decode what phones and browsers record (.m4a, .webm ...) by ffmpeg, where it is installed.
+"""Decode formats of phones and browsers (.m4a, .webm ...) with ffmpeg, where it is installed.
 
 In: a path. Out: a `Recording` whose samples come from ffmpeg's standard output, so that a recording
 of any length takes the same memory. ffmpeg is a program of its own: nothing is installed for it.

@@ -1,4 +1,4 @@
-"""Open a recording with the decoder that can, and say why one cannot be opened.
+"""Open a recording with a decoder that reads its format, or report why none does.
 
 In: a path. Out: a `Recording`, whose samples come in pieces of shape (samples, channels). Files are
 opened by descriptor and never by name: a name may be no text, stand for a FIFO, or lead libsndfile

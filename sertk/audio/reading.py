@@ -1,4 +1,4 @@
-"""Read recordings: whole, in part, or in pieces of any length's file, always mono float32.
+"""Read recordings as mono float32: whole, a segment, or block by block.
 
 In: a path, and what part of it. Out: a waveform, or pieces of one, at the file's rate or another.
 Samples are decoded in pieces, so that memory follows what a file holds and not what it declares.

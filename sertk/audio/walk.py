@@ -1,4 +1,4 @@
-"""The one walk through folders: which files are sound that may be read, and why the others are not.
+"""List the files below a folder: audio files, and the reason why others are skipped.
 
 In: a folder. Out: every file below it with the reason why it is left out, if it is. Linked folders
 are followed, each real folder once; what is hidden is not entered. Endings are those of

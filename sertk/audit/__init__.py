@@ -1,4 +1,4 @@
-"""Look for leaks: what the test set shares with training or validation.
+"""Leakage audit: what test, validation and training sets share.
 
 In: a manifest with `split`, or with `fold` and `val_folds`. Out: an `Audit`, whose findings name
 the rows. A finding of severity `leak` makes the score mean something else than it says; a `note`

@@ -1,4 +1,4 @@
-"""What is one thing under several names: sound, places and speakers of a manifest.
+"""Duplicates in a manifest: identical sound, identical segments, similar speaker names.
 
 In: a manifest. Out: a key per row that is equal where the sound is, with words on what was
 compared; speakers that are spelled alike; recordings that are labeled in several ways.

@@ -1,4 +1,4 @@
-"""Make augmented copies of training utterances: noise, pitch, shift, and sets of published systems.
+"""Augmented copies of training utterances: noise, pitch, shift, presets of published systems.
 
 In: a divided manifest, or a waveform. Out: rows for the copies, each with its `parent`, or the
 changed waveform. A copy's sound depends on nothing but its utterance_id, which carries the

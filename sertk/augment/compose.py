@@ -1,4 +1,4 @@
-"""A list of transforms in place of a name: functions, objects of audiomentations, words.
+"""Compose transforms: functions, audiomentations objects, and names.
 
 In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
 chains are equal, in any process, when they would make the same copies.

@@ -1,4 +1,4 @@
-"""Describe an object of the caller so that JSON can store it and distinguish it from another.
+"""Describe an object as JSON, so that it can be recorded and distinguished from others.
 
 In: a function, an object, a file. Out: plain values, the same in any process. Of a function they
 are its code, defaults, closure and the constants it names, of an object its attributes, of a file

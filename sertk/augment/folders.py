@@ -1,4 +1,4 @@
-"""Recordings of noise and of rooms in a folder of the user's.
+"""Noise recordings and room impulse responses from a user's folder.
 
 In: a folder. Out: its files, noise or an impulse response from them, and a fingerprint.
 """

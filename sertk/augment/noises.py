@@ -1,4 +1,4 @@
-"""Speech among the noises of seven places: recorded ones, or synthetic ones shaped like them.
+"""Background noise of seven places, recorded or synthetic, as in reference system R1.
 
 In: a waveform, its rate, a source of random numbers, and maybe a folder of recordings. Out: the
 waveform with the noise of a place at the ratio that reference system R1 published for it. The

@@ -1,4 +1,4 @@
-"""Changes of loudness, tempo, place and band: what more words of a recipe do to a waveform.
+"""Transforms of a waveform: gain, tempo, time masks, filters, reverberation.
 
 In: a waveform, its rate and a source of random numbers. Out: the changed waveform. A factory
 such as `noise_between` or `speed_between` makes a function with ranges of your own, for a list

@@ -1,4 +1,4 @@
-"""Compute every utterance's spectrum once, and keep it on disk, memory-mapped.
+"""The feature cache: each utterance's spectrum is computed once and memory-mapped from disk.
 
 In: a manifest and a `Preprocessing`. Out: `Features`, which gives `(frames, bins)` by
 utterance_id. Each spectrum is kept under a key of its own (`keys`), so that a subset, another

@@ -1,4 +1,4 @@
-"""What the cache of features holds: list it, and remove what is no longer wanted.
+"""List and prune the feature cache.
 
 In: the cache folder. Out: a table with a row per family of spectra, or per pack of an older sertk,
 and the names of what was removed. What a process is computing is never touched.

@@ -1,4 +1,4 @@
-"""The command line: the library's functions under the same names, with the same arguments.
+"""The command line: the library's functions with the same names and arguments.
 
 In: words. Out: results on standard output, progress and messages on standard error, and a status:
 0 done, 1 failed, 2 a mistake of the user, explained in one paragraph. The words are in `parser` and

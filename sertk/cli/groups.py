@@ -1,4 +1,4 @@
-"""Groups of words that several commands share: corpus, protocol, feature, device, training.
+"""Groups of options that several commands share: corpus, protocol, feature, device, training.
 
 In: a command's parser. Out: nothing; each function adds its words. `sertk.cli.inputs` reads them.
 """

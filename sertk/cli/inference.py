@@ -1,4 +1,4 @@
-"""Commands that take a model out of the lab: predict, export."""
+"""Commands that use a trained model: predict, export."""
 
 import argparse
 import csv

@@ -1,4 +1,4 @@
-"""What several commands read from their words: utterances, divisions, options, a model."""
+"""Read the options that several commands share: utterances, protocol, configuration, model."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Commands that write pages to look at: explore, app, run."""
+"""Commands that write pages: explore, app, notebook."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The words of the command line: commands, options and their help."""
+"""The argument parser: commands, options and their help."""
 
 import argparse
 

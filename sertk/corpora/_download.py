@@ -1,4 +1,4 @@
-"""Fetch archives that anybody may fetch, check them, and unpack them without surprises.
+"""Download archives, check their hashes, and unpack them safely.
 
 In: the records of a corpus module. Out: its files below a folder, and beside them one small
 hidden list per archive of what was unpacked, by which a second call knows that nothing is to do.

@@ -1,4 +1,4 @@
-"""What every corpus does with a folder: list it, count what it skips, read headers.
+"""Scan a folder for a corpus: list files, count skipped ones, read headers.
 
 In: a root and a corpus's `parse`, which turns one path into a row or the reason to skip it.
 Out: a manifest with remarks on what was skipped; then the durations, rates and hashes of its files.

@@ -1,4 +1,4 @@
-"""Compare a manifest with folders: what is missing, changed, damaged, or there besides.
+"""Compare a manifest with the files on disk: missing, changed, damaged, additional.
 
 In: a manifest and the roots of its corpora. Out: a table of `utterance_id, path, status, detail`.
 """

@@ -1,4 +1,4 @@
-"""The toy corpus: synthetic voices, made here, for tests, tutorials and the first five minutes.
+"""The toy corpus: synthetic voices for tests, tutorials and a first try.
 
 It is synthetic, and no score on it says anything about people. Eight voices (odd: low, even:
 high) say two nonsense sentences in eight emotions, in two intensities (neutral: one), twice:

@@ -1,4 +1,4 @@
-"""Keras-ready batches of clips, from cached spectra.
+"""Keras-ready batches of clips from cached spectra.
 
 In: a divided manifest and a `Preprocessing`. Out: three `ClipDataset`s of numpy batches. A batch
 depends only on the seed, the epoch and the utterances in it: Keras may ask for it twice.

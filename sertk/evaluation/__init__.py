@@ -1,4 +1,4 @@
-"""Scores of a run: UAR, WA and F1 with intervals over speakers, confusions, groups, calibration.
+"""Evaluation of a run: UAR, WA, F1 with confidence intervals, confusion, groups, calibration.
 
 In: a run folder, or a table of predictions. Out: an `Evaluation`, whose every table is a Display
 with `.frame()` and `.plot(ax=None)`. Nothing here needs Keras.

@@ -1,4 +1,4 @@
-"""Make probabilities honest: one number, fitted on validation speakers, applied to test speakers.
+"""Calibration: temperature scaling fitted on validation speakers.
 
 In: a run with validation predictions. Out: the temperature of each model, and calibration before
 and after on speakers that it was not fitted on.

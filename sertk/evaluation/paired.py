@@ -1,4 +1,4 @@
-"""Is one run better than another? The same utterances in both, and speakers that stay whole.
+"""Compare two runs: paired differences on the same utterances, resampled by speaker.
 
 In: two evaluations of the same utterances. Out: the difference of their scores, with an interval
 from drawing speakers and seeds, the same in both, and the p-value of a permutation test over

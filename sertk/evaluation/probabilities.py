@@ -1,4 +1,4 @@
-"""What the probabilities say beyond the predicted class: coarser labels, confidence, calibration.
+"""Scores of probabilities: regrouping, confidence, reliability diagram.
 
 In: rows of predictions with `p_<class>`. Out: rows in other classes, the surest clips, and a
 reliability table. Nothing is fitted here.

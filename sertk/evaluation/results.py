@@ -1,4 +1,4 @@
-"""The evaluation of one set of predictions: every number and table is computed here, once.
+"""`Evaluation`: every number and table of one set of predictions.
 
 In: predictions with `label`, `predicted`, `speaker`, `fold`, `seed` and `p_<class>`. Out: an
 `Evaluation`. Several seeds are several answers to the same utterances: scores are the mean over

@@ -1,4 +1,4 @@
-"""Scores where the voice is known: each speaker's answers, relative to their mean.
+"""Speaker normalization of predictions (transductive).
 
 In: an evaluation whose rows have probabilities. Out: another, of the same utterances. Nothing is
 fitted, and no label is looked at; but a speaker's other recordings are, so that what comes out

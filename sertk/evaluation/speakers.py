@@ -1,4 +1,4 @@
-"""Who is hard to understand, in every run: a speaker's own difficulty, or one model's luck?
+"""Speaker difficulty: who is misclassified in every run.
 
 In: evaluations of the same speakers. Out: UAR by speaker in each, and how far they agree.
 """

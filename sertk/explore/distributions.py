@@ -1,4 +1,4 @@
-"""How long and how loud: the spread of a number over utterances, group by group."""
+"""Distributions of duration and level over utterances, by group."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Choose utterances to hear: one by name, one sentence in every emotion, a woman and a man."""
+"""Select utterances to listen to: by id, one sentence in every emotion, two speakers."""
 
 import difflib
 

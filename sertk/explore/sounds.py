@@ -1,4 +1,4 @@
-"""Hear and see utterances: one alone, one sentence in every emotion, two voices, augmentation."""
+"""Listen to utterances with their spectrogram: alone, by emotion, by speaker, augmented."""
 
 import html
 import math

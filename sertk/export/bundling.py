@@ -1,4 +1,4 @@
-"""A bundle: an ONNX file with everything that belongs to it; the pretrained model is another.
+"""Bundles: an ONNX file with its description, model card and license.
 
 In: a run. Out: model.onnx, spec.json, run.json, MODEL_CARD.md, LICENSE.txt, and bundle.json with
 the sha256 of each, in one zip. `sertk.predict` reads it without unpacking it or running anything

@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it learned from, how well it does and for whom.
+"""The model card: purpose, training data, scores by group, limits.
 
 In: a finished run, and cross-validated runs of the same training, if it has no test speakers.
 Out: Markdown, every number of which comes from their predictions.

@@ -1,4 +1,4 @@
-"""The process that turns Keras into ONNX or LiteRT: on TensorFlow, whatever the caller runs on.
+"""The child process that converts Keras models to ONNX or LiteRT, on TensorFlow.
 
 In: the path of a job, JSON. Out: the files that it asks for. Only TensorFlow's export is right for
 every network here: JAX's breaks on recurrence and pooling, and PyTorch's is silently wrong for

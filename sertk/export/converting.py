@@ -1,4 +1,4 @@
-"""Ask the child process for files, and make them what they shall be: names, dimensions, metadata.
+"""Convert models in a child process, and set names, dimensions and metadata.
 
 In: one model of a run, and waveforms to compare by. Out: an ONNX file in a folder of the caller's,
 and what Keras answers to the waveforms.

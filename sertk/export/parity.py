@@ -1,4 +1,4 @@
-"""Whether a file answers what the trained model answers, and how fast and large it is.
+"""Parity of an exported file with the trained model: predictions, latency, size.
 
 In: probabilities of both, engines. Out: two small tables.
 """

@@ -1,4 +1,4 @@
-"""INT8 after training, by NNCF: convolutions and matrix products of the network are rounded.
+"""INT8 quantization after training with NNCF.
 
 In: an OpenVINO model, and utterances of the training split. Out: the same model in INT8. What costs
 little and loses much stays as it is: the front end, whose DFT holds what lies far below the peak;

@@ -1,4 +1,4 @@
-"""Write ONNX, OpenVINO and LiteRT files: convert, compare, measure, and only then keep.
+"""Write ONNX, OpenVINO and LiteRT files: convert, compare, measure, keep.
 
 In: a run. Out: `Exported`. A file appears under its name when it is whole and answers as the
 trained model does, or not at all.

@@ -1,4 +1,4 @@
-"""Numpy's side of the features: spectra of waveforms, decibels, cepstra, deltas.
+"""Spectra, decibels, cepstra and deltas in numpy.
 
 Everything is float32 and time first. `sertk.features._layers` computes the same in a graph.
 """

@@ -1,4 +1,4 @@
-"""Embedding: what a frozen encoder of your own says about an utterance.
+"""Embeddings of a frozen encoder, given as an ONNX file or as arrays on disk.
 
 In: a waveform, or a file of embeddings made elsewhere. Out: `(frames, dimensions)`. An encoder is
 an ONNX file, such as an exported wav2vec2 or emotion2vec; onnxruntime runs it, nothing trains it.

@@ -1,4 +1,4 @@
-"""Turn spectrograms into pictures, as networks for images know them.
+"""Spectrograms as images for image networks.
 
 In: (batch, frames, bins, channels) tensors. Out: (batch, height, width, 3).
 """

@@ -1,4 +1,4 @@
-"""The manifest: a pandas table with one row per utterance, which every stage takes and returns.
+"""The manifest: a pandas table with one row per utterance.
 
 In: rows found by a corpus, or a CSV file. Out: a validated DataFrame. `path` is relative to the
 root of the row's corpus; the root comes from the call, from the column `root`, which a scan fills,

@@ -1,4 +1,4 @@
-"""The columns that steer a division, `split`, `fold` and `val_folds`, in the one form they have.
+"""Validate and normalize the columns `split`, `fold` and `val_folds`.
 
 In: a manifest whose division was written elsewhere. Out: the same rows with split names train, val
 and test, whole numbers for folds and their list in `val_folds`; remarks name what was changed. A

@@ -1,4 +1,4 @@
-"""Where the files of a manifest are: roots, paths, and when two rows are one place.
+"""Locations of a manifest's files: roots, paths, segments.
 
 In: a manifest. Out: folders and files on this machine, or a key per row. macOS writes names
 decomposed (NFD) and most tables hold them composed (NFC): a file is found under either.

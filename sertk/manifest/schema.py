@@ -1,4 +1,4 @@
-"""The columns of a manifest, and the check that a table keeps to them.
+"""The schema of a manifest, and its validation.
 
 In: a table. Out: the same, or a `ManifestError` that counts and names the rows at fault.
 """

@@ -1,4 +1,4 @@
-"""What a CSV table cannot hold of a manifest: the order of its classes, in a file beside it.
+"""The metadata file beside a manifest's CSV: the order of its classes.
 
 In: a manifest and the path of its CSV file. Out: NAME.csv-metadata.json, the place that the W3C
 recommendation on CSV names for metadata, or a manifest that took its classes from there.

@@ -1,4 +1,4 @@
-"""The family of models: one file is one network, the file name its public name.
+"""The family of models: one file is one network, its name the public name.
 
 Each file has `build(input_shape, num_classes, *, width=1.0, ...)`, which returns an uncompiled
 `keras.Model` from a finished clip to class probabilities. `width` scales the number of units, so

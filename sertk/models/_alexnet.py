@@ -1,4 +1,4 @@
-"""What the networks of the AlexNet family share: five convolutions, and torchvision's weights.
+"""The convolutions of AlexNet, with torchvision's weights.
 
 In: (batch, frames, bins, channels). Out: a map of 256 channels, a 32nd of the size either way.
 """

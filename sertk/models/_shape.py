@@ -1,4 +1,4 @@
-"""Check that a feature fits a model, before Keras fails in the middle of it."""
+"""Check that the shape of a feature fits a model."""
 
 import keras
 

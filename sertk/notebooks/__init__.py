@@ -1,4 +1,4 @@
-"""Run a notebook with parameters of your own, and keep it as a page.
+"""Execute notebooks with parameters, and write them as pages.
 
 In: a notebook with one cell tagged `parameters`, and values for some of them. Out: the executed
 notebook and an HTML page that needs nothing else, in the run folder or wherever asked.

@@ -1,4 +1,4 @@
-"""Read what a notebook declares as its parameters, as Python reads it.
+"""Read the parameters that a notebook declares.
 
 In: a notebook file. Out: name, type, default and help of each parameter. Papermill's own reader
 looks for the first `=` and `#` of a line, which may stand inside a default.

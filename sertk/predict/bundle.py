@@ -1,4 +1,4 @@
-"""Read a bundle: into memory, checked, and never unpacked; and pack one.
+"""Read and write bundles in memory, with checks.
 
 In: a zip that `sertk export --to bundle` wrote, or that somebody says it did. Out: its files. Names
 that lead anywhere, files that are larger than a model, and contents that are not as they were

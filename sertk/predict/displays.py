@@ -1,4 +1,4 @@
-"""What prediction hands out: a table of files, and a timeline, each of which can draw itself.
+"""The Displays of prediction: a table of files, and a timeline.
 
 In: rows from `sertk.predict.predictor`. Out: Display objects with `.frame()` and `.plot(ax=None)`.
 """

@@ -1,4 +1,4 @@
-"""What computes probabilities: onnxruntime, OpenVINO, or Keras, all asked in the same way.
+"""Inference engines: onnxruntime, OpenVINO and Keras.
 
 In: waveforms at the model's rate, trimmed. Out: probabilities (waveforms, classes). Only the
 engine that is asked for is imported: prediction from ONNX needs neither Keras nor a backend.

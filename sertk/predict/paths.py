@@ -1,4 +1,4 @@
-"""Which files are meant: names, folders, patterns, and a list on standard input.
+"""Find recordings by path, folder, pattern, or a list on standard input.
 
 In: words. Out: paths, each once, in the order of the words, files of a folder sorted by name; and
 what folders and patterns hold besides, by the reason why it is left out.

@@ -1,4 +1,4 @@
-"""From recordings to emotions: one answer for a file, or one after the other along it.
+"""`Predictor`: from recordings to emotions.
 
 In: files of sound and a model of any kind. Out: `Predictions` and `Timeline`, which are tables and
 pictures. What is done to a recording is the `Preprocessing` of the run, the same as in training.

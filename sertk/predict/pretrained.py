@@ -1,4 +1,4 @@
-"""The model that comes with the package: read where it lies, checked, without Keras.
+"""The pretrained model of the package.
 
 In: the folder `sertk/pretrained`, as `sertk export RUN --to pretrained` wrote it. Out: its files,
 and what must be said of its weights. Everything else works where the folder is not there.

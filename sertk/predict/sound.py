@@ -1,4 +1,4 @@
-"""Long recordings in pieces, and whether a piece holds speech at all.
+"""Speech detection, and long recordings in blocks.
 
 In: a path. Out: windows of a fixed length at the model's rate, of a file of any length, in the same
 memory; levels, and how much they move.

@@ -1,4 +1,4 @@
-"""From a name to what computes: a run folder, a .keras file in it, ONNX, OpenVINO, or a bundle.
+"""Open a model for prediction: run folder, .keras, ONNX, OpenVINO, or bundle.
 
 In: a path, or nothing for the pretrained model. Out: an engine, and with it the record of what
 belongs to it.

@@ -1,4 +1,4 @@
-"""What must be known beside the numbers of a network to use it: one record, written as JSON.
+"""`Spec`: the description of a model that prediction needs beside its weights.
 
 In: a run. Out: a `Spec`, which travels in the metadata of an ONNX file, in an OpenVINO file, in a
 bundle. It says in words that a page in another language can follow what is done before the graph

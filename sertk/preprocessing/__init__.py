@@ -1,4 +1,4 @@
-"""From a file to a clip: the one frozen object that training, prediction and export share.
+"""`Preprocessing`: from a file to clips, in training, prediction and export alike.
 
 In: a path or a waveform. Out: an absolute spectrum (what the cache keeps), and clips of a fixed
 number of frames cut from it. The reference to the clip's own maximum and the floor come after

@@ -1,4 +1,4 @@
-"""Repeat a recipe: its corpora, its division, its training.
+"""Reproduce a recipe: corpora, protocol, training.
 
 In: a recipe's name and corpora. Out: a run whose run.json says what was published, under which
 protocol, and what is done otherwise here and why.

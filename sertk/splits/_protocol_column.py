@@ -1,4 +1,4 @@
-"""Write a division into a manifest, and say in a sentence what it is.
+"""Write a division into a manifest, and describe its protocol in a sentence.
 
 In: a manifest, and the columns of its division. Out: the same rows with the column `protocol`,
 which holds the name of the protocol, and what was taken of it after a colon. Sentences are made

@@ -1,4 +1,4 @@
-"""What the splits of a division share, and what selection does not see.
+"""Leaks of a division: speakers, sound and copies that splits share.
 
 In: a manifest with a division, and what each row sounds like. Out: `Leak`s, fold after fold, each
 with the places of its rows. `sertk.audit` makes findings of them.

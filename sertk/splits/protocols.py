@@ -1,4 +1,4 @@
-"""Protocols that work on any corpus: by speaker, leave one out, folds, sessions, and random."""
+"""Protocols for any corpus: by speaker, leave one out, folds, sessions, random."""
 
 from collections.abc import Sequence
 from itertools import zip_longest

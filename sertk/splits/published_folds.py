@@ -1,4 +1,4 @@
-"""Folds of RAVDESS that others published, and those of sertk's own benchmarks."""
+"""Published folds of RAVDESS, and those of sertk's benchmarks."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Look at a divided manifest: one fold of it, its protocol, what its parts share."""
+"""Views of a divided manifest: one fold, shared speakers, checks."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""A leaderboard over any folder of runs, which ranks only what was measured alike.
+"""Leaderboards: rank runs of the same protocol and classes.
 
 In: a folder. Out: tables, one for each protocol: the same corpora, classes and tested utterances,
 kept apart in the same way. What was published stands beside, with its protocol, and is not ranked.

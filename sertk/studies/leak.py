@@ -1,4 +1,4 @@
-"""Train the same thing twice, once with a leak and once without, and tell the difference.
+"""Leak gap: train once with a leak and once without, and compare.
 
 In: a recipe with a leaky original, or utterances and a model. Out: two runs and a `LeakGap`: four
 scores, two of each run, of which those on speakers that were trained on do not hold for others.

@@ -1,4 +1,4 @@
-"""The levels of a study's factors: names, or objects under names that the caller gives them.
+"""The levels of a study's factors: names, or named objects.
 
 In: what was given for a factor. Out: its names, the objects behind those that sertk does not know,
 and what study.json keeps of an object: enough to tell it from another, not to train with it.

@@ -1,4 +1,4 @@
-"""What a study found: one row per run, differences on the same speakers, and words for them.
+"""The results of a study: one row per run, and paired differences.
 
 In: the folder of a study. Out: tables that are Displays, and the answer to its question. Runs of
 runs of different protocols are not compared; runs on different speakers only on those in both.

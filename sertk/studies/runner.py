@@ -1,4 +1,4 @@
-"""Train the trials of a study, side by side, and go on where it was stopped.
+"""Run the trials of a study in parallel, and resume it.
 
 In: a `Study` and a folder. Out: a run folder per trial below `trials/`, `study.json` with every
 choice, and a `StudyResult`. A trial that cannot be trained is reported, and the others go on.

@@ -1,4 +1,4 @@
-"""What a study is: a question, a grid of choices, and everything that stays the same.
+"""`Study`: a question, a grid of choices, and what is the same in all trials.
 
 In: nothing. Out: frozen records; `sertk.studies.runner` trains them. Every factor is a tuple of
 levels (`sertk.studies.levels`); a trial is one of each. Seeds are repetitions, not a factor.

@@ -1,4 +1,4 @@
-"""What a fit needs to go on after it was stopped, in one file that is written whole.
+"""Checkpoints: resume a fit after an interruption.
 
 In: a model in training, and how it went so far. Out: `state.npz` with the record of every epoch,
 the weights of the last and of the best one, the optimizer and the random generators. Only numbers

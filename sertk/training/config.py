@@ -1,4 +1,4 @@
-"""The training configuration: one frozen record, which run.json keeps. It needs no Keras."""
+"""`Config`: the training configuration, a frozen dataclass without Keras."""
 
 import dataclasses
 import math

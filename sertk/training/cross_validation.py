@@ -1,4 +1,4 @@
-"""Train: one division (`fit`) or a whole cross-validation (`cross_validate`), into a run folder.
+"""Train one division (`fit`) or a cross-validation (`cross_validate`) into a run folder.
 
 In: datasets, or a manifest with folds and a `Preprocessing`. Out: a `Run`. Both write every
 argument down first, then one folder per fold and seed, and join the tables last; the same call

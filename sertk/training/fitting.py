@@ -1,4 +1,4 @@
-"""Fit one network on one division: optimizer, schedule, selection, stopping, resume.
+"""The training loop of one fit: optimizer, schedule, early stopping, best epoch, resume.
 
 In: a network, datasets and `Config`. Out: the assembled model with the weights of the best
 epoch on validation speakers, and its history. `sertk.training` calls this once per fold and seed.

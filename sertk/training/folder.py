@@ -1,4 +1,4 @@
-"""The folder of a run while it is written: who may write, what is there, how it is closed.
+"""Write a run folder: locking, resuming, closing.
 
 In: the record of a run. Out: a folder that belongs to one process. A finished run is left as it is;
 one that was stopped goes on with the same call.

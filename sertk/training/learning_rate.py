@@ -1,4 +1,4 @@
-"""Try learning rates: train on one batch after the other while the rate rises, and watch the loss.
+"""Learning rate range test (learning rate finder).
 
 In: a network and its training clips. Out: a Display whose figure shows where the loss falls, and
 where training would diverge. The network keeps the weights that it came with.

@@ -1,4 +1,4 @@
-"""Read and write .keras files: the one place that does.
+"""Read and write .keras files.
 
 In: a path. Out: a model, or a sentence that says why there is none. A .keras file may carry Python
 code, which is never run here.

@@ -1,4 +1,4 @@
-"""How much a model loses when speech is disturbed: curves of UAR against noise, rooms, telephones.
+"""Robustness: UAR of a run as speech is degraded by noise, rooms, telephones.
 
 In: a finished run whose sound files are there. Out: a Display with `.frame()` and `.plot(ax=)`, and
 a page. Every utterance is disturbed as it was recorded, before it is trimmed, and predicted by the

@@ -1,4 +1,4 @@
-"""What may happen to speech on its way to a model: noise, voices, rooms, telephones, loudness.
+"""Robustness conditions: how speech is degraded, at several levels.
 
 In: an utterance as it was recorded, and how badly it is disturbed. Out: the disturbed waveform.
 What is drawn depends on the condition and the utterance alone, so that every level of a curve has
