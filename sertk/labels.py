@@ -199,6 +199,7 @@ def apply(
             f"(found: {', '.join(sorted(manifest['emotion'].unique())) or 'nothing'}).",
             f"The grouping takes: {', '.join(group.mapping)}.",
             "Choose another grouping, or pass a mapping of your own emotions.",
+            code="grouping-matches-nothing",
         )
     kept["label"] = label[label.notna()].astype(str)
     present = set(kept["label"])
@@ -210,6 +211,7 @@ def apply(
                 f"{unknown.sum()} of {len(kept)} rows have no gender.",
                 "Labels by gender need one in every row.",
                 "Fill the column `gender`, or leave gender=True out.",
+                code="missing-gender",
             )
         kept["label"] = kept["gender"] + "_" + kept["label"]
         classes = [f"{g}_{c}" for g in ("male", "female") for c in classes]
@@ -250,6 +252,7 @@ def classes(manifest: pd.DataFrame) -> list[str]:
             "The manifest has no column 'label'.",
             "Training needs to know the classes.",
             "Call sertk.labels.apply(manifest, 'emotion8') first.",
+            code="unlabeled-manifest",
         )
     label = manifest["label"]
     if isinstance(label.dtype, pd.CategoricalDtype):

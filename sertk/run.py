@@ -57,6 +57,7 @@ class Run:
                 f"Name one of those in it: {listing(below)}."
                 if below
                 else "Check the path, or train first.",
+                code="missing-run",
             )
         try:
             self.info: dict[str, Any] = json_records.read(record, schemas.Versioned)
@@ -67,6 +68,7 @@ class Run:
                     f"(schema {version}).",
                     f"This version reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
+                    code="newer-run-schema",
                 )
             json_records.require(self.info, schemas.Run)
             if version == 1:
@@ -172,6 +174,7 @@ class Run:
                 f"The run {self.folder} has no {name} (status: {self.info.get('status')}).",
                 "It is written when the fit that makes it has ended.",
                 "Run the same command again; it goes on where it stopped.",
+                code="missing-run-file",
             )
         return path
 
@@ -223,7 +226,12 @@ def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.Dat
 
 
 def _damaged(path: Path, what: str, remedy: str = _JOIN_AGAIN) -> RunError:
-    return RunError(f"{path} is damaged ({what}).", "It must be as the training wrote it.", remedy)
+    return RunError(
+        f"{path} is damaged ({what}).",
+        "It must be as the training wrote it.",
+        remedy,
+        code="damaged-run",
+    )
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

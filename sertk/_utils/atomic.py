@@ -53,7 +53,9 @@ def into(path: Path) -> Iterator[None]:
         reason = refusal(_of_system(error))
         if reason is None:
             raise
-        raise OutputError(f"{path} cannot be written: {reason[0]}.", "", reason[1]) from error
+        raise OutputError(
+            f"{path} cannot be written: {reason[0]}.", "", reason[1], code="unwritable-path"
+        ) from error
 
 
 def _of_system(error: BaseException) -> OSError:

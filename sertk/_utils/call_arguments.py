@@ -60,7 +60,10 @@ def check(
                 continue
             if not known:
                 raise ConfigurationError(
-                    f"{owner} got the option {name!r}.", "It takes none.", "Leave it out."
+                    f"{owner} got the option {name!r}.",
+                    "It takes none.",
+                    "Leave it out.",
+                    code="unexpected-option",
                 )
             raise UnknownNameError(kind, name, known)
         if name in hints and not _fits(value, hints[name]):
@@ -71,6 +74,7 @@ def check(
                 "Correct it."
                 if default is inspect.Parameter.empty
                 else f"Leave it out to get its default, {default!r}.",
+                code="wrong-argument-type",
             )
 
 

@@ -47,6 +47,7 @@ def use_backend(name: str = "auto", device: str = "auto") -> str:
             "Training and .keras files need one of: " + ", ".join(BACKENDS) + ".",
             f"Install it from the repository: pip install -c constraints.txt "
             f"-e '.[{'parity' if chosen == 'torch' else chosen}]'.",
+            code="backend-not-installed",
         )
     if "keras" in sys.modules:
         running = sys.modules["keras"].backend.backend()
@@ -55,6 +56,7 @@ def use_backend(name: str = "auto", device: str = "auto") -> str:
                 f"Keras already runs on {running!r}, and {chosen!r} was asked for.",
                 "The backend is fixed when Keras is first imported.",
                 "Call sertk.use_backend() first thing, or restart the kernel.",
+                code="backend-already-set",
             )
         _refuse_another_device(device)
     if device == "gpu" and "keras" not in sys.modules and not _has_accelerator():
@@ -79,6 +81,7 @@ def _refuse_another_device(device: str) -> None:
             f"device={device!r}, but Keras is loaded and computes on {', '.join(sorted(kinds))}.",
             "The device is fixed when Keras is first imported.",
             f"Call sertk.use_backend(device={device!r}) first thing, or restart the kernel.",
+            code="device-already-set",
         )
 
 
@@ -87,6 +90,7 @@ def _no_accelerator() -> ConfigurationError:
         "device='gpu', but no accelerator was found.",
         "An NVIDIA driver and a GPU build of the backend are needed.",
         "Install 'sertk[gpu]' on a machine with a GPU, or use device='auto'.",
+        code="no-gpu",
     )
 
 

@@ -85,6 +85,7 @@ def matrix(
                 f"The manifest {name!r} has no labels.",
                 "Classes are compared by their labels.",
                 "Call sertk.labels.apply(manifest, grouping) first.",
+                code="unlabeled-manifest",
             )
     replays = {name: Replay(run) for name, run in runs.items()}
     known = [set(replay.run.classes) for replay in replays.values()]
@@ -96,6 +97,7 @@ def matrix(
             f"{', '.join(sorted(shared)) or 'no class'}.",
             "A matrix needs two classes that all of them have.",
             "Train and label with groupings that share more, such as iemocap4.",
+            code="no-shared-classes",
         )
     classes = [name for name in next(iter(replays.values())).run.classes if name in shared]
     scores = {}
@@ -126,6 +128,7 @@ def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
                 f"({listing(strangers, 6)}).",
                 "Some would be tested by models that never heard them, the others not at all.",
                 "Give the two parts as two manifests.",
+                code="partly-known-speakers",
             )
         tested = replay.run.predictions.query("split == 'test'")
         home = tested[tested["utterance_id"].isin(manifest["utterance_id"])]
@@ -135,6 +138,7 @@ def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
                 "utterances.",
                 "A corpus is either foreign to a run, or what the run was tested on.",
                 "Leave it out, or cross-validate on it.",
+                code="untested-corpus",
             )
         return evaluation.evaluate(home, classes=classes)
     rows = manifest[manifest["label"].isin(classes)].reset_index(drop=True)

@@ -110,6 +110,7 @@ def embedding_map(
             f"Fold {fold} tests {len(found)} utterances.",
             f"A map needs {_FEWEST} at least.",
             "Choose another fold.",
+            code="too-few-utterances",
         )
     values = found.to_numpy(float)
     values = values - values.mean(axis=0)
@@ -146,6 +147,7 @@ def _vectors(replay: Replay, fold: int | None) -> tuple[pd.DataFrame, int]:
             f"The run {replay.run.folder} has no fold {fold}.",
             f"It has {', '.join(map(str, replay.folds))}.",
             "Leave fold out for the first.",
+            code="unknown-fold",
         )
     rows = replay.rows(fold)
     dataset = replay.dataset(rows, cache.compute(rows, replay.prep))

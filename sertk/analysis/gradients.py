@@ -35,6 +35,7 @@ def of_log_probability(model: Any, clips: np.ndarray, label: int) -> tuple[np.nd
         f"Gradients were asked for on the backend {backend}.",
         "They are computed on JAX and on TensorFlow.",
         'Call sertk.use_backend("jax") or sertk.use_backend("tensorflow") first.',
+        code="backend-without-gradients",
     )
 
 

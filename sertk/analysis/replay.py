@@ -49,6 +49,7 @@ class Replay:
                 + ("tested nobody." if self.run.finished else "is unfinished."),
                 "Its models are used again on the speakers that they were tested on.",
                 "Finish it, or train with a protocol that has test speakers.",
+                code="untested-run",
             )
         self.prep = Preprocessing.from_dict(self.run.info["preprocessing"])
         if getattr(self.prep.feature.source, "folder", None):
@@ -56,6 +57,7 @@ class Replay:
                 f"The run {self.run.folder} reads its features from files.",
                 "What is changed here is sound, and features of changed sound are in no file.",
                 "Use a run whose feature is computed from sound.",
+                code="features-from-files",
             )
         self.config = Config().changed(self.run.info["training"])
         self.folds = sorted(int(fold) for fold in tested["fold"].unique())
@@ -82,6 +84,7 @@ class Replay:
                 f"The run {self.run.folder} has tested no utterance {utterance_id!r}.",
                 "A model is asked about speakers that it never heard.",
                 f"Did you mean {near[0]!r}?" if near else f"Name one such as {known[0]}.",
+                code="untested-utterance",
             )
         return int(folds.iloc[0])
 

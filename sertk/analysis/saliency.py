@@ -201,6 +201,7 @@ def attention(
             f"The network {model.name} has no attention.",
             "It is a layer of compact, crnn_attention and fcn_attention.",
             "Ask for its saliency instead, which every network has.",
+            code="no-attention-layer",
         )
     inner = replay.network(model, until=lambda _: layers[0].input)
     weights = np.asarray(layers[0].attention(inner(finished[None])))[0, ..., 0]
@@ -229,6 +230,7 @@ def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray
             f"clip={clip} of {utterance_id}.",
             f"It was cut into {len(clips)} clip{'s' * (len(clips) != 1)}, counted from 0.",
             "Leave clip out for the first.",
+            code="clip-out-of-range",
         )
     finished = clips[clip]
     picture = finished[..., 0] if finished.ndim == 3 else finished

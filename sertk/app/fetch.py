@@ -35,6 +35,7 @@ def fetch() -> Path:
             "npm was not found.",
             f"The page's runtime is {wanted}, a package of npm.",
             "Install Node.js, which brings npm; or fetch it elsewhere, and pass --runtime.",
+            code="npm-not-installed",
         )
     with temporary_names.workspace() as folder:
         words = [npm, "pack", wanted, "--silent", "--pack-destination", str(folder)]
@@ -45,6 +46,7 @@ def fetch() -> Path:
                 f"npm pack {wanted} failed ({(done.stderr.strip() or 'no archive')[-300:]}).",
                 "It must reach a registry of npm.",
                 "Try again, or fetch the package elsewhere, and pass --runtime.",
+                code="npm-pack-failed",
             )
         return runtime.keep(archives[0])
 

@@ -48,6 +48,7 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
             f"It is {PACKAGE} {VERSION} from npm, 14 MB, which the Python package does not bring.",
             f"Run `make app` in the repository, or `npm pack {PACKAGE}@{VERSION}` anywhere and "
             f"pass --runtime {PACKAGE}-{VERSION}.tgz.",
+            code="missing-runtime",
         )
     for name, expected in SHA256.items():
         if hashlib.sha256(found[name]).hexdigest() != expected:
@@ -55,6 +56,7 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
                 f"{name} in {place} is not that of {PACKAGE} {VERSION}.",
                 "The page takes this version alone, as it was published: its sha256 is pinned.",
                 f"Fetch it again: `make app`, or `npm pack {PACKAGE}@{VERSION}`.",
+                code="wrong-runtime-version",
             )
     return found
 
@@ -83,6 +85,7 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
             f"{archive} holds no runtime ({str(error) or type(error).__name__}).",
             f"It must be the archive that `npm pack {PACKAGE}@{VERSION}` fetches.",
             "Fetch it again.",
+            code="damaged-runtime-archive",
         ) from error
     return found
 

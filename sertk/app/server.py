@@ -126,6 +126,7 @@ class Server:
                 f"Port {port} cannot be used ({reason}).",
                 "The page needs one that is free.",
                 "Name another with --port, or --port 0 for any.",
+                code="port-unavailable",
             ) from error
         self.address = f"http://{HOST}:{self._server.server_address[1]}/"
 

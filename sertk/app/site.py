@@ -120,6 +120,7 @@ def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> 
                 f"There is no bundle {path}.",
                 "The page takes a run folder, or a bundle as `sertk export --to bundle` writes it.",
                 "Check the path.",
+                code="missing-bundle",
             )
         return path
     from sertk.export import bundling, writing

@@ -99,4 +99,5 @@ def _refused(path: Path, messages: IO[bytes]) -> AudioError:
         f"{path} cannot be decoded by ffmpeg ({reason[:200]}).",
         "A whole recording with an audio stream is needed.",
         "Fetch the file again, or export it again from where it was recorded.",
+        code="ffmpeg-decoding-failed",
     )

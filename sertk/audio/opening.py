@@ -181,12 +181,14 @@ def _binary(path: Path) -> Iterator[BinaryIO]:
             f"There is no file {path}.",
             "A file of sound is needed there.",
             "Check the path; `sertk verify MANIFEST --root DIR` finds what a manifest misses.",
+            code="missing-audio-file",
         ) from error
     except OSError as error:
         raise AudioError(
             f"{path} cannot be opened ({error.strerror}).",
             "A recording is a regular file that may be read.",
             "Change its permissions, or copy it to where you may read it.",
+            code="unopenable-audio",
         ) from error
     with file:
         yield file
@@ -196,13 +198,17 @@ def _refuse_what_is_no_sound(path: Path, size: int, head: bytes) -> None:
     """Give the reasons that no decoder can: an empty file, a pointer to one."""
     if size == 0:
         raise AudioError(
-            f"{path} is empty (0 bytes).", "", "Fetch it again, or unpack the archive again."
+            f"{path} is empty (0 bytes).",
+            "",
+            "Fetch it again, or unpack the archive again.",
+            code="empty-audio-file",
         )
     if head.startswith(b"version https://git-lfs"):
         raise AudioError(
             f"{path} is a Git LFS pointer of {size} bytes, not sound.",
             "",
             "Run `git lfs pull` in the corpus folder.",
+            code="git-lfs-pointer",
         )
 
 
@@ -215,6 +221,7 @@ def _patches(path: Path, file: BinaryIO) -> dict[int, bytes] | None:
             f"{path} cannot be read as sound ({error}).",
             "The chunks of a WAV or AIFF file are few.",
             "Fetch it again, or unpack the archive again.",
+            code="too-many-chunks",
         ) from error
     if lost is not None:
         raise cut_short(path, f"{lost[0]} of {lost[1]} bytes")
@@ -227,6 +234,7 @@ def cut_short(path: Path, what: str) -> AudioError:
         f"{path} is cut short: {what} are there.",
         "",
         "Fetch it again, or unpack the archive again.",
+        code="truncated-audio",
     )
 
 
@@ -235,6 +243,7 @@ def _chained(path: Path) -> AudioError:
         f"{path} holds several Ogg streams one behind the other, which are decoded by ffmpeg.",
         "A single stream is read without it.",
         "Install ffmpeg, or convert the file where it is installed: ffmpeg -i IN OUT.wav",
+        code="chained-ogg-streams",
     )
 
 
@@ -244,6 +253,7 @@ def _needs_ffmpeg(path: Path) -> AudioError:
         f"{path} is a {path.suffix} file, which is decoded by ffmpeg, and ffmpeg is not installed.",
         "WAV, FLAC, OGG, MP3, AIFF, AU and CAF are read without it.",
         f"Install ffmpeg, or convert the file where it is installed: ffmpeg -i {source} {target}",
+        code="ffmpeg-not-installed",
     )
 
 
@@ -254,6 +264,7 @@ def _check_rate(path: Path, rate: int) -> None:
             f"{path} has a sample rate of {rate} Hz.",
             f"Recordings have {LOWEST_RATE} to {HIGHEST_RATE} Hz.",
             "Write the file again with its true rate.",
+            code="implausible-sample-rate",
         )
 
 
@@ -264,4 +275,5 @@ def _no_sound(path: Path, error: soundfile.LibsndfileError) -> AudioError:
         "WAV, FLAC, OGG, MP3, AIFF, AU and CAF are read; where ffmpeg is installed, what it "
         "decodes.",
         "Fetch the file again, or convert it: ffmpeg -i IN OUT.wav",
+        code="unreadable-audio",
     )

@@ -68,6 +68,7 @@ def read(
             f"{path} is shorter than one sample at {sample_rate} Hz.",
             "Sound is needed.",
             "Fetch the file again, or leave it out.",
+            code="shorter-than-one-sample",
         )
     return np.ascontiguousarray(waveform, dtype=np.float32), sample_rate or rate
 
@@ -158,6 +159,7 @@ class _Mixer:
                 f"channel{'s' * (recording.channels != 1)}, and channel {channel} was asked for.",
                 "Channels are numbered from 1; stereo has 1 (left) and 2 (right).",
                 "Choose one of its channels, or leave the choice out to average them.",
+                code="missing-channel",
             )
         self.recording, self.channel, self.samples = recording, channel, 0
         self._power = np.zeros(2)  # of the mean of channels, of the channels
@@ -200,6 +202,7 @@ class _Mixer:
                 "opposite polarity, and their mean is silent.",
                 "A mono signal is needed.",
                 "Take one of them: --channel 1 (channel=1 in Python).",
+                code="canceling-channels",
             )
 
     def _refuse_cut(self, first: int, last: int | None) -> None:
@@ -219,12 +222,14 @@ def _refuse_what_is_not_finite(path: Path, waveform: np.ndarray) -> None:
             f"{path} holds {np.count_nonzero(~np.isfinite(waveform))} samples that are no numbers.",
             "Samples must be finite.",
             "Write the file again from its source.",
+            code="non-finite-samples",
         )
     if max(-lowest, highest) > _LOUDEST:
         raise AudioError(
             f"{path} holds samples as large as {max(-lowest, highest):.2g}.",
             "Full scale is 1.",
             "Write the file again from its source.",
+            code="samples-out-of-range",
         )
 
 
@@ -234,4 +239,5 @@ def _empty(path: Path, start: float | None, end: float | None) -> AudioError:
         f"{path} holds no samples{span}.",
         "Sound is needed.",
         "Fetch the file again, or leave it out.",
+        code="no-samples",
     )

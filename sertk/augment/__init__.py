@@ -135,12 +135,14 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
             f"Only mixnoise takes one, of recordings of noise, or one word of "
             f"{', '.join(FROM_FOLDER)}.",
             "Such as mixnoise@corpora/demand, or pitch+background@corpora/demand.",
+            code="unexpected-noise-folder",
         )
     if with_folder and not at:
         raise ConfigurationError(
             f"The recipe {name!r} names no folder.",
             f"{with_folder[0]} takes recordings from one.",
             f"Write {plain}@FOLDER.",
+            code="no-noise-folder",
         )
     if whole not in presets.SETS:
         return {name: _words(plain, folder)}
@@ -166,6 +168,7 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
             f"The recipe {name!r} joins {unknown[0]!r} to something else.",
             f"{whole} is a whole recipe; joined by + are {', '.join(joined)}.",
             f"Use {unknown[0]} alone{parts}.",
+            code="unjoinable-recipe",
         )
     raise UnknownNameError("augmentation", unknown[0], names())
 
@@ -178,6 +181,7 @@ def _chain(transforms: Sequence[Any]) -> Chain:
                 f"The list of transforms holds {word!r}, a set.",
                 "A set makes each copy in another way; a list makes all of them alike.",
                 f"Name one of them, such as {presets.entry_name(word, next(iter(entries)))}.",
+                code="set-in-transforms",
             )
         return _label(word), next(iter(entries.values()))
 
@@ -308,6 +312,7 @@ def copies(
             f"{count} copies of each utterance were asked for.",
             "An augmentation makes one at least.",
             "Leave it out (augment=None, no --augment) to train on the originals alone.",
+            code="invalid-copy-count",
         )
     if len(kinds) > 1:
         _check_count(str(name), kinds, count)
@@ -316,6 +321,7 @@ def copies(
             "Copies of a manifest without splits were asked for.",
             "Copies are made of training rows only, so a manifest is divided first.",
             "Call sertk.splits.by_speaker(manifest) first.",
+            code="undivided-manifest",
         )
     originals = manifest[manifest["split"] == "train"]
     if wanted.only is not None:
@@ -370,4 +376,5 @@ def _check_count(name: str, kinds: list[str], count: int) -> None:
             f"This set makes {len(kinds)}, one each of {', '.join(kinds)}.",
             f"Ask for {len(kinds)} at most, or for one entry alone, such as "
             f"{presets.entry_name(name, kinds[0])}.",
+            code="too-many-copies",
         )

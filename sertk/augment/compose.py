@@ -46,6 +46,7 @@ class Chain:
                 f"An augmentation is {transforms!r}.",
                 "It is the name of a recipe, or a list of transforms.",
                 "Put a single transform into a list.",
+                code="wrong-augmentation-type",
             )
         given = list(transforms)
         if not given:
@@ -53,6 +54,7 @@ class Chain:
                 "The list of transforms is empty.",
                 "It holds functions, transforms of audiomentations, or words.",
                 "Leave it out (augment=None) to train on the originals alone.",
+                code="no-transforms",
             )
         parts = [
             word(item) if isinstance(item, str) else (fingerprints.described(item), (_step(item),))
@@ -79,6 +81,7 @@ def _step(transform: Any) -> Step:
             f"The list of transforms holds {transform!r}.",
             "It holds functions, transforms of audiomentations, or words.",
             "Write a function (waveform, sample_rate, generator) -> waveform.",
+            code="invalid-transform",
         )
     taken = 2 if fingerprints.of_audiomentations(transform) else _num_arguments(transform)
     if taken not in (2, 3):
@@ -87,6 +90,7 @@ def _step(transform: Any) -> Step:
             "A transform takes (waveform, sample_rate, generator), or (samples, sample_rate) as "
             "those of audiomentations do.",
             "Wrap it in a function that does.",
+            code="wrong-transform-arguments",
         )
     drawing = taken == 3
 
@@ -103,6 +107,7 @@ def _step(transform: Any) -> Step:
                 + (", with values that are no numbers." if result.size else "."),
                 "A transform returns a waveform, shape (samples,), of finite numbers.",
                 "Correct it, and try it with sertk.augment.apply.",
+                code="invalid-transform-output",
             )
         return result
 

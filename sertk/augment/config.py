@@ -40,6 +40,7 @@ class Augmentation:
                 f"only={self.only!r}.",
                 "It is a list of labels whose utterances get copies.",
                 "Such as only=('happy',); leave it out for copies of all.",
+                code="invalid-only-labels",
             )
         object.__setattr__(self, "only", tuple(self.only))
 

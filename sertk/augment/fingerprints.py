@@ -87,6 +87,7 @@ def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
             "nobody can tell what it does.",
             "Copies and runs are kept under what made them, so that it must be known.",
             "Use a function, or an object whose attributes are plain values.",
+            code="unidentifiable-object",
         )
     state = _STATE if of_audiomentations(value) else ()
     own = {k: v for k, v in vars(value).items() if k not in state and not k.startswith("__")}

@@ -33,6 +33,7 @@ def sounds(folder: str | Path) -> list[Path]:
             f"{home} holds no recording." if home.is_dir() else f"There is no folder {home}.",
             f"Noises and rooms are read from files of a folder ({walk.endings()}).",
             "Name the folder that holds them.",
+            code="no-noise-recordings",
         )
     for path in found:
         status = path.stat()
@@ -55,6 +56,7 @@ def _refuse_without_sound(path: Path, size: int, changed: int) -> None:
             f"The recording {path} is silent.",
             "What is added to speech, or what speech is put into, must sound.",
             "Record it again, or take it out of the folder.",
+            code="silent-noise-recording",
         )
 
 
@@ -144,4 +146,6 @@ def _content(path: Path, size: int, changed: int) -> str:
 
 
 def _unreadable(error: AudioError) -> ConfigurationError:
-    return ConfigurationError(f"A recording of a noise or room: {error}")
+    return ConfigurationError(
+        f"A recording of a noise or room: {error}", code="unreadable-noise-recording"
+    )

@@ -162,6 +162,7 @@ def find(folder: str | Path) -> dict[str, list[Path]]:
             f"There is no folder {home}.",
             "mixnoise@FOLDER takes recordings of noise from it.",
             "Name the folder, or use plain mixnoise, whose noises are synthetic.",
+            code="missing-noise-folder",
         )
     here = sorted(home.iterdir())
     found = {name: _of_place(here, (name, place.demand)) for name, place in PLACES.items()}
@@ -174,6 +175,7 @@ def find(folder: str | Path) -> dict[str, list[Path]]:
             f"Each place needs files such as {missing[0]}.wav, {missing[0]}/*.wav or DEMAND's "
             f"{PLACES[missing[0]].demand.upper()}/*.wav.",
             "Add them, or use plain mixnoise, whose noises are synthetic.",
+            code="incomplete-noise-folder",
         )
     return found
 

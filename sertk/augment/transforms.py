@@ -155,6 +155,7 @@ def _check_range(what: str, lowest: float, highest: float, *, above: float = -ma
             f"These are two numbers{f' above {above:g}' * (above > -math.inf)}, the lower one "
             "first; the same twice draws nothing.",
             "Such as noise_between(5, 20), or speed_between(0.8, 1.25).",
+            code="invalid-random-range",
         )
 
 

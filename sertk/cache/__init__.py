@@ -104,6 +104,7 @@ def compute(
             f"The cache folder {home} cannot be written: {reason[0]}.",
             "Features are kept on disk between runs.",
             f"{reason[1]} Another folder: --cache DIR, or SERTK_CACHE.",
+            code="unwritable-cache",
         ) from error
     entries, unreadable = {}, []
     for row in rows:
@@ -118,6 +119,7 @@ def compute(
         raise CacheError(
             f"None of the {len(rows)} files could be read, the first because: "
             f"{unreadable[0]['reason']}",
+            code="no-readable-files",
         )
     return Features(entries, unreadable)
 

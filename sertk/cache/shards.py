@@ -61,6 +61,7 @@ def damaged(what: str, folder: Path) -> CacheError:
         f"{what} in {folder} are damaged.",
         "What is cached must be as it was written.",
         f"Delete the folder and run again: rm -r {shlex.quote(str(folder))}",
+        code="damaged-cache",
     )
 
 

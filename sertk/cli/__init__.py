@@ -43,14 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = getattr(importlib.import_module(f"sertk.cli.{module}"), function)
             return int(command(args) or 0)
     except SertkError as error:
-        tell(f"sertk: {error}")
-        return 2
+        return refuse(error)
     except OSError as error:  # of the system, wherever a file or a device was used
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        tell(f"sertk: {refused(error)}")
-        return 2
+        return refuse(refused(error))
     except MemoryError:
         tell("sertk: the memory does not suffice. Ask for less at a time, or for smaller clips.")
         return 2
@@ -59,12 +57,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def refuse(error: SertkError) -> int:
+    """Print what a command refused, and return the exit status for it."""
+    tell(f"sertk: {error}")
+    return 2
+
+
 def _workers(args: argparse.Namespace) -> AbstractContextManager[Any]:
     if getattr(args, "jobs", None) is None:
         return nullcontext()
     if args.jobs == 0:
         raise ConfigurationError(
-            "--jobs 0.", "There is one worker at least.", "Use -1 for every core, or leave it out."
+            "--jobs 0.",
+            "There is one worker at least.",
+            "Use -1 for every core, or leave it out.",
+            code="invalid-jobs",
         )
     import joblib
 

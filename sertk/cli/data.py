@@ -99,6 +99,7 @@ def cache(args: argparse.Namespace) -> None:
             f"`sertk cache list` got --older-than {args.older_than:g}.",
             "It says what `sertk cache prune` removes; a list shows the days of each folder.",
             "Leave it out, or prune.",
+            code="unexpected-older-than",
         )
     if args.action == "prune":
         removed = housekeeping.prune(days=args.older_than)

@@ -34,6 +34,7 @@ def predict(args: argparse.Namespace) -> int:
             "--speaker-normalization and --timeline.",
             "Answers are counted from their mean over several recordings of a voice.",
             "Leave one of them out.",
+            code="normalization-with-timeline",
         )
     searched = predict.search(args.paths)
     paths = searched.files
@@ -47,6 +48,7 @@ def predict(args: argparse.Namespace) -> int:
             "--window and --hop without --timeline.",
             "They say how a timeline is cut.",
             "Add --timeline, or leave them out.",
+            code="window-without-timeline",
         )
     found = predictor.files(paths, speaker_normalization=args.speaker_normalization)
     _give(found.text(), found.frame().to_dict("records"), args.format)
@@ -101,6 +103,7 @@ def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespa
             f"--plot {args.plot} for {len(paths)} timelines.",
             "A picture shows one recording.",
             "Name one file, or leave --plot out.",
+            code="plot-of-several-timelines",
         )
     failed, sound, seconds = 0, 0.0, 0.0
     for number, path in enumerate(paths):
@@ -176,7 +179,10 @@ def _number(text: str, flag: str) -> float:
         return float(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"{flag} {text}.", "It takes a number, or none.", "The default suits speech."
+            f"{flag} {text}.",
+            "It takes a number, or none.",
+            "The default suits speech.",
+            code="invalid-number",
         ) from error
 
 
@@ -197,6 +203,7 @@ def export(args: argparse.Namespace) -> None:
                 f"--evaluation {args.evaluation[0]} --to {args.to}.",
                 "It is for the model card, which that format does not have.",
                 f"Use --to {' or '.join(_CARDED)}, or leave it out.",
+                code="unexpected-evaluation",
             )
         options["evaluations"] = args.evaluation
     if args.to in ("onnx", *_CARDED):
@@ -206,6 +213,7 @@ def export(args: argparse.Namespace) -> None:
             f"--variant {args.variant} --to {args.to}.",
             "Only ONNX has the operator STFT.",
             "Leave --variant out.",
+            code="unexpected-variant",
         )
     if args.int8 or args.fp16:
         if args.to != "openvino" or (args.int8 and args.fp16):
@@ -213,6 +221,7 @@ def export(args: argparse.Namespace) -> None:
                 f"{'--int8' * args.int8} {'--fp16' * args.fp16} --to {args.to}.".strip(),
                 "One of these precisions can be asked of OpenVINO.",
                 "Use --to openvino --int8, or leave it out.",
+                code="unexpected-precision",
             )
         options["precision"] = "int8" if args.int8 else "fp16"
     made = export.export(run, args.to, path=args.output, **options)

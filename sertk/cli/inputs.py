@@ -76,6 +76,7 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
             f"Got {'both' if args.corpus else 'neither'} of --corpus and --manifest.",
             "One of them says which utterances to take.",
             "For example: --corpus ravdess --root ~/corpora/ravdess",
+            code="corpus-or-manifest",
         )
     if args.corpus:
         rows = corpora.scan(args.corpus, root=args.root, **options(args.option, "--option"))
@@ -101,6 +102,7 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
             f"No utterance is labeled {listing(sorted(missing), 12)}.",
             f"Every class of the grouping {args.grouping} needs examples.",
             _groupings_for({*rows["emotion"], *dropped}),
+            code="classes-without-utterances",
         )
     return rows
 
@@ -180,7 +182,10 @@ def _speakers(text: str | None) -> Any:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise ConfigurationError(
-            "A list of speakers is empty.", "It takes a number, or names: a,b,c.", "Leave it out."
+            "A list of speakers is empty.",
+            "It takes a number, or names: a,b,c.",
+            "Leave it out.",
+            code="empty-speaker-list",
         )
     return names
 
@@ -195,6 +200,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
             f"--feature-option sample_rate={parameters['sample_rate']}.",
             "A feature works at the rate that everything is resampled to.",
             f"Use --sample-rate {parameters['sample_rate']}.",
+            code="misplaced-sample-rate",
         )
     feature = features.get(args.feature, **parameters)
     names = ("sample_rate", "clip_seconds", "top_db", "target_rms_db", "db_reference", "channel")
@@ -241,6 +247,7 @@ def seeds(text: str) -> list[int]:
             f"--seeds {text!r}.",
             "Seeds are whole numbers with commas between them.",
             "Such as 0,1,2.",
+            code="malformed-seeds",
         ) from error
 
 
@@ -255,6 +262,7 @@ def augmentation(args: argparse.Namespace) -> "Augmentation | None":
                     f"Got --augment-{flag} without --augment.",
                     "It says which copies are made, or when, and --augment says how.",
                     "Add such as --augment noise+pitch, or leave it out.",
+                    code="option-without-augment",
                 )
         return None
     only = args.augment_only and tuple(name.strip() for name in args.augment_only.split(","))
@@ -270,7 +278,12 @@ def pair(word: str, flag: str) -> tuple[str, str]:
     """Part NAME=VALUE."""
     name, equals, value = word.partition("=")
     if not equals or not name:
-        raise ConfigurationError(f"{flag} {word}.", "It takes NAME=VALUE.", "Put an = between.")
+        raise ConfigurationError(
+            f"{flag} {word}.",
+            "It takes NAME=VALUE.",
+            "Put an = between.",
+            code="malformed-assignment",
+        )
     return name, value
 
 
@@ -290,6 +303,7 @@ def model(args: argparse.Namespace, *words: str) -> str | None:
             f"Got {len(given)} of --{', --'.join(words[:-1])} and --{words[-1]}.",
             "One of them says which model answers; without one, the pretrained model does.",
             "Leave all but one out.",
+            code="several-models",
         )
     return str(given[0]) if given else None
 

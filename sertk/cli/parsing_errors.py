@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sertk._utils import atomic
-from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.errors import ConfigurationError, OutputError, UnknownNameError
 
 _HOME = re.compile(r"~[\w.-]*(/|$)")
 
 
-def refused(error: OSError) -> str:
+def refused(error: OSError) -> OutputError:
     """Say in a sentence or two what the operating system refused."""
     reason = atomic.refusal(error)
     if reason is not None:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{reason[0]}. {reason[1]}"
-    return f"the system refused: {error}. See that the files and folders named can be used."
+        return OutputError(f"{place}{reason[0]}.", "", reason[1], code="unwritable-path")
+    return OutputError(
+        f"The operating system reports an error: {error}.",
+        "",
+        "Check that the named files and folders exist and that you may use them.",
+        code="system-error",
+    )
 
 
 def _check_words(words: Mapping[str, Any]) -> None:
@@ -34,12 +39,14 @@ def _check_words(words: Mapping[str, Any]) -> None:
                     f"{option.replace('_', '-')} got {word!r}.",
                     "It takes a word of one letter at least, without null characters.",
                     "Leave the option out, or write what it is for.",
+                    code="empty-argument",
                 )
             if isinstance(word, str) and _is_below_no_home(word):
                 raise ConfigurationError(
                     f"{option.replace('_', '-')} got {word!r}.",
                     "A path that begins with ~ is below a home folder, and there is no such user.",
                     f"Write ./{word} for a name that begins so, or the whole path.",
+                    code="unknown-home-folder",
                 )
 
 
@@ -82,6 +89,7 @@ class Parser(argparse.ArgumentParser):
                 f"{' '.join(left)} was not understood.",
                 "The command takes fewer words.",
                 f"See `{self.prog} COMMAND --help`; a name with spaces stands in quotation marks.",
+                code="unexpected-arguments",
             )
         _check_words(vars(found))
         return found
@@ -92,6 +100,7 @@ class Parser(argparse.ArgumentParser):
             f"`{self.prog}` does not work like this ({message}).",
             "",
             f"See `{self.prog} --help` for what it takes.",
+            code="command-line-syntax",
         )
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

@@ -45,6 +45,7 @@ def train(args: argparse.Namespace) -> None:
             f"The protocol {args.protocol!r} makes folds.",
             f"`sertk train` makes one division: {', '.join(_DIVISIONS)}.",
             "Use `sertk cv` for folds.",
+            code="protocol-with-folds",
         )
     _train(args)
 
@@ -56,6 +57,7 @@ def cv(args: argparse.Namespace) -> None:
             "The protocol 'by_speaker' makes one division.",
             "`sertk cv` takes one that makes folds, such as loso or speaker_folds.",
             "Use `sertk train` for one division.",
+            code="protocol-without-folds",
         )
     if args.protocol == "random" and args.folds is None:
         args.folds = 5

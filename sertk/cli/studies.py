@@ -91,6 +91,7 @@ def leak_gap(args: argparse.Namespace) -> None:
             "The gap lies between files divided at random, which is done anyway, and folds of "
             "speakers.",
             "Name a protocol with folds, such as speaker_folds or loso.",
+            code="invalid-gap-protocol",
         )
     utterances = inputs.divide(inputs.utterances(args), args)
     start_backend(args)

@@ -116,18 +116,23 @@ def _root(
             f"(SERTK_CORPORA is {f'{home}, without a folder {name}' if home else 'not set'}).",
             "A scan needs the root that holds its files.",
             f"Pass root= (--root DIR), or set SERTK_CORPORA to the folder above {name}/. {how}",
+            code="no-root-folder",
         )
     folder = Path(root).expanduser()
     if own_default or folder.is_dir():
         return folder
     if folder.exists():
         raise CorpusError(
-            f"{folder} is a file.", "A scan needs a folder.", "Unpack it, and pass its folder."
+            f"{folder} is a file.",
+            "A scan needs a folder.",
+            "Unpack it, and pass its folder.",
+            code="root-not-a-folder",
         )
     raise MissingCorpusError(
         f"There is no folder {folder}.",
         f"The corpus {name!r} was looked for there.",
         f"Check root= (--root DIR). {how}",
+        code="missing-corpus-folder",
     )
 
 
@@ -178,6 +183,7 @@ def download(
             f"{module.TITLE} cannot be downloaded by a program.",
             f"License: {module.LICENSE}.",
             module.REQUEST,
+            code="corpus-not-downloadable",
         )
     return _download.fetch(
         module.DOWNLOADS, Path(to).expanduser(), parts=parts, base_url=base_url, progress=progress

@@ -95,6 +95,7 @@ def _check_space(folder: Path, needed: float, what: str) -> None:
             f"{folder} has {free / 1e9:.1f} GB of free space.",
             f"{what} needs about {needed / 1e9:.1f} GB there to be fetched and unpacked.",
             "Make room, or choose another folder with --to.",
+            code="not-enough-space",
         )
 
 
@@ -117,12 +118,14 @@ def _retrieve(archive: Archive, url: str, to: Path, progress: bool) -> Path:
             f"{url} is not the published {archive.file}: its md5 sum is another one.",
             f"Expected md5 {archive.md5}.",
             "Nothing was kept; try again, or fetch it by hand and put it into the folder.",
+            code="wrong-checksum",
         ) from error
     except (requests.RequestException, OSError) as error:
         raise CorpusError(
             f"{url} could not be fetched ({type(error).__name__}: {error}).",
             "The archive must arrive whole.",
             f"Nothing was kept; try again, or fetch it by hand and put it into {to}.",
+            code="download-failed",
         ) from error
     return Path(fetched)
 
@@ -160,6 +163,7 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
             f"{archive} cannot be unpacked ({error}).",
             "It must be a whole zip file.",
             "Delete it and fetch it again.",
+            code="damaged-archive",
         ) from error
     else:
         for member in wanted:
@@ -182,6 +186,7 @@ def _refuse_unsafe(archive: Path, members: Sequence[zipfile.ZipInfo]) -> None:
             f"through a link ({listing(leaving)}).",
             "An archive of recordings holds plain files below its top.",
             "Nothing was unpacked; do not use this archive.",
+            code="unsafe-archive",
         )
     size = sum(member.file_size for member in members)
     if size > _MAX_RATIO * max(archive.stat().st_size, 1):
@@ -189,6 +194,7 @@ def _refuse_unsafe(archive: Path, members: Sequence[zipfile.ZipInfo]) -> None:
             f"{archive} would grow to {size / 1e9:.1f} GB, over {_MAX_RATIO} times its size.",
             "Recordings do not shrink that much.",
             "Nothing was unpacked; do not use this archive.",
+            code="oversized-archive",
         )
 
 

@@ -137,6 +137,7 @@ def nothing(
         f"No {title} files in {root} (found {', '.join([*shown, f'{wavs} *.wav'])}).",
         needed,
         remedy,
+        code="no-corpus-files",
     )
 
 

@@ -45,6 +45,7 @@ def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.D
             f"These look like {unit[0]}: divide start and end by {unit[1]}."
             if unit
             else "Correct them; an empty end is the end of the file.",
+            code="times-past-end",
         )
     past = end > seconds
     if not past.any():

@@ -35,6 +35,7 @@ def compare(manifest: pd.DataFrame, root: str | Path | None) -> pd.DataFrame:
                 f"There is no folder {folder}.",
                 f"{len(rows)} files were looked for there.",
                 "Check root= (--root DIR).",
+                code="missing-corpus-folder",
             )
         listed.append(_Folder(folder))
         named.append(listed[-1].look_for(rows))

@@ -108,6 +108,7 @@ def _actors(root: Path) -> dict[str, tuple[str, int]]:
             f"{table} has no column {', '.join(missing)}.",
             "Gender and age of the actors are read from ActorID, Age and Sex.",
             "Fetch the published file again, or remove it: gender is unknown then.",
+            code="missing-actor-columns",
         )
     known = rows.dropna(subset=["ActorID", "Age", "Sex"])
     return {

@@ -133,6 +133,7 @@ def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dic
         "words such as angry, happy, sad.",
         "Translate your words with emotions={'your word': 'angry'} (None leaves one out), or give "
         "the order with layout='{emotion}/{speaker}_*.wav'.",
+        code="unclear-folder-layout",
     )
 
 
@@ -163,6 +164,7 @@ def _by_layout(
             f"(there are: {listing(sounds, 3)}).",
             "A layout is the path below the root, with {emotion}, {speaker} and * for the rest.",
             "Write it after one of these files.",
+            code="layout-matches-nothing",
         )
     if len(fields) < len(sounds):
         skipped[f"does not fit the layout {layout}"] += len(sounds) - len(fields)
@@ -180,6 +182,7 @@ def _compile(text: str) -> Layout:
             f"layout={text!r} has the fields {listing(layout.fields) or 'none'}.",
             "It needs {emotion}, and each field once.",
             "For example: {emotion}/{speaker}_*.wav",
+            code="invalid-layout",
         )
     return layout
 
@@ -196,6 +199,7 @@ def _rows(
             f"{len(unknown)} unknown emotion words ({listing(sorted(unknown))}).",
             "An emotion is a canonical word or one that emotions= translates.",
             "Pass emotions={'your word': 'angry'}, or {'your word': None} to leave one out.",
+            code="unknown-emotion-words",
         )
     names = _ids.unique([str(path) for path in fields])
     rows: list[_files.Row] = []
@@ -216,6 +220,9 @@ def _rows(
         )
     if not rows:
         raise CorpusError(
-            "No file is left.", "emotions= leaves all of them out.", "Keep some of the words."
+            "No file is left.",
+            "emotions= leaves all of them out.",
+            "Keep some of the words.",
+            code="all-emotions-excluded",
         )
     return rows

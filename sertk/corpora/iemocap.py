@@ -170,4 +170,5 @@ def _lines(file: Path) -> list[str]:
             f"{file} cannot be read ({getattr(error, 'strerror', None) or error}).",
             "Annotations and transcriptions of IEMOCAP are text files.",
             "Unpack the corpus again.",
+            code="unreadable-annotation",
         ) from error

@@ -65,6 +65,7 @@ def scan(
             else f"{file} has no rows.",
             "A table of recordings has path, speaker and emotion, and a row per utterance.",
             "Rename or add the columns, or save it again.",
+            code="incomplete-table",
         )
     notes = []
     if "corpus" in table:
@@ -79,6 +80,7 @@ def scan(
             "Each row names one file below the root, who speaks in it, and a known emotion.",
             "Correct these rows; emotions={'your word': 'angry'} translates a word, and "
             "{'your word': None} leaves it out.",
+            code="invalid-table-rows",
         )
     return _manifest(table, corpus, root, words, notes)
 
@@ -95,16 +97,22 @@ def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
                 f"{root} holds {len(tables)} tables{found}.",
                 "One of them lists the recordings.",
                 "Name it with file= (--option file=NAME).",
+                code="several-tables",
             )
         return tables[0], root
     if file is None and root is None:
-        raise CorpusError("No table was given.", "A CSV, TSV or Parquet file is needed.", REQUEST)
+        raise CorpusError(
+            "No table was given.", "A CSV, TSV or Parquet file is needed.", REQUEST, code="no-table"
+        )
     chosen = Path(file if file is not None else str(root)).expanduser()
     if file is not None and root is not None and plain_files.is_file(root / chosen):
         chosen = root / chosen
     if not plain_files.is_file(chosen):
         raise CorpusError(
-            f"There is no table {chosen}.", "A CSV, TSV or Parquet file is needed.", REQUEST
+            f"There is no table {chosen}.",
+            "A CSV, TSV or Parquet file is needed.",
+            REQUEST,
+            code="missing-table",
         )
     return chosen, (chosen.parent if file is None or root is None else root)
 
@@ -118,12 +126,14 @@ def _read(file: Path) -> pd.DataFrame:
                 f"{file} is a Parquet file, and no reader for it is installed.",
                 "pandas reads Parquet through pyarrow.",
                 "Install it with: pip install pyarrow, or save the table as CSV.",
+                code="pyarrow-not-installed",
             ) from error
         except (ValueError, OSError) as error:
             raise CorpusError(
                 f"{file} is no Parquet table ({error}).",
                 "It must be a whole file.",
                 "Write it again, or save the table as CSV.",
+                code="damaged-parquet-file",
             ) from error
     else:
         table = _read_text(file)
@@ -147,6 +157,7 @@ def _read_text(file: Path) -> pd.DataFrame:
             f"{file} is not a table in UTF-8 ({str(error).strip()}).",
             "It needs a header line, and commas, semicolons or tabs between its columns.",
             "Save it as 'CSV UTF-8'.",
+            code="unreadable-table",
         ) from error
 
 
@@ -224,7 +235,10 @@ def _manifest(
     table = table.assign(emotion=translated)[translated.notna()].copy()
     if table.empty:
         raise CorpusError(
-            "No row is left.", "emotions= leaves all of them out.", "Keep some of the words."
+            "No row is left.",
+            "emotions= leaves all of them out.",
+            "Keep some of the words.",
+            code="all-emotions-excluded",
         )
     if "utterance_id" not in table:
         times = (table[c].tolist() if c in table else None for c in ("start", "end"))

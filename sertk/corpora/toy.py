@@ -64,6 +64,7 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
             f"The toy corpus got speakers={speakers}, takes={takes}.",
             "It has 1 to 24 speakers and 1 or 2 takes.",
             "Choose numbers in these ranges.",
+            code="invalid-toy-size",
         )
     settings = {"version": VERSION, "speakers": speakers, "takes": takes}
     root = _default_root(settings) if root is None else root
@@ -112,6 +113,7 @@ def _refuse_foreign(root: Path) -> None:
             f"{root} is the folder that this process works in.",
             "The toy corpus is made in a folder of its own.",
             "Choose a folder that does not exist yet, such as toy, or leave root out.",
+            code="toy-in-working-folder",
         )
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
@@ -126,6 +128,7 @@ def _refuse_foreign(root: Path) -> None:
             f"{root} holds something else than the toy corpus ({listing(foreign)}).",
             "The toy corpus is made in a folder of its own.",
             "Choose a folder that does not exist yet, or leave root out.",
+            code="toy-folder-in-use",
         )
 
 

@@ -127,6 +127,7 @@ class ClipDataset(keras.utils.PyDataset):
                 f"Training got stability={config.stability} and no augmentation.",
                 "Stability training compares each utterance with a disturbed copy of it.",
                 "Choose a recipe of copies (--augment noise), or leave stability at 0.",
+                code="stability-without-augmentation",
             )
         rows = class_balance.oversampled(
             [self.classes[k] for k in self._labels], config.oversample,
@@ -138,6 +139,7 @@ class ClipDataset(keras.utils.PyDataset):
                 "Training got augment_sampling=all and on-the-fly augmentation.",
                 "On-the-fly copies are unlimited, so that an epoch cannot visit all of them.",
                 "Use augment_sampling=uniform, or keep the copies (on_the_fly=False).",
+                code="all-copies-on-the-fly",
             )
         if config.augment_sampling == "all":
             visits = [_Visit(row, name) for row in rows for name in self.versions[self._ids[row]]]

@@ -87,6 +87,7 @@ def evaluate(
             f"split is a {type(split).__name__}.",
             "It is the name of one, or with a run a dataset of sertk.datasets.",
             "Call evaluate(run), or evaluate(run, 'val').",
+            code="wrong-split-type",
         )
     if isinstance(source, pd.DataFrame):
         return _from_table(source, str(split), classes)
@@ -99,6 +100,7 @@ def evaluate(
             "A score needs every fold and seed of the protocol.",
             "Run the same command again, it goes on where it stopped; to look at what is there, "
             "evaluate(run.predictions, classes=run.classes).",
+            code="unfinished-run",
         )
     if not isinstance(split, str):
         table = split.predict_run(run)
@@ -120,6 +122,7 @@ def _from_table(
             f"(they have: {listing(list(table.columns), 12)}).",
             "Each row needs what is true and what was predicted.",
             "Name the columns so, or evaluate a run.",
+            code="missing-prediction-columns",
         )
     if classes is None:
         classes = [str(c).removeprefix("p_") for c in table.columns if str(c).startswith("p_")]
@@ -128,6 +131,7 @@ def _from_table(
             f"The class list is: {', '.join(map(str, classes)) or 'not known'}.",
             "UAR is the mean over a given list of at least two different classes.",
             "Pass classes=[...], every class of the task in order.",
+            code="invalid-class-list",
         )
     rows = table[table["split"] == split] if "split" in table else table
     if rows.empty:
@@ -136,6 +140,7 @@ def _from_table(
             f"No prediction belongs to the split {split!r} (there: {held}).",
             "There is nothing to score.",
             "Name a split that is there.",
+            code="no-predictions-in-split",
         )
     strange = sorted((set(rows["label"]) | set(rows["predicted"])) - set(classes), key=str)
     if strange:
@@ -144,6 +149,7 @@ def _from_table(
             f"({', '.join(map(str, classes))}).",
             "Every label must be a class.",
             "Pass classes=[...] with all of them.",
+            code="labels-outside-classes",
         )
     return Evaluation(_completed(rows), tuple(classes), split, manifest)
 

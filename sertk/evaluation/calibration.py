@@ -109,6 +109,7 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
                 "predictions.",
                 "A temperature is fitted on validation and judged on test speakers.",
                 "Use a protocol that has both.",
+                code="missing-calibration-predictions",
             )
         truth = pd.Index(classes).get_indexer(pd.Index(val["label"]))
         found = fit(val[names].to_numpy(float), truth)

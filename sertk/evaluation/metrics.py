@@ -37,12 +37,14 @@ def confusion(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[A
             f"Got the classes {listing(classes, 12) or 'none'}.",
             "Scores need at least two different classes.",
             "Pass labels=[...] with every class of the task.",
+            code="too-few-classes",
         )
     if len(truth) != len(predicted) or not len(truth):
         raise ConfigurationError(
             f"Got {len(truth)} true and {len(predicted)} predicted labels.",
             "Scores need as many predictions as true labels, and at least one.",
             "Pass arrays of equal length.",
+            code="unequal-lengths",
         )
     index = pd.Index(classes)
     codes = [index.get_indexer(pd.Index([str(v) for v in s])) for s in (truth, predicted)]
@@ -57,6 +59,7 @@ def confusion(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[A
             f"({listing(classes, 20)}).",
             "Every label must be a class.",
             "Pass labels=[...] with every class of the task.",
+            code="labels-outside-classes",
         )
     return matrices.count(codes[0], codes[1], len(classes)).astype(np.int64)
 

@@ -112,6 +112,7 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
             f"Got {len(names)} names, {listing(names)}, for two runs.",
             "Each of the two has one.",
             'Name both, such as names=("compact", "mlp"), or leave them out.',
+            code="wrong-number-of-names",
         )
     utterances, *pair = _aligned(first, second)
     speakers = pair[0].speakers
@@ -184,6 +185,7 @@ def _aligned(first: Evaluation, second: Evaluation) -> tuple[int, _Side, _Side]:
             f"{', '.join(second.classes)}.",
             "A difference is between scores over the same classes.",
             "Bring both to the same ones with .regroup(...) first.",
+            code="different-classes",
         )
     labels = [
         e.rows.drop_duplicates("utterance_id").set_index("utterance_id") for e in (first, second)
@@ -194,6 +196,7 @@ def _aligned(first: Evaluation, second: Evaluation) -> tuple[int, _Side, _Side]:
             "The two runs were tested on different utterances.",
             "A paired difference needs the same ones in both.",
             "Run both on the same corpus and protocol.",
+            code="different-utterances",
         )
     one, other = (part.loc[common] for part in labels)
     differing = common[(one["label"] != other["label"]) | (one["speaker"] != other["speaker"])]
@@ -203,6 +206,7 @@ def _aligned(first: Evaluation, second: Evaluation) -> tuple[int, _Side, _Side]:
             f"({listing(list(differing), 3)}).",
             "Both must agree on what is true.",
             "Train both from the same manifest and grouping.",
+            code="different-true-labels",
         )
     speakers = sorted(one["speaker"].unique(), key=str)
     classes = list(first.classes)

@@ -26,6 +26,7 @@ def columns(rows: pd.DataFrame, classes: Sequence[str]) -> list[str]:
             f"The predictions have no probability of {listing(missing)}.",
             "This needs a column p_<class> for every class.",
             "Evaluate a run, or add the columns to your table.",
+            code="missing-probabilities",
         )
     return [f"p_{name}" for name in classes]
 
@@ -57,6 +58,7 @@ def regrouped(
             "A regrouping needs at least two labels, and utterances that have them.",
             f"Choose a grouping that takes these words (this one takes "
             f"{listing(list(group.mapping), 20)}), or pass your own mapping class -> label.",
+            code="regrouping-without-labels",
         )
     membership = np.array([[to.get(name) == label for label in new] for name in classes], float)
     old = columns(rows, classes)
@@ -103,7 +105,10 @@ def reliability(
     """
     if bins < 1:
         raise ConfigurationError(
-            f"{bins} bins of confidence.", "There is one at least.", "Use 10, or leave it out."
+            f"{bins} bins of confidence.",
+            "There is one at least.",
+            "Use 10, or leave it out.",
+            code="invalid-bins",
         )
     predicted = pd.Categorical(rows["predicted"], categories=list(classes)).codes
     confidence = rows[columns(rows, classes)].to_numpy(float)[np.arange(len(rows)), predicted]

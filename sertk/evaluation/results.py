@@ -158,6 +158,7 @@ class Evaluation:
                 f"level={level}, resamples={resamples}.",
                 "The level lies between 0 and 1, and at least one resample is drawn.",
                 "Use level=0.95 for a 95 % interval.",
+                code="invalid-interval-settings",
             )
         return intervals.interval(
             self._score(metric), confusion_matrices.of_resamples(metric, self._by_seed.sum(0)),

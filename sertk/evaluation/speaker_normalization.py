@@ -70,6 +70,7 @@ def normalize_speakers(result: Evaluation) -> Evaluation:
             f"None of {result.num_utterances} recordings has a known speaker with another one.",
             "Answers are centered over the recordings of one voice.",
             "Name the speakers in the manifest, or score the answers as they are.",
+            code="no-repeated-speakers",
         )
     shares = result.rows[names].to_numpy(float, copy=True)
     predicted = result.rows["predicted"].to_numpy(object, copy=True)

@@ -82,6 +82,7 @@ def speaker_difficulty(results: Evaluation | Mapping[str, Evaluation]) -> Diffic
             "There is no run to look at.",
             "Who is difficult is told by one evaluation or several.",
             'Give evaluate(run), or {"mlp": evaluate(run)}.',
+            code="no-evaluations",
         )
     by_run = {name: result.by_speaker().frame() for name, result in named.items()}
     table = pd.concat({n: f["uar"] for n, f in by_run.items()}, axis=1, join="inner")
@@ -90,6 +91,7 @@ def speaker_difficulty(results: Evaluation | Mapping[str, Evaluation]) -> Diffic
             f"The runs {', '.join(named)} have no speaker in common.",
             "A speaker is compared with himself.",
             "Evaluate runs on the same corpus.",
+            code="no-common-speakers",
         )
     runs = [str(name) for name in table.columns]
     genders = next(iter(by_run.values()))["gender"].reindex(table.index)

@@ -110,6 +110,7 @@ def durations(
             f"None of the {len(utterances)} rows has a duration.",
             "Without trim_db, durations are read from the manifest and not from the files.",
             "Scan the corpus again (`sertk scan`), or pass trim_db=40.",
+            code="missing-durations",
         )
     longer = int((seconds > clip_seconds).sum())
     note = (
@@ -193,6 +194,7 @@ def _listen(
             f"None of {len(rows)} files could be read, such as {rows['path'].iloc[0]}.",
             "This is measured in the sound.",
             "Check the root, or see what is wrong with `sertk verify MANIFEST --root DIR`.",
+            code="no-readable-files",
         )
     note = f"Measured in {len(rows) - failed:,} of {len(utterances):,} utterances."
     if failed:

@@ -26,7 +26,10 @@ def one(utterances: pd.DataFrame, utterance_id: str | None = None) -> pd.Series:
     known = utterances["utterance_id"].astype(str)
     if not len(known):
         raise ManifestError(
-            "The manifest has no rows.", "One is needed to look at.", "Select fewer away."
+            "The manifest has no rows.",
+            "One is needed to look at.",
+            "Select fewer away.",
+            code="empty-selection",
         )
     if not utterance_id:
         return utterances.iloc[0]
@@ -38,6 +41,7 @@ def one(utterances: pd.DataFrame, utterance_id: str | None = None) -> pd.Series:
         f"No utterance is called {utterance_id!r}.",
         f"The {len(known):,} names are those of the column utterance_id: {listing(known, 3)}.",
         f"Did you mean {near[0]!r}?" if near else "Copy one from there.",
+        code="unknown-utterance",
     )
 
 
@@ -62,6 +66,7 @@ def across_emotions(
             + (f" for {said}." if said else "."),
             "Emotions are compared in the same mouth and, where texts are known, the same words.",
             "Choose another speaker or text, or leave them out.",
+            code="no-emotion-pair",
         )
     chosen = variety.idxmax()
     values = chosen if isinstance(chosen, tuple) else (chosen,)
@@ -92,6 +97,7 @@ def across_genders(
             f"No {' and '.join(keys)} is there from a woman and from a man.",
             "Voices are compared in the same emotion and, where texts are known, the same words.",
             "The manifest must say the gender of both.",
+            code="no-gender-pair",
         )
     # neutral speech shows the voices, not the acting
     chosen = next((key for key in both.index if "neutral" in (key, key[0])), both.index[0])

@@ -266,6 +266,7 @@ def augmentations(
             f"recipes={recipes!r}.",
             "Before and after needs a list of at least one recipe.",
             "Such as recipes=['noise', 'pitch'].",
+            code="no-recipes",
         )
     row = selection.one(utterances, utterance_id)
     waveform = selection.listen(utterances, row, TRIM_DB)

@@ -124,6 +124,7 @@ def to_pretrained(
             f"The model takes {size / 1e6:.1f} MB.",
             f"What everybody installs takes {LARGEST / 1e6:.0f} MB at most.",
             "Nothing was written. Export it as a bundle (--to bundle), or train a smaller network.",
+            code="model-too-large",
         )
     for name, content in indexed(files).items():
         with atomic.whole(target / name) as temporary:

@@ -125,6 +125,7 @@ def _require_same(run: Run, other: Run) -> None:
             f"The run {other.folder} tested nobody.",
             "The scores of a model card are those of speakers that were not trained on.",
             "Name a cross-validated run, such as `sertk reproduce compact` writes.",
+            code="untested-run",
         )
     here, there = (
         {"model": {k: one.info["model"][k] for k in ("name", "arguments")},
@@ -137,6 +138,7 @@ def _require_same(run: Run, other: Run) -> None:
             f"The run {other.folder} is of another system (it differs in: {listing(differing)}).",
             "Its scores would say nothing about this model.",
             "Name a cross-validated run of the same recipe.",
+            code="different-system",
         )
 
 
@@ -177,6 +179,7 @@ def _robustness(run: Run) -> list[str]:
             f"{path} is damaged ({error}).",
             "It must be as `sertk robustness` wrote it.",
             "Delete it, or measure again: sertk robustness RUN.",
+            code="damaged-robustness-file",
         ) from error
     rows = [
         [row["title"], f"{row['level']:g} {row['unit']}", percent(row["uar"]),

@@ -69,6 +69,7 @@ def to_onnx(model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path) ->
             f"This network cannot become ONNX ({str(error).strip().splitlines()[0]}).",
             "Some layers have no operator there.",
             "Nothing was written. Write the layer in simpler operations, or take another network.",
+            code="unconvertible-to-onnx",
         ) from error
     onnx.save(converted, str(target))
     return Made(target, *made)
@@ -112,13 +113,14 @@ def ask(
 
 def _failed(model: Path, record: Path, done: "subprocess.CompletedProcess[str]") -> ModelError:
     said: dict[str, Any] = json.loads(record.read_text("utf-8")) if record.is_file() else {}
-    if "told" in said:
-        return ModelError(said["told"])
+    if "code" in said:
+        return ModelError(*said["parts"], code=said["code"])
     last = (done.stderr.strip().splitlines() or ["no word"])[-1][:200]
     return ModelError(
         f"{model} cannot be converted ({said.get('why') or f'exit {done.returncode}: {last}'}).",
         "The conversion runs in a process of its own, on TensorFlow.",
         "Nothing was written. See that this works there: KERAS_BACKEND=tensorflow sertk predict.",
+        code="conversion-failed",
     )
 
 
@@ -135,6 +137,7 @@ def require_onnx() -> Any:
             "Conversion needs onnx, tf2onnx and TensorFlow, whatever a run was trained with.",
             "Install them from the repository: pip install -c constraints.txt "
             "-e '.[tensorflow,export]'.",
+            code="converter-not-installed",
         )
     import onnx
 
@@ -155,12 +158,14 @@ def _refuse_feature(spec: Spec) -> None:
             "The run's feature is 'embedding'.",
             "Its encoder is a file of its own, which is no part of the graph.",
             "Predict from the run folder, or train on a feature such as log_mel.",
+            code="feature-outside-graph",
         )
     if spec.variant == "stft" and not stft.fits(spec.prep):
         raise ConfigurationError(
             f"variant='stft' for the feature {name!r}.",
             "It is one short-time Fourier transform, as of log_mel, mfcc and log_spectrogram.",
             "Use variant='conv'.",
+            code="no-stft-variant",
         )
 
 

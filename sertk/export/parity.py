@@ -80,6 +80,7 @@ def require(table: pd.DataFrame, precision: str) -> None:
                 f"{row['max_difference']:.2g}, labels agree {row['label_agreement']:.1%}).",
                 needed,
                 "It was deleted, and nothing was written. Export another format or precision.",
+                code="export-differs",
             )
 
 

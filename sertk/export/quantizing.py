@@ -39,12 +39,14 @@ def quantize(model: Any, sounds: Clips) -> Any:
             "NNCF is not installed.",
             "INT8 is made by the package nncf.",
             "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
+            code="nncf-not-installed",
         ) from error
     if not sounds.heard:
         raise ConfigurationError(
             "No utterance of the training split can be read.",
             "INT8 measures on them which numbers occur.",
             "Set SERTK_CORPORA to the folder above the corpus, or pass --root.",
+            code="no-quantization-data",
         )
     logging.getLogger("nncf").setLevel(logging.ERROR)
     heard = sounds.waveforms[: sounds.heard]

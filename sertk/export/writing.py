@@ -212,6 +212,7 @@ def require_suffix(target: Path, suffix: str) -> None:
             f"{target} was given as the file to write.",
             f"Files of this format end in {suffix}.",
             f"Call it {target.stem or 'model'}{suffix}.",
+            code="wrong-file-ending",
         )
 
 

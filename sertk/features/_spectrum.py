@@ -32,6 +32,7 @@ def checked(waveform: np.ndarray) -> np.ndarray:
             f"Got an array of shape {waveform.shape} and type {waveform.dtype}.",
             "A feature takes one mono waveform: shape (samples,), floating point.",
             "Read files with sertk.audio.read(), or average the channels.",
+            code="invalid-waveform",
         )
     return waveform.astype(np.float32, copy=False)
 
@@ -55,10 +56,14 @@ def require_stft(
             f"Sizes must be positive, n_fft even and at most {_LONGEST_FFT}, win_length and "
             "hop_length at most n_fft.",
             "512, 256 and None suit speech at 16 kHz.",
+            code="invalid-fft-sizes",
         )
     if not 0 <= preemphasis < 1:
         raise ConfigurationError(
-            f"preemphasis={preemphasis}.", "It lies in [0, 1).", "0.97 is usual, 0 leaves it out."
+            f"preemphasis={preemphasis}.",
+            "It lies in [0, 1).",
+            "0.97 is usual, 0 leaves it out.",
+            code="invalid-preemphasis",
         )
 
 
@@ -169,6 +174,7 @@ def deltas(values: np.ndarray, width: int, order: int) -> np.ndarray:
             f"Got {len(values)} frames.",
             f"Deltas of width {width} need at least {width}.",
             "Pad the waveform with silence, take longer clips, or choose deltas=0.",
+            code="too-few-frames",
         )
     inner = _correlate(values, delta_kernel(width, order))
     return np.pad(inner, ((width // 2, width // 2), (0, 0)), mode="edge").astype(np.float32)

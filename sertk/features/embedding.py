@@ -55,10 +55,14 @@ class Embedding(Feature):
                 f"An embedding got encoder={self.encoder!r} and folder={self.folder!r}.",
                 "It comes from an encoder (ONNX), or from a folder of .npy files.",
                 "Pass one of them: --feature-option encoder=FILE, or folder=DIR.",
+                code="encoder-or-folder",
             )
         if not self.frame_rate > 0:
             raise ConfigurationError(
-                f"frame_rate={self.frame_rate}.", "Frames per second are positive.", "50 is usual."
+                f"frame_rate={self.frame_rate}.",
+                "Frames per second are positive.",
+                "50 is usual.",
+                code="invalid-frame-rate",
             )
         _ = self._example
 
@@ -84,6 +88,7 @@ class Embedding(Feature):
                 f"No .npy files in {self.folder}.",
                 "Embeddings made elsewhere lie there, named after the recordings.",
                 "Check folder=, or pass encoder= to have them computed.",
+                code="no-embedding-files",
             )
         return _read(file)
 
@@ -105,6 +110,7 @@ class Embedding(Feature):
                 "Embeddings of a folder were asked of a waveform.",
                 "They were made elsewhere, and a new recording, or a copy of one, has none.",
                 "Pass encoder= to compute them, and leave augmentation out with folder=.",
+                code="embedding-of-waveform",
             )
         return _encode(self.encoder, wave[None])
 
@@ -132,6 +138,7 @@ class Embedding(Feature):
             f"{self.folder} holds no embedding of {path.name}.",
             f"A file {path.stem}.npy was looked for there.",
             "Make it, or leave the recording out of the manifest.",
+            code="missing-embedding",
         )
 
     def _segment(
@@ -148,6 +155,7 @@ class Embedding(Feature):
                 f"{start or 0} s to {'the end' if end is None else f'{end} s'} was asked for.",
                 f"Segments are cut by frame_rate, {self.frame_rate:g} frames per second here.",
                 "Give the frame rate of the files, or a file of its own to each segment.",
+                code="embedding-shorter-than-segment",
             )
         return frames
 
@@ -175,12 +183,14 @@ def _read(file: Path) -> np.ndarray:
             f"{file} is no array ({error}).",
             "An embedding is a .npy file, shape (frames, dimensions) or (dimensions,).",
             "Write it again with numpy.save.",
+            code="damaged-embedding-file",
         ) from error
     if values.ndim not in (1, 2) or values.dtype.kind != "f" or not np.isfinite(values).all():
         raise AudioError(
             f"{file} holds {values.dtype} of shape {values.shape}.",
             "An embedding is finite numbers of shape (frames, dimensions) or (dimensions,).",
             "Write it again with numpy.save.",
+            code="invalid-embedding-array",
         )
     return np.atleast_2d(values).astype(np.float32)
 
@@ -202,7 +212,10 @@ def _encode(encoder: str, waveforms: np.ndarray) -> np.ndarray:
     path = Path(encoder).expanduser()
     if not path.is_file():
         raise ConfigurationError(
-            f"There is no encoder {encoder}.", "It is an ONNX file.", "Check encoder=."
+            f"There is no encoder {encoder}.",
+            "It is an ONNX file.",
+            "Check encoder=.",
+            code="missing-encoder",
         )
     session = _session(str(path), _changed(encoder))
     name = session.get_inputs()[0].name
@@ -213,12 +226,14 @@ def _encode(encoder: str, waveforms: np.ndarray) -> np.ndarray:
             f"{encoder} does not take waveforms ({str(error).splitlines()[0]}).",
             "An encoder has one input (batch, samples), float32, of any length.",
             "Export it with dynamic axes, and its own scaling inside.",
+            code="invalid-encoder-input",
         ) from error
     if out.ndim not in (2, 3) or len(out) != 1:
         raise ConfigurationError(
             f"The first output of {encoder} has the shape {out.shape}.",
             "It is (batch, frames, dimensions), or (batch, dimensions).",
             "Export the hidden states first.",
+            code="invalid-encoder-output",
         )
     return np.atleast_2d(out[0]).astype(np.float32)
 
@@ -237,4 +252,5 @@ def _session(path: str, changed: int) -> Any:
             f"{path} cannot be opened as ONNX ({str(error).splitlines()[0]}).",
             "An encoder is a whole ONNX file.",
             "Export it again.",
+            code="damaged-encoder-file",
         ) from error

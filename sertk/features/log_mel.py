@@ -61,12 +61,14 @@ class LogMel(Feature):
                 f"n_mels={self.n_mels}, n_fft={self.n_fft}, fmin={self.fmin}, fmax={self.fmax}.",
                 "n_mels is positive and at most n_fft / 2 + 1, and fmin lies below fmax.",
                 "The defaults suit speech at 16 kHz.",
+                code="invalid-mel-bands",
             )
         if top > self.sample_rate / 2:
             raise ConfigurationError(
                 f"fmax={self.fmax} Hz at a sample rate of {self.sample_rate} Hz.",
                 "No frequency above half the sample rate exists.",
                 f"Use fmax={self.sample_rate // 2} or less.",
+                code="fmax-above-nyquist",
             )
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:

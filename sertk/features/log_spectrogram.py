@@ -56,6 +56,7 @@ class LogSpectrogram(Feature):
                 f"n_bins={self.n_bins} of a DFT of {self.n_fft}.",
                 f"There are {self.n_fft // 2 + 1} bins.",
                 "200 of 800 are usual at 16 kHz.",
+                code="invalid-number-of-bins",
             )
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:

@@ -53,6 +53,7 @@ class Mfcc(Feature):
                 f"n_mfcc={self.n_mfcc} of n_mels={self.n_mels}, deltas={self.deltas}.",
                 "There are at most as many coefficients as mel bands, and deltas is 0, 1 or 2.",
                 "13 coefficients of 64 bands with deltas=2 are usual.",
+                code="invalid-coefficients",
             )
 
     @property

@@ -49,6 +49,7 @@ class MfccTrace(Feature):
                 f"n_mfcc={self.n_mfcc} of n_mels={self.n_mels}.",
                 "There are at most as many coefficients as mel bands.",
                 "13 coefficients of 128 bands are R3's.",
+                code="invalid-coefficients",
             )
         _ = self.source  # which checks the rest
 

@@ -50,6 +50,7 @@ class NoiseReverbSpectrogram(Feature):
                 f"noise={self.noise}, reverb_seconds={self.reverb_seconds}.",
                 "The noise lies in [0, 1) of full scale, the reverberation time in (0, 5] s.",
                 "0.002 and 0.5 are the defaults.",
+                code="invalid-noise-or-reverb",
             )
         _ = self._spectrogram  # which checks the rest
 

@@ -59,6 +59,7 @@ class SpectrogramImage(keras.layers.Layer):
                 f"A picture in {self.colors} was asked for of {input_shape[-1]} channels.",
                 f"It is made of {' or '.join(map(str, channels))}.",
                 "Use a feature of one channel such as log_mel, or colors='grey'.",
+                code="wrong-number-of-channels",
             )
 
     def call(self, inputs):

@@ -73,6 +73,7 @@ def read(
             f"No manifest at {path}.",
             "A manifest is a CSV file with one row per utterance.",
             "Make one with `sertk scan CORPUS --root DIR -o manifest.csv`.",
+            code="missing-manifest-file",
         )
     try:
         frame = _table(path)
@@ -81,12 +82,14 @@ def read(
             f"{path} is not a CSV table in UTF-8 ({str(error).strip()}).",
             "A manifest has a header line and commas between its columns.",
             "Save it as 'CSV UTF-8', or rebuild it with `sertk scan`.",
+            code="unreadable-manifest",
         ) from error
     if len(frame.columns) == 1 and any(mark in frame.columns[0] for mark in ";\t"):
         raise ManifestError(
             f"{path} has one column, {frame.columns[0]!r}.",
             "A manifest separates its columns with commas.",
             "Save it with commas, or read it as `--corpus table`, which takes any separator.",
+            code="single-column-manifest",
         )
     frame = _composed(_typed(frame, path)).drop(columns=list(LOCAL), errors="ignore")
     frame = validate(sidecar.read(frame, path))
@@ -141,6 +144,7 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                     f"({listing(cells)}).",
                     f"It takes {kind}s, or nothing.",
                     "Correct the cells, or empty them.",
+                    code="wrong-cell-type",
                 )
             frame[column] = numbers.astype("Int64" if whole else "float64")
     return frame
@@ -224,6 +228,7 @@ def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
             f"The manifests have labels of different classes ({listing(sorted(classes), 3)}).",
             "Rows of one manifest are labeled by one grouping.",
             "Join them first, then call sertk.labels.apply(manifest, GROUPING).",
+            code="different-label-classes",
         )
     return remarks.put(validate(together), remarks.joined(frames))
 
@@ -289,6 +294,7 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
                 f"The manifest has no column {column!r} to select by.",
                 f"It has: {', '.join(map(str, kept.columns))}.",
                 "Choose one of these.",
+                code="unknown-selection-column",
             )
         values = (
             [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
@@ -305,5 +311,6 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
                 f"No row has {column} = {', '.join(map(str, values))}.",
                 f"The values there are: {listing(found, 12) or 'none'}.",
                 "Select one of these, or leave the selection out.",
+                code="selection-matches-nothing",
             )
     return kept

@@ -59,6 +59,7 @@ def divided(manifest: pd.DataFrame) -> pd.DataFrame:
             "The manifest has the column 'val_folds' without 'fold'.",
             "`fold` is the fold in which a row is tested, `val_folds` those in which it validates.",
             "Add the column fold, or remove val_folds.",
+            code="val-folds-without-fold",
         )
     empty = [c for c in ("split", "fold") if c in manifest and not _filled(manifest, c)]
     if not (changed or empty or notes):
@@ -87,6 +88,7 @@ def _splits(manifest: pd.DataFrame, notes: list[str]) -> pd.Series:
             f"It takes {', '.join(SPLITS)} (usual spellings, such as Training or dev, are read as "
             "these), in every row.",
             "Correct the cells, or remove these rows.",
+            code="invalid-split-cells",
         )
     odd = [f"{word!r} as {of[word]}" for word in sorted(of) if word != of[word]]
     if odd:
@@ -108,6 +110,7 @@ def _folds(manifest: pd.DataFrame) -> pd.Series:
             f"It takes whole numbers from 0 on, of {_DIGITS} digits at most, or nothing for a row "
             "that is tested in no fold.",
             "Number the folds.",
+            code="invalid-fold-cells",
         )
     return numbers.astype("Int64")
 
@@ -136,6 +139,7 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
             f"It takes numbers of folds with spaces between them; the folds are "
             f"{listing(numbers, 30)}.",
             "Correct the cells, or remove the column: the next fold validates then.",
+            code="invalid-val-folds",
         )
     absent = sorted({int(fold) for fold in named} - set(numbers))
     if absent:

@@ -77,6 +77,7 @@ def _from_environment(corpus: str) -> Path:
         "Paths in a manifest are relative to the root of their corpus.",
         f"Pass --root DIR (root= or roots= in Python), or set SERTK_CORPORA to the folder above "
         f"{corpus}/.",
+        code="no-root-folder",
     )
 
 

@@ -69,12 +69,14 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
             f"(it has: {', '.join(map(str, manifest.columns))}).",
             f"Every manifest has {', '.join(REQUIRED)}.",
             "Rebuild it with `sertk scan`, or read your own table with `--corpus table`.",
+            code="missing-manifest-columns",
         )
     if manifest.empty:
         raise ManifestError(
             "The manifest has no rows.",
             "Each row is an utterance, and there must be one.",
             "Rebuild it with `sertk scan`.",
+            code="empty-manifest",
         )
     for column in ("utterance_id", "corpus", "path", "emotion"):
         blank = manifest[column].isna() | (manifest[column].astype(str).str.strip() == "")
@@ -134,4 +136,5 @@ def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str)
             f"{len(rows)} of {len(manifest)} manifest rows have {what} ({listing(named)}).",
             "A manifest names each utterance once, and a file below its root.",
             remedy,
+            code="invalid-manifest-rows",
         )

@@ -49,7 +49,10 @@ def read(manifest: pd.DataFrame, table: Path) -> pd.DataFrame:
         classes = json_records.read(source, schemas.TableMetadata)["classes"]
     except json_records.DamagedError as error:
         raise ManifestError(
-            f"{source} cannot be read ({error}).", "It names the classes of the manifest.", remedy
+            f"{source} cannot be read ({error}).",
+            "It names the classes of the manifest.",
+            remedy,
+            code="unreadable-sidecar",
         ) from error
     other = sorted(set(manifest["label"].dropna()) - set(classes))
     if other:
@@ -57,6 +60,7 @@ def read(manifest: pd.DataFrame, table: Path) -> pd.DataFrame:
             f"{table} has the labels {listing(other)}, which {source.name} does not name.",
             f"It names {listing(classes, 20)}.",
             remedy,
+            code="labels-outside-sidecar",
         )
     label = pd.Categorical(manifest["label"], categories=classes, ordered=True)
     return manifest.assign(label=label)

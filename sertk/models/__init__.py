@@ -62,6 +62,7 @@ def build(
             f"{num_classes} class{'es' * (num_classes != 1)}.",
             "A classifier needs at least two.",
             "Choose another grouping, or a corpus with more emotions.",
+            code="too-few-classes",
         )
     with seeding.seeded(seeding.derive(seed, "network")):
         return function(tuple(input_shape), num_classes, **arguments)
@@ -77,4 +78,5 @@ def _check_ranges(name: str, arguments: dict[str, Any]) -> None:
             f"The model {name} got {', '.join(bad)}.",
             f"width lies above 0, up to {_WIDEST}, and dropout in [0, 1).",
             "Leave them out to get the defaults.",
+            code="invalid-model-arguments",
         )

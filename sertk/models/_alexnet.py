@@ -80,6 +80,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             f"There are no weights at {path}.",
             "AlexNet takes torchvision's weights from a file on this machine.",
             "Make one where torch is installed (see sertk.models.alexnet), or leave weights out.",
+            code="missing-weights-file",
         )
     try:
         if path.suffix == ".safetensors":
@@ -94,12 +95,14 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             f"{path} needs the package safetensors, which is not installed.",
             "Weights are read from .npz without it.",
             "Install it (pip install safetensors), or pass an .npz.",
+            code="safetensors-not-installed",
         ) from error
     except Exception as error:
         raise ConfigurationError(
             f"{path} cannot be read as weights ({error}).",
             "Weights come as .npz or .safetensors with torchvision's names.",
             "A .pth is turned into one where torch is installed; see sertk.models.alexnet.",
+            code="unreadable-weights",
         ) from error
 
 
@@ -109,6 +112,7 @@ def _entry(state: dict[str, np.ndarray], name: str, rank: int, path: str | Path)
             f"{path} has no {name} of {rank} dimensions (it has: {', '.join([*state][:4])}).",
             "These are not the weights of torchvision's AlexNet.",
             "Make the file from alexnet-owt-7be5be79.pth.",
+            code="wrong-weights",
         )
     return state[name].astype(np.float32)
 
@@ -120,5 +124,6 @@ def _assign(layer: keras.Layer, kernel: np.ndarray, bias: np.ndarray, path: str 
             f"{tuple(layer.kernel.shape)}.",
             "Published weights fit the published size.",
             "Leave width at 1.",
+            code="weights-of-other-size",
         )
     layer.set_weights([kernel, bias])

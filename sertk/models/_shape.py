@@ -18,6 +18,7 @@ def require_frames_by_bins(
             f"The model {model!r} got clips of shape {input_shape}.",
             f"It needs (frames, bins) with at least {frames} frames and {bins} bins.",
             "Use a feature such as log_mel or mfcc, and longer clips (clip_seconds).",
+            code="clips-too-small",
         )
 
 
@@ -59,6 +60,7 @@ def as_image(
             f"and {bins} bins.",
             f"Use a feature such as log_mel with n_mels={max(bins, 64)}, and longer clips "
             "(clip_seconds).",
+            code="clips-too-small",
         )
     inputs = keras.Input(input_shape)
     if len(input_shape) == 3:

@@ -57,6 +57,7 @@ def build(
             f"densenet121 got width={width} and {x.shape[-1]} channels for weights='imagenet'.",
             "Those weights fit the published size and three channels.",
             "Leave width at 1, and pass image_size=224.",
+            code="weights-of-other-size",
         )
     body = keras.Model(inputs, _convolutions(x, width))
     if weights == "imagenet":

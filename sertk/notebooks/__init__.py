@@ -68,7 +68,7 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
         raise ConfigurationError(
             f"{executed} is the notebook itself.",
             "What is executed is written beside the source, never over it.",
-            "Choose another folder (-o).",
+            "Choose another folder (-o).", code="notebook-overwrites-itself",
         )
 
     from sertk.notebooks import page
@@ -147,7 +147,7 @@ def _found(path: str | Path) -> Path:
         raise ConfigurationError(
             f"{source} is {'no notebook' if there else 'not there'}.",
             "A notebook is a file that ends in .ipynb.",
-            "Those of sertk are in the folder notebooks/ of its repository.",
+            "Those of sertk are in the folder notebooks/ of its repository.", code="missing-notebook",
         )
     return source
 
@@ -168,7 +168,7 @@ def _check_types(source: Path, known: dict[str, dict[str, Any]], given: dict[str
             raise ConfigurationError(
                 f"{name}={value!r} for {source.name}.",
                 f"The parameter {name} is of type {kind}, such as {_value(known[name])!r}.",
-                f"It means: {known[name]['help'] or 'see the notebook'}.",
+                f"It means: {known[name]['help'] or 'see the notebook'}.", code="wrong-parameter-type",
             )
 
 
@@ -185,7 +185,7 @@ def _require() -> None:
         raise ConfigurationError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed.",
             "Running notebooks needs the extra `notebooks`.",
-            "In the folder of the repository: pip install -c constraints.txt -e '.[notebooks]'",
+            "In the folder of the repository: pip install -c constraints.txt -e '.[notebooks]'", code="notebooks-not-installed",
         )
 
 
@@ -259,6 +259,6 @@ def _execute(source: Path, executed: Path, given: dict[str, Any]) -> NotebookErr
         return NotebookError(
             f"Cell {error.exec_count} of {source.name} failed: {error.ename}: {error.evalue}",
             "",
-            f"(The notebook as far as it came: {executed})",
+            f"(The notebook as far as it came: {executed})", code="notebook-cell-failed",
         )
     return None

@@ -49,7 +49,7 @@ def _parameters_cell(source: Path) -> str | None:
         raise ConfigurationError(
             f"{source} is no notebook ({lines[0][:200].rstrip('.')}).",
             "A notebook is JSON as Jupyter writes it.",
-            "Fetch it again, or save it from Jupyter.",
+            "Fetch it again, or save it from Jupyter.", code="unreadable-notebook",
         ) from error
 
 
@@ -78,7 +78,7 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
         raise ConfigurationError(
             f"The cell of parameters of {name} is not Python ({error}).",
             "Each of its lines is `name: type = default  # help`.",
-            "Correct the cell.",
+            "Correct the cell.", code="invalid-parameters-cell",
         ) from error
     found = {}
     for statement in body:

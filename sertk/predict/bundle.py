@@ -69,6 +69,7 @@ def fault(files: dict[str, bytes], path: Path) -> str:
             f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
             f"This version reads schemas up to {SCHEMA_VERSION}.",
             "Upgrade sertk.",
+            code="newer-model-schema",
         )
     sums = index["sha256"]
     missing = [name for name in NEEDED if name not in files]
@@ -104,4 +105,5 @@ def _refused(path: Path, why: str) -> ModelError:
         f"{path} is no bundle that can be used ({why}).",
         "A bundle is a zip as `sertk export RUN --to bundle` wrote it, unchanged.",
         "Copy it again from where it came, or export the run again.",
+        code="damaged-bundle",
     )

@@ -75,12 +75,14 @@ def require_picture(path: str | Path) -> Path:
             f"A picture was asked for as {path.name}.",
             "Pictures are .svg or .png.",
             f"Call it {path.stem or 'timeline'}.svg.",
+            code="wrong-picture-ending",
         )
     if not path.parent.is_dir():
         raise OutputError(
             f"{path} cannot be written: there is no folder {path.parent}.",
             "",
             "Make it, or choose another place.",
+            code="missing-output-folder",
         )
     return path
 

@@ -101,6 +101,7 @@ class OnnxEngine:
                 f"{source} is an ONNX file without a description of sertk in its metadata.",
                 "Prediction needs to know classes, sample rate and preprocessing.",
                 "Use one that `sertk export RUN --to onnx` wrote.",
+                code="no-model-description",
             )
         self.record = record
         self.spec = Spec.from_json(record, source)
@@ -140,6 +141,7 @@ class OpenVinoEngine:
                 f"{path} is an OpenVINO file without a description of sertk.",
                 "Prediction needs to know classes, sample rate and preprocessing.",
                 "Use one that `sertk export RUN --to openvino` wrote.",
+                code="no-model-description",
             )
         self.spec = Spec.from_json(str(model.get_rt_info([KEY]).astype(str)), str(path))
         _require_classes(self.spec, model.outputs[0].partial_shape[-1].get_length(), str(path))
@@ -166,6 +168,7 @@ def require_openvino() -> Any:
             "OpenVINO is not installed.",
             "Its files are written and read by the package openvino.",
             "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
+            code="openvino-not-installed",
         ) from error
     return openvino
 
@@ -190,6 +193,7 @@ def _require_classes(spec: Spec, answers: object, source: str) -> None:
             f"{source} answers with {answers} probabilities and names {len(spec.classes)} classes.",
             "It must be as `sertk export` wrote it.",
             "Export the run again.",
+            code="class-count-mismatch",
         )
 
 
@@ -202,4 +206,5 @@ def unusable(source: str, kind: str, why: Exception | str) -> ModelError:
         f"{source} cannot be opened as {kind} ({told[-1].strip()[:200].rstrip('.')}).",
         "It must be a whole file, as `sertk export` wrote it.",
         "Export the run again, or copy the file again.",
+        code="unopenable-model",
     )

@@ -76,6 +76,7 @@ def search(words: Iterable[str | Path]) -> Search:
             "No file was named.",
             "Prediction takes files, folders, patterns, or `-` for a list on standard input.",
             "For example: sertk predict recordings/",
+            code="no-files-named",
         )
     return found
 
@@ -98,6 +99,7 @@ def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
             f"The folder {path} holds no sound file{_beside(left_out)}.",
             f"These endings are looked for: {walk.endings()}.",
             "Check the path, or convert what is there: ffmpeg -i IN OUT.wav",
+            code="no-sound-in-folder",
         )
     if not there and glob.has_magic(str(path)):
         inside = list(_matched(path, left_out))
@@ -107,12 +109,14 @@ def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
             f"The pattern {word} matches no sound file{_beside(left_out)}.",
             "`*` stands for anything within a folder, `**` for folders.",
             "Check it; quote it, so that it is this program that reads it.",
+            code="pattern-matches-nothing",
         )
     if there and not path.is_file():
         raise AudioError(
             f"{path} is a pipe, socket or device.",
             "Prediction reads regular files, and needs to know their length.",
             "Write the sound to a file first.",
+            code="not-a-regular-file",
         )
     return [path]
 

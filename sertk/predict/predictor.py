@@ -95,6 +95,7 @@ class Predictor:
                 f"Got a waveform of shape {wave.shape}.",
                 "It is (samples,), one at least, of finite numbers.",
                 "Average its channels first, or read it with sertk.audio.read().",
+                code="invalid-waveform",
             )
         return self.engine([self._trimmed(wave)])[0]
 
@@ -139,7 +140,8 @@ class Predictor:
             if len(unreadable) == 1:
                 raise first
             raise AudioError(
-                f"None of the {len(unreadable)} files can be read, the first because: {first}"
+                f"None of the {len(unreadable)} files can be read, the first because: {first}",
+                code="no-readable-files",
             ) from first
         if speaker_normalization:
             self._center(rows)
@@ -156,6 +158,7 @@ class Predictor:
                 "Answers are counted from their mean over at least two, better ten or more, in "
                 "several emotions.",
                 "Give more recordings of this speaker, or leave --speaker-normalization out.",
+                code="too-few-speech-recordings",
             )
         shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in heard])
         for row, own in zip(heard, centered(shares), strict=True):
@@ -199,6 +202,7 @@ class Predictor:
                 f"{path} lasts {seconds / 60:.0f} minutes.",
                 f"One answer is for a recording of up to {LONGEST / 60:.0f} minutes.",
                 "Ask for answers along it: --timeline (Predictor.timeline in Python).",
+                code="recording-too-long",
             )
         waveform, _ = audio.read(path, sample_rate=self.sample_rate, channel=self.prep.channel)
         return seconds, self._trimmed(waveform)
@@ -267,10 +271,14 @@ class Predictor:
                 f"A window of {window} s and a hop of {hop} s.",
                 f"A window lasts 0.1 to {LONGEST:.0f} s, a hop 0.01 to {LONGEST:.0f} s.",
                 f"The defaults are {clip} and half of it.",
+                code="invalid-window",
             )
         if self.spec.clip_only and window != clip:
             raise ConfigurationError(
-                f"A window of {window} s.", f"This model takes exactly {clip} s.", "Leave it out."
+                f"A window of {window} s.",
+                f"This model takes exactly {clip} s.",
+                "Leave it out.",
+                code="fixed-window-length",
             )
         return window, hop
 

@@ -32,6 +32,7 @@ def read() -> dict[str, bytes]:
             "Name a model (--run, --model or --bundle), install a sertk that has the folder, such "
             "as its repository, or make it from RAVDESS and EmoDB: sertk reproduce compact "
             "--everyone -o runs/everyone, then sertk export runs/everyone --to pretrained.",
+            code="missing-pretrained-model",
         )
     files = {path.name: path.read_bytes() for path in wanted if path.is_file()}
     if why := bundle.fault(files, FOLDER):
@@ -39,6 +40,7 @@ def read() -> dict[str, bytes]:
             f"The pretrained model in {FOLDER} cannot be used ({why}).",
             "Its files must be as they were written: their sha256 stand in bundle.json.",
             "Install sertk again, or make the folder anew: sertk export RUN --to pretrained.",
+            code="damaged-pretrained-model",
         )
     return files
 

@@ -42,6 +42,7 @@ def open_engine(
             f"threads={threads}.",
             f"It is a number of threads up to {_MOST_THREADS}, or 0 for every core.",
             "Leave it out.",
+            code="invalid-threads",
         )
     if isinstance(source, Run) or (source is not None and Path(source).expanduser().is_dir()):
         run = Run.open(source)
@@ -53,7 +54,10 @@ def open_engine(
     path = Path(source).expanduser()
     if not plain_files.is_file(path):
         raise ConfigurationError(
-            f"There is no model {path}.", f"A model is {KINDS}.", "Check the path."
+            f"There is no model {path}.",
+            f"A model is {KINDS}.",
+            "Check the path.",
+            code="missing-model-file",
         )
     if path.suffix == ".keras":
         return _of_keras(path)
@@ -68,6 +72,7 @@ def open_engine(
         f"{path} is of no kind that is known here ({path.suffix or 'no suffix'}).",
         f"A model is {KINDS}.",
         "Name one of these.",
+        code="unknown-model-kind",
     )
 
 
@@ -78,6 +83,7 @@ def require_whole(source: str, fold: int | None, seed: int | None) -> None:
             f"A fold or seed was asked of {source}.",
             "That is one model; a run folder may hold many.",
             "Leave it out, or name the run folder (--run).",
+            code="fold-of-single-model",
         )
 
 
@@ -90,6 +96,7 @@ def _of_bundle(path: Path, threads: int) -> OnnxEngine:
             f"{path} describes another model than the one it holds.",
             "spec.json of a bundle is the record inside its ONNX file.",
             "Export the run again.",
+            code="bundle-record-mismatch",
         )
     return engine
 
@@ -120,4 +127,5 @@ def _of_keras(path: Path) -> KerasEngine:
         f"{path} lies in no run.",
         "A .keras file does not say how a recording becomes a clip; run.json does.",
         "Name the run folder (--run), or an exported .onnx, which says it.",
+        code="model-outside-run",
     )

@@ -105,6 +105,7 @@ class Spec:
                     f"{version}).",
                     f"This version reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
+                    code="newer-model-schema",
                 )
             if version == 1:
                 record = old_names.of_model(record)
@@ -117,6 +118,7 @@ class Spec:
                 f"{source} holds a damaged description of itself ({str(error).rstrip('.')}).",
                 "It must be as `sertk export` wrote it.",
                 "Export the run again.",
+                code="damaged-model-description",
             ) from error
         return spec
 
@@ -155,12 +157,14 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
                 f"{word}={value} of the run {run.folder}.",
                 f"It has the {word}s {', '.join(map(str, known))}.",
                 f"Name one of them (--{word}).",
+                code="unknown-fit",
             )
     if info.get("standardize") == "speaker":
         raise ConfigurationError(
             f"The run {run.folder} was trained with standardize='speaker'.",
             "It scales each voice by all of its own recordings, which nobody has of a new voice.",
             "Train with standardize='training' (the default) for use outside.",
+            code="standardized-per-speaker",
         )
     path = run.model_path(fold, seed)
     spec = Spec(

@@ -76,6 +76,7 @@ class Preprocessing:
                 f"feature is a {type(feature).__name__}.",
                 "It is a sertk.features.Feature, or the name of one.",
                 f"Pass such as 'log_mel'; the names are {', '.join(features.names())}.",
+                code="wrong-feature-type",
             )
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
         call_arguments.check(
@@ -91,6 +92,7 @@ class Preprocessing:
                 "Rates, lengths, levels and channels are positive; sample_rate lies between "
                 f"{LOWEST_RATE} and {_HIGHEST_RATE} Hz, clip_seconds up to {_LONGEST_CLIP}.",
                 "The defaults are 16000 Hz, 3.0 s, trim_db 40 and top_db 80.",
+                code="invalid-preprocessing",
             )
         # the preprocessing resamples, so its rate is the feature's
         bound = dataclasses.replace(feature, sample_rate=self.sample_rate)  # type: ignore[type-var]

@@ -62,6 +62,7 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
             f"{name} was asked for as published, and on everyone.",
             "A model to hand on has no defects put back.",
             "Leave one of them out (--as-published, --everyone).",
+            code="published-and-everyone",
         )
     if everyone:
         return dataclasses.replace(recipe, division="everyone")
@@ -72,6 +73,7 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
             f"{name} was asked for as published.",
             "Its published figures rest on no defect that is left out here.",
             "Leave as_published (--as-published) out.",
+            code="no-published-defects",
         )
     return dataclasses.replace(recipe, **recipe.as_published)
 

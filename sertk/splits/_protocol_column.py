@@ -25,6 +25,7 @@ def speakers_of(manifest: pd.DataFrame) -> list[str]:
             "A speaker-independent protocol keeps speakers apart, so it has to know them.",
             "Fill the column `speaker` (for folders: layout='{speaker}/{emotion}/*'); only "
             "--protocol random, which leaks, does without.",
+            code="missing-speakers",
         )
     return sorted(manifest["speaker"].unique())
 

@@ -63,6 +63,7 @@ def by_speaker(
             "Ask for other numbers (--val 1 --test 1), or cross-validate (`sertk cv`)."
             if len(order) > _FEWEST - 1
             else _MORE_SPEAKERS,
+            code="too-few-speakers",
         )
     part_of = {s: part for part, speakers in chosen.items() for s in speakers}
     return divided(manifest, "by_speaker", split=manifest["speaker"].map(part_of).fillna("train"))
@@ -106,6 +107,7 @@ def speaker_folds(
             f"{folds} folds were asked of {len(order)} speakers ({listing(order)}).",
             "There must be at least 2 folds, and a speaker for each.",
             f"Ask for {min(5, len(order))} folds." if len(order) >= _FEWEST else _MORE_SPEAKERS,
+            code="wrong-number-of-folds",
         )
     genders = _genders(manifest)
     by_gender = sorted(order, key=lambda speaker: genders.get(speaker, ""))  # stable: stays drawn
@@ -126,6 +128,7 @@ def by_session(manifest: pd.DataFrame) -> pd.DataFrame:
             f"{sessions.nunique()} sessions.",
             "Folds by session need at least three, in every row.",
             "Use leave_one_speaker_out(), or fill the column `session`.",
+            code="too-few-sessions",
         )
     spread = manifest.assign(session=sessions).groupby("speaker")["session"].nunique()
     if (spread > 1).any():
@@ -133,6 +136,7 @@ def by_session(manifest: pd.DataFrame) -> pd.DataFrame:
             f"Speakers {listing(spread.index[spread > 1].tolist())} are in more than one session.",
             "Folds by session keep speakers apart only if sessions do.",
             "Use leave_one_speaker_out().",
+            code="speakers-in-several-sessions",
         )
     names = sorted(sessions.unique())
     groups = [sorted(manifest.loc[sessions == name, "speaker"].unique()) for name in names]
@@ -161,6 +165,7 @@ def by_dyad(manifest: pd.DataFrame) -> pd.DataFrame:
             f"session: {counts}.",
             "Folds by dyad need at least two sessions of two speakers each.",
             "Use leave_one_speaker_out().",
+            code="too-few-dyads",
         )
     folds = [turn for a, b in pairs for turn in (([a], [b]), ([b], [a]))]
     return cross(manifest, folds, "by_dyad")
@@ -194,16 +199,21 @@ def random(
             "There are at least 3, one to learn from, one to select on and one to test, and an "
             "utterance for each.",
             f"Ask for {'more' if folds < _FEWEST else 'fewer'} folds, such as 5.",
+            code="wrong-number-of-folds",
         )
     if folds is None and not (0 < val < 1 and 0 < test < 1 and val + test < 1):
         raise SplitError(
             f"A random division got val={val} and test={test}.",
             "They are shares between 0 and 1 that leave some to train on.",
             "Leave them out to get 0.1 and 0.2.",
+            code="invalid-split-shares",
         )
     if seed < 0:
         raise SplitError(
-            f"A random division got seed={seed}.", "A seed is 0 or more.", "Leave it out to get 0."
+            f"A random division got seed={seed}.",
+            "A seed is 0 or more.",
+            "Leave it out to get 0.",
+            code="invalid-seed",
         )
     generator = np.random.default_rng(seed)
     column = manifest["label" if "label" in manifest else "emotion"]
@@ -236,6 +246,7 @@ def _rotate(manifest: pd.DataFrame, groups: list[list[str]], val: int, name: str
             else "Ask for more folds."
             if val == 1
             else "Ask for another number in validation (--val 1), or for more folds.",
+            code="too-few-speakers",
         )
     rotated = []
     position = 0
@@ -275,6 +286,7 @@ def _named(free: list[str], wanted: Sequence[str], split: str) -> list[str]:
             f"{listing(unknown)} cannot be taken for {split!r}: no such speaker, or taken already.",
             f"Free speakers: {listing(free, 30)}.",
             "Speakers carry the name of their corpus, such as ravdess_03.",
+            code="unavailable-speakers",
         )
     return list(dict.fromkeys(wanted))
 

@@ -68,6 +68,7 @@ def published(manifest: pd.DataFrame, name: str) -> pd.DataFrame:
             f"{listing(sorted(wanted - present), 8)} are not in the manifest.",
             "A published protocol is compared on all of its speakers.",
             "Complete the corpus, or use --protocol dev4 (actors 1-20), loso or speaker_folds.",
+            code="missing-published-speakers",
         )
     return cross(manifest[manifest["speaker"].isin(wanted)], folds, name)
 

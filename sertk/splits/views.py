@@ -22,6 +22,7 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
             "The manifest has no column 'fold'.",
             "A cross-validation needs folds.",
             "Call sertk.splits.leave_one_speaker_out(manifest) or another protocol first.",
+            code="no-fold-column",
         )
     if "val_folds" not in manifest:
         manifest = divided(manifest)
@@ -29,7 +30,10 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
     if not tested.any():
         known = sorted(manifest["fold"].dropna().unique())
         raise SplitError(
-            f"No row is tested in fold {fold}.", f"There are folds {listing(known, 30)}.", ""
+            f"No row is tested in fold {fold}.",
+            f"There are folds {listing(known, 30)}.",
+            "",
+            code="empty-fold",
         )
     split = np.where(tested, "test", np.where(validates(manifest, fold), "val", "train"))
     return manifest.assign(split=split)
@@ -79,6 +83,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "The manifest has no column 'split'.",
             "Training needs to know who trains, validates and is tested.",
             "Call sertk.splits.by_speaker(manifest) first.",
+            code="no-split-column",
         )
     unknown = manifest.loc[~manifest["split"].isin(SPLITS), "split"]
     if len(unknown):
@@ -87,6 +92,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             f"Each row is in {', '.join(SPLITS)}; another name is in no part.",
             "Call sertk.manifest.divided(manifest), which reads the usual spellings, or rename "
             "them.",
+            code="unknown-split-names",
         )
     empty = [s for s in SPLITS[:2] if not (manifest["split"] == s).any()]
     if empty:
@@ -99,6 +105,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "sertk.splits.speaker_folds()."
             if folded
             else "Divide again with sertk.splits.by_speaker().",
+            code="empty-split",
         )
     _check_copies(manifest)
     if allow_shared_speakers or protocol(manifest)["name"] == "random":
@@ -110,6 +117,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "Speaker-independent scores need them apart.",
             "Use sertk.splits.by_speaker(), or pass allow_shared_speakers=True if that is the "
             "experiment.",
+            code="shared-speakers",
         )
 
 
@@ -126,6 +134,7 @@ def _check_copies(manifest: pd.DataFrame) -> None:
             f"none ({listing(list(strayed), 3)}).",
             "A copy in another part than its original tells the test.",
             "Divide the originals alone, and let training make the copies: augment= (--augment).",
+            code="copies-across-splits",
         )
 
 
@@ -164,6 +173,7 @@ def check_classes(
             "Every class needs examples to learn from.",
             f"Add recordings {'of more speakers' if elsewhere else 'that have such a label'}, or "
             "choose a grouping without (`sertk names groupings`).",
+            code="class-without-training-data",
         )
     for split, needs in (("val", "Selection"), *([("test", "The test")] if tested else [])):
         if not (rows["split"] == split).any():
@@ -171,10 +181,12 @@ def check_classes(
                 f"No utterance of split {split!r} is left.{lost}",
                 f"{needs} needs utterances that can be read.",
                 f"Fetch the files again, or choose other speakers (--{split}).",
+                code="unreadable-split",
             )
     if len(present["val"]) < min(2, len(classes)):
         raise ConfigurationError(
             f"Every utterance of split 'val' is labeled {listing(sorted(present['val']))}.{lost}",
             "Selection needs several classes to tell apart.",
             "Let more speakers validate (--val 2).",
+            code="single-class-validation",
         )

@@ -76,11 +76,13 @@ class Leaderboard(Display):
                 f"There is no finished run with test scores below {self.folder}.",
                 "A leaderboard ranks what `sertk train` and `sertk cv` wrote.",
                 "Check the path, or train first.",
+                code="no-finished-runs",
             )
         name, reason = next(iter(self.unread.items()))
         return RunError(
             f"There is no finished run with test scores below {self.folder}; there are "
-            f"{len(self.unread)} that cannot be ranked, the first, {name}, because: {reason}"
+            f"{len(self.unread)} that cannot be ranked, the first, {name}, because: {reason}",
+            code="no-rankable-runs",
         )
 
     def _ranked(self, protocol: str, group: list[tuple[Run, Evaluation]]) -> list[dict[str, Any]]:

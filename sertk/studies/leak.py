@@ -92,6 +92,7 @@ def leak_gap_of_recipe(
             f"{name} was divided by speakers in the original too.",
             "A gap is told between a division that leaks and one that does not.",
             "Repeat it with --as-published and without, and compare the two runs.",
+            code="system-without-leak",
         )
     runs = {
         part: recipes.reproduce(

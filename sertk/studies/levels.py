@@ -155,6 +155,7 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
             f"The factor {factor} has the level {reprlib.repr(wrong[0])}.",
             f"A level of a study is a {word}: the runs and study.json are named by it.{none}",
             remedy,
+            code="wrong-level-type",
         )
     if not levels or len(set(levels)) < len(levels):
         raise ConfigurationError(
@@ -163,12 +164,14 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
             else f"The factor {factor} has no level.",
             "Each factor has one level at least, and none twice.",
             "Name different ones.",
+            code="invalid-levels",
         )
     if kind is str and len({folder_name(level).casefold() for level in levels}) < len(levels):
         raise ConfigurationError(
             f"The factor {factor} has the levels {', '.join(map(repr, levels))}.",
             "Runs lie in folders named by them, which on some systems have no capitals.",
             "Let the names differ in more.",
+            code="levels-differ-in-case",
         )
 
 
@@ -199,6 +202,7 @@ def _check_free(factor: str, name: str) -> None:
             f"The factor {factor} was given an object under the name {name!r}.",
             "That is the name of one of sertk's own, and a reader would take it for that.",
             "Choose another name.",
+            code="reserved-level-name",
         )
 
 
@@ -229,6 +233,7 @@ def _checked(factor: str, thing: Any) -> Any:
             f"The factor {factor} has a level that is a {type(thing).__name__}.",
             f"An object for it is {wanted[factor]}.",
             "Pass one, or a name.",
+            code="wrong-level-object",
         )
     return Preprocessing(thing) if hasattr(thing, "finish_layers") else thing
 

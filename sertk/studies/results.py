@@ -49,6 +49,7 @@ def read_record(path: Path) -> dict[str, Any]:
             f"{path} is damaged ({error}).",
             "It must be as `sertk study` wrote it.",
             "Delete it and give the command of the study again: trials are kept.",
+            code="damaged-study",
         ) from error
     return dict(record)
 
@@ -76,6 +77,7 @@ class StudyResult:
                 f"{self.folder} holds no study (there is no study.json).",
                 "A study is the folder that `sertk study` wrote.",
                 "Check the path, or run one first.",
+                code="missing-study",
             )
         self.info = read_record(record)
         self.study = Study.from_record(self.info)
@@ -85,6 +87,7 @@ class StudyResult:
                 f"No trial of {self.folder} is finished.",
                 "A study needs one at least.",
                 "Give the same command again.",
+                code="no-finished-trials",
             )
 
     def __repr__(self) -> str:

@@ -79,7 +79,8 @@ def run_study(
     if len(failed) == len(study.trials()):
         raise RunError(
             f"None of the {len(failed)} trials could be trained, the first because: "
-            f"{next(iter(failed.values()))}"
+            f"{next(iter(failed.values()))}",
+            code="all-trials-failed",
         )
     result = StudyResult(home)
     result.write_csv()
@@ -93,12 +94,14 @@ def _check(study: Study, roots: Mapping[str, str | Path], n_jobs: int) -> None:
             "0 processes.",
             "One run at a time is the least.",
             "Use -1 for every core, or leave it out.",
+            code="invalid-jobs",
         )
     if not isinstance(roots, Mapping):
         raise ConfigurationError(
             f"A study got roots={roots!r}.",
             "It is a mapping of corpora to folders.",
             f"Such as roots={{{study.corpus[0]!r}: {str(roots)!r}}}.",
+            code="wrong-roots-type",
         )
     for factor, objects in study.own.items():
         for name in getattr(study, factor):
@@ -107,6 +110,7 @@ def _check(study: Study, roots: Mapping[str, str | Path], n_jobs: int) -> None:
                     f"The {factor} {name!r} of this study was read from study.json.",
                     "That keeps what an object was, to tell it from another, and not the object.",
                     f"Pass it again: {factor}={{{name!r}: ...}}.",
+                    code="lost-level-object",
                 )
 
 
@@ -128,6 +132,7 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
             f"{home} holds a run.",
             "A study has a folder of its own.",
             "Choose another (-o).",
+            code="folder-holds-run",
         )
     if path.is_file() and any(home.glob("trials/*/run.json")):
         there = read_record(path)
@@ -146,6 +151,7 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
                 f"{home} holds another study (it differs in: {listing(found, 6)}).",
                 "All trials of a study are trained alike.",
                 "Choose another folder (-o), or delete this one.",
+                code="different-study",
             )
         if all(there.get(name) == value for name, value in json.loads(json.dumps(asked)).items()):
             return  # the same study again: who began it stays written down
@@ -259,6 +265,7 @@ def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) 
             f"No utterance is known to be of a {' or '.join(sorted(absent))} speaker.",
             f"{trained}>{tested} trains on {trained} speakers and tests {tested} ones.",
             "Fill the column `gender` of the manifest, or leave this level out.",
+            code="no-speakers-of-gender",
         )
     voices = known.drop_duplicates("speaker").set_index("speaker")["gender"]
     selecting = sorted(voices.index[voices == trained])[-val:]

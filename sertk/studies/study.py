@@ -128,12 +128,14 @@ class Study:
                 "A study was to compare protocols.",
                 "They answer different questions, and are not ranked against each other.",
                 "Use sertk leak-gap, or compare another factor.",
+                code="protocols-compared",
             )
         if len(self.protocol) > 1 and any(">" in gender for gender in self.gender):
             raise ConfigurationError(
                 f"Got the protocols {', '.join(self.protocol)} and training across genders.",
                 "Across genders there is one division: all speakers of the other are tested.",
                 "Leave one of them out.",
+                code="protocols-across-genders",
             )
         for name in ("where", "config"):
             if not isinstance(getattr(self, name), Mapping):
@@ -141,6 +143,7 @@ class Study:
                     f"A study got {name}={getattr(self, name)!r}.",
                     "It is a mapping of names to values.",
                     "Such as where={'style': 'speech'}, or config={'epochs': 40}.",
+                    code="wrong-setting-type",
                 )
         Config().changed(dict(self.config))
 
@@ -154,6 +157,7 @@ class Study:
                 f"Several levels of {listing(several)} were given, and none to compare.",
                 "One factor is compared; the levels of the others are settings to compare it in.",
                 f"Add such as compare={several[-1]!r} (--compare {several[-1]}).",
+                code="no-compared-factor",
             )
         return several[0]
 

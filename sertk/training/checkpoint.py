@@ -140,6 +140,7 @@ class Checkpoint:
             f"{self.path} is damaged, or of another version of sertk ({why}).",
             "A fit goes on from what its last epochs wrote down.",
             f"Delete {self.path.parent} and give the same command again: this fit starts anew.",
+            code="damaged-checkpoint",
         )
 
 

@@ -141,12 +141,14 @@ class Config:
                 "Numbers of epochs, sizes, patience and rates are positive; "
                 f"{', '.join(_SHARES[:-1])} and {_SHARES[-1]} lie in [0, 1).",
                 "Leave the setting out to get its default.",
+                code="invalid-training-settings",
             )
         if self.mixup and self.stability:
             raise ConfigurationError(
                 f"Training got mixup={self.mixup} and stability={self.stability}.",
                 "A mixed clip has no undisturbed twin to compare it with.",
                 "Leave one of them at 0.",
+                code="mixup-with-stability",
             )
 
     def changed(self, changes: dict[str, Any]) -> "Config":

@@ -161,6 +161,7 @@ def _check_seeds(seeds: Sequence[int]) -> None:
             f"Got the seeds {', '.join(map(str, seeds)) or 'none'}.",
             "Each seed is one more model per fold, so that there is one at least and none twice.",
             "Name different ones, such as 0,1,2.",
+            code="invalid-seeds",
         )
 
 
@@ -225,6 +226,7 @@ def _initialize(net: keras.Model, source: Run, fold: int, classes: list[str]) ->
             f"No layer of {net.name!r} has the shapes of its twin in {source.folder}.",
             "init_from takes a run of the same model.",
             "Train the same model, or leave init_from out.",
+            code="no-matching-layers",
         )
 
 

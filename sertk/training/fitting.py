@@ -207,6 +207,7 @@ class _Keeper(keras.callbacks.Callback):
                 f"The loss became {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
                 "Training has diverged.",
                 f"Lower the learning rate (it is {self.config.learning_rate}).",
+                code="diverged-training",
             )
         if value > progress.best:
             progress.best, progress.best_epoch = value, epoch + 1

@@ -68,6 +68,7 @@ def writing(
             f"Another process is writing the run {home}.",
             "A run folder belongs to one process at a time.",
             "Wait for it, or choose another folder (-o).",
+            code="run-in-use",
         ) from error
     try:
         there = Run(home) if (home / "run.json").is_file() else None
@@ -97,6 +98,7 @@ def _refuse_foreign(home: Path) -> None:
             f"{home} holds {listing(taken)}, and no run.",
             "A run is written into a folder of its own.",
             "Choose another folder (-o), such as runs/NAME.",
+            code="folder-in-use",
         )
 
 
@@ -115,6 +117,7 @@ def _refuse_another(there: Run, record: dict[str, Any]) -> None:
             f"{there.folder} holds another run (it differs in: {listing(differing, 6)}).",
             "A folder is one run; the same command goes on with it.",
             "Choose another folder (-o), or delete this one.",
+            code="different-run",
         )
 
 

@@ -51,6 +51,7 @@ def lr_range_test(
             f"A range test got lowest={lowest}, highest={highest}, steps={steps}.",
             "Rates rise from above 0, in ten steps at least.",
             "Leave them out to get 1e-5 to 1 in 100 steps.",
+            code="invalid-range-test",
         )
     # weights, and what dropout draws from
     kept = [(variable, variable.numpy()) for variable in network.variables]

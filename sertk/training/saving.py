@@ -50,6 +50,7 @@ def load_model(path: str | Path) -> keras.Model:
             "A .keras file is loaded without its code, since anybody may have written it.",
             "Build the model with layers of its own instead (@keras.saving."
             "register_keras_serializable), and train it again.",
+            code="lambda-in-model",
         )
     strange = next(_strangers(description), None)
     if strange is not None:
@@ -136,4 +137,5 @@ def _unusable(path: Path, why: str) -> ModelError:
         "It must be a whole .keras file, and what defines its layers must be imported.",
         "Import the module of your own layers first, or delete the fold's folder and give the "
         "command of the run again.",
+        code="damaged-model-file",
     )

@@ -143,6 +143,7 @@ def _spectrum(
                 f"the shape {waveform.shape}, or with values that are no numbers.",
                 "It returns a waveform, shape (samples,), of finite numbers.",
                 "Correct its function `disturb`.",
+                code="invalid-condition-output",
             )
     return replay.prep.extract(replay.prep.prepare(waveform))
 

@@ -210,6 +210,7 @@ def chosen(
             "No condition was asked for.",
             "A curve needs something to disturb.",
             f"Name some of {', '.join(USUAL)}.",
+            code="no-conditions",
         )
     return made
 
@@ -223,5 +224,6 @@ def _voices(sounds: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
             f"The run knows {len(voices)} speaker{'s' * (len(voices) != 1)}.",
             "Babble is made from voices of others than the one who is tested.",
             "Leave babble out, or give recordings of voices as noises=FOLDER.",
+            code="too-few-babble-speakers",
         )
     return voices
