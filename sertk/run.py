@@ -52,9 +52,9 @@ class Run:
             found = [path for pattern in inside for path in self.folder.glob(pattern)]
             below = sorted(str(path.parent.relative_to(self.folder)) for path in found)
             raise MissingRunError(
-                f"{self.folder} holds no run (there is no run.json).",
-                "A run is the folder that `sertk train` or `sertk cv` wrote.",
-                f"Name one of those in it: {listing(below)}."
+                f"{self.folder} is not a run folder (no run.json).",
+                "A run folder is written by `sertk train` or `sertk cv`.",
+                f"Choose one of the runs in it: {listing(below)}."
                 if below
                 else "Check the path, or train first.",
                 code="missing-run",
@@ -66,7 +66,7 @@ class Run:
                 raise RunError(
                     f"{self.folder} was written by sertk {self.info.get('sertk_version')} "
                     f"(schema {version}).",
-                    f"This version reads schemas up to {SCHEMA_VERSION}.",
+                    f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
                     code="newer-run-schema",
                 )
@@ -172,8 +172,8 @@ class Run:
         if not plain_files.is_file(path):
             raise MissingRunError(
                 f"The run {self.folder} has no {name} (status: {self.info.get('status')}).",
-                "It is written when the fit that makes it has ended.",
-                "Run the same command again; it goes on where it stopped.",
+                "The file is written when its fit is finished.",
+                "Run the same command again to resume.",
                 code="missing-run-file",
             )
         return path
@@ -228,7 +228,7 @@ def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.Dat
 def _damaged(path: Path, what: str, remedy: str = _JOIN_AGAIN) -> RunError:
     return RunError(
         f"{path} is damaged ({what}).",
-        "It must be as the training wrote it.",
+        "It must be unchanged since training wrote it.",
         remedy,
         code="damaged-run",
     )

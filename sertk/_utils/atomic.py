@@ -54,7 +54,7 @@ def into(path: Path) -> Iterator[None]:
         if reason is None:
             raise
         raise OutputError(
-            f"{path} cannot be written: {reason[0]}.", "", reason[1], code="unwritable-path"
+            f"Cannot write {path}: {reason[0]}.", "", reason[1], code="unwritable-path"
         ) from error
 
 

@@ -60,20 +60,20 @@ def check(
                 continue
             if not known:
                 raise ConfigurationError(
-                    f"{owner} got the option {name!r}.",
-                    "It takes none.",
-                    "Leave it out.",
+                    f"{owner} received the option {name!r}.",
+                    "It has no options.",
+                    "Omit the option.",
                     code="unexpected-option",
                 )
             raise UnknownNameError(kind, name, known)
         if name in hints and not _fits(value, hints[name]):
             default = parameters[name].default
             raise ConfigurationError(
-                f"{owner} got {name}={value!r}.",
-                f"{name} is {_in_words(hints[name])}.",
-                "Correct it."
+                f"{owner} received {name}={value!r}.",
+                f"{name} must be {_in_words(hints[name])}.",
+                "Correct the value."
                 if default is inspect.Parameter.empty
-                else f"Leave it out to get its default, {default!r}.",
+                else f"Omit it to use the default, {default!r}.",
                 code="wrong-argument-type",
             )
 

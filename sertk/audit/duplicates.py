@@ -59,7 +59,7 @@ def sound(manifest: pd.DataFrame, compare_audio: bool | None) -> Sound:
     hashes, wrong = _hashes(files)
     if compare_audio and not hashes:
         raise AudioError(
-            f"None of the {len(manifest)} files can be read, the first because: {wrong[0]}",
+            f"None of the {len(manifest)} files can be read. The first error: {wrong[0]}",
             code="no-readable-files",
         )
     if not hashes:

@@ -101,9 +101,9 @@ def compute(
         if reason is None:
             raise
         raise CacheError(
-            f"The cache folder {home} cannot be written: {reason[0]}.",
-            "Features are kept on disk between runs.",
-            f"{reason[1]} Another folder: --cache DIR, or SERTK_CACHE.",
+            f"Cannot write the cache folder {home}: {reason[0]}.",
+            "Features are cached on disk between runs.",
+            f"{reason[1]} To use another folder, pass --cache DIR or set SERTK_CACHE.",
             code="unwritable-cache",
         ) from error
     entries, unreadable = {}, []
@@ -117,7 +117,7 @@ def compute(
             )
     if len(unreadable) == sum(row.augmentation is None for row in rows) > 0:
         raise CacheError(
-            f"None of the {len(rows)} files could be read, the first because: "
+            f"None of the {len(rows)} files can be read. The first error: "
             f"{unreadable[0]['reason']}",
             code="no-readable-files",
         )

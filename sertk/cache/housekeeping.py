@@ -55,9 +55,9 @@ def prune(folder: str | Path | None = None, *, days: float | None = None) -> lis
     """
     if days is not None and not 0 <= days < 1e6:
         raise ConfigurationError(
-            f"days={days}.",
-            "It is a number of days, 0 or more.",
-            "Leave it out to keep features.",
+            f"Received days={days}.",
+            "It must be a number of days, 0 or more.",
+            "Omit it to keep all features.",
             code="invalid-days",
         )
     home = _home(folder)
@@ -92,8 +92,8 @@ def _home(folder: str | Path | None) -> Path:
     if plain_files.is_file(home):
         raise CacheError(
             f"{home} is a file.",
-            "The cache is a folder.",
-            "Name it with --cache or SERTK_CACHE.",
+            "The cache must be a folder.",
+            "Pass a folder with --cache, or set SERTK_CACHE.",
             code="cache-not-a-folder",
         )
     return home

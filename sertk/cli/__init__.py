@@ -68,9 +68,9 @@ def _workers(args: argparse.Namespace) -> AbstractContextManager[Any]:
         return nullcontext()
     if args.jobs == 0:
         raise ConfigurationError(
-            "--jobs 0.",
-            "There is one worker at least.",
-            "Use -1 for every core, or leave it out.",
+            "--jobs is 0.",
+            "At least one worker is needed.",
+            "Use -1 for all cores, or omit the option.",
             code="invalid-jobs",
         )
     import joblib

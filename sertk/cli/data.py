@@ -96,9 +96,9 @@ def cache(args: argparse.Namespace) -> None:
         raise UnknownNameError("action", args.action, ("list", "prune"))
     if args.action == "list" and args.older_than is not None:
         raise ConfigurationError(
-            f"`sertk cache list` got --older-than {args.older_than:g}.",
-            "It says what `sertk cache prune` removes; a list shows the days of each folder.",
-            "Leave it out, or prune.",
+            f"`sertk cache list` received --older-than {args.older_than:g}.",
+            "This option selects what `sertk cache prune` removes.",
+            "Omit it, or use `sertk cache prune`.",
             code="unexpected-older-than",
         )
     if args.action == "prune":

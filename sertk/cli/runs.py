@@ -42,9 +42,9 @@ def train(args: argparse.Namespace) -> None:
     """Train on one division."""
     if args.protocol not in _DIVISIONS:
         raise ConfigurationError(
-            f"The protocol {args.protocol!r} makes folds.",
-            f"`sertk train` makes one division: {', '.join(_DIVISIONS)}.",
-            "Use `sertk cv` for folds.",
+            f"The protocol {args.protocol!r} has folds.",
+            f"`sertk train` uses a single split: {', '.join(_DIVISIONS)}.",
+            "Use `sertk cv` for cross-validation.",
             code="protocol-with-folds",
         )
     _train(args)
@@ -54,9 +54,9 @@ def cv(args: argparse.Namespace) -> None:
     """Cross-validate."""
     if args.protocol == "by_speaker":
         raise ConfigurationError(
-            "The protocol 'by_speaker' makes one division.",
-            "`sertk cv` takes one that makes folds, such as loso or speaker_folds.",
-            "Use `sertk train` for one division.",
+            "The protocol 'by_speaker' has no folds.",
+            "`sertk cv` needs a protocol with folds, such as loso or speaker_folds.",
+            "Use `sertk train` for a single split.",
             code="protocol-without-folds",
         )
     if args.protocol == "random" and args.folds is None:

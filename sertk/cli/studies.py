@@ -87,10 +87,10 @@ def leak_gap(args: argparse.Namespace) -> None:
     words = inputs.training(args)
     if args.protocol in ("random", "by_speaker"):
         raise ConfigurationError(
-            f"The protocol {args.protocol!r} was asked for.",
-            "The gap lies between files divided at random, which is done anyway, and folds of "
-            "speakers.",
-            "Name a protocol with folds, such as speaker_folds or loso.",
+            f"Received the protocol {args.protocol!r}.",
+            "The leak gap compares random folds, which are always trained, with "
+            "speaker-independent folds.",
+            "Choose a protocol with folds, such as speaker_folds or loso.",
             code="invalid-gap-protocol",
         )
     utterances = inputs.divide(inputs.utterances(args), args)

@@ -32,8 +32,8 @@ def compare(manifest: pd.DataFrame, root: str | Path | None) -> pd.DataFrame:
         folder = folders[rows["corpus"].iloc[0]]
         if not folder.is_dir():
             raise CorpusError(
-                f"There is no folder {folder}.",
-                f"{len(rows)} files were looked for there.",
+                f"No folder at {folder}.",
+                f"{len(rows)} files of the manifest are expected there.",
                 "Check root= (--root DIR).",
                 code="missing-corpus-folder",
             )

@@ -106,8 +106,8 @@ def _actors(root: Path) -> dict[str, tuple[str, int]]:
     if missing:
         raise CorpusError(
             f"{table} has no column {', '.join(missing)}.",
-            "Gender and age of the actors are read from ActorID, Age and Sex.",
-            "Fetch the published file again, or remove it: gender is unknown then.",
+            "Gender and age of the actors are read from the columns ActorID, Age and Sex.",
+            "Download the published file again, or delete it to continue without gender.",
             code="missing-actor-columns",
         )
     known = rows.dropna(subset=["ActorID", "Age", "Sex"])

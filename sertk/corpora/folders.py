@@ -128,11 +128,11 @@ def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dic
         return [{"emotion": parts[emotion], "speaker": parts[1 - emotion]} for parts in parents]
     wrong = _what_is_wrong(depths, levels, words)
     raise CorpusError(
-        f"The folders in {root} do not tell the emotions ({wrong}).",
+        f"Cannot determine the emotions from the folders in {root} ({wrong}).",
         "Expected emotion/a.wav, speaker/emotion/a.wav or emotion/speaker/a.wav, with emotion "
         "words such as angry, happy, sad.",
-        "Translate your words with emotions={'your word': 'angry'} (None leaves one out), or give "
-        "the order with layout='{emotion}/{speaker}_*.wav'.",
+        "Map other words with emotions={'your word': 'angry'} (None excludes a word), or describe "
+        "the folders with layout='{emotion}/{speaker}_*.wav'.",
         code="unclear-folder-layout",
     )
 
@@ -160,10 +160,11 @@ def _by_layout(
     fields = {path: found for path, found in matches.items() if found is not None}
     if not fields:
         raise CorpusError(
-            f"None of the {len(sounds)} sound files in {root} fits layout={layout!r} "
-            f"(there are: {listing(sounds, 3)}).",
-            "A layout is the path below the root, with {emotion}, {speaker} and * for the rest.",
-            "Write it after one of these files.",
+            f"None of the {len(sounds)} audio files in {root} matches layout={layout!r} (files "
+            f"found: {listing(sounds, 3)}).",
+            "A layout is the path below the root, with {emotion}, {speaker} and * for any other "
+            "part.",
+            "Write a layout that matches these files.",
             code="layout-matches-nothing",
         )
     if len(fields) < len(sounds):
@@ -180,7 +181,7 @@ def _compile(text: str) -> Layout:
     if layout.fields.count("emotion") != 1 or len(set(layout.fields)) < len(layout.fields):
         raise ConfigurationError(
             f"layout={text!r} has the fields {listing(layout.fields) or 'none'}.",
-            "It needs {emotion}, and each field once.",
+            "It needs the field {emotion}, and each field at most once.",
             "For example: {emotion}/{speaker}_*.wav",
             code="invalid-layout",
         )
@@ -197,8 +198,8 @@ def _rows(
     if unknown:
         raise CorpusError(
             f"{len(unknown)} unknown emotion words ({listing(sorted(unknown))}).",
-            "An emotion is a canonical word or one that emotions= translates.",
-            "Pass emotions={'your word': 'angry'}, or {'your word': None} to leave one out.",
+            "An emotion must be a canonical word, or a word that emotions= maps to one.",
+            "Pass emotions={'your word': 'angry'}, or {'your word': None} to exclude a word.",
             code="unknown-emotion-words",
         )
     names = _ids.unique([str(path) for path in fields])
@@ -220,8 +221,8 @@ def _rows(
         )
     if not rows:
         raise CorpusError(
-            "No file is left.",
-            "emotions= leaves all of them out.",
+            "No files remain.",
+            "emotions= excludes all of them.",
             "Keep some of the words.",
             code="all-emotions-excluded",
         )

@@ -167,8 +167,8 @@ def _lines(file: Path) -> list[str]:
         return plain_files.content(file).decode(errors="replace").splitlines()
     except (OSError, ValueError) as error:
         raise CorpusError(
-            f"{file} cannot be read ({getattr(error, 'strerror', None) or error}).",
-            "Annotations and transcriptions of IEMOCAP are text files.",
+            f"Cannot read {file} ({getattr(error, 'strerror', None) or error}).",
+            "Annotations and transcriptions of IEMOCAP must be text files.",
             "Unpack the corpus again.",
             code="unreadable-annotation",
         ) from error

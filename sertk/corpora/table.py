@@ -60,11 +60,12 @@ def scan(
     missing = [column for column in _REQUIRED if column not in table]
     if missing or table.empty:
         raise CorpusError(
-            f"{file} has no column {listing(missing)} (it has: {', '.join(table.columns)})."
+            f"{file} has no column {listing(missing)} (its columns: {', '.join(table.columns)})."
             if missing
             else f"{file} has no rows.",
-            "A table of recordings has path, speaker and emotion, and a row per utterance.",
-            "Rename or add the columns, or save it again.",
+            "A table of recordings needs the columns path, speaker and emotion, and one row per "
+            "utterance.",
+            "Rename or add the columns, or save the table again.",
             code="incomplete-table",
         )
     notes = []
@@ -76,10 +77,10 @@ def scan(
     problems = _problems(table, root, words)
     if problems:
         raise CorpusError(
-            f"{file} cannot be used: {'; '.join(problems)}.",
-            "Each row names one file below the root, who speaks in it, and a known emotion.",
-            "Correct these rows; emotions={'your word': 'angry'} translates a word, and "
-            "{'your word': None} leaves it out.",
+            f"{file} has invalid rows: {'; '.join(problems)}.",
+            "Each row needs the path of a file below the root, its speaker, and a known emotion.",
+            "Correct these rows; emotions={'your word': 'angry'} maps a word, and {'your word': "
+            "None} excludes it.",
             code="invalid-table-rows",
         )
     return _manifest(table, corpus, root, words, notes)
@@ -94,22 +95,22 @@ def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
         if len(tables) != 1:
             found = f" ({listing([p.name for p in tables])})" if tables else ""
             raise CorpusError(
-                f"{root} holds {len(tables)} tables{found}.",
-                "One of them lists the recordings.",
-                "Name it with file= (--option file=NAME).",
+                f"{root} contains {len(tables)} tables{found}.",
+                "Exactly one of them must list the recordings.",
+                "Choose it with file= (--option file=NAME).",
                 code="several-tables",
             )
         return tables[0], root
     if file is None and root is None:
         raise CorpusError(
-            "No table was given.", "A CSV, TSV or Parquet file is needed.", REQUEST, code="no-table"
+            "No table was found.", "A CSV, TSV or Parquet file is needed.", REQUEST, code="no-table"
         )
     chosen = Path(file if file is not None else str(root)).expanduser()
     if file is not None and root is not None and plain_files.is_file(root / chosen):
         chosen = root / chosen
     if not plain_files.is_file(chosen):
         raise CorpusError(
-            f"There is no table {chosen}.",
+            f"No table at {chosen}.",
             "A CSV, TSV or Parquet file is needed.",
             REQUEST,
             code="missing-table",
@@ -123,15 +124,15 @@ def _read(file: Path) -> pd.DataFrame:
             table = pd.read_parquet(file)
         except ImportError as error:
             raise CorpusError(
-                f"{file} is a Parquet file, and no reader for it is installed.",
-                "pandas reads Parquet through pyarrow.",
+                f"{file} is a Parquet file, and pyarrow is not installed.",
+                "pandas reads Parquet files with pyarrow.",
                 "Install it with: pip install pyarrow, or save the table as CSV.",
                 code="pyarrow-not-installed",
             ) from error
         except (ValueError, OSError) as error:
             raise CorpusError(
-                f"{file} is no Parquet table ({error}).",
-                "It must be a whole file.",
+                f"Cannot read {file} as a Parquet table ({error}).",
+                "It must be a complete file.",
                 "Write it again, or save the table as CSV.",
                 code="damaged-parquet-file",
             ) from error
@@ -155,7 +156,7 @@ def _read_text(file: Path) -> pd.DataFrame:
     except (ValueError, OSError) as error:  # what pandas and the system raise
         raise CorpusError(
             f"{file} is not a table in UTF-8 ({str(error).strip()}).",
-            "It needs a header line, and commas, semicolons or tabs between its columns.",
+            "It needs a header line, and columns separated by commas, semicolons or tabs.",
             "Save it as 'CSV UTF-8'.",
             code="unreadable-table",
         ) from error
@@ -235,8 +236,8 @@ def _manifest(
     table = table.assign(emotion=translated)[translated.notna()].copy()
     if table.empty:
         raise CorpusError(
-            "No row is left.",
-            "emotions= leaves all of them out.",
+            "No rows remain.",
+            "emotions= excludes all of them.",
             "Keep some of the words.",
             code="all-emotions-excluded",
         )

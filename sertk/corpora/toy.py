@@ -61,9 +61,9 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
     """
     if not (1 <= speakers <= 24 and takes in (1, 2)):
         raise ConfigurationError(
-            f"The toy corpus got speakers={speakers}, takes={takes}.",
+            f"The toy corpus received speakers={speakers}, takes={takes}.",
             "It has 1 to 24 speakers and 1 or 2 takes.",
-            "Choose numbers in these ranges.",
+            "Choose values in these ranges.",
             code="invalid-toy-size",
         )
     settings = {"version": VERSION, "speakers": speakers, "takes": takes}
@@ -110,9 +110,9 @@ def _refuse_foreign(root: Path) -> None:
     """Keep a folder that is not ours: making the corpus replaces the whole folder."""
     if root.resolve() == Path.cwd():
         raise CorpusError(
-            f"{root} is the folder that this process works in.",
-            "The toy corpus is made in a folder of its own.",
-            "Choose a folder that does not exist yet, such as toy, or leave root out.",
+            f"{root} is the working folder of this process.",
+            "The toy corpus needs an empty folder.",
+            "Choose a folder that does not exist yet, such as toy, or omit root.",
             code="toy-in-working-folder",
         )
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
@@ -125,9 +125,9 @@ def _refuse_foreign(root: Path) -> None:
         foreign = [root.name]
     if foreign:
         raise CorpusError(
-            f"{root} holds something else than the toy corpus ({listing(foreign)}).",
-            "The toy corpus is made in a folder of its own.",
-            "Choose a folder that does not exist yet, or leave root out.",
+            f"{root} contains files that do not belong to the toy corpus ({listing(foreign)}).",
+            "The toy corpus needs an empty folder.",
+            "Choose a folder that does not exist yet, or omit root.",
             code="toy-folder-in-use",
         )
 

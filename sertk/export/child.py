@@ -95,9 +95,9 @@ def _to_litert(model: keras.Model, path: str, waveforms: str) -> None:
         interpreter.allocate_tensors()
     except Exception as error:
         raise ModelError(
-            f"This network cannot become LiteRT ({_first_line(error)}).",
-            "LiteRT has no operator for some layers, recurrent ones above all.",
-            "Export it as ONNX or OpenVINO, or train one of convolutions alone (fcn_attention).",
+            f"Cannot convert this model to LiteRT ({_first_line(error)}).",
+            "LiteRT has no operators for some layers, recurrent layers in particular.",
+            "Export it as ONNX or OpenVINO, or train a convolutional model (fcn_attention).",
             code="unconvertible-to-litert",
         ) from error
     given, answered = interpreter.get_input_details()[0], interpreter.get_output_details()[0]

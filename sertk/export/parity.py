@@ -76,10 +76,11 @@ def require(table: pd.DataFrame, precision: str) -> None:
             needed = f"A file in {precision} differs by {LARGEST[precision]:g} at most."
         if wrong:
             raise ModelError(
-                f"The {name} file answers otherwise than Keras (probabilities differ by "
-                f"{row['max_difference']:.2g}, labels agree {row['label_agreement']:.1%}).",
+                f"The {name} file and Keras give different predictions (largest difference of a "
+                f"probability {row['max_difference']:.2g}, equal labels "
+                f"{row['label_agreement']:.1%}).",
                 needed,
-                "It was deleted, and nothing was written. Export another format or precision.",
+                "The file was deleted. Choose another format or precision.",
                 code="export-differs",
             )
 

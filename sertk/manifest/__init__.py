@@ -72,7 +72,7 @@ def read(
         raise MissingManifestError(
             f"No manifest at {path}.",
             "A manifest is a CSV file with one row per utterance.",
-            "Make one with `sertk scan CORPUS --root DIR -o manifest.csv`.",
+            "Create one with `sertk scan CORPUS --root DIR -o manifest.csv`.",
             code="missing-manifest-file",
         )
     try:
@@ -80,15 +80,15 @@ def read(
     except (ValueError, OSError) as error:  # what pandas and the system raise
         raise ManifestError(
             f"{path} is not a CSV table in UTF-8 ({str(error).strip()}).",
-            "A manifest has a header line and commas between its columns.",
-            "Save it as 'CSV UTF-8', or rebuild it with `sertk scan`.",
+            "A manifest has a header line, and columns separated by commas.",
+            "Save it as 'CSV UTF-8', or create it again with `sertk scan`.",
             code="unreadable-manifest",
         ) from error
     if len(frame.columns) == 1 and any(mark in frame.columns[0] for mark in ";\t"):
         raise ManifestError(
-            f"{path} has one column, {frame.columns[0]!r}.",
-            "A manifest separates its columns with commas.",
-            "Save it with commas, or read it as `--corpus table`, which takes any separator.",
+            f"{path} has a single column, {frame.columns[0]!r}.",
+            "The columns of a manifest are separated by commas.",
+            "Save it with commas, or read it with `--corpus table`, which detects the separator.",
             code="single-column-manifest",
         )
     frame = _composed(_typed(frame, path)).drop(columns=list(LOCAL), errors="ignore")
@@ -140,9 +140,9 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                 cells = [f"{frame[column][row]} in line {row + 2}" for row in frame.index[wrong]]
                 kind = "whole number" if whole else "number"
                 raise ManifestError(
-                    f"Column {column!r} of {path} holds something that is no {kind} "
+                    f"Column {column!r} of {path} has cells that are not a {kind} "
                     f"({listing(cells)}).",
-                    f"It takes {kind}s, or nothing.",
+                    f"A cell must be a {kind}, or empty.",
                     "Correct the cells, or empty them.",
                     code="wrong-cell-type",
                 )
@@ -226,7 +226,7 @@ def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
     if len(classes) > 1:
         raise ManifestError(
             f"The manifests have labels of different classes ({listing(sorted(classes), 3)}).",
-            "Rows of one manifest are labeled by one grouping.",
+            "All rows of a manifest must have labels of one grouping.",
             "Join them first, then call sertk.labels.apply(manifest, GROUPING).",
             code="different-label-classes",
         )
@@ -291,9 +291,9 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
     for column, value in wanted.items():
         if column not in kept:
             raise ManifestError(
-                f"The manifest has no column {column!r} to select by.",
-                f"It has: {', '.join(map(str, kept.columns))}.",
-                "Choose one of these.",
+                f"The manifest has no column {column!r}.",
+                f"Its columns are: {', '.join(map(str, kept.columns))}.",
+                "Select by one of these.",
                 code="unknown-selection-column",
             )
         values = (
@@ -309,8 +309,8 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
         if kept.empty:
             raise ManifestError(
                 f"No row has {column} = {', '.join(map(str, values))}.",
-                f"The values there are: {listing(found, 12) or 'none'}.",
-                "Select one of these, or leave the selection out.",
+                f"The values of this column are: {listing(found, 12) or '(none)'}.",
+                "Select one of these, or omit the selection.",
                 code="selection-matches-nothing",
             )
     return kept

@@ -56,9 +56,10 @@ def divided(manifest: pd.DataFrame) -> pd.DataFrame:
             changed["val_folds"] = lists
     elif _filled(manifest, "val_folds") and not _filled(manifest, "split"):
         raise ManifestError(
-            "The manifest has the column 'val_folds' without 'fold'.",
-            "`fold` is the fold in which a row is tested, `val_folds` those in which it validates.",
-            "Add the column fold, or remove val_folds.",
+            "The manifest has a column 'val_folds' but no column 'fold'.",
+            "`fold` is the fold whose test set has the row; `val_folds` are the folds whose "
+            "validation set has it.",
+            "Add the column `fold`, or remove `val_folds`.",
             code="val-folds-without-fold",
         )
     empty = [c for c in ("split", "fold") if c in manifest and not _filled(manifest, c)]
@@ -84,9 +85,9 @@ def _splits(manifest: pd.DataFrame, notes: list[str]) -> pd.Series:
     ]
     if unknown:
         raise ManifestError(
-            f"Column 'split' holds {listing(unknown)}.",
-            f"It takes {', '.join(SPLITS)} (usual spellings, such as Training or dev, are read as "
-            "these), in every row.",
+            f"Column 'split' has the values {listing(unknown)}.",
+            f"Each row needs one of {', '.join(SPLITS)}; common spellings such as Training or dev "
+            "are accepted.",
             "Correct the cells, or remove these rows.",
             code="invalid-split-cells",
         )
@@ -105,11 +106,11 @@ def _folds(manifest: pd.DataFrame) -> pd.Series:
     wrong = written.notna() & unlike.fillna(True)
     if wrong.any():
         raise ManifestError(
-            f"Column 'fold' holds {listing(sorted({repr(cell) for cell in written[wrong]}))} "
-            f"({wrong.sum()} rows).",
-            f"It takes whole numbers from 0 on, of {_DIGITS} digits at most, or nothing for a row "
-            "that is tested in no fold.",
-            "Number the folds.",
+            f"Column 'fold' has invalid values in {wrong.sum()} rows: "
+            f"{listing(sorted({repr(cell) for cell in written[wrong]}))}.",
+            f"A fold is a whole number from 0, of at most {_DIGITS} digits; an empty cell means "
+            "that the row is never in the test set.",
+            "Correct the cells.",
             code="invalid-fold-cells",
         )
     return numbers.astype("Int64")
@@ -135,10 +136,9 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
     unknown = sorted(repr(fold) for fold in named if not fold.isdecimal() or len(fold) > _DIGITS)
     if unknown:
         raise ManifestError(
-            f"Column 'val_folds' holds {listing(unknown)}.",
-            f"It takes numbers of folds with spaces between them; the folds are "
-            f"{listing(numbers, 30)}.",
-            "Correct the cells, or remove the column: the next fold validates then.",
+            f"Column 'val_folds' has the values {listing(unknown)}.",
+            f"A cell has fold numbers separated by spaces; the folds are {listing(numbers, 30)}.",
+            "Correct the cells, or remove the column to validate on the next fold.",
             code="invalid-val-folds",
         )
     absent = sorted({int(fold) for fold in named} - set(numbers))

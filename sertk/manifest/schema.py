@@ -65,17 +65,17 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     missing = [column for column in REQUIRED if column not in manifest]
     if missing:
         raise ManifestError(
-            f"The manifest lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} "
-            f"(it has: {', '.join(map(str, manifest.columns))}).",
-            f"Every manifest has {', '.join(REQUIRED)}.",
-            "Rebuild it with `sertk scan`, or read your own table with `--corpus table`.",
+            f"The manifest has no column{'s' * (len(missing) > 1)} {', '.join(missing)} (its "
+            f"columns: {', '.join(map(str, manifest.columns))}).",
+            f"Every manifest has the columns {', '.join(REQUIRED)}.",
+            "Create it again with `sertk scan`, or read your own table with `--corpus table`.",
             code="missing-manifest-columns",
         )
     if manifest.empty:
         raise ManifestError(
             "The manifest has no rows.",
-            "Each row is an utterance, and there must be one.",
-            "Rebuild it with `sertk scan`.",
+            "A manifest has one row per utterance, and at least one.",
+            "Create it again with `sertk scan`.",
             code="empty-manifest",
         )
     for column in ("utterance_id", "corpus", "path", "emotion"):
@@ -134,7 +134,7 @@ def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str)
         named = [f"{u} ({p})" for u, p in zip(rows.utterance_id, rows.path, strict=True)]
         raise ManifestError(
             f"{len(rows)} of {len(manifest)} manifest rows have {what} ({listing(named)}).",
-            "A manifest names each utterance once, and a file below its root.",
+            "Each row needs a unique utterance_id and the path of a file below the root.",
             remedy,
             code="invalid-manifest-rows",
         )

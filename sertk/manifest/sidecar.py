@@ -49,16 +49,16 @@ def read(manifest: pd.DataFrame, table: Path) -> pd.DataFrame:
         classes = json_records.read(source, schemas.TableMetadata)["classes"]
     except json_records.DamagedError as error:
         raise ManifestError(
-            f"{source} cannot be read ({error}).",
-            "It names the classes of the manifest.",
+            f"Cannot read {source} ({error}).",
+            "It lists the classes of the manifest.",
             remedy,
             code="unreadable-sidecar",
         ) from error
     other = sorted(set(manifest["label"].dropna()) - set(classes))
     if other:
         raise ManifestError(
-            f"{table} has the labels {listing(other)}, which {source.name} does not name.",
-            f"It names {listing(classes, 20)}.",
+            f"{table} has the labels {listing(other)}, which {source.name} does not list.",
+            f"It lists {listing(classes, 20)}.",
             remedy,
             code="labels-outside-sidecar",
         )

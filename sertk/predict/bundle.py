@@ -67,7 +67,7 @@ def fault(files: dict[str, bytes], path: Path) -> str:
     if version > SCHEMA_VERSION:
         raise ModelError(
             f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
-            f"This version reads schemas up to {SCHEMA_VERSION}.",
+            f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
             "Upgrade sertk.",
             code="newer-model-schema",
         )
@@ -102,8 +102,8 @@ def _stays_inside(name: str) -> bool:
 
 def _refused(path: Path, why: str) -> ModelError:
     return ModelError(
-        f"{path} is no bundle that can be used ({why}).",
-        "A bundle is a zip as `sertk export RUN --to bundle` wrote it, unchanged.",
-        "Copy it again from where it came, or export the run again.",
+        f"Cannot use {path} as a bundle ({why}).",
+        "A bundle is an unchanged zip file written by `sertk export RUN --to bundle`.",
+        "Copy it again, or export the run again.",
         code="damaged-bundle",
     )

@@ -103,7 +103,7 @@ class Spec:
                 raise ModelError(
                     f"{source} was written by sertk {record.get('sertk_version')} (schema "
                     f"{version}).",
-                    f"This version reads schemas up to {SCHEMA_VERSION}.",
+                    f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
                     code="newer-model-schema",
                 )
@@ -115,8 +115,8 @@ class Spec:
             _require_usable(spec)
         except (json_records.DamagedError, ConfigurationError) as error:
             raise ModelError(
-                f"{source} holds a damaged description of itself ({str(error).rstrip('.')}).",
-                "It must be as `sertk export` wrote it.",
+                f"The metadata of {source} is damaged ({str(error).rstrip('.')}).",
+                "The file must be unchanged since `sertk export` wrote it.",
                 "Export the run again.",
                 code="damaged-model-description",
             ) from error
@@ -154,16 +154,17 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
     for word, value, known in (("fold", fold, folds(run)), ("seed", seed, info["seeds"])):
         if value not in known:
             raise ConfigurationError(
-                f"{word}={value} of the run {run.folder}.",
-                f"It has the {word}s {', '.join(map(str, known))}.",
-                f"Name one of them (--{word}).",
+                f"The run {run.folder} has no {word} {value}.",
+                f"Its {word}s are {', '.join(map(str, known))}.",
+                f"Choose one of them (--{word}).",
                 code="unknown-fit",
             )
     if info.get("standardize") == "speaker":
         raise ConfigurationError(
             f"The run {run.folder} was trained with standardize='speaker'.",
-            "It scales each voice by all of its own recordings, which nobody has of a new voice.",
-            "Train with standardize='training' (the default) for use outside.",
+            "This standardization needs all recordings of a speaker, which are not available for a "
+            "new speaker.",
+            "Train with standardize='training' (the default) to export or predict.",
             code="standardized-per-speaker",
         )
     path = run.model_path(fold, seed)

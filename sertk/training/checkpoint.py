@@ -137,9 +137,9 @@ class Checkpoint:
 
     def _damaged(self, why: str) -> RunError:
         return RunError(
-            f"{self.path} is damaged, or of another version of sertk ({why}).",
-            "A fit goes on from what its last epochs wrote down.",
-            f"Delete {self.path.parent} and give the same command again: this fit starts anew.",
+            f"The checkpoint {self.path} is damaged or from another version of sertk ({why}).",
+            "Training resumes from this file.",
+            f"Delete {self.path.parent}, and run the same command again; this fit restarts.",
             code="damaged-checkpoint",
         )
 

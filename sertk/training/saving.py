@@ -46,10 +46,10 @@ def load_model(path: str | Path) -> keras.Model:
         raise _unusable(path, str(error)) from error
     if _CODE in json.dumps(description):
         raise ModelError(
-            f"{path} holds a lambda: Python code that would run when it is loaded.",
-            "A .keras file is loaded without its code, since anybody may have written it.",
-            "Build the model with layers of its own instead (@keras.saving."
-            "register_keras_serializable), and train it again.",
+            f"{path} contains a lambda: Python code that would run when the model is loaded.",
+            "Models are loaded without code, for security.",
+            "Replace it by a custom layer (@keras.saving.register_keras_serializable), and train "
+            "the model again.",
             code="lambda-in-model",
         )
     strange = next(_strangers(description), None)
@@ -133,9 +133,9 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 def _unusable(path: Path, why: str) -> ModelError:
     return ModelError(
-        f"{path} cannot be loaded ({why.rstrip('.')}).",
-        "It must be a whole .keras file, and what defines its layers must be imported.",
-        "Import the module of your own layers first, or delete the fold's folder and give the "
-        "command of the run again.",
+        f"Cannot load {path} ({why.rstrip('.')}).",
+        "It must be a complete .keras file, and its custom layers must be imported.",
+        "Import the module of the custom layers first, or delete the folder of the fold and run "
+        "the training command again.",
         code="damaged-model-file",
     )
