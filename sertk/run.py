@@ -22,10 +22,10 @@ SCHEMA_VERSION = 2
 _WHOLE_NUMBERS = ("fold", "seed", "epoch")
 _NUMBERS = ("loss", "val_loss", "val_uar", "val_wa", "learning_rate")
 _NO_RECORD = (
-    "Put the file back from a copy; without one, delete the folder and train again (features are "
-    "kept in the cache)."
+    "Restore the file from a backup, or delete the folder and train again (features stay in the "
+    "cache)."
 )
-_JOIN_AGAIN = "Give the command of the run again: it is written anew, and nothing is trained twice."
+_JOIN_AGAIN = "Run the training command again: it writes the file again, and trains nothing twice."
 
 
 class Run:
@@ -76,7 +76,7 @@ class Run:
         except json_records.DamagedError as error:
             raise _damaged(record, str(error), _NO_RECORD) from error
         if len(set(self.classes)) < len(self.classes):
-            raise _damaged(record, "a class is named twice", _NO_RECORD)
+            raise _damaged(record, "a class is listed twice", _NO_RECORD)
 
     @classmethod
     def open(cls, run: "Run | str | Path") -> "Run":
@@ -127,7 +127,7 @@ class Run:
         fair = np.isclose(total, 1, atol=1e-3)
         if table.empty or not fair.all():
             wrong = int((~fair).sum())
-            raise _damaged(path, f"{wrong} of {len(table)} rows hold no probabilities")
+            raise _damaged(path, f"{wrong} of {len(table)} rows have no probabilities")
         return table
 
     @property
@@ -188,7 +188,7 @@ def read_fit(path: Path) -> dict[str, Any]:
     try:
         return dict(json_records.read(path, schemas.Fit))
     except json_records.DamagedError as error:
-        remedy = f"Delete {path.parent} and give the command again: that fit alone is done again."
+        remedy = f"Delete {path.parent}, and run the command again: only this fit is trained again."
         raise _damaged(path, str(error), remedy) from error
 
 
@@ -210,17 +210,17 @@ def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.Dat
         raise _damaged(path, str(error).strip(), remedy) from error
     missing = [column for column in needed if column not in table]
     if missing:
-        raise _damaged(path, f"it lacks the columns {listing(missing)}", remedy)
+        raise _damaged(path, f"missing columns: {listing(missing)}", remedy)
     empty = table[needed].isna().any(axis=1)
     if empty.any():
-        raise _damaged(path, f"{empty.sum()} of {len(table)} rows are not whole", remedy)
+        raise _damaged(path, f"{empty.sum()} of {len(table)} rows are incomplete", remedy)
     for column in {*_WHOLE_NUMBERS, *_NUMBERS} & set(table):
         numbers = pd.to_numeric(table[column], errors="coerce")
         wrong = numbers.isna() & table[column].notna()
         if column in _WHOLE_NUMBERS:
             wrong |= ~(numbers.abs() < 2**53) | (numbers != numbers.round())
         if wrong.any():
-            raise _damaged(path, f"{wrong.sum()} cells of {column} are no such number", remedy)
+            raise _damaged(path, f"{wrong.sum()} cells of {column} are invalid", remedy)
         table[column] = numbers.astype("int64" if column in _WHOLE_NUMBERS else "float64")
     return table
 

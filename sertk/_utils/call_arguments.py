@@ -19,9 +19,9 @@ _WORDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
-    str: "a word",
+    str: "a string",
     Path: "a path",
-    type(None): "nothing (null)",
+    type(None): "null",
     Mapping: 'a mapping, such as {"word": "other"}',
     Sequence: "a list",
 }
@@ -108,4 +108,4 @@ def _in_words(hint: Any) -> str:
         parts = [_in_words(part) for part in typing.get_args(hint)]
         return " or ".join(dict.fromkeys(parts))
     kind = typing.get_origin(hint) or hint
-    return _WORDS.get(kind) or f"of the kind {getattr(kind, '__name__', kind)}"
+    return _WORDS.get(kind) or f"a {getattr(kind, '__name__', kind)}"

@@ -63,8 +63,8 @@ def sound(manifest: pd.DataFrame, compare_audio: bool | None) -> Sound:
             code="no-readable-files",
         )
     if not hashes:
-        why = reason or (wrong[0].rstrip(".") if wrong else "no file is at its path")
-        return Sound(keys, f"{by_name}; the sound is not compared, since {why}", nothing)
+        why = reason or (wrong[0].rstrip(".") if wrong else "no file exists at its path")
+        return Sound(keys, f"{by_name}; the audio is not compared, since {why}", nothing)
     samples = files.map(hashes, na_action="ignore")
     missed = samples.isna()
     words = "by name and by their samples" + (f" (but {reason})" if reason else "")
@@ -92,7 +92,7 @@ def _at_hand(manifest: pd.DataFrame, *, required: bool) -> tuple[pd.Series, str]
         taken = file is not None and (required or file.is_file())
         stretches.append((file, start, end) if file is not None and taken else None)
     unknown = [corpus for corpus, root in roots.items() if root is None]
-    reason = f"no folder is known for {', '.join(unknown)}" if unknown else ""
+    reason = f"no root folder is known for {', '.join(unknown)}" if unknown else ""
     return pd.Series(stretches, index=manifest.index, dtype=object), reason
 
 

@@ -146,7 +146,8 @@ def _warn_of_old_packs(home: Path) -> None:
     packs = sum(OLD_NAME.fullmatch(name) is not None for name in names)
     if packs and not any(shards.NAME.fullmatch(name) for name in names):
         warnings.warn(
-            f"The cache {home} holds {packs} pack{'s' * (packs > 1)} of an older sertk, not used "
-            f"any more; free the space with: sertk cache prune --cache {shlex.quote(str(home))}",
+            f"The cache {home} contains {packs} unused pack{'s' * (packs > 1)} of an older "
+            f"version of sertk. Free the space with: sertk cache prune "
+            f"--cache {shlex.quote(str(home))}",
             stacklevel=4,
         )

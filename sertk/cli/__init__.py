@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         return refuse(refused(error))
     except MemoryError:
-        tell("sertk: the memory does not suffice. Ask for less at a time, or for smaller clips.")
+        tell("sertk: out of memory. Use a smaller batch size, fewer jobs or shorter clips.")
         return 2
     except KeyboardInterrupt:
-        tell("sertk: stopped. The same command goes on where this one was.")
+        tell("sertk: stopped. Run the same command again to resume.")
         return 1
 
 

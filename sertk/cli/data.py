@@ -111,7 +111,7 @@ def cache(args: argparse.Namespace) -> None:
         give(table.to_json(orient="records"))
     else:
         give(table.to_string(index=False) if len(table)
-             else f"The cache {default_folder()} holds nothing.")  # fmt: skip
+             else f"The cache {default_folder()} is empty.")  # fmt: skip
         tell(f"{len(table)} folders, {table['megabytes'].sum():.1f} MB")
 
 

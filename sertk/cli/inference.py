@@ -39,7 +39,7 @@ def predict(args: argparse.Namespace) -> int:
     searched = predict.search(args.paths)
     paths = searched.files
     for line in searched.told():
-        tell(f"left out: {line}")
+        tell(f"skipped: {line}")
     predictor = _opened(args)
     if args.timeline:
         return _timelines(predictor, paths, args)
@@ -91,8 +91,8 @@ def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
     if count > 1:
         spec = predictor.spec
         tell(
-            f"The run holds {count} models; fold {spec.fold}, seed {spec.seed} answers "
-            "(--fold and --seed name another)."
+            f"The run has {count} models; this prediction uses fold {spec.fold}, seed {spec.seed} "
+            "(choose another with --fold and --seed)."
         )
 
 
@@ -169,7 +169,7 @@ def _plain(value: Any) -> Any:
 def _tell_speed(files: int, sound: float, seconds: float) -> None:
     if files:
         tell(
-            f"{files} file{'s' * (files != 1)}, {sound:.1f} s of sound in {seconds:.1f} s "
+            f"{files} file{'s' * (files != 1)}, {sound:.1f} s of audio in {seconds:.1f} s "
             f"(real-time factor {seconds / max(sound, 1e-9):.4f})"
         )
 

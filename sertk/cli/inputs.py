@@ -95,7 +95,7 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
     rows = labels.apply(rows, args.grouping)
     dropped = remarks.of(rows).dropped
     for emotion, count in dropped.items():
-        tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
+        tell(f"excluded by the grouping {args.grouping}: {count} {emotion}")
     missing = set(labels.classes(rows)) - set(rows["label"])
     if missing:
         raise ConfigurationError(
@@ -144,10 +144,10 @@ def _groupings_for(emotions: set[str]) -> str:
     told = [f"{name} ({', '.join(used)})" for _, _, name, used in sorted(fitting)]
     if not told:
         return (
-            f"No grouping fits {', '.join(sorted(emotions))}: write one of your own, which in "
-            "Python is a dict of emotion -> label."
+            f"No grouping fits {', '.join(sorted(emotions))}: pass your own in Python, a dict of "
+            "emotion -> label."
         )
-    return f"These fit: {'; '.join(told[:4])}."
+    return f"These groupings fit: {'; '.join(told[:4])}."
 
 
 def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":

@@ -52,7 +52,7 @@ def study(args: argparse.Namespace) -> int:
     for name, reason in result.missing.items():
         tell(f"not trained: {name}: {reason}")
     if result.others:
-        tell(f"The folder holds {result.others} more trials, which this study does not ask for.")
+        tell(f"The folder contains {result.others} more trials, which are not part of this study.")
     give(result.answer)
     give(f"Page: {studies.write_html(result)}")
     return int(bool(result.missing))
@@ -120,7 +120,7 @@ def leaderboard(args: argparse.Namespace) -> None:
                 name = f"{row['run']}  {row['model']}" + "  LEAKY" * (not row["holds"])
                 give(f"  {row['rank']}. UAR {row['uar']:.1%}{ends}  {name}")
         if board.published_lines:
-            give("Published, not ranked, each by its own protocol:")
+            give("Published scores, each with its own protocol, not ranked:")
         for line in board.published_lines:
             give(f"  {line}")
     if args.output:

@@ -51,7 +51,9 @@ def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.D
     if not past.any():
         return manifest
     moved = manifest.assign(end=end.where(~past, seconds))
-    note = f"{past.sum()} ends lie up to {ROUNDING} s past the end of their file; that end is used."
+    note = (
+        f"{past.sum()} ends are up to {ROUNDING} s after the end of the file, which replaces them."
+    )
     return remarks.put(moved, notes=[*remarks.of(manifest).notes, note])
 
 

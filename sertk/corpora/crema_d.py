@@ -30,7 +30,7 @@ URL = "https://github.com/CheyneyComputerScience/CREMA-D"
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = (
-    f"Clone {URL} with git lfs, and pass root= the folder that holds AudioWAV and "
+    f"Clone {URL} with git lfs, and pass root= the folder that contains AudioWAV and "
     "VideoDemographics.csv."
 )
 

@@ -32,7 +32,7 @@ CITATION = ""
 URL = ""
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
-REQUEST = "Pass root= (--root) the folder that holds one folder per emotion or per speaker."
+REQUEST = "Pass root= (--root) the folder with one subfolder per emotion or per speaker."
 
 _FIELDS = (
     "emotion",
@@ -46,7 +46,7 @@ _FIELDS = (
     "language",
 )
 _NO_SPEAKER = (
-    "Nobody says who speaks: speaker-independent splits will refuse. Sort the files into "
+    "The speakers are unknown, so speaker-independent splits are not possible. Sort the files into "
     "emotion/speaker folders, or pass layout= with a {speaker}."
 )
 
@@ -107,7 +107,7 @@ def _nothing(root: Path, files: list[walk.File]) -> CorpusError:
         remedy = f"Convert them: ffmpeg -i {names}"
     else:
         remedy = REQUEST
-    return _files.nothing(root, files, "sound", f"Read are {walk.endings()}.", remedy)
+    return _files.nothing(root, files, "sound", f"Supported suffixes are {walk.endings()}.", remedy)
 
 
 def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dict[str, str]]:
@@ -139,9 +139,9 @@ def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dic
 
 def _what_is_wrong(depths: set[int], levels: list[list[str]], words: Words) -> str:
     if len(depths) > 1:
-        return f"files lie {' and '.join(str(d) for d in sorted(depths))} folders deep"
+        return f"the files are {' and '.join(str(d) for d in sorted(depths))} folders deep"
     if not levels:
-        return "all files lie in one folder"
+        return "all files are in one folder"
     if len(levels) > 2:
         return f"they are {len(levels)} deep"
     nearest = max(levels, key=lambda level: sum(map(words.known, level)))
@@ -168,7 +168,7 @@ def _by_layout(
             code="layout-matches-nothing",
         )
     if len(fields) < len(sounds):
-        skipped[f"does not fit the layout {layout}"] += len(sounds) - len(fields)
+        skipped[f"does not match the layout {layout}"] += len(sounds) - len(fields)
     return fields
 
 
@@ -207,7 +207,7 @@ def _rows(
     for (path, found), name in zip(fields.items(), names, strict=True):
         emotion = words.emotion(found["emotion"])
         if emotion is None:
-            skipped[f"emotion {found['emotion']} (left out by emotions=)"] += 1
+            skipped[f"emotion {found['emotion']} (excluded by emotions=)"] += 1
             continue
         speaker = spelling.composed(found.get("speaker", ""))
         rows.append(

@@ -71,7 +71,7 @@ def scan(
     notes = []
     if "corpus" in table:
         table = table.drop(columns="corpus")
-        notes.append(f"The column corpus of {file.name} is not used; corpus={corpus!r} is.")
+        notes.append(f"The column corpus of {file.name} is ignored; corpus={corpus!r} replaces it.")
     words = Words(emotions)
     table["path"] = [_relative(path, root) for path in table["path"]]
     problems = _problems(table, root, words)
@@ -195,16 +195,16 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     leaving = paths.map(lambda p: PurePosixPath(p).is_absolute() or ".." in p.split("/"))
     report(f"paths outside {root}", paths[leaving])
     inside = paths[~leaving]
-    report("files that are not there", [p for p in inside if not plain_files.is_file(root / p)])
+    report("missing files", [p for p in inside if not plain_files.is_file(root / p)])
     unread = [p for p in inside if not walk.is_sound(p)]
-    report("files in a format that is not read; convert them: ffmpeg -i IN OUT.wav", unread)
+    report("files in an unsupported format; convert them: ffmpeg -i IN OUT.wav", unread)
     place = [c for c in ("path", "start", "end") if c in table]
-    report("rows that name a file again", table.loc[table.duplicated(place), "path"].dropna())
+    report("duplicate rows of a file", table.loc[table.duplicated(place), "path"].dropna())
     emotions = table["emotion"].dropna().astype(str).drop_duplicates()
     report("unknown emotion words", [word for word in emotions if not words.known(word)])
     if "utterance_id" in table:
         again = table["utterance_id"].duplicated() | table["utterance_id"].isna()
-        report("utterance_ids that are empty or occur twice", table.loc[again, "utterance_id"])
+        report("empty or duplicate utterance_ids", table.loc[again, "utterance_id"])
     if "gender" in table:
         genders = table["gender"].dropna().astype(str).drop_duplicates()
         report("genders that are neither male nor female", genders[genders.map(_gender).isna()])
@@ -213,9 +213,9 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
             given = table[column].dropna()
             numbers = pd.to_numeric(given, errors="coerce")
             wrong = ~(numbers.abs() < 2**53)
-            report(f"cells of {column} that are no number", given[wrong])
+            report(f"cells of {column} that are not a number", given[wrong])
             if column in manifests.INTEGERS:
-                report(f"cells of {column} that are no whole number", given[numbers % 1 > 0])
+                report(f"cells of {column} that are not a whole number", given[numbers % 1 > 0])
     return problems
 
 
@@ -232,7 +232,7 @@ def _manifest(
     skipped: Counter[str] = Counter()
     translated = table["emotion"].map(words.emotion)
     for word in table.loc[translated.isna(), "emotion"]:
-        skipped[f"emotion {word} (left out by emotions=)"] += 1
+        skipped[f"emotion {word} (excluded by emotions=)"] += 1
     table = table.assign(emotion=translated)[translated.notna()].copy()
     if table.empty:
         raise CorpusError(

@@ -34,7 +34,7 @@ URL = ""
 EMOTIONS = ravdess.EMOTIONS
 SYNTHETIC = True
 DOWNLOADS: tuple[Archive, ...] = ()
-REQUEST = "It is made on the first use: sertk.corpora.scan('toy')."
+REQUEST = "It is created on first use: sertk.corpora.scan('toy')."
 
 # raise it whenever the sound changes: folders of older versions are made anew
 VERSION = 1
@@ -78,7 +78,7 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
         corpus="toy",
         title="toy corpus",
         example="Actor_01/03-01-05-01-02-01-01.wav",
-        remedy="Delete the folder; the next scan makes it again.",
+        remedy="Delete the folder; the next scan creates it again.",
     )
 
 
@@ -111,7 +111,7 @@ def _refuse_foreign(root: Path) -> None:
     if root.resolve() == Path.cwd():
         raise CorpusError(
             f"{root} is the working folder of this process.",
-            "The toy corpus needs an empty folder.",
+            "The toy corpus needs a folder of its own.",
             "Choose a folder that does not exist yet, such as toy, or omit root.",
             code="toy-in-working-folder",
         )
@@ -126,7 +126,7 @@ def _refuse_foreign(root: Path) -> None:
     if foreign:
         raise CorpusError(
             f"{root} contains files that do not belong to the toy corpus ({listing(foreign)}).",
-            "The toy corpus needs an empty folder.",
+            "The toy corpus needs a folder of its own.",
             "Choose a folder that does not exist yet, or omit root.",
             code="toy-folder-in-use",
         )

@@ -104,7 +104,7 @@ def _table(path: Path) -> pd.DataFrame:
     header = pd.read_csv(path, header=None, nrows=1, **plain).iloc[0]  # type: ignore[call-overload]
     if header.duplicated().any():
         # pandas would rename the second one, and nobody would look at it
-        raise pd.errors.ParserError(f"two columns are called {header[header.duplicated()].iloc[0]}")
+        raise pd.errors.ParserError(f"duplicate column {header[header.duplicated()].iloc[0]}")
     frame: pd.DataFrame = pd.read_csv(path, **plain)  # type: ignore[call-overload]
     if not isinstance(frame.index, pd.RangeIndex):
         # pandas would take the first columns of longer rows for an index
@@ -112,7 +112,7 @@ def _table(path: Path) -> pd.DataFrame:
     frame = frame.rename(columns=_usual_name)
     if frame.columns.duplicated().any():
         twice = frame.columns[frame.columns.duplicated()][0]
-        raise pd.errors.ParserError(f"two columns are called {twice}")
+        raise pd.errors.ParserError(f"duplicate column {twice}")
     if "path" in frame:
         # what Windows calls a folder; a name with a backslash would be no file elsewhere
         frame["path"] = frame["path"].str.replace("\\", "/")
@@ -242,7 +242,7 @@ def _divided_alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
     if sum("split" in frame for frame in frames) in (0, len(frames)):
         return frames
     bare = [frame.drop(columns="split", errors="ignore") for frame in frames]
-    note = "the column split is left out, since not all manifests have it"
+    note = "the column split is dropped, because not all manifests have it"
     return [remarks.put(bare[0], division=[note]), *bare[1:]]
 
 

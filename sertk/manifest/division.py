@@ -122,11 +122,11 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
     if not _filled(manifest, "val_folds"):
         if len(numbers) < _FEWEST:
             notes.append(
-                f"no row validates: the column val_folds is missing, and {len(numbers)} folds are "
-                f"too few to take the next one ({_FEWEST} are needed)"
+                f"no validation rows: the column val_folds is missing, and {len(numbers)} folds "
+                f"are too few to use the next one ({_FEWEST} are needed)"
             )
             return pd.Series("", index=manifest.index, dtype=object)
-        notes.append("the column val_folds is missing: in each fold the next one validates")
+        notes.append("the column val_folds is missing: each fold uses the next one for validation")
         before = {fold: str(numbers[place - 1]) for place, fold in enumerate(numbers)}
         return folds.map(before).astype(object).where(folds.notna(), "")
     given = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
@@ -144,7 +144,7 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
     absent = sorted({int(fold) for fold in named} - set(numbers))
     if absent:
         notes.append(
-            f"val_folds names {listing(absent)}, but no row is tested in such a fold; the folds "
+            f"val_folds contains {listing(absent)}, but no row has this fold; the folds "
             f"are {listing(numbers, 30)}"
         )
     if (given == written).all() and all(cell == found for cell, found in lists.items()):

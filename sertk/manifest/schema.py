@@ -84,8 +84,8 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     _refuse(
         manifest,
         manifest["utterance_id"].duplicated(keep=False),
-        "an utterance_id that occurs twice",
-        "Remove the second rows, or rename them.",
+        "a duplicate utterance_id",
+        "Remove or rename the duplicates.",
     )
     place = manifest["corpus"].astype(str) + "/" + manifest["path"].map(clean) + spans(manifest)
     _refuse(
@@ -97,19 +97,22 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     _refuse(
         manifest,
         ~manifest["path"].map(stays_inside).astype(bool),
-        "a path that is absolute or leaves the root of its corpus",
+        "an absolute path or a path outside the root of its corpus",
         "Write paths relative to the root, such as Actor_01/a.wav.",
     )
     _refuse(
         manifest,
         _no_time(manifest),
-        "a start and end that hold no time",
-        "Write seconds from the beginning of the file, end after start; empty is the whole file.",
+        "an empty time span",
+        "Use seconds from the beginning of the file, end after start; empty is the whole file.",
     )
     if "gender" in manifest:
         known = manifest["gender"].isna() | manifest["gender"].isin(GENDERS)
         _refuse(
-            manifest, ~known, "a gender that is neither male nor female", "Correct or empty it."
+            manifest,
+            ~known,
+            "a gender that is neither male nor female",
+            "Correct or empty the cells.",
         )
     return divided(manifest)
 

@@ -44,7 +44,7 @@ def read(manifest: pd.DataFrame, table: Path) -> pd.DataFrame:
     source = path_of(table)
     if "label" not in manifest or not plain_files.is_file(source):
         return manifest
-    remedy = f"Delete {source.name}: labels are in the order of their grouping then, or sorted."
+    remedy = f"Delete {source.name}; labels are then in the order of their grouping, or sorted."
     try:
         classes = json_records.read(source, schemas.TableMetadata)["classes"]
     except json_records.DamagedError as error:

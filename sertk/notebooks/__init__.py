@@ -147,7 +147,8 @@ def _found(path: str | Path) -> Path:
         raise ConfigurationError(
             f"{source} is not a notebook." if there else f"No notebook at {source}.",
             "A notebook is an .ipynb file.",
-            "The notebooks of sertk are in the folder notebooks/ of its repository.", code="missing-notebook",
+            "The notebooks of sertk are in the folder notebooks/ of its repository.",
+            code="missing-notebook",
         )
     return source
 
@@ -168,7 +169,8 @@ def _check_types(source: Path, known: dict[str, dict[str, Any]], given: dict[str
             raise ConfigurationError(
                 f"Received {name}={value!r} for {source.name}.",
                 f"The parameter {name} must be of type {kind}, such as {_value(known[name])!r}.",
-                f"Its description: {known[name]['help'] or 'see the notebook'}.", code="wrong-parameter-type",
+                f"Its description: {known[name]['help'] or 'see the notebook'}.",
+                code="wrong-parameter-type",
             )
 
 

@@ -74,13 +74,13 @@ def fault(files: dict[str, bytes], path: Path) -> str:
     sums = index["sha256"]
     missing = [name for name in NEEDED if name not in files]
     if missing:
-        return f"it lacks {', '.join(missing)}"
+        return f"missing files: {', '.join(missing)}"
     strange = sorted(set(files) - set(sums) - {INDEX})
     if strange:
-        return f"nobody listed {strange[0]}"
+        return f"{strange[0]} is not in its index"
     for name, expected in sums.items():
         if name not in files or hashlib.sha256(files[name]).hexdigest() != expected:
-            return f"{name} is not as it was written"
+            return f"{name} was changed"
     return ""
 
 

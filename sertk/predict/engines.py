@@ -134,7 +134,7 @@ class OpenVinoEngine:
             model = core.read_model(path)
         except Exception as error:
             weights = path.with_suffix(".bin")
-            missing = f"{weights.name} is not beside it" if not weights.is_file() else None
+            missing = f"{weights.name} is missing" if not weights.is_file() else None
             raise unusable(str(path), "OpenVINO", missing or error) from error
         if not model.has_rt_info([KEY]):
             raise ModelError(

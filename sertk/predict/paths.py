@@ -151,4 +151,4 @@ def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
 
 def _beside(left_out: dict[str, list[str]]) -> str:
     told = "; ".join(Search(left_out=left_out).told())
-    return f" (left out: {told})" if told else ""
+    return f" (skipped: {told})" if told else ""

@@ -127,11 +127,13 @@ def _require_usable(spec: Spec) -> None:
     """Refuse what no model could work with, here and not in use."""
     if spec.preprocessing["feature"]["name"] == "embedding":
         # its encoder is a file that the description would have us open
-        raise json_records.DamagedError("its feature is 'embedding', which no exported model has")
+        raise json_records.DamagedError(
+            "its feature is 'embedding', which exported models do not support"
+        )
     if spec.clip_aggregation not in CLIP_AGGREGATIONS:
         raise UnknownNameError("clip_aggregation", spec.clip_aggregation, CLIP_AGGREGATIONS)
     if len(set(spec.classes)) < len(spec.classes):
-        raise json_records.DamagedError("a class is named twice")
+        raise json_records.DamagedError("a class is listed twice")
     Preprocessing.from_dict(spec.preprocessing)
 
 
@@ -200,7 +202,7 @@ def licenses(names: list[str]) -> str:
     told = []
     for name in names:
         module = corpora.load(name) if name in known else None
-        license = getattr(module, "LICENSE", "") or "license not known to sertk"
+        license = getattr(module, "LICENSE", "") or "unknown license"
         told.append(f"{getattr(module, 'TITLE', name)}: {license}")
     return "; ".join(told)
 

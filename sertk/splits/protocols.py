@@ -12,8 +12,8 @@ from sertk.splits._protocol_column import cross, divided, speakers_of
 
 _FEWEST = 3
 _MORE_SPEAKERS = (
-    "Add recordings of other people: three speakers are the least, one to learn from, one to "
-    "select on and one to test."
+    "Add recordings of other speakers: at least three are needed, for training, validation and "
+    "test."
 )
 
 

@@ -161,7 +161,7 @@ def check_classes(
     """
     present = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
     lost = (
-        f" {len(unreadable)} files cannot be read, the first because: {unreadable[0]['reason']}"
+        f" {len(unreadable)} files cannot be read. The first error: {unreadable[0]['reason']}"
         if unreadable
         else ""
     )

@@ -147,10 +147,12 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
     kind, word = (int, "whole number") if factor == "seed" else (str, "name")
     wrong = [level for level in levels if not isinstance(level, kind) or isinstance(level, bool)]
     if wrong:
-        none = " No copies are 'none'." if factor == "augment" and None in wrong else ""
-        remedy = "Such as seed=(0, 1, 2)." if factor == "seed" else "Name one of `sertk names`."
+        none = " For no augmentation, use 'none'." if factor == "augment" and None in wrong else ""
+        remedy = (
+            "For example: seed=(0, 1, 2)." if factor == "seed" else "Choose one of `sertk names`."
+        )
         if factor in OBJECTS:
-            remedy = f"Give an object a name: {factor}={{'mine': ...}}."
+            remedy = f"Give the object a name: {factor}={{'mine': ...}}."
         raise ConfigurationError(
             f"The factor {factor} has the level {reprlib.repr(wrong[0])}.",
             f"A level of a study must be a {word}, since run folders and study.json use its "

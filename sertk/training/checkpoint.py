@@ -131,7 +131,7 @@ class Checkpoint:
         values = self._group(name)
         there, given = ([tuple(v.shape) for v in side] for side in (values, variables))
         if there != given:
-            raise self._damaged(f"it holds {len(there)} arrays for {len(given)} variables")
+            raise self._damaged(f"it has {len(there)} arrays for {len(given)} variables")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 

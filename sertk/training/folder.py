@@ -142,7 +142,7 @@ def finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]])
         tables = [
             runs.read_csv(
                 folder / name, ["fold", "seed"],
-                f"Delete {folder} and give the command again: that fit alone is done anew.",
+                f"Delete {folder}, and run the command again: only this fit is trained again.",
             )
             for folder in folders
         ]  # fmt: skip
