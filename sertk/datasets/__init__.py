@@ -140,7 +140,7 @@ class ClipDataset(keras.utils.PyDataset):
                 "The number of on-the-fly copies is unlimited, so an epoch cannot include all of "
                 "them.",
                 "Use augment_sampling=uniform, or cached copies (on_the_fly=False).",
-                code="all-copies-on-the-fly",
+                code="unlimited-copies",
             )
         if config.augment_sampling == "all":
             visits = [_Visit(row, name) for row in rows for name in self.versions[self._ids[row]]]
