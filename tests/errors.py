@@ -1,4 +1,4 @@
-"""Check an error by its class and code; `test_error_messages.py` checks the wording."""
+"""Match errors by class and code; `test_error_messages.py` has the wording."""
 
 from contextlib import contextmanager
 
@@ -7,25 +7,21 @@ import pytest
 
 @contextmanager
 def raises(kind, code, *values):
-    """Expect an error of a class with a code, whose message holds some values.
-
-    Args:
-        kind: Class of the error.
-        code: Its code, such as `"shared-speakers"`.
-        *values: Parts of the message that the test is about, such as a file name or a count.
-    """
+    """Expect an error of a class and code, whose message holds values such as a file or a count."""
     with pytest.raises(kind) as caught:
         yield caught
-    assert caught.value.code == code, str(caught.value)
-    for value in values:
-        assert value in str(caught.value)
+    Refusal(caught.value, caught.value.code).check(code, *values)
 
 
 class Refusal(str):
-    """The line a refused command prints, with the code of its error."""
+    """What a refused command prints, and the code of its error."""
 
-    def __new__(cls, line, code):
-        """Keep the code beside the line."""
-        made = super().__new__(cls, line)
+    def __new__(cls, text, code):
+        made = super().__new__(cls, text)
         made.code = code
         return made
+
+    def check(self, code, *values):
+        assert self.code == code, self
+        for value in values:
+            assert value in self
