@@ -224,7 +224,7 @@ def apply(
 
 
 def _refuse_misspelt(left_out: Iterable[str], group: Grouping) -> None:
-    """Refuse emotions that nobody knows and that look like one that the grouping takes.
+    """Refuse unknown emotions that look like one that the grouping takes.
 
     A corpus's own words are left out and counted; a slip of the pen would be lost among them.
     """

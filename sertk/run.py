@@ -132,7 +132,7 @@ class Run:
 
     @property
     def tested(self) -> bool:
-        """Whether anybody was tested, or will be; nobody is in the run of a model to hand on."""
+        """Whether the run has test speakers; the run of a final model has none."""
         return not self.finished or bool((self.predictions["split"] == "test").any())
 
     def keep_test_predictions(self, table: pd.DataFrame) -> None:
@@ -160,6 +160,9 @@ class Run:
             rows = manifests.read(path)
         except ManifestError as error:
             raise _damaged(path, str(error)) from error
+        strange = set(rows.get("label", pd.Series([None]))) - set(self.classes)
+        if strange:
+            raise _damaged(path, f"it has the labels {listing(sorted(map(str, strange)))}")
         return rows.assign(label=labels.ordered(rows["label"], self.classes))
 
     def model_path(self, fold: int = 0, seed: int | None = None) -> Path:

@@ -18,7 +18,6 @@ from sertk.training import saving
 from sertk.training.checkpoint import Checkpoint
 from tests.errors import raises
 
-pytestmark = pytest.mark.backend
 MEGABYTE = 2**20
 
 

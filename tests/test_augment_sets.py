@@ -185,7 +185,6 @@ def test_a_set_makes_one_copy_of_each_entry(small):
     assert augment.size("r5:pitch") == 2
 
 
-@pytest.mark.backend
 def test_copies_of_a_set_reach_the_network(small, tmp_path, monkeypatch):
     monkeypatch.setenv("SERTK_CACHE", str(tmp_path))
     prep = Preprocessing("mfcc", clip_seconds=1.0)

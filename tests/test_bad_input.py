@@ -234,7 +234,7 @@ WRONG = {
     "cut.mp3": "truncated",
     "zero.wav": "is empty (0 bytes)",
     "text.wav": "Cannot read",
-    "text.mp3": "Format not recognized",
+    "text.mp3": "Format not recognised",
     "pointer.wav": "git lfs pull",
 }
 

@@ -155,7 +155,6 @@ def quick(tmp_path_factory):
     )
 
 
-@pytest.mark.backend
 def test_every_record_is_complete(quick):
     records = quick.measured["records"]
     assert {record["id"] for record in records} == IDS
@@ -179,14 +178,12 @@ def test_every_record_is_complete(quick):
         assert record["n"] >= 1
 
 
-@pytest.mark.backend
 def test_the_front_end_is_librosas(quick):
     (record,) = (r for r in quick.measured["records"] if r["id"] == "B1.equal")
     assert record["ratio"] <= 1e-3
     assert record["met"]
 
 
-@pytest.mark.backend
 def test_the_setting_is_told_and_the_machine_is_not(quick):
     where = quick.measured["environment"]
     assert where["cores"] >= 1

@@ -71,10 +71,10 @@ def test_a_spectrum_is_computed_once_whatever_it_is_asked_with(small, tmp_path, 
 
 def test_what_decides_a_spectrum_decides_its_key(small, tmp_path, computed):
     one = small.head(1).assign(start=None, end=None, augmentation=None, copy=None)
-    copy = one.assign(augmentation="r5", copy=3, utterance_id="copy")
+    copy = one.assign(augmentation="r5", copy=3, seed=1)
     different = [
         one, one.assign(start=0.25), one.assign(start=0.25, end=0.75), one.assign(end=0.75),
-        copy, copy.assign(copy=4), copy.assign(utterance_id="seeded"),
+        copy, copy.assign(copy=4), copy.assign(seed=2),
         copy.assign(augmentation="noise"), copy.assign(end=0.75),
     ]  # fmt: skip
     for rows in different * 2:
@@ -87,7 +87,10 @@ def test_what_decides_a_spectrum_decides_its_key(small, tmp_path, computed):
 
 
 @pytest.mark.backend
-def test_a_run_that_is_used_again_computes_nothing(small, small_root, tmp_path, computed):
+def test_a_run_that_is_used_again_computes_nothing(
+    small, small_root, tmp_path, computed, monkeypatch
+):
+    monkeypatch.setenv("SERTK_CACHE", str(tmp_path / "cache"))
     divided = splits.by_speaker(small, val=1, test=2)
     run = training.cross_validate(
         "mlp", divided, PREP, folder=tmp_path / "run", standardize="speaker", epochs=1

@@ -86,7 +86,6 @@ def waves(prep, *seconds):
     return [generator.normal(0, 0.1, round(s * prep.sample_rate)).astype("f") for s in seconds]
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("clip_aggregation", CLIP_AGGREGATIONS)
 @pytest.mark.parametrize("feature", ["log_mel", "waveform", "log_mel_delta"])
 def test_the_graph_cuts_and_joins_as_evaluation_does(feature, clip_aggregation, tmp_path):
@@ -367,7 +366,7 @@ def test_int8_litert_and_half_precision(trained, small_root, tmp_path):
 
 def test_the_child_runs_on_tensorflow_whatever_the_parent(tmp_path):
     pytest.importorskip("tf2onnx")
-    prep = {"feature": "log_spectrogram", "target_rms_db": -20.0, "reference": "full_scale"}
+    prep = {"feature": "log_spectrogram", "target_rms_db": -20.0, "db_reference": "full_scale"}
     made = run_of("mlp", tmp_path / "run", **prep)
     words = [
         sys.executable,

@@ -7,8 +7,6 @@ from sertk import models
 from sertk.errors import ConfigurationError
 from tests.errors import raises
 
-pytestmark = pytest.mark.backend
-
 CONVOLUTIONS = {
     0: (64, 3, 11),
     3: (192, 64, 5),
@@ -99,6 +97,7 @@ def test_a_converted_alexnet_computes_what_the_original_does(state, file):
     np.testing.assert_allclose(hidden(model, clip), expected, atol=1e-3 * expected.max())
 
 
+@pytest.mark.backend
 def test_the_picture_is_the_original_s(state, file):
     from sertk.layers import SpectrogramImage
 

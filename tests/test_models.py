@@ -17,8 +17,6 @@ from sertk import models
 from sertk.errors import ConfigurationError, UnknownNameError
 from tests.errors import raises
 
-pytestmark = pytest.mark.backend
-
 SHAPE = (96, 64)
 WIDTH = 0.125
 SMALL = ["compact", "conv1d", "lstm", "mlp"]  # learn at half their size in a moment
@@ -36,6 +34,7 @@ def clips(count, seed=0):
     return np.random.default_rng(seed).normal(size=(count, *SHAPE)).astype(np.float32)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", models.names())
 def test_probabilities_that_do_not_depend_on_batch_mates(name):
     model = small(name)
@@ -49,6 +48,7 @@ def test_probabilities_that_do_not_depend_on_batch_mates(name):
         np.testing.assert_allclose(alone[0], together[k], atol=1e-5)
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", models.names())
 def test_the_seed_gives_the_weights(name):
     one, same = small(name).get_weights(), small(name).get_weights()
@@ -57,6 +57,7 @@ def test_the_seed_gives_the_weights(name):
     assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", LEARNERS)
 def test_it_learns_eight_clips_by_heart(name):
     takes = inspect.signature(importlib.import_module(f"sertk.models.{name}").build).parameters
@@ -74,6 +75,7 @@ def test_it_learns_eight_clips_by_heart(name):
     assert hit == 1
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("name", models.names())
 def test_a_saved_model_is_the_same(name, tmp_path):
     model = small(name)

@@ -245,7 +245,6 @@ def test_it_runs_on_the_toy_corpus(name, toy_root, tmp_path):
 
 
 @pytest.mark.notebook
-@pytest.mark.backend
 def test_training_runs_on_the_toy_corpus(toy_root, tmp_path):
     text = _execute("03_train", toy_root, tmp_path)
     assert f"'{os.environ.get('KERAS_BACKEND', 'tensorflow')}'" in html.unescape(text)

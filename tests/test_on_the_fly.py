@@ -126,7 +126,6 @@ def test_stability_training_takes_live_copies(divided):
     assert (np.abs(clean - disturbed).max(axis=(1, 2)) > 1).all()
 
 
-@pytest.mark.backend
 def test_a_list_is_recorded_resumed_and_refused_for_another(small, tmp_path):
     rows = splits.speaker_folds(small, folds=2, val=1)
     gain = audiomentations.Gain(min_gain_db=-6.0, max_gain_db=6.0, p=0.5)
@@ -141,7 +140,7 @@ def test_a_list_is_recorded_resumed_and_refused_for_another(small, tmp_path):
     record = run.info["augmentation"]
     assert record["copies"] == 1
     assert record["only"] == ["sad"]
-    assert record["transforms"][0]["name"] == "tests.test_augment_live.halve"
+    assert record["transforms"][0]["name"] == "tests.test_on_the_fly.halve"
     assert record["transforms"][1]["max_gain_db"] == 6.0
     assert run.info["audit"] == []
     assert train([halve, gain]).predictions.equals(run.predictions)
@@ -163,7 +162,6 @@ def test_fit_records_what_the_dataset_was_made_with(divided, tmp_path):
         assert run.info["augmentation"] == {"name": "noise", "copies": 1, **expected}
 
 
-@pytest.mark.backend
 def test_the_command_line_restricts_and_draws(tmp_path, capsys, refused):
     words = [
         "train", "--corpus", "toy", "--root", tmp_path / "toy", "--option", "speakers=4",

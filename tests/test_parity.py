@@ -15,13 +15,13 @@ def test_what_files_are_compared_on(trained, small_root, monkeypatch):
     found = clips.of_run(trained, spec, ("test", "val"), roots)
     rows = trained.manifest
     assert found.labels == sorted(rows.loc[rows["split"] == "test", "label"])
-    assert (len(found.labels), found.heard, len(found.waveforms)) == (12, 24, 30)
+    assert (len(found.labels), found.num_recorded, len(found.waveforms)) == (12, 24, 30)
     assert found.note == (
         "on 12 utterances of test speakers, 12 utterances of val speakers and 6 made sounds"
     )
     monkeypatch.setattr(clips, "MOST", 20)
     fewer = clips.of_run(trained, spec, ("test", "val", "train"), roots)
-    assert (len(fewer.labels), fewer.heard) == (12, 20)
+    assert (len(fewer.labels), fewer.num_recorded) == (12, 20)
     assert "12 utterances of test speakers, 8 utterances of val speakers and" in fewer.note
     with raises(UnknownNameError, "unknown-name", "Did you mean 'test'"):
         clips.of_run(trained, spec, ("tset",), roots)

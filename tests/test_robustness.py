@@ -15,7 +15,7 @@ from scipy.signal import welch
 from sertk import audio, evaluation, splits, training
 from sertk.analysis import robustness
 from sertk.analysis.robustness import conditions
-from sertk.analysis.robustness.conditions import USUAL, Heard
+from sertk.analysis.robustness.conditions import USUAL, Utterance
 from sertk.cli import main
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.preprocessing import Preprocessing
@@ -25,15 +25,17 @@ from tests.test_augment import RATE, rms, tone
 from tests.test_features import voice
 
 
-def heard(wave, seed=0, speaker="ann"):
-    return Heard(wave, RATE, speaker, np.random.default_rng(seed))
+def utterance(wave, seed=0, speaker="ann"):
+    return Utterance(wave, RATE, speaker, np.random.default_rng(seed))
 
 
 def test_noise_has_its_ratio_to_the_speech_and_is_the_same_at_every_level():
     silent = np.zeros(RATE, np.float32)
     wave = 0.05 * np.concatenate([silent, voice(seconds=1), silent])
     speech = audio.trim(wave, 40.0)
-    noises = {level: conditions.white(heard(wave), level) - wave for level in USUAL["white"].levels}
+    noises = {
+        level: conditions.white(utterance(wave), level) - wave for level in USUAL["white"].levels
+    }
     for level, noise in noises.items():
         assert 20 * np.log10(rms(speech) / rms(noise)) == pytest.approx(level, abs=0.02)
     shapes = [noise / rms(noise) for noise in noises.values()]
@@ -50,7 +52,7 @@ def test_babble_is_made_of_others_and_never_of_the_tested_speaker(tmp_path):
     wave = 0.02 * np.random.default_rng(0).normal(size=RATE).astype("f4")
     drawn = set()
     for seed in range(12):
-        noise = conditions.babble(voices, heard(wave, seed), 0.0) - wave
+        noise = conditions.babble(voices, utterance(wave, seed), 0.0) - wave
         frequency, power = welch(noise, RATE, nperseg=1600)
         loud = {n for k, n in enumerate(voices) if power[frequency == 300 + 200 * k] > 1e-9}
         assert len(loud) == 5
@@ -64,34 +66,36 @@ def test_rooms_telephones_bands_gains_and_lengths():
     click = np.zeros(RATE, np.float32)
     click[0] = 0.5
     for level in USUAL["reverberation"].levels:
-        ringing = conditions.reverberation(heard(click), level)
+        ringing = conditions.reverberation(utterance(click), level)
         rest = np.cumsum(np.square(ringing[:0:-1], dtype=float))[::-1]
         decibels = 10 * np.log10(np.maximum(rest / rest[0], 1e-12))
         fell = np.argmax(decibels < -25) - np.argmax(decibels < -5)
         assert 3 * fell / RATE == pytest.approx(level, rel=0.15)
     hiss = 0.1 * np.random.default_rng(0).normal(size=4 * RATE).astype("f4")
     before = welch(hiss, RATE, nperseg=1024)[1]
-    frequency, after = welch(conditions.telephone(heard(hiss), 8000.0), RATE, nperseg=1024)
+    frequency, after = welch(conditions.telephone(utterance(hiss), 8000.0), RATE, nperseg=1024)
     change = 10 * np.log10(after / before)
     assert change[(frequency > 500) & (frequency < 3000)].min() > -2
     assert change[frequency < 150].max() < -20
     assert change[frequency > 4200].max() < -40
-    _, low = welch(conditions.band(heard(hiss), 1000.0), RATE, nperseg=1024)
+    _, low = welch(conditions.band(utterance(hiss), 1000.0), RATE, nperseg=1024)
     assert (low / before)[frequency > 1100].max() < 1e-4
     assert (low / before)[(frequency > 50) & (frequency < 900)].min() > 0.9
     wave = tone()
-    assert np.abs(conditions.gain(heard(wave), 30.0)).max() == 1.0
-    np.testing.assert_allclose(conditions.gain(heard(wave), -20.0), 0.1 * wave, rtol=1e-5)
-    assert len(conditions.length(heard(wave), 0.5)) == RATE // 2
-    assert len(conditions.length(heard(wave), 5.0)) == len(wave)
+    assert np.abs(conditions.gain(utterance(wave), 30.0)).max() == 1.0
+    np.testing.assert_allclose(conditions.gain(utterance(wave), -20.0), 0.1 * wave, rtol=1e-5)
+    assert len(conditions.length(utterance(wave), 0.5)) == RATE // 2
+    assert len(conditions.length(utterance(wave), 5.0)) == len(wave)
 
 
 def test_offset_and_hum_are_shares_of_full_scale():
     wave = tone()
     for level in USUAL["offset"].levels:
-        np.testing.assert_allclose(conditions.offset(heard(wave), level) - wave, level, atol=1e-7)
+        np.testing.assert_allclose(
+            conditions.offset(utterance(wave), level) - wave, level, atol=1e-7
+        )
     for level in USUAL["hum"].levels:
-        added = conditions.hum(heard(wave), level) - wave
+        added = conditions.hum(utterance(wave), level) - wave
         frequency, power = welch(added, RATE, nperseg=len(added))
         assert frequency[power.argmax()] == pytest.approx(50, abs=2)
         assert rms(added) * np.sqrt(2) == pytest.approx(level, rel=0.01)
@@ -116,15 +120,18 @@ def roots(small_root):
 
 @pytest.mark.parametrize("made", [None, [], np.zeros((2, 9)), np.full(9, np.nan)])
 def test_a_condition_that_makes_no_waveform_is_refused(run, roots, made):
-    broken = robustness.Condition("odd", "Odd", "x", (1.0,), lambda heard, level: made)
+    broken = robustness.Condition("odd", "Odd", "x", (1.0,), lambda utterance, level: made)
     with raises(ConfigurationError, "invalid-condition-output", "'odd'"):
         robustness.measure(run, broken, roots=roots)
 
 
-@pytest.mark.backend
 def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
     mute = robustness.Condition(
-        "mute", "Silence", "share", (0.0, 1.0), lambda heard, level: heard.waveform * (1 - level)
+        "mute",
+        "Silence",
+        "share",
+        (0.0, 1.0),
+        lambda utterance, level: utterance.waveform * (1 - level),
     )
     mild = replace(USUAL["white"], levels=(40.0, -20.0))
     shown = robustness.measure(run, [mild, mute, "babble"], roots=roots)
@@ -151,7 +158,6 @@ def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
     pd.testing.assert_frame_equal(again, table[: len(again)])
 
 
-@pytest.mark.backend
 def test_the_command_writes_a_page_that_needs_nothing(
     run, roots, tmp_path, capsys, refused, monkeypatch
 ):

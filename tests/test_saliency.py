@@ -18,7 +18,6 @@ from tests import fake_run, small_corpus
 from tests.errors import raises
 from tests.test_explore import any_feature
 
-pytestmark = pytest.mark.backend
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
 
 
@@ -63,6 +62,7 @@ def smooth_net(seed=0):
     return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
 
 
+@pytest.mark.backend
 def test_gradients_equal_numeric_ones():
     net = smooth_net()
     clips = np.random.default_rng(0).normal(size=(2, 7, 5)).astype("f4")
@@ -78,6 +78,7 @@ def test_gradients_equal_numeric_ones():
     assert np.abs(gradient).max() > 0.01
 
 
+@pytest.mark.backend
 def test_integrated_gradients_add_up_and_find_the_only_input_that_matters():
     net = smooth_net(1)
     clip = np.random.default_rng(1).normal(size=(7, 5)).astype("f4")
@@ -94,6 +95,7 @@ def test_integrated_gradients_add_up_and_find_the_only_input_that_matters():
         assert (np.argwhere(found != 0) == [1, 2]).all()
 
 
+@pytest.mark.backend
 def test_what_follows_the_front_end_is_the_model(run, attentive, roots):
     for one in (run, attentive):
         replay = Replay(one, roots)
@@ -110,6 +112,7 @@ def test_what_follows_the_front_end_is_the_model(run, attentive, roots):
         np.testing.assert_allclose(np.asarray(shares), given, atol=1e-5)
 
 
+@pytest.mark.backend
 def test_saliency_of_an_utterance(run, roots):
     name = run.predictions.query("split == 'test'")["utterance_id"].iloc[0]
     shown = saliency.saliency(run, name, roots=roots)
@@ -155,6 +158,7 @@ def test_standardization_by_speaker_is_carried_along(corpus, tmp_path, roots):
     assert f"{100 * row['p_' + shown.label]:.1f} %" in shown.note
 
 
+@pytest.mark.backend
 def test_attention_is_what_the_layer_weighs(attentive, roots):
     name = attentive.predictions.query("split == 'test'")["utterance_id"].iloc[0]
     shown = saliency.attention(attentive, name, roots=roots)
@@ -166,6 +170,7 @@ def test_attention_is_what_the_layer_weighs(attentive, roots):
     assert len(shown.plot().child_axes) == 2
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("kind", ["AttentionPooling", "MapAttention", "SigmoidAttention"])
 def test_pooling_is_the_sum_weighted_by_attention(kind):
     layer = getattr(layers, kind)()
@@ -268,6 +273,7 @@ def test_the_matrix_keeps_home_to_test_predictions_and_abroad_to_all_models(
     assert len(shown.plot().texts) == 2
 
 
+@pytest.mark.backend
 def test_models_of_a_run_are_in_memory_one_at_a_time(run, monkeypatch):
     replay, alive = Replay(run), []
     load = replay.model

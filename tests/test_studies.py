@@ -140,7 +140,7 @@ def test_a_study_goes_on_and_refuses_another(studied, ravdess):
     assert len(result.runs) == 2
     assert result.others == len(before) - 1  # one of the two had been trained
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    with raises(RunError, "different-study", "settings.epochs, 1 there and 2"):
+    with raises(RunError, "different-study", "config.epochs, 1 there and 2"):
         studies.run(more.changed(config={"epochs": 2}), home, roots={"ravdess": ravdess})
 
 

@@ -20,8 +20,6 @@ from sertk.training.checkpoint import Checkpoint
 from sertk.training.objective import ObjectiveModel
 from tests.errors import raises
 
-pytestmark = pytest.mark.backend
-
 PREP = Preprocessing("log_mel", clip_seconds=0.9)
 QUICK = {"epochs": 3, "learning_rate": 5e-3, "batch_size": 16}
 
@@ -87,6 +85,7 @@ def test_standardization_per_speaker(divided):
         datasets.make(divided, PREP, standardize="speakers")
 
 
+@pytest.mark.backend
 def test_fit_evaluate_and_what_the_folder_holds(divided, tmp_path):
     train, val, test = datasets.make(divided, PREP, batch_size=16)
     model = models.build("mlp", train.input_shape, train.num_classes)
@@ -107,22 +106,17 @@ def test_fit_evaluate_and_what_the_folder_holds(divided, tmp_path):
     np.testing.assert_allclose(again["p_sad"], given["p_sad"], atol=1e-6)
 
 
+@pytest.mark.backend
 def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
     runs = [
         training.cross_validate(
-            "mlp",
-            folded,
-            PREP,
-            folder=tmp_path / name,
-            seeds=(0, 1),
-            augment="noise",
-            copies=1,
+            "mlp", folded, PREP, folder=tmp_path / name, seeds=seeds, augment="noise", copies=1,
             **QUICK,
         )
-        for name in ("one", "two")
-    ]
+        for name, seeds in (("one", (0, 1)), ("two", (1,)))
+    ]  # fmt: skip
     one, two = (run.predictions for run in runs)
-    pd.testing.assert_frame_equal(one, two)
+    pd.testing.assert_frame_equal(one[one["seed"] == 1].reset_index(drop=True), two)
     tested = one[one["split"] == "test"]
     assert len(tested) == 2 * len(folded)
     assert not tested.duplicated(["utterance_id", "seed"]).any()
@@ -139,12 +133,15 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
 @pytest.mark.parametrize(
     ("model", "config"),
     [
-        ("compact", {}),
+        pytest.param("compact", {}, marks=pytest.mark.backend),
         ("mlp", {"schedule": "plateau", "mixup": 0.4, "time_mask": 0.3}),
-        ("mlp", {"stability": 1.0, "augment": "noise", "oversample": "full"}),
+        pytest.param(
+            "mlp", {"stability": 1.0, "augment": "noise", "oversample": "full"},
+            marks=pytest.mark.backend,
+        ),
         ("compact", {"head_epochs": 1, "loss": "focal"}),
     ],
-)
+)  # fmt: skip
 def test_an_interrupted_fit_goes_on_with_the_same_result(
     divided, tmp_path, monkeypatch, model, config
 ):
@@ -191,6 +188,7 @@ def test_a_large_network_is_not_written_in_every_epoch(divided, tmp_path, monkey
     assert len(written) == 2  # of 25 looks in 54 s: writing has a twentieth of the time
 
 
+@pytest.mark.backend
 def test_a_damaged_state_is_told_and_kept(divided, tmp_path, monkeypatch):
     def stops(self, model):
         write(self, model)
@@ -296,7 +294,10 @@ def test_settings_out_of_range(changes, code, value):
         config.Config().changed(changes)
 
 
-@pytest.mark.parametrize("optimizer", config.OPTIMIZERS)
+@pytest.mark.parametrize(
+    "optimizer",
+    [pytest.param(n, marks=[pytest.mark.backend] * (n == "adamw")) for n in config.OPTIMIZERS],
+)
 def test_every_optimizer_learns_and_has_its_step_traced_once(
     divided, tmp_path, optimizer, monkeypatch
 ):

@@ -14,8 +14,6 @@ from sertk.report import sentences
 from sertk.training import saving
 from tests.test_training import PREP, QUICK, divided, folded
 
-pytestmark = pytest.mark.backend
-
 __all__ = ["divided", "folded"]  # fixtures
 
 

@@ -27,7 +27,6 @@ def words(damaged, command, *rest):
     return [command, *given, *rest]
 
 
-@pytest.mark.backend
 def test_training_names_them(damaged, capsys):
     (damaged / "small/ann/sad_0.wav").write_bytes(b"")
     soundfile.write(
@@ -44,7 +43,6 @@ def test_training_names_them(damaged, capsys):
         assert reason in line
 
 
-@pytest.mark.backend
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_a_split_without_a_readable_file_says_so(split, damaged, refused):
     manifest = manifests.read(damaged / "m.csv")
@@ -61,7 +59,6 @@ def test_a_split_without_a_readable_file_says_so(split, damaged, refused):
         assert value in said
 
 
-@pytest.mark.backend
 def test_a_study_names_them_once(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SERTK_CACHE", str(tmp_path / "cache"))
     for speaker in ("ann", "ben", "eva"):

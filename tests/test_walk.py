@@ -100,7 +100,7 @@ def test_predict_counts_and_names_what_it_leaves_out(tree):
     ]  # fmt: skip
     assert found.left_out["named twice"] == [str(tree / "sad/c.WAV"), str(tree / "again/a.wav")]
     assert found.left_out["hidden"] == [str(tree / "happy/.f.wav")]
-    told = found.told()
+    told = found.summary()
     assert f"1 not a regular file ({tree / 'pipe.wav'})" in told
     assert predict.find(words) == found.files
 

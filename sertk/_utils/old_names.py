@@ -34,7 +34,7 @@ def of_training(record: dict[str, Any]) -> dict[str, Any]:
     """
     renamed = {_TRAINING.get(name, name): value for name, value in record.items()}
     for name, values in _VALUES.items():
-        if name in renamed:
+        if isinstance(renamed.get(name), str):
             renamed[name] = values.get(renamed[name], renamed[name])
     if renamed.get("monitor") == "epoch":
         renamed |= {"monitor": "val_uar", "checkpoint": "last"}
@@ -58,13 +58,16 @@ def of_model(record: dict[str, Any]) -> dict[str, Any]:
     """Rename what an exported model says of itself."""
     renamed = {{"licence": "license"}.get(name, name): value for name, value in record.items()}
     renamed |= of_training({"decision": renamed.pop("decision", "mean")})
-    return {**renamed, "preprocessing": of_preprocessing(record["preprocessing"])}
+    if isinstance(record.get("preprocessing"), dict):
+        renamed["preprocessing"] = of_preprocessing(record["preprocessing"])
+    return renamed
 
 
 def of_study(record: dict[str, Any]) -> dict[str, Any]:
     """Rename what study.json holds."""
     kept = {name: value for name, value in record.items() if name != "settings"}
-    return {**kept, "config": of_training(record["settings"])}
+    config = record["settings"]
+    return {**kept, "config": of_training(config) if isinstance(config, dict) else config}
 
 
 def of_preprocessing(record: dict[str, Any]) -> dict[str, Any]:

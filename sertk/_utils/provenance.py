@@ -47,7 +47,7 @@ def command() -> str | None:
     """Repeat the command line, if it was one of sertk's.
 
     Absolute paths keep their last part only: reports are passed on, and where somebody keeps
-    files is nobody's business.
+    files is private.
     """
     name = Path(sys.argv[0])
     if name.stem != "sertk" and name.parent.name != "sertk":

@@ -39,7 +39,7 @@ def entries(
 
     Args:
         archive: Opened for reading; nothing in it is read but its directory.
-        limits: Of its kind.
+        limits: `Limits` of this kind of archive.
         safe: Tells whether a name may be there.
 
     Raises:

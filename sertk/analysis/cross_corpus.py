@@ -74,7 +74,7 @@ def matrix(
     Raises:
         ConfigurationError: If fewer than two classes are shared, a manifest has no labels,
             nothing of a home was tested, or a run knows a part of its speakers.
-        RunError: If a run is unfinished, or tested nobody.
+        RunError: If a run is unfinished, or has no test speakers.
 
     Examples:
         `matrix({"ravdess": "runs/ravdess"}, {"emodb": emodb, "ravdess": ravdess}).plot()`
@@ -118,7 +118,7 @@ def matrix(
 
 
 def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
-    """Predict a corpus; at home, take what was predicted of speakers that were never heard."""
+    """Predict a corpus; of the training corpus, take the test predictions of the run."""
     classes = replay.run.classes
     strangers = sorted(set(manifest["speaker"]) - set(replay.manifest["speaker"]), key=str)
     if len(strangers) < manifest["speaker"].nunique(dropna=False):

@@ -37,7 +37,7 @@ class Replay:
         folds: Numbers of its folds.
 
     Raises:
-        RunError: If the run is unfinished, or tested nobody.
+        RunError: If the run is unfinished, or has no test speakers.
     """
 
     def __init__(self, run: Run | str | Path, roots: Mapping[str, str | Path] | None = None):
@@ -125,7 +125,7 @@ class Replay:
         """Take what follows the front end of a model: from finished clips to probabilities.
 
         Args:
-            model: Of this run.
+            model: A model of this run.
             until: Network -> one of its tensors, at which to end instead.
 
         Returns:

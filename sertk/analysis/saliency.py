@@ -80,7 +80,7 @@ def saliency(
 ) -> OverlayDisplay:
     """Show which places of a clip speak for a class, or against it.
 
-    The model is the one that never heard the speaker, of the run's first seed.
+    The model is that of the fold that tested the speaker, of the run's first seed.
 
     Args:
         run: A finished run, or its folder, with its models.
@@ -217,7 +217,7 @@ def attention(
 
 
 def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray, FeatureDisplay]:
-    """Load the model that never heard the speaker, and finish one clip of the utterance."""
+    """Load the model of the fold that tested the speaker, and finish one clip of the utterance."""
     fold = replay.fold_of(utterance_id)
     rows = replay.rows(fold)
     one = rows[rows["utterance_id"] == utterance_id]

@@ -154,7 +154,7 @@ def serve(files: Mapping[str, bytes], port: int = PORT) -> None:
 
 
 def wait() -> None:
-    """Wait for Ctrl-C, in steps, so that it is heard everywhere."""
+    """Wait for Ctrl-C, in steps, so that it is noticed on every system."""
     while True:
         time.sleep(0.5)
 
@@ -219,6 +219,6 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
-            """Keep the terminal quiet: who listens when is nobody's business."""
+            """Log no requests: when somebody uses the page is private."""
 
     return Handler

@@ -48,8 +48,8 @@ def files(
         source: A run or its folder, which is exported as a bundle unless it holds one that is
             its own; or a bundle (.zip). Without one it is the pretrained model of the package,
             whose weights are for non-commercial use, of which a warning reminds.
-        fold: Of a run of several; the first by default.
-        seed: Of a run of several; the first by default.
+        fold: int >= 0. Fold whose model is used; the first by default.
+        seed: int. Training seed whose model is used; the first by default.
         clips: Recordings for the view that compares the browser with Python. They become part of
             the page: mind their license.
         runtime: A folder or .tgz of onnxruntime-web; what `make app` fetched by default.
@@ -111,7 +111,7 @@ def write(source: str | Path | Run | None, folder: str | Path, **options: Any) -
 
 
 def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> Path:
-    """Find the bundle, or make it: a run keeps one, which is made anew when it was trained anew."""
+    """Find the bundle of a run, or make it; it is made again after the run was trained again."""
     if not isinstance(source, Run) and not Path(source).expanduser().is_dir():
         path = Path(source).expanduser()
         require_whole(str(path), fold, seed)
@@ -149,7 +149,7 @@ def _spec_of(model: dict[str, bytes]) -> specs.Spec:
 def _compared(model: dict[str, bytes], clips: list[Path]) -> dict[str, bytes]:
     """Put clips beside the page, with what Python says of them."""
     made: dict[str, bytes] = {}
-    told: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     if clips:
         from sertk import predict
         from sertk.predict.engines import OnnxEngine
@@ -160,8 +160,8 @@ def _compared(model: dict[str, bytes], clips: list[Path]) -> dict[str, bytes]:
             address = f"clips/{number}{path.suffix.lower()}"
             made[address] = path.read_bytes()
             shares = [row[f"p_{name}"] for name in predictor.classes]
-            heard = row["label"] != predict.NO_SPEECH
+            spoken = row["label"] != predict.NO_SPEECH
             about = {"name": path.name, "file": address, "label": row["label"]}
-            told.append({**about, "probabilities": shares if heard else None})
-    made["clips.json"] = json.dumps({"clips": told}).encode()
+            listed.append({**about, "probabilities": shares if spoken else None})
+    made["clips.json"] = json.dumps({"clips": listed}).encode()
     return made

@@ -35,8 +35,8 @@ class Recording(Protocol):
     """An open recording: what its header says, and its samples from where it stands.
 
     Attributes:
-        path: Of the file.
-        sample_rate: In Hz.
+        path: Path of the file.
+        sample_rate: int, Hz.
         channels: Number of channels.
         frames: Samples of each channel that the header declares; `None` where it does not.
         is_integer: Whether samples are whole numbers in the file, which are always finite.

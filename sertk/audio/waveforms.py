@@ -89,7 +89,7 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
 
     Args:
         waveform: shape (samples,), float32.
-        sample_rate: In Hz.
+        sample_rate: int, Hz.
 
     Returns:
         shape (samples,), float32, of mean zero.
@@ -211,8 +211,8 @@ def room_response(seconds: float, sample_rate: int, seed: int = 0) -> np.ndarray
 
     Args:
         seconds: Reverberation time.
-        sample_rate: In Hz.
-        seed: Of the tail; another seed is another room.
+        sample_rate: int, Hz.
+        seed: int. Seed of the reverberation tail; another seed gives another room.
 
     Returns:
         shape (1 + seconds * sample_rate,), float32; the first sample is 1.

@@ -19,7 +19,7 @@ from sertk.audit import duplicates
 from sertk.errors import listing
 from sertk.manifest import locations, remarks
 
-_MOST_TOLD = 20  # findings of one kind, each of a fold, before the rest are counted together
+_MOST_LISTED = 20  # findings of one kind, each of a fold, before the rest are counted together
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Finding:
     """One leak or note, with the utterances it is about.
 
     Args:
-        kind: In a word or two.
+        kind: str. Kind of finding, such as `"shared speakers"`.
         severity: `"leak"` or `"note"`.
         message: What was found.
-        rows: Of these utterances.
+        rows: list of the utterance_ids concerned.
         reaches_test: The test set is part of it; a leak that does not flatters selection alone.
     """
 
@@ -138,14 +138,14 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
 
 
 def _told(manifest: pd.DataFrame, leaks: Iterable[splits.Leak]) -> Iterator[Finding]:
-    """Make findings of leaks; those of one kind in many folds are told once for the rest."""
+    """Make findings of leaks; those of one kind in many folds are summarized."""
     ids = manifest["utterance_id"].to_numpy(object)
-    told: Counter[tuple[str, str, bool]] = Counter()
+    counts: Counter[tuple[str, str, bool]] = Counter()
     rest: dict[tuple[str, str, bool], np.ndarray] = {}
     for leak in leaks:
         kind = (leak.kind, leak.severity, leak.reaches_test)
-        told[kind] += 1
-        if told[kind] > _MOST_TOLD:
+        counts[kind] += 1
+        if counts[kind] > _MOST_LISTED:
             rest.setdefault(kind, np.zeros(len(ids), bool))[leak.rows] = True
             continue
         rows = ids[leak.rows].tolist()
@@ -153,9 +153,8 @@ def _told(manifest: pd.DataFrame, leaks: Iterable[splits.Leak]) -> Iterator[Find
         yield Finding(leak.kind, leak.severity, f"{leak.message}{count}", rows, leak.reaches_test)
     for kind, chosen in rest.items():
         rows = ids[chosen].tolist()
-        message = (
-            f"{kind[0]} {told[kind] - _MOST_TOLD} times more, in other folds ({len(rows)} rows)."
-        )
+        more = counts[kind] - _MOST_LISTED
+        message = f"{kind[0]} {more} times more, in other folds ({len(rows)} rows)."
         yield Finding(kind[0], kind[1], message, rows, kind[2])
 
 

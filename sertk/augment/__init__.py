@@ -227,9 +227,9 @@ def apply(
     """Augment a waveform.
 
     Args:
-        name: Of a recipe, or a list of transforms.
+        name: Name of an augmentation, or a list of transforms.
         waveform: shape (samples,), float32.
-        sample_rate: In Hz.
+        sample_rate: int, Hz.
         seed: The same seed gives the same samples, in any process and thread.
         number: Which entry of a set; `None` lets the seed draw one. It changes nothing else.
 
@@ -286,7 +286,7 @@ def copies(
             some labels only.
         count: Copies of each row; `None` is one of each entry of a set, and 2 of another recipe.
             A set takes its first so many entries.
-        seed: Of the copies.
+        seed: int. Seed of the copies' random draws.
 
     Returns:
         Rows of the copies alone, with `parent`, `augmentation`, `copy` and `seed`. Their

@@ -35,7 +35,7 @@ class Chain:
 
     Raises:
         ConfigurationError: If the list is empty, or holds what is none of these, or what cannot
-            be told apart from something else.
+            be distinguished from something else.
     """
 
     def __init__(

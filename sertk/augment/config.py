@@ -1,4 +1,4 @@
-"""What to augment, how, and when: one object for what training is told about copies."""
+"""The configuration of augmented copies: recipe, labels, and whether they are drawn on the fly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Augmentation:
         """Record it for run.json; what is as usual is left out.
 
         Args:
-            copies: Of each utterance.
+            copies: int >= 0. Copies of each utterance.
         """
         of_list = {"transforms": self.recipe.record} if isinstance(self.recipe, Chain) else {}
         return {

@@ -1,4 +1,4 @@
-"""What an object of the caller's is, told so that JSON can keep it and tell it from another.
+"""Describe an object of the caller so that JSON can store it and distinguish it from another.
 
 In: a function, an object, a file. Out: plain values, the same in any process. Of a function they
 are its code, defaults, closure and the constants it names, of an object its attributes, of a file
@@ -34,10 +34,10 @@ def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
 
     Args:
         value: Anything of the caller's.
-        within: What holds it, outermost first: something that holds itself is told once.
+        within: What holds it, outermost first: something that contains itself is described once.
 
     Raises:
-        ConfigurationError: If that cannot be told.
+        ConfigurationError: If it cannot be described.
 
     Examples:
         >>> described(len), described((1, "a"))
@@ -92,8 +92,8 @@ def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
         )
     state = _STATE if of_audiomentations(value) else ()
     own = {k: v for k, v in vars(value).items() if k not in state and not k.startswith("__")}
-    told = {k: described(v, within) for k, v in sorted(own.items())}
-    return {"name": _qualified(type(value)), **told}
+    parameters = {k: described(v, within) for k, v in sorted(own.items())}
+    return {"name": _qualified(type(value)), **parameters}
 
 
 def _described_function(function: types.FunctionType, within: tuple[Any, ...]) -> dict[str, Any]:

@@ -46,12 +46,12 @@ def _refuse_without_sound(path: Path, size: int, changed: int) -> None:
     """Read a recording up to its first sound, once for each size and time of change."""
     try:
         _, rate = audio.info(path)
-        heard = any(
+        audible = any(
             np.abs(b).max(initial=0) > _SILENT for b in audio.blocks(path, sample_rate=rate)
         )
     except AudioError as error:
         raise _unreadable(error) from error
-    if not heard:
+    if not audible:
         raise ConfigurationError(
             f"The recording {path} is silent.",
             "A noise recording or a room response must not be silent.",

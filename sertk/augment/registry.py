@@ -139,7 +139,7 @@ def pipeline(words: Sequence[str | Function], chance: float = 1.0) -> tuple[Step
     """Build the steps of words of the library and of functions; neighbors of the library join.
 
     Args:
-        words: Of `TRANSFORMS`, or functions.
+        words: Names in `TRANSFORMS`, or functions.
         chance: With which each is applied.
     """
     steps: list[Step] = []

@@ -1,7 +1,7 @@
 """The command line: the library's functions under the same names, with the same arguments.
 
 In: words. Out: results on standard output, progress and messages on standard error, and a status:
-0 done, 1 failed, 2 the user's mistake, told in one paragraph. The words are in `parser` and
+0 done, 1 failed, 2 a mistake of the user, explained in one paragraph. The words are in `parser` and
 `groups`, what the commands do in the other modules; each imports what it needs when it runs, so
 that `sertk --help` answers at once.
 """

@@ -93,7 +93,7 @@ def add_device(parser: argparse._ActionsContainer) -> None:
 
 
 def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
-    """Add everything that a training is told."""
+    """Add the options of a training."""
     data = parser.add_argument_group("utterances")
     data.add_argument("--corpus", metavar="NAME", help="scan this corpus")
     data.add_argument("--manifest", metavar="FILE", help="or read this manifest")
@@ -144,9 +144,11 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
     fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     fit.add_argument("--init-from", metavar="RUN", help="initialize with the weights of this run")
     for name, description in docstrings.arguments(Config).items():
+        default = getattr(Config, name)
         fit.add_argument(
             f"--{name.replace('_', '-')}", metavar="VALUE",
-            help=f"{_plain(description)} Default: {getattr(Config, name)}.".replace("None", "null"),
+            type=type(default) if isinstance(default, int | float) else str,
+            help=f"{_plain(description)} Default: {default}.".replace("None", "null"),
         )  # fmt: skip
     add_device(fit)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")

@@ -38,7 +38,7 @@ def predict(args: argparse.Namespace) -> int:
         )
     searched = predict.search(args.paths)
     paths = searched.files
-    for line in searched.told():
+    for line in searched.summary():
         tell(f"skipped: {line}")
     predictor = _opened(args)
     if args.timeline:
@@ -74,7 +74,7 @@ def _opened(args: argparse.Namespace) -> "Predictor":
         use_backend(args.backend, args.device)
     silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
     source = inputs.model(args, "run", "model", "bundle")
-    with inputs.terms_told():
+    with inputs.terms_printed():
         predictor = predict.load(
             source, fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence,
             channel=args.channel,
@@ -84,7 +84,7 @@ def _opened(args: argparse.Namespace) -> "Predictor":
 
 
 def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
-    """Say which of the models of a run answers, where nobody named one."""
+    """Name the model of a run that predicts, where none was asked for."""
     if args.run is None or (args.fold is not None and args.seed is not None):
         return
     count = len(list(Path(args.run).expanduser().glob("fold_*/seed_*/model.keras")))

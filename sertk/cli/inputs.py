@@ -42,14 +42,14 @@ def _tell_files(utterances: "pd.DataFrame") -> None:
         tell(f"unreadable: {path}: {reason}")
 
 
-def tell_unreadable(runs: "Iterable[Run]", told: Iterable[str] = ()) -> None:
+def tell_unreadable(runs: "Iterable[Run]", known: Iterable[str] = ()) -> None:
     """Name the files that runs could not read; a header does not show all that is wrong.
 
     Args:
         runs: Finished ones.
-        told: Reasons that were told before.
+        known: Reasons that were printed before.
     """
-    seen = set(told)
+    seen = set(known)
     for run in runs:
         for row in run.info["unreadable"]:
             if row["reason"] not in seen:
@@ -141,13 +141,13 @@ def _groupings_for(emotions: set[str]) -> str:
         if used >= set(group.classes) - group.optional:
             taken = len(emotions & set(group.mapping))
             fitting.append((-taken, -len(used), name, [c for c in group.classes if c in used]))
-    told = [f"{name} ({', '.join(used)})" for _, _, name, used in sorted(fitting)]
-    if not told:
+    fits = [f"{name} ({', '.join(used)})" for _, _, name, used in sorted(fitting)]
+    if not fits:
         return (
             f"No grouping fits {', '.join(sorted(emotions))}: pass your own in Python, a dict of "
             "emotion -> label."
         )
-    return f"These groupings fit: {'; '.join(told[:4])}."
+    return f"These groupings fit: {'; '.join(fits[:4])}."
 
 
 def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
@@ -214,17 +214,18 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
 def training(args: argparse.Namespace) -> dict[str, Any]:
     """Read what `sertk.training.cross_validate` takes besides utterances and a folder.
 
-    Mistakes in these words are told before anything is read or Keras is loaded.
+    Mistakes in the options are reported before anything is read or Keras is loaded.
     """
     import sertk
     from sertk.training.config import Config
 
     sertk.use_backend(args.backend, args.device)
-    given = [
-        f"{name}={value}"
-        for name in Config.__dataclass_fields__
-        if (value := getattr(args, name, None)) is not None
-    ]
+    words = {name: getattr(args, name, None) for name in Config.__dataclass_fields__}
+    config = {
+        name: _value(word) if isinstance(word, str) else word
+        for name, word in words.items()
+        if word is not None
+    }
     return {
         "model": args.model,
         "prep": preprocessing(args),
@@ -234,7 +235,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         "standardize": args.standardize,
         "arguments": options(args.model_option, "--model-option"),
         "init_from": args.init_from,
-        **options(given, "--config"),
+        **config,
     }
 
 
@@ -309,7 +310,7 @@ def model(args: argparse.Namespace, *words: str) -> str | None:
 
 
 @contextmanager
-def terms_told() -> Iterator[None]:
+def terms_printed() -> Iterator[None]:
     """Tell on a line of its own what a warning says of the pretrained weights."""
     from sertk.predict import pretrained
 

@@ -31,12 +31,12 @@ def app(args: argparse.Namespace) -> None:
     if args.clips:
         tell("The page contains these clips: check their license before you share it.")
     if args.out is not None:
-        with inputs.terms_told():
+        with inputs.terms_printed():
             page = app.write(source, args.out, **options)
         give(f"Page: {page}")
         tell("Serve the folder with a web server; the microphone needs https, or 127.0.0.1.")
         return
-    with inputs.terms_told():
+    with inputs.terms_printed():
         files = app.files(source, **options)
     with app.Server(files, args.port) as server:
         give(f"Listening page: {server.address} (Ctrl-C ends it)")

@@ -1,4 +1,4 @@
-"""An argument parser whose mistakes are told like all others: one paragraph, the nearest word.
+"""An argument parser that reports mistakes like all others: one paragraph, the nearest option.
 
 In: words. Out: what argparse makes of them, or a `ConfigurationError`, where argparse would print
 all that a command takes before it came to the point.

@@ -57,8 +57,8 @@ def stoppable() -> Iterator[None]:
 
 def take_as_the_end() -> None:
     """Let Ctrl-C in the rest of a `stoppable` block be how it ends, and no failure."""
-    if callable(signal.getsignal(signal.SIGINT)):  # nobody said to ignore it
-        with suppress(ValueError):  # in another thread nobody can press it
+    if callable(signal.getsignal(signal.SIGINT)):  # it is not ignored
+        with suppress(ValueError):  # only the main thread receives it
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -46,7 +46,7 @@ def study(args: argparse.Namespace) -> int:
     tell(f"{count} run{'s' * (count > 1)}")
     start_backend(args)
     result = studies.run(
-        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.processes
+        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.jobs
     )
     inputs.tell_unreadable(result.runs.values())
     for name, reason in result.missing.items():
@@ -97,8 +97,8 @@ def leak_gap(args: argparse.Namespace) -> None:
     start_backend(args)
     from sertk import studies
 
-    told = [why for _, why in remarks.of(utterances).unreadable]
-    tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args, told)
+    reasons = [why for _, why in remarks.of(utterances).unreadable]
+    tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args, reasons)
 
 
 def leaderboard(args: argparse.Namespace) -> None:
@@ -127,18 +127,18 @@ def leaderboard(args: argparse.Namespace) -> None:
         give(f"Page: {board.write_html(args.output)}")
 
 
-def tell_gap(found: "LeakGap", args: argparse.Namespace, told: Iterable[str] = ()) -> None:
+def tell_gap(found: "LeakGap", args: argparse.Namespace, known: Iterable[str] = ()) -> None:
     """Print the answer, and write its page beside the two runs.
 
     Args:
         found: The answer.
-        args: Of the command.
-        told: Reasons of unreadable files that were told before.
+        args: Parsed arguments of the command.
+        known: Reasons of unreadable files that were printed before.
     """
     from sertk import report
     from sertk._utils import atomic, provenance
 
-    inputs.tell_unreadable((found.leaky, found.clean), told)
+    inputs.tell_unreadable((found.leaky, found.clean), known)
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
     home = Path(found.clean.folder).parent

@@ -209,7 +209,7 @@ def _glottis(hertz: np.ndarray, manner: Manner, rng: np.random.Generator) -> np.
 
 
 def _resonate(source: np.ndarray, formants: np.ndarray) -> np.ndarray:
-    """Send the source through four resonances in a row that are set anew every 5 ms.
+    """Send the source through four resonances in a row that change every 5 ms.
 
     Overlapping windows are filtered each by the response of its moment, all at once.
     """

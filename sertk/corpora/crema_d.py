@@ -68,8 +68,8 @@ def parse(path: PurePosixPath, actors: dict[str, tuple[str, int]]) -> _files.Row
     """Read a row from a file name, or say why it is none.
 
     Args:
-        path: Of the file.
-        actors: Number of an actor -> gender and age; empty where nobody knows.
+        path: Path of the file.
+        actors: Number of an actor -> gender and age; empty where unknown.
 
     Examples:
         >>> row = parse(PurePosixPath("AudioWAV/1001_DFA_ANG_XX.wav"), {"1001": ("male", 51)})

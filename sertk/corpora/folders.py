@@ -1,6 +1,6 @@
 """Your own recordings, sorted into folders by emotion and, better, by speaker.
 
-`emotion/a.wav`, `speaker/emotion/a.wav` and `emotion/speaker/a.wav` are told apart by which
+`emotion/a.wav`, `speaker/emotion/a.wav` and `emotion/speaker/a.wav` are distinguished by which
 level's names are emotion words; any other order is given as a layout. License, citation and
 size: yours. File names mean nothing but what the layout reads from them.
 """

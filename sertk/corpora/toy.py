@@ -1,6 +1,6 @@
 """The toy corpus: synthetic voices, made here, for tests, tutorials and the first five minutes.
 
-Nobody speaks in it and no score on it says anything about people. Eight voices (odd: low, even:
+It is synthetic, and no score on it says anything about people. Eight voices (odd: low, even:
 high) say two nonsense sentences in eight emotions, in two intensities (neutral: one), twice:
 480 clips of one to two seconds, 16 kHz, 16 bit, made in seconds. Emotion moves pitch, tempo, level
 and voice quality by amounts that overlap between voices and takes, so that it can be learned
@@ -36,7 +36,7 @@ SYNTHETIC = True
 DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = "It is created on first use: sertk.corpora.scan('toy')."
 
-# raise it whenever the sound changes: folders of older versions are made anew
+# raise it whenever the sound changes: folders of older versions are made again
 VERSION = 1
 _SEED = 20_000
 _STRENGTH = {"01": 0.7, "02": 1.2}  # of normal and strong intensity

@@ -58,18 +58,18 @@ class ClipDataset(keras.utils.PyDataset):
         classes: Labels in order.
         config: Batch size, and what is visited; see `configure`.
         training: Shuffle, draw copies and cut at random.
-        seed: Of the order, the copies and the cuts.
+        seed: int. Seed of the order, of the copies and of the cuts.
         standardize: How clips are scaled; one of `STANDARDIZE`.
         speakers: For `"speaker"`: statistics by speaker, (mean, deviation), with which clips are
             finished and standardized here; otherwise the graph does both.
 
     Attributes:
         manifest: The originals that are there, in order.
-        input_shape: Of a finished clip: what a network is built for.
+        input_shape: Shape of a finished clip: the input shape of a network.
         versions: Utterance -> the names of itself and its copies.
         augmentation: Recipe of the copies, or `None`.
-        live: What draws copies anew in every epoch, or `None`.
-        item_shape: Of a clip in a batch: what the assembled model takes.
+        on_the_fly: Draws new copies in every epoch, or `None`.
+        item_shape: Shape of a clip in a batch: the input shape of the assembled model.
         epoch: Set by training; decides order, copies and cuts.
     """
 
@@ -153,7 +153,7 @@ class ClipDataset(keras.utils.PyDataset):
         self._visits = visits
 
     def augment_on_the_fly(self, augment: Any, copies: int) -> None:
-        """Draw copies anew in every epoch, if that is what is asked for; see `make`."""
+        """Draw new copies in every epoch, if the augmentation says so; see `make`."""
         if isinstance(augment, Augmentation) and augment.on_the_fly:
             wanted = augmenting.plan(augment, self.classes)
             self.on_the_fly = OnTheFlyCopies(self.manifest, self.prep, wanted, copies)
@@ -288,7 +288,7 @@ class ClipDataset(keras.utils.PyDataset):
         return self.predict(saving.load_model(run.model_path()))
 
     def _predict_batch(self, model: Any, batch: int) -> np.ndarray:
-        """Predict one batch, filled up to full size: JAX compiles anew for every other size."""
+        """Predict one batch, filled up to full size: JAX compiles again for every other size."""
         clips, _ = self[batch]
         full = np.zeros((self.config.batch_size, *clips.shape[1:]), np.float32)
         full[: len(clips)] = clips
@@ -314,7 +314,7 @@ class ClipDataset(keras.utils.PyDataset):
 
 
 class Datasets(NamedTuple):
-    """The three parts of a divided manifest; `test` has no batches where nobody is tested."""
+    """The three parts of a divided manifest; `test` is empty where nothing is tested."""
 
     train: ClipDataset
     val: ClipDataset
@@ -340,9 +340,9 @@ def make(
         batch_size: Clips in a batch.
         augment: Recipe of the copies of training utterances, such as `"noise+pitch"`, or a list
             of transforms; see `sertk.augment.recipe`. An `sertk.augment.Augmentation` restricts
-            it to some labels, or draws copies anew in every epoch.
+            it to some labels, or draws new copies in every epoch.
         copies: Augmented copies of each training utterance.
-        seed: Of copies, order and cuts.
+        seed: int. Seed of copies, order and cuts.
         standardize: `"training"` (mean and deviation per bin of the training split, inside the
             model), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
             `"none"`, or `"speaker"` (each speaker by the statistics of all of their own

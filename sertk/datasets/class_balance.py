@@ -18,8 +18,8 @@ def class_weights(
     """Weigh each class by its size, mean 1 over utterances.
 
     Args:
-        labels: Of the training utterances.
-        classes: In order.
+        labels: shape (utterances,), labels of the training utterances.
+        classes: list of str, every class in order.
         how: `inverse` of the number of utterances, or of their `effective` number,
             (1 - beta^n) / (1 - beta) with beta 0.9999, which grows more slowly; `none` is 1.
 
@@ -48,10 +48,10 @@ def oversampled(labels: Sequence[str], how: str, seed: int) -> list[int]:
     """Repeat utterances of small classes until these are as large as the largest.
 
     Args:
-        labels: Of the training utterances.
+        labels: shape (utterances,), labels of the training utterances.
         how: `minority` fills up the smallest class, `minority_twice` the two smallest one after
             the other, `full` every class; `none` repeats nothing.
-        seed: Of which utterances are repeated.
+        seed: int. Seed of the choice of repeated utterances.
 
     Returns:
         Row numbers: each once, in order, then the repeated ones.

@@ -1,4 +1,4 @@
-"""Spectra of copies that nobody keeps: each is drawn when training asks for it.
+"""On-the-fly augmentation: spectra of copies that are computed when training asks for them.
 
 In: utterances, a `Preprocessing` and a recipe. Out: spectra by utterance and seed of the draw, so
 that the same name is the same spectrum in any thread and process.
@@ -58,8 +58,8 @@ class OnTheFlyCopies:
         """Draw whether an utterance is visited as itself or as a copy, and name it.
 
         Args:
-            utterance_id: Of an original.
-            seed: Of the draw.
+            utterance_id: Name of an original utterance.
+            seed: int. Seed of the random draw.
             copied: What is known of it beforehand; an utterance that gets no copies is itself
                 all the same.
         """

@@ -166,7 +166,7 @@ def _completed(rows: pd.DataFrame) -> pd.DataFrame:
     ):
         if column not in rows:
             rows[column] = default
-    # whose speaker nobody knows may be anybody: one group, so that no interval is too narrow
+    # utterances without a speaker form one group, so that no interval is too narrow
     rows["speaker"] = rows["speaker"].astype(object).where(rows["speaker"].notna(), "unknown")
     rows["gender"] = rows["gender"].astype(object).where(rows["gender"].notna(), None)
     return rows

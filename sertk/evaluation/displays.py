@@ -217,7 +217,7 @@ class CalibrationDisplay(Display):
 
 
 class ClipDisplay(Display):
-    """Utterances with what they are, what was heard, and how surely."""
+    """Utterances with their true label, the predicted one, and its probability."""
 
     def _draw(self, ax: "Axes") -> None:
         places = np.arange(len(self._table))

@@ -69,7 +69,7 @@ def bootstrap(
         statistic: Takes one array of shape (resamples, classes, classes) per stratum.
         *strata: Arrays of shape (speakers, classes, classes); speakers are drawn within each.
         resamples: How often to draw.
-        seed: Of the draws.
+        seed: int. Seed of the resampling.
 
     Returns:
         The statistic of each resample, shape (resamples, ...).

@@ -64,7 +64,7 @@ def draw_panels(
     Args:
         panels: One or two axes.
         history: Rows of `fold, seed, epoch` with losses and scores.
-        fits: Of run.json, with `best_epoch`.
+        fits: Entry `fits` of run.json, with `best_epoch` of each.
         score: Column of the history, or nothing.
     """
     from matplotlib.ticker import MaxNLocator

@@ -32,7 +32,7 @@ class PairedDisplay(Display):
 
     Attributes:
         speakers: UAR of each speaker in both runs: `first, second, difference`.
-        names: Of the two runs.
+        names: Names of the two runs in figures and tables.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     trainings: seeds are averaged, and are no evidence.
 
     Args:
-        first: Of `sertk.evaluation.evaluate`.
-        second: Of the same utterances, classes and labels; folds and seeds may differ.
+        first: `Evaluation` of the first run.
+        second: `Evaluation` of the same utterances, classes and labels; folds and seeds may differ.
         names: What to call them; `("first", "second")` by default.
 
     Returns:

@@ -145,7 +145,7 @@ class Evaluation:
             metric: `"uar"`, `"wa"` or `"macro_f1"`.
             level: Coverage, between 0 and 1.
             resamples: How often speakers are drawn.
-            seed: Of the draws.
+            seed: int. Seed of the resampling.
 
         Raises:
             UnknownNameError: If there is no such metric.

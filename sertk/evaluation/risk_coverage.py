@@ -74,7 +74,7 @@ def selective_prediction(result: Evaluation) -> SelectiveDisplay:
     ranked together, as one threshold would rank them.
 
     Args:
-        result: Of `sertk.evaluation.evaluate`.
+        result: `Evaluation` with probabilities.
 
     Returns:
         By coverage: `accuracy` with its 95 % interval over speakers (`low`, `high`), `uar` over

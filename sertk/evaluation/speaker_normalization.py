@@ -2,7 +2,7 @@
 
 In: an evaluation whose rows have probabilities. Out: another, of the same utterances. Nothing is
 fitted, and no label is looked at; but a speaker's other recordings are, so that what comes out
-does not hold for a voice that is heard once (it is transductive).
+does not apply to a speaker with a single recording (it is transductive).
 """
 
 import dataclasses
@@ -41,11 +41,11 @@ def normalize_speakers(result: Evaluation) -> Evaluation:
     """Score the same probabilities, each speaker's centered by all of their recordings.
 
     Args:
-        result: Of `sertk.evaluation.evaluate`; folds and seeds are centered apart, as each has a
-            model of its own. Who has a single recording there, or is unknown, stays as is.
+        result: `Evaluation` with probabilities. Each fold and seed is centered by itself, since it
+            has a model of its own; speakers with one recording, and unknown ones, stay as they are.
 
     Raises:
-        ConfigurationError: If probabilities are missing, or nobody has two recordings.
+        ConfigurationError: If probabilities are missing, or no speaker has two recordings.
 
     References:
         Standardizing a speaker's features before a classifier is as old as the field, such as

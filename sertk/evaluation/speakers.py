@@ -68,7 +68,7 @@ def speaker_difficulty(results: Evaluation | Mapping[str, Evaluation]) -> Diffic
 
     Returns:
         By speaker: `gender`, UAR of each run, `mean`, and the most frequent confusion over all
-        runs: `true`, `heard`, `taken` (share of the true class).
+        runs: `true`, `predicted`, `taken` (share of the true class).
 
     Raises:
         ConfigurationError: If there is none, or they have no speaker in common.
@@ -101,7 +101,7 @@ def speaker_difficulty(results: Evaluation | Mapping[str, Evaluation]) -> Diffic
     rows = pd.concat([result.rows for result in named.values()])
     taken = pd.DataFrame(
         [_confusion(rows[rows["speaker"] == name]) for name in table.index],
-        index=table.index, columns=["true", "heard", "taken"],
+        index=table.index, columns=["true", "predicted", "taken"],
     )  # fmt: skip
     table = table.join(taken).sort_values("mean", kind="stable").rename_axis("speaker")
     return DifficultyDisplay(table, runs, agreement)
@@ -130,7 +130,7 @@ def _confusion(rows: pd.DataFrame) -> tuple[str | None, str | None, float]:
     names = shares.columns.union(shares.index)
     values = shares.reindex(index=names, columns=names, fill_value=0.0).to_numpy(copy=True)
     np.fill_diagonal(values, 0.0)
-    true, heard = map(int, np.unravel_index(values.argmax(), values.shape))
-    if values[true, heard] == 0:
+    true, predicted = map(int, np.unravel_index(values.argmax(), values.shape))
+    if values[true, predicted] == 0:
         return None, None, 0.0
-    return str(names[true]), str(names[heard]), float(values[true, heard])
+    return str(names[true]), str(names[predicted]), float(values[true, predicted])

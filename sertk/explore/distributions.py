@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _QUANTILES = {"p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
-_SILENT_DB = -100.0  # the least level that is told
+_SILENT_DB = -100.0  # the lowest level that is listed
 TRIM_DB = 40.0  # what `Preprocessing` cuts by default
 
 
@@ -26,7 +26,7 @@ class QuantileDisplay(Table):
     """Quantiles of a number for all utterances and for each group.
 
     Attributes:
-        unit: Of the numbers, with what they are.
+        unit: Name and unit of the numbers, for the axis.
         mark: A value to draw a line at, or `None`.
     """
 
@@ -86,7 +86,7 @@ def durations(
         Quantiles in seconds: a row for all, then one per group.
 
     Raises:
-        ManifestError: If no row has a duration, or nobody says where the files are.
+        ManifestError: If no row has a duration, or no root folder is known.
         AudioError: If not one of the files can be read.
         UnknownNameError: If the manifest has no such column.
 
@@ -142,7 +142,7 @@ def levels(
             or cannot be read.
 
     Raises:
-        ManifestError: If nobody says where the files are.
+        ManifestError: If no root folder is known.
         AudioError: If not one of them can be read.
         UnknownNameError: If the manifest has no such column.
 

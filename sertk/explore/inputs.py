@@ -113,7 +113,7 @@ def clip(
         The finished clip: a row per frame, named by its time in seconds, a column per bin.
 
     Raises:
-        ManifestError: If there is no such utterance, or nobody says where the files are.
+        ManifestError: If there is no such utterance, or no root folder is known.
         AudioError: If the file cannot be read.
 
     Examples:
@@ -149,7 +149,7 @@ def mfcc(
         n_mfcc: How many coefficients.
 
     Raises:
-        ManifestError: If there is no such utterance, or nobody says where the files are.
+        ManifestError: If there is no such utterance, or no root folder is known.
         AudioError: If the file cannot be read.
 
     Examples:

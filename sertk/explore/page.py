@@ -46,8 +46,8 @@ def write_html(
         The file written.
 
     Raises:
-        ManifestError: If `sound=True` and nobody says where the files are.
-        AudioError: If `sound=True` and a file to be heard cannot be read.
+        ManifestError: If `sound=True` and no root folder is known.
+        AudioError: If `sound=True` and a file to be played cannot be read.
 
     Examples:
         `sertk.explore.write_html(utterances, "ravdess.html")`
@@ -130,7 +130,7 @@ def _heard(utterances: pd.DataFrame) -> list[dict[str, Any]]:
         try:
             shown = make()
         except ManifestError:
-            # nobody says a sentence twice, or genders are unknown: there is nothing to compare
+            # no speaker has a sentence twice, or genders are unknown: there is nothing to compare
             if title in ("One utterance", "Augmentation"):
                 raise
             continue

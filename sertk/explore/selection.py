@@ -51,7 +51,7 @@ def across_emotions(
     """Pick one utterance per emotion, by one speaker, of one sentence where texts are known.
 
     Raises:
-        ManifestError: If nobody says anything in two emotions.
+        ManifestError: If no speaker has a sentence in two emotions.
     """
     keys = ["speaker", "text"] if _has(utterances, "text") else ["speaker"]
     given = {"speaker": speaker, "text": text if "text" in keys else None}
@@ -110,7 +110,7 @@ def listen(utterances: pd.DataFrame, row: pd.Series, trim_db: float | None = Non
     """Read the sound of a row at the players' rate, trimmed if asked.
 
     Raises:
-        ManifestError: If nobody says where its corpus is.
+        ManifestError: If no root folder is known.
         AudioError: If the file cannot be read.
     """
     path = manifests.root_of(utterances, str(row["corpus"])) / str(row["path"])

@@ -157,7 +157,7 @@ def utterance(utterances: pd.DataFrame, utterance_id: str | None = None) -> Soun
         utterance_id: Which; the first by default.
 
     Raises:
-        ManifestError: If there is no such utterance, or nobody says where the files are.
+        ManifestError: If there is no such utterance, or no root folder is known.
         AudioError: If the file cannot be read.
 
     Examples:
@@ -189,7 +189,7 @@ def across_emotions(
         text: Which sentence, as in the column `text`.
 
     Raises:
-        ManifestError: If nobody says a sentence in two emotions.
+        ManifestError: If no speaker has a sentence in two emotions.
         AudioError: If a file cannot be read.
 
     Examples:
@@ -251,7 +251,7 @@ def augmentations(
         utterances: A manifest whose files are there.
         utterance_id: Which; the first by default.
         recipes: Each as `sertk.augment.recipe` takes it, such as `"pitch+noise"`.
-        seed: Of the copies; another seed gives another noise, another pitch.
+        seed: int. Seed of the copies; another seed draws other noise and another pitch.
 
     Raises:
         UnknownNameError: If there is no such recipe.
@@ -322,7 +322,7 @@ def preview(
         recipe: Name of a recipe or list of transforms; see `sertk.augment.recipe`.
         utterance_id: Which utterance; the first by default.
         number: Which entry of a set; `None` lets the seed draw one.
-        seed: Of the copy; another seed gives another noise, another pitch.
+        seed: int. Seed of the copy; another seed draws other noise and another pitch.
 
     Raises:
         UnknownNameError: If there is no such recipe.

@@ -57,8 +57,8 @@ def to_bundle(
     Args:
         run: A finished run, or its folder.
         path: Where to write; `bundle.zip` in the run folder by default.
-        variant: Of the ONNX file in it; see `to_onnx`.
-        fold: Of a cross-validation; the first by default.
+        variant: Variant of the ONNX file in it, `"conv"` or `"stft"`; see `to_onnx`.
+        fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison on validation speakers.
         evaluations: Cross-validated runs of the same training, whose scores its card shall tell.
@@ -98,8 +98,8 @@ def to_pretrained(
     Args:
         run: A finished run, or its folder, such as `sertk reproduce compact --everyone` writes.
         path: Folder to write; that of the package by default.
-        variant: Of the ONNX file; see `to_onnx`.
-        fold: Of a cross-validation; the first by default.
+        variant: Variant of the ONNX file, `"conv"` or `"stft"`; see `to_onnx`.
+        fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison on validation speakers.
         evaluations: Cross-validated runs of the same training, whose scores its card shall tell.
@@ -137,7 +137,7 @@ def _made(
 ) -> tuple[dict[str, bytes], Exported]:
     """Convert the model, and write all that belongs to it."""
     converting.require_variant(variant)
-    told = card.model_card(run, spec, evaluations)
+    written_card = card.model_card(run, spec, evaluations)
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.license) else ""
     license = _LICENSE.format(corpora=card.data(spec), terms=terms)
     with temporary_names.workspace() as folder:
@@ -148,7 +148,7 @@ def _made(
         files = {
             "model.onnx": model.read_bytes(),
             "spec.json": _spec_of(model),
-            "MODEL_CARD.md": told.encode(),
+            "MODEL_CARD.md": written_card.encode(),
             "LICENSE.txt": license.encode(),
         }
     return files, made

@@ -1,7 +1,7 @@
 """The model card: what a model is for, what it learned from, how well it does and for whom.
 
-In: a finished run, and cross-validated runs of the same training, if it tested nobody itself. Out:
-Markdown, every number of which comes from their predictions.
+In: a finished run, and cross-validated runs of the same training, if it has no test speakers.
+Out: Markdown, every number of which comes from their predictions.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def model_card(
         run: A finished run.
         spec: Which of its models; the first fold and seed by default.
         evaluations: Cross-validated runs of the same network and preprocessing, whose scores,
-            calibration and (where `sertk robustness` measured it) robustness are told.
+            calibration and, where `sertk robustness` measured it, robustness.
 
     Raises:
         RunError: If a run is unfinished.

@@ -28,14 +28,14 @@ class Clips:
 
     Args:
         waveforms: shape (samples,) each, at the model's rate, trimmed.
-        labels: Of the first of them, which are of the split that was asked for first.
-        heard: How many are recordings; what follows them is made sound.
+        labels: Labels of the first waveforms, those of the first split asked for.
+        num_recorded: int. How many of them are recordings; synthetic sounds follow.
         note: A sentence on what they are.
     """
 
     waveforms: list[np.ndarray]
     labels: list[str]
-    heard: int
+    num_recorded: int
     note: str
 
 
@@ -77,12 +77,14 @@ def of_run(
         counts[row["split"]] += 1
         if row["split"] == wanted[0]:
             labels.append(str(row["label"]))
-    heard = len(waveforms)
-    if not heard:
+    num_recorded = len(waveforms)
+    if not num_recorded:
         return Clips(made, [], 0, f"on {len(made)} made sounds alone: no file of the run is there")
-    told = [f"{count} utterances of {split} speakers" for split, count in counts.items() if count]
-    note = f"on {', '.join(told)} and {len(made)} made sounds"
-    return Clips([*waveforms, *made], labels, heard, note)
+    counted = [
+        f"{count} utterances of {split} speakers" for split, count in counts.items() if count
+    ]
+    note = f"on {', '.join(counted)} and {len(made)} made sounds"
+    return Clips([*waveforms, *made], labels, num_recorded, note)
 
 
 def _chosen(rows: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:

@@ -25,28 +25,28 @@ def compare(
     """Compare the probabilities of a file with those of Keras.
 
     Args:
-        name: Of the file's kind, for the table.
+        name: Kind of file, for the table.
         reference: What Keras says, shape (waveforms, classes).
         found: What the file says.
-        sounds: What both heard.
-        classes: In the order of the columns.
+        sounds: The waveforms that both were given.
+        classes: list of str, in the order of the columns.
 
     Returns:
         One row: `max_difference` over all waveforms; `label_agreement` over the recordings among
         them, or all if there are none; `uar_keras, uar, uar_difference` over those with a label;
         and how many: `waveforms, utterances, labeled`.
     """
-    heard = sounds.heard or len(found)
+    num_recorded = sounds.num_recorded or len(found)
     truth = np.array([classes.index(label) for label in sounds.labels], int)
     uars = [_uar(shares[: len(truth)], truth) for shares in (reference, found)]
     row = {
         "max_difference": float(np.abs(reference - found).max()),
-        "label_agreement": float((reference.argmax(1) == found.argmax(1))[:heard].mean()),
+        "label_agreement": float((reference.argmax(1) == found.argmax(1))[:num_recorded].mean()),
         "uar_keras": uars[0],
         "uar": uars[1],
         "uar_difference": uars[1] - uars[0],
         "waveforms": len(found),
-        "utterances": sounds.heard,
+        "utterances": sounds.num_recorded,
         "labeled": len(truth),
     }
     return pd.DataFrame([row], index=pd.Index([name], name="file"))

@@ -41,7 +41,7 @@ def quantize(model: Any, sounds: Clips) -> Any:
             "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
             code="nncf-not-installed",
         ) from error
-    if not sounds.heard:
+    if not sounds.num_recorded:
         raise ConfigurationError(
             "No utterance of the training split can be read.",
             "INT8 quantization measures the range of activations on training utterances.",
@@ -49,9 +49,9 @@ def quantize(model: Any, sounds: Clips) -> Any:
             code="no-quantization-data",
         )
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    heard = sounds.waveforms[: sounds.heard]
-    step = -(-len(heard) // MOST)
-    calibration = nncf.Dataset([wave[None] for wave in heard[::step]])
+    num_recorded = sounds.waveforms[: sounds.num_recorded]
+    step = -(-len(num_recorded) // MOST)
+    calibration = nncf.Dataset([wave[None] for wave in num_recorded[::step]])
     with contextlib.redirect_stdout(io.StringIO()):  # of its progress bars
         return nncf.quantize(
             model,

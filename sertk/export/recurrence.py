@@ -27,7 +27,7 @@ class Recurrence:
     Args:
         operator: `"GRU"` or `"LSTM"`.
         weights: Kernel, recurrent kernel and bias in ONNX's order, directions first.
-        units: Of each direction.
+        units: int >= 1. Units of each direction.
         sequences: Whether every step is handed on, or the last one.
     """
 

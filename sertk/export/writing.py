@@ -45,7 +45,7 @@ def to_onnx(
         path: Where to write; `model.onnx` in the run folder by default.
         variant: `"conv"` computes the spectrum by matrix products, which everything runs fast;
             `"stft"` by ONNX's operator, which makes the file half a megabyte smaller.
-        fold: Of a cross-validation; the first by default.
+        fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison; `SERTK_CORPORA` is looked at otherwise.
         splits: Whose utterances the file is compared on, at most 256: those of a later split where
@@ -92,7 +92,7 @@ def to_openvino(
         path: Where to write; `model.xml` in the run folder by default.
         precision: `"fp32"`; `"fp16"`, which halves the file; or `"int8"`, quantized after training
             on utterances of the training split, all but the front end.
-        fold: Of a cross-validation; the first by default.
+        fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder; `SERTK_CORPORA` is looked at otherwise.
         splits: Whose utterances the file is compared on; see `to_onnx`.
@@ -150,7 +150,7 @@ def to_litert(
         run: A finished run, or its folder.
         path: Where to write; `model.tflite` in the run folder by default. A record of the same
             name with `.json` stands beside it.
-        fold: Of a cross-validation; the first by default.
+        fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder; `SERTK_CORPORA` is looked at otherwise.
 
@@ -202,7 +202,7 @@ def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:
 
 
 def require_suffix(target: Path, suffix: str) -> None:
-    """Refuse a name by which nobody would know the format.
+    """Refuse a file name whose ending is not that of the format.
 
     Raises:
         ConfigurationError: If it does not end in the suffix.

@@ -30,10 +30,10 @@ class Embedding(Feature):
     Args:
         encoder: ONNX file with one input, waveforms (batch, samples), float32, and as first
             output (batch, frames, dimensions), or (batch, dimensions) for one vector each.
-        folder: Of `.npy` files, shape (frames, dimensions) or (dimensions,), named after the
+        folder: Folder of `.npy` files, shape (frames, dimensions) or (dimensions,), named after the
             recordings: `ann/happy/001.npy`, or just `001.npy`, for `ann/happy/001.wav`.
         frame_rate: Frames per second of the files in `folder`.
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Raises:
         ConfigurationError: If neither or both are given, or cannot be used.
@@ -120,7 +120,7 @@ class Embedding(Feature):
         """Read the file of a recording; the longest ending of its path that is there counts.
 
         Args:
-            path: Of the recording.
+            path: Path of the recording.
             start: Start of a segment, in seconds; the beginning by default.
             end: End of a segment, in seconds; the end by default.
 

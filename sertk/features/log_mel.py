@@ -31,7 +31,7 @@ class LogMel(Feature):
         window: `"hann"` or `"hamming"`, periodic.
         preemphasis: How much of each sample is subtracted from the next one; 0.97 is usual
             where there is one.
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Raises:
         ConfigurationError: If a value is out of range.

@@ -27,7 +27,7 @@ class LogMelDelta(Feature):
         win_length: Window in samples, zero-padded to `n_fft`; `None` is `n_fft`.
         window: `"hann"` or `"hamming"`, periodic.
         preemphasis: How much of each sample is subtracted from the next one.
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Raises:
         ConfigurationError: If a value is out of range.

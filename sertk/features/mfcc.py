@@ -29,7 +29,7 @@ class Mfcc(Feature):
         n_fft: DFT size in samples.
         hop_length: Samples from frame to frame.
         win_length: Window in samples; `None` is `n_fft`.
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Raises:
         ConfigurationError: If a value is out of range.

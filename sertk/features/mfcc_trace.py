@@ -26,7 +26,7 @@ class MfccTrace(Feature):
         n_mels: Number of mel bands under the coefficients.
         n_fft: DFT size in samples.
         hop_length: Samples from frame to frame.
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Raises:
         ConfigurationError: If a value is out of range.

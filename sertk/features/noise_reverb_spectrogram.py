@@ -20,7 +20,7 @@ class NoiseReverbSpectrogram(Feature):
     """Compute the log-spectrogram of an utterance, of it with noise, and of it in a room.
 
     The other settings are those of `LogSpectrogram`. Noise and room are always the same, so that
-    the feature depends on the waveform alone; the original drew noise anew for each utterance,
+    the feature depends on the waveform alone; the original drew new noise for each utterance,
     and used SoX's reverb, for which a room of noise that dies away stands here.
 
     Args:
@@ -28,7 +28,7 @@ class NoiseReverbSpectrogram(Feature):
         noise: Standard deviation of the white noise that is added after pre-emphasis.
         reverb_seconds: Reverberation time of the room.
         preemphasis: How much of each sample is subtracted from the next one.
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Raises:
         ConfigurationError: If a value is out of range.

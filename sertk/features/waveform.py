@@ -19,7 +19,7 @@ class Waveform(Feature):
     Say `target_rms_db` in the `Preprocessing`: nothing else makes loud and quiet recordings alike.
 
     Args:
-        sample_rate: Of the waveform, in Hz. A `Preprocessing` sets it to its own.
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
 
     Examples:
         >>> Waveform()(np.zeros(46_305, "float32")).shape

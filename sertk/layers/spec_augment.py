@@ -17,7 +17,7 @@ class SpecAugment(keras.layers.Layer):
         masks: Stretches of each kind.
         time_share: Longest hidden stretch of time, as a share of the frames.
         bins_share: Widest hidden stretch of bins, as a share of the bins.
-        seed: Of the masks; drawn where it is not given.
+        seed: int. Seed of the masks; random where it is not given.
 
     Input shape:
         (batch, frames, bins[, channels]).

@@ -103,7 +103,7 @@ def _table(path: Path) -> pd.DataFrame:
     plain = {"dtype": str, "encoding": "utf-8-sig", "keep_default_na": False, "na_values": [""]}
     header = pd.read_csv(path, header=None, nrows=1, **plain).iloc[0]  # type: ignore[call-overload]
     if header.duplicated().any():
-        # pandas would rename the second one, and nobody would look at it
+        # pandas would rename the second one, and it would be ignored
         raise pd.errors.ParserError(f"duplicate column {header[header.duplicated()].iloc[0]}")
     frame: pd.DataFrame = pd.read_csv(path, **plain)  # type: ignore[call-overload]
     if not isinstance(frame.index, pd.RangeIndex):
@@ -132,7 +132,7 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             whole = column in INTEGERS
             wrong = frame[column].notna() & ~np.isfinite(numbers)
             if whole:
-                # larger ones are no longer told apart in double precision
+                # larger ones are not exact in double precision
                 wrong |= frame[column].notna() & (
                     (numbers != numbers.round()) | (numbers.abs() >= 2**53)
                 )

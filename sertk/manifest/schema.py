@@ -14,7 +14,7 @@ REQUIRED = {
     "utterance_id": "unique name, prefixed by the corpus",
     "corpus": "name of the published collection",
     "path": "file, relative to the root of its corpus, with forward slashes",
-    "speaker": "who speaks, prefixed by the corpus; empty only where nobody knows",
+    "speaker": "who speaks, prefixed by the corpus; empty only where unknown",
     "emotion": "emotion word, canonical spelling (sertk.labels.EMOTIONS)",
 }
 NULLABLE = {

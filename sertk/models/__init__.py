@@ -32,9 +32,9 @@ def build(
 
     Args:
         model: Name of a model, or a function of your own with the same first arguments.
-        input_shape: Of one finished clip, such as `train.input_shape`: (frames, bins).
+        input_shape: Shape of one finished clip, such as `train.input_shape`: (frames, bins).
         num_classes: Number of classes, at least two.
-        seed: Of the initial weights and of dropout.
+        seed: int. Seed of the initial weights and of dropout.
         **arguments: What that model takes besides, such as `width`.
 
     Returns:

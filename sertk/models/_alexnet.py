@@ -60,7 +60,7 @@ def load_weights(model: keras.Model, path: str | Path, *, transposed: bool) -> N
         bias = _entry(state, f"features.{place}.bias", 1, path)
         layer = model.get_layer(f"conv{number}")
         if number == 0 and layer.kernel.shape[2] != 3:
-            continue  # as the original does: another number of channels starts anew
+            continue  # as the original does: another number of channels starts from random weights
         _assign(layer, kernel.transpose(height, width, 1, 0), bias, path)
     names = {layer.name for layer in model.layers}
     for number, place in enumerate(_DENSE):

@@ -32,7 +32,7 @@ def build(
         image_size: Turn the spectrogram into a picture, low frequencies at the bottom, whose
             shorter side has so many pixels; `None` takes it as it is. R1 uses 256, and features
             scaled to [0, 1] (`standardize="minmax"`).
-        colors: Of the picture: `"grey"`, or a matplotlib color map such as `"jet"`.
+        colors: `"grey"`, or the name of a matplotlib color map such as `"jet"`.
         weights: File (.npz or .safetensors) with torchvision's weights to start from. Where torch
             is installed, `python -c "import torch, numpy; numpy.savez('alexnet.npz', **{k:
             v.numpy() for k, v in torch.load('alexnet-owt-7be5be79.pth').items()})"` makes one.

@@ -33,9 +33,9 @@ def build(
         image_size: Turn the spectrogram into a picture, low frequencies at the bottom, whose
             shorter side has so many pixels; `None` takes it as it is. R4 uses 224, and features
             scaled to [0, 1] (`standardize="minmax"`).
-        colors: Of the picture: `"grey"`, or a matplotlib color map such as `"viridis"`.
+        colors: `"grey"`, or the name of a matplotlib color map such as `"viridis"`.
         weights: `"imagenet"` starts from Keras's weights, which it downloads; they need three
-            channels, so that a picture or a feature of three is wanted. `None` starts anew.
+            channels: `colors`, or a feature with three. `None` starts from random weights.
 
     Returns:
         An uncompiled model.

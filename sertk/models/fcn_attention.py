@@ -32,7 +32,7 @@ def build(
         dropout: Rate before the last layer.
         normalize: Batch normalization after each convolution; without it, this is R2's variant
             that keeps torchvision's layers.
-        units: Of the dense layer before the last one.
+        units: int >= 1. Units of the dense layer before the last one.
 
     Returns:
         An uncompiled model.

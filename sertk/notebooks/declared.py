@@ -58,7 +58,7 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
 
     Args:
         code: Source of the cell.
-        name: Of the notebook, for the error.
+        name: Name of the notebook, for the error.
 
     Raises:
         ConfigurationError: If the cell is not Python.

@@ -38,9 +38,9 @@ def load(
         source: A run or its folder, a model.keras in it, an .onnx, an .xml of OpenVINO, or a
             bundle (.zip). Without one it is the pretrained model of the package, whose weights
             are for non-commercial use, of which a warning reminds.
-        fold: Of a run of several; the first by default.
-        seed: Of a run of several; the first by default.
-        threads: Of onnxruntime and OpenVINO; 0 is every core.
+        fold: int >= 0. Fold whose model is used; the first by default.
+        seed: int. Training seed whose model is used; the first by default.
+        threads: int >= 0. Threads of onnxruntime or OpenVINO; 0 uses every core.
         silence_db: What stays below it in its loudest 50 ms is no speech, nor is steady noise;
             `None` always answers.
         short_seconds: Recordings with less sound are marked as short.

@@ -21,7 +21,7 @@ _MOST = 40  # files in a picture
 
 
 class _Answers(Display):
-    """What both tables share: shares as percentages, nothing where nobody speaks."""
+    """What both tables share: probabilities as percentages, empty where there is no speech."""
 
     def __init__(self, table: pd.DataFrame, classes: list[str], title: str, note: str):
         super().__init__(table, title, note)
@@ -92,7 +92,7 @@ class Predictions(_Answers):
 
     Args:
         table: A row per file.
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         unreadable: Files that could not be read, each with the error that says why.
         seconds: That it took.
 
@@ -128,10 +128,10 @@ class Timeline(_Answers):
 
     Args:
         table: A row per window, with `start` and `end` in seconds.
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         path: The recording.
-        window: In seconds.
-        hop: In seconds.
+        window: float > 0, seconds. Length of a window.
+        hop: float > 0, seconds. Time from window to window.
         seconds: That it took.
 
     Attributes:
@@ -160,11 +160,11 @@ class Timeline(_Answers):
         shares = self.shares
         ends = (0.0, len(shares) * self.hop, len(self.classes) - 0.5, -0.5)
         _heat(ax, shares.T, ends)
-        heard = ~np.isnan(shares).any(axis=1)
+        spoken = ~np.isnan(shares).any(axis=1)
         if len(shares) <= 400:  # more would be a stripe
             middles = (np.arange(len(shares)) + 0.5) * self.hop
-            tops = shares[heard].argmax(axis=1)
-            ax.plot(middles[heard], tops, ".", color=drawing.SECOND, markersize=4)
+            tops = shares[spoken].argmax(axis=1)
+            ax.plot(middles[spoken], tops, ".", color=drawing.SECOND, markersize=4)
         ax.set_yticks(range(len(self.classes)), self.classes)
         ax.set_xlabel("start of the window, s (white: no speech; dots: the top label)")
 

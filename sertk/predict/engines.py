@@ -17,7 +17,7 @@ from sertk.predict.spec import KEY, Spec
 from sertk.preprocessing.clips import aggregate_clips
 
 BATCH = 8  # waveforms computed at once; more take memory and, on a CPU, no less time
-_SIZES = (1, 8, 32)  # of batches of clips: JAX compiles anew for every other one
+_SIZES = (1, 8, 32)  # of batches of clips: JAX compiles again for every other one
 
 
 class Engine(Protocol):
@@ -74,7 +74,7 @@ class OnnxEngine:
     Args:
         content: The file, or its bytes.
         source: What to call it in messages.
-        threads: Of onnxruntime; 0 is every core.
+        threads: int >= 0. Threads of onnxruntime; 0 uses every core.
 
     Raises:
         ModelError: If it is no ONNX file, or none that sertk exported.
@@ -118,7 +118,7 @@ class OpenVinoEngine:
 
     Args:
         path: The .xml file; the .bin lies beside it.
-        threads: Of OpenVINO; 0 is every core.
+        threads: int >= 0. Threads of OpenVINO; 0 uses every core.
 
     Raises:
         ConfigurationError: If OpenVINO is not installed.
@@ -158,7 +158,7 @@ class OpenVinoEngine:
 
 
 def require_openvino() -> Any:
-    """Import OpenVINO, or say how to get it; it shall report to nobody what is done here."""
+    """Import OpenVINO without its telemetry, or say how to install it."""
     # OpenVINO and NNCF send a note on import, unless the package that sends it is not there
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
@@ -201,9 +201,9 @@ def unusable(source: str, kind: str, why: Exception | str) -> ModelError:
     """Say that a file cannot be opened as what its name says."""
     lines = str(why).strip().splitlines() or [type(why).__name__]
     # OpenVINO says where in its own source something went wrong first, and last what it was
-    told = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines
+    reasons = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines
     return ModelError(
-        f"Cannot open {source} as {kind} ({told[-1].strip()[:200].rstrip('.')}).",
+        f"Cannot open {source} as {kind} ({reasons[-1].strip()[:200].rstrip('.')}).",
         "It must be a complete file written by `sertk export`.",
         "Copy the file again, or export the run again.",
         code="unopenable-model",

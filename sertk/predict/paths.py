@@ -30,7 +30,7 @@ class Search:
     files: list[Path] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)
 
-    def told(self) -> list[str]:
+    def summary(self) -> list[str]:
         """One line per reason, with the count and the first names."""
         return [f"{len(n)} {why} ({listing(n, 3)})" for why, n in sorted(self.left_out.items())]
 
@@ -150,5 +150,5 @@ def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
 
 
 def _beside(left_out: dict[str, list[str]]) -> str:
-    told = "; ".join(Search(left_out=left_out).told())
-    return f" (skipped: {told})" if told else ""
+    left = "; ".join(Search(left_out=left_out).summary())
+    return f" (skipped: {left})" if left else ""

@@ -45,7 +45,7 @@ class Predictor:
             usually the mean of all channels.
 
     Attributes:
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         sample_rate: That everything is resampled to, in Hz.
 
     Examples:
@@ -151,17 +151,17 @@ class Predictor:
 
     def _center(self, rows: list[dict[str, Any]]) -> None:
         """Count the answers to one voice from their mean."""
-        heard = [row for row in rows if row["label"] != NO_SPEECH]
-        if len(heard) < 2:
+        spoken = [row for row in rows if row["label"] != NO_SPEECH]
+        if len(spoken) < 2:
             raise ConfigurationError(
-                f"{len(heard)} of {len(rows)} recordings of one speaker contain speech.",
+                f"{len(spoken)} of {len(rows)} recordings of one speaker contain speech.",
                 "Speaker normalization subtracts the mean over at least two recordings, better ten "
                 "or more, in several emotions.",
                 "Add recordings of this speaker, or omit --speaker-normalization.",
                 code="too-few-speech-recordings",
             )
-        shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in heard])
-        for row, own in zip(heard, centered(shares), strict=True):
+        shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in spoken])
+        for row, own in zip(spoken, centered(shares), strict=True):
             row |= {**self._answer(own), **self._shares(own)}
 
     @property

@@ -28,9 +28,9 @@ def open_engine(
     Args:
         source: A run or its folder, model.keras in it, .onnx, .xml or .zip; `None` is the
             pretrained model.
-        fold: Of a run of several; the first by default.
-        seed: Of a run of several; the first by default.
-        threads: Of onnxruntime and OpenVINO; 0 is every core.
+        fold: int >= 0. Fold whose model is used; the first by default.
+        seed: int. Training seed whose model is used; the first by default.
+        threads: int >= 0. Threads of onnxruntime or OpenVINO; 0 uses every core.
 
     Raises:
         ConfigurationError: If it is none of these, or a fold was asked of a single model.

@@ -41,17 +41,17 @@ class Spec:
     """Say what a model takes, what it answers, and where it comes from.
 
     Args:
-        classes: In the order of the probabilities.
+        classes: list of str, in the order of the probabilities.
         preprocessing: `Preprocessing.to_dict()`.
         clip_aggregation: How the clips of an utterance vote: `mean`, `geometric_mean` or `max`.
         model: Name of the network.
         corpora: What it was trained on.
         synthetic: Whether that is synthetic speech.
-        license: Of the data, in words; a model is no freer than what it was trained on.
+        license: str. License of the training data, which the model inherits.
         weights_sha256: Of the .keras file that it was made from.
         run: Name of the run's folder.
-        fold: Of the run.
-        seed: Of the run.
+        fold: int. Fold of the run.
+        seed: int. Training seed of the run.
         variant: How the graph computes the spectrum; empty for a .keras file.
         clip_only: The graph takes waveforms of exactly one clip.
     """
@@ -147,7 +147,7 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
 
     Raises:
         ConfigurationError: If the run has no such fold or seed, or its clips are scaled by
-            statistics of their speaker, whom nobody knows in use.
+            statistics of their speaker, which a new voice lacks.
         RunError: If that fit has not ended.
     """
     info = run.info
@@ -196,15 +196,15 @@ def licenses(names: list[str]) -> str:
 
     Examples:
         >>> licenses(["ravdess", "mine"])
-        'RAVDESS: CC BY-NC-SA 4.0; mine: license not known to sertk'
+        'RAVDESS: CC BY-NC-SA 4.0; mine: unknown license'
     """
     known = corpora.names()
-    told = []
+    named = []
     for name in names:
         module = corpora.load(name) if name in known else None
         license = getattr(module, "LICENSE", "") or "unknown license"
-        told.append(f"{getattr(module, 'TITLE', name)}: {license}")
-    return "; ".join(told)
+        named.append(f"{getattr(module, 'TITLE', name)}: {license}")
+    return "; ".join(named)
 
 
 def is_non_commercial(license: str) -> bool:
@@ -275,10 +275,10 @@ def _after(classes: list[str]) -> dict[str, Any]:
                 "frame_seconds": sound.MODULATION_SECONDS,
                 "band_edges_hz": list(sound.BANDS),
                 "percentiles": list(sound.PERCENTILES),
-                "top_db": sound.TOP_DB,
+                "floor_db": sound.FLOOR_DB,
                 "how": "frames of the nearest power of two of samples, every half frame, Hann "
                 "window; level in dB of each band (its lower edge belongs to it), no lower than "
-                "top_db below the whole spectrum of the loudest frame; what no band moves by as "
+                "floor_db below the whole spectrum of the loudest frame; what no band moves by as "
                 "much between the percentiles of its levels, linearly interpolated, gets the "
                 "answer, too; without the silence that fills a last window up",
             },

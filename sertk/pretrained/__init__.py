@@ -4,7 +4,7 @@ This folder holds no code. Beside this file lie model.onnx (waveform in, probabi
 record (spec.json), its model card, the licence of its weights, and the sha256 of each of them
 (bundle.json). The weights were learnt from RAVDESS and EmoDB and are for NON-COMMERCIAL use: see
 LICENSE.txt. The network, `compact`, and its training are one recipe; from the corpora, the folder
-is made anew by
+is rebuilt by
 
     sertk reproduce compact --everyone -o runs/everyone
     sertk export runs/everyone --to pretrained

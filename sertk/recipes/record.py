@@ -16,7 +16,7 @@ class Published:
 
     Args:
         score: As published.
-        protocol: Of the measurement.
+        protocol: How the score was measured.
         corpus: Measured on this one, where the recipe names several that were tried one by one.
     """
 
@@ -46,7 +46,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A published system, or sertk's own: all that `training.cross_validate` is told.
+    """A published system, or sertk's own: all arguments of `training.cross_validate`.
 
     Args:
         title: What it is.
@@ -54,17 +54,17 @@ class Recipe:
         prep: From a recording to a clip.
         model: Name of the network.
         config: Changes to `sertk.training.config.Config`.
-        arguments: Of the network.
+        arguments: Arguments of the network's `build`.
         standardize: How clips are scaled.
         augment: Recipe of copies, or `None`.
-        copies: Of each utterance.
-        grouping: Of all corpora together; `None` is the usual one of the corpus.
+        copies: int >= 0. Copies of each utterance.
+        grouping: Grouping of several corpora; `None` is the usual one of the corpus.
         genders: Multiply labels by gender.
         where: Rows to keep, column -> value; where the corpus has that column.
-        seconds: Part of each recording that is heard, (start, end).
+        seconds: Part of each recording that is used, (start, end) in seconds.
         division: `"usual"` for the corpus; `"isolated"` tests its last four speakers;
-            `"everyone"` tests nobody; `"copies first"`, `"files"` and `"files, no test"` are the
-            leaky ones of originals.
+            `"everyone"` has no test speakers; `"copies first"`, `"files"` and `"files, no test"`
+            are the leaky ones of originals.
         seeds: One model per fold and seed.
         published: Figures; sertk's own system has none.
         differences: From the original.

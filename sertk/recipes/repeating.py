@@ -43,7 +43,7 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
     Args:
         name: One of `RECIPES`.
         as_published: With the defects that its published numbers rest on.
-        everyone: On all of its corpora together, a few speakers to select on and nobody tested:
+        everyone: On all of its corpora together, a few validation speakers and no test speakers:
             for a model to hand on, whose scores are those of a cross-validation.
 
     Raises:
@@ -101,8 +101,8 @@ def utterances(
     """Scan, label and divide what a recipe is to be trained on.
 
     Args:
-        recipe: Of `get`.
-        names: Of corpora; none are `recipe.usual_corpora`.
+        recipe: `Recipe`, as `get` returns it.
+        names: Names of corpora; `recipe.usual_corpora` by default.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
 
     Returns:
@@ -148,7 +148,7 @@ def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.Data
 
 
 def _everyone(rows: pd.DataFrame) -> pd.DataFrame:
-    """Test nobody: the last fifth of the speakers of each corpus validates."""
+    """Train on all but the last fifth of the speakers of each corpus, which validates."""
     last: list[str] = []
     for _, part in rows.groupby("corpus"):
         order = sorted(part["speaker"].unique())
@@ -202,14 +202,14 @@ def reproduce(
 
     Args:
         name: One of `RECIPES`.
-        folder: Of the run.
-        names: Of corpora; none are `recipe.usual_corpora`.
+        folder: Run folder to write.
+        names: Names of corpora; `recipe.usual_corpora` by default.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
         as_published: With the defects that its published numbers rest on; the run is marked.
-        everyone: On all of its corpora together, and nobody tested; see `get`.
+        everyone: On all of its corpora together, without test speakers; see `get`.
         arguments: Changes to those of the network, such as `{"width": 0.25}` or weights.
         seeds: Instead of the recipe's.
-        fold: Of a cross-validation; `None` trains them all.
+        fold: int, or `None` to train every fold of a cross-validation.
         grouping: Instead of the recipe's, such as one that a part of a corpus can fill.
         **config: Changes to the recipe's, such as `epochs=2`. A run that was still improving
             when it was stopped by fewer epochs than the recipe's is marked.

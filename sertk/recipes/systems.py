@@ -150,7 +150,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         differences=(
             _SILENCE, _SAID_SLOWLY,
             Difference(
-                "time masks", "added as extra copies", "drawn anew for every clip",
+                "time masks", "added as extra copies", "drawn again for every clip",
                 "an epoch stays as long as the corpus",
             ),
             Difference(

@@ -36,7 +36,7 @@ def write_html(
 
     Raises:
         RunError: If the run is unfinished.
-        ManifestError: If `audio=True` and nobody says where the corpus is.
+        ManifestError: If `audio=True` and no root folder is known.
         AudioError: If `audio=True` and a file cannot be read.
 
     Examples:

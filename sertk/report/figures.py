@@ -27,7 +27,7 @@ def learning_curves(
 
     Args:
         history: Rows of `fold, seed, epoch` with losses and scores.
-        fits: Of run.json, with `best_epoch`.
+        fits: Entry `fits` of run.json, with `best_epoch` of each.
         monitor: The column that chose the epoch.
         wide: Put the panels side by side; else below each other.
     """

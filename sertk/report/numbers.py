@@ -71,7 +71,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
 
 
 def leaks(info: dict[str, Any], *, reaching_test: bool = True) -> list[str]:
-    """Say why test speakers may have been heard in training; an empty list is good news.
+    """List the reasons why test speakers may be in the training set; empty where they are not.
 
     Args:
         info: What run.json holds.

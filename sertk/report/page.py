@@ -59,7 +59,7 @@ def render(
     Args:
         run: A finished run.
         result: Its evaluation on the test split.
-        numbers: Of `sertk.report.numbers.collect`.
+        numbers: Result of `sertk.report.numbers.collect`.
         audio: Embed the sound of the clips shown.
         roots: Corpus -> folder, to find that sound.
     """
@@ -220,7 +220,7 @@ def _sounds(
 
 
 def _settings(info: dict[str, Any]) -> list[tuple[str, str]]:
-    """Flatten what the run was told into rows of dotted names."""
+    """Flatten the arguments of the run into rows of dotted names."""
     flat: list[tuple[str, str]] = []
 
     def walk(name: str, value: Any) -> None:

@@ -19,7 +19,7 @@ class Leak:
     """What one division shares.
 
     Args:
-        kind: In a word or two.
+        kind: str. Kind of finding, such as `"shared speakers"`.
         message: What was found, without its rows.
         rows: Places of the rows in the manifest, ascending.
         reaches_test: Whether it concerns the test: of a leak, whether a test row is among `rows`.

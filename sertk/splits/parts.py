@@ -67,7 +67,7 @@ class Codes:
     """Numbers for the values of a column, in their order; -1 for none.
 
     Args:
-        column: Of the manifest.
+        column: A column of the manifest.
 
     Attributes:
         codes: shape (rows,), int.

@@ -24,7 +24,7 @@ def by_speaker(
     test: int | Sequence[str] = 4,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Divide by speaker into train, val and test; nobody is heard in two of them.
+    """Divide by speaker into train, val and test; no speaker is in two of them.
 
     Speakers are drawn alternating between genders, so that each part has both where it can.
 

@@ -163,7 +163,7 @@ def describe(run: Run) -> str:
 
 
 def _name(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> str:
-    """Name a group; two of the same words that tested others are told apart by a number."""
+    """Name a group; two of the same name with other test speakers get a number."""
     alike = [other for other in keys if other[0] == key[0]]
     return key[0] if len(alike) == 1 else f"{key[0]} (test set {alike.index(key) + 1})"
 

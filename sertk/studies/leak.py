@@ -46,7 +46,7 @@ def leak_gap(
         utterances: A manifest with the `fold` of a protocol that keeps speakers apart; at random
             it gets as many.
         prep: How a recording becomes a clip.
-        folder: Of the two runs, `leaky` and `clean`.
+        folder: Folder to write, with a run folder `leaky` and one `clean`.
         **training: What `sertk.training.cross_validate` takes besides.
 
     Raises:
@@ -79,8 +79,8 @@ def leak_gap_of_recipe(
 
     Args:
         name: A recipe whose published figure rests on a leak.
-        folder: Of the two runs, `leaky` and `clean`.
-        names: Of corpora; none are the recipe's.
+        folder: Folder to write, with a run folder `leaky` and one `clean`.
+        names: Names of corpora; those of the recipe by default.
         roots: Corpus -> folder.
         **changes: What `sertk.recipes.reproduce` takes besides, such as `epochs=60`.
 
@@ -105,15 +105,15 @@ def leak_gap_of_recipe(
 
 
 class LeakGap(Display):
-    """What two runs of the same training say, one of which has heard its speakers before.
+    """Compare two runs of the same training, one of which was trained on its test speakers.
 
     Args:
         leaky: The run whose division leaks, into the test or into validation only.
         clean: The run that keeps speakers apart.
 
     Attributes:
-        promised: The score that does not hold: UAR of the leaky run on speakers it has heard.
-        kept: UAR on speakers that nobody had heard: of the clean run, or of the leaky one where
+        promised: The score that does not hold: UAR of the leaky run on training speakers.
+        kept: UAR on new speakers: of the clean run, or of the leaky one where
             the leak is in validation only.
         gap: Promised minus kept; with an interval where both are of the same utterances.
     """

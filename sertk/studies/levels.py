@@ -41,7 +41,7 @@ def names_and_objects(
     """Sort what was given for a factor: its levels, and the objects of those that have one.
 
     Args:
-        factor: Of `FACTORS`, or `"seed"`.
+        factor: One of `FACTORS`, or `"seed"`.
         given: A level, several, or a mapping of names to objects.
         objects: What names stand for where no mapping says so.
 
@@ -76,7 +76,7 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     """Tell an object in words and numbers that JSON can keep.
 
     Raises:
-        ConfigurationError: If that cannot be told.
+        ConfigurationError: If it cannot be described.
 
     Examples:
         >>> describe("model", len)

@@ -1,7 +1,7 @@
 """What a study found: one row per run, differences on the same speakers, and words for them.
 
 In: the folder of a study. Out: tables that are Displays, and the answer to its question. Runs of
-different protocols are compared by nobody here; runs on different speakers only on those in both.
+runs of different protocols are not compared; runs on different speakers only on those in both.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class StudyResult:
     """A study that was trained, read from its folder without Keras.
 
     Args:
-        folder: Of the study.
+        folder: Folder of the study.
 
     Attributes:
         folder: Where it is.
@@ -199,7 +199,7 @@ class StudyResult:
         """Show how each level differs from the baseline, on the test speakers that both have.
 
         Where there are several contexts, the mean over those that have the level comes first.
-        Levels that test nobody in common with the baseline, or other classes, are left out.
+        Levels with other test speakers or classes than the baseline are left out.
         """
         base = getattr(self.study, self.study.compare)[0]
         rows = []
@@ -303,8 +303,10 @@ class StudyResult:
         sure = first[(first["low"] > 0) | (first["high"] < 0)]
         if len(sure):
             ranked = sure.sort_values("difference", ascending=False)
-            told = [f"{row[self.study.compare]} {_points(row)}" for _, row in ranked.iterrows()]
-            lead = f"Against {against}{over}, these differ by more than chance: {'; '.join(told)}."
+            changes = [f"{row[self.study.compare]} {_points(row)}" for _, row in ranked.iterrows()]
+            lead = (
+                f"Against {against}{over}, these differ by more than chance: {'; '.join(changes)}."
+            )
         elif first["low"].isna().all():
             best = first.loc[first["difference"].idxmax()]
             lead = (

@@ -1,7 +1,7 @@
 """Train the trials of a study, side by side, and go on where it was stopped.
 
 In: a `Study` and a folder. Out: a run folder per trial below `trials/`, `study.json` with every
-choice, and a `StudyResult`. A trial that cannot be trained is told, and the others go on.
+choice, and a `StudyResult`. A trial that cannot be trained is reported, and the others go on.
 """
 
 import json
@@ -43,7 +43,7 @@ def run_study(
 
     Args:
         study: What to train.
-        folder: Of the study; the same study goes on in it, and so does one with more levels.
+        folder: Folder of the study. The same study, or one with more levels, resumes in it.
         roots: Corpus -> folder; others are looked for below `SERTK_CORPORA`.
         n_jobs: Trials at a time, each in a process of its own, with its share of the cores.
 

@@ -58,14 +58,14 @@ class Study:
         corpus: Names of corpora.
         gender: `"all"`, `"male"` or `"female"` speakers only; `"male>female"` trains on men and
             tests women, `"female>male"` the reverse; `"classes"` multiplies emotions by gender.
-        grouping: Of labels; the same utterances may be grouped in several ways.
+        grouping: Names of groupings of the labels.
         feature: Names of features, with their defaults; `"usual"` is what a model was published
             with (`sertk.recipes`), or log-mel.
         model: Names of models.
         augment: Recipes of copies, or `"none"`.
-        protocol: Of divisions; protocols are never ranked against each other.
+        protocol: Names of protocols; runs are compared within one protocol only.
         seed: One run for each.
-        folds: Of `speaker_folds` and `random`.
+        folds: int >= 2. Number of folds of `speaker_folds` and `random`.
         val: Validation speakers of a fold.
         copies: Augmented copies of each training utterance.
         standardize: As in `sertk.training.cross_validate`.
@@ -82,7 +82,7 @@ class Study:
     Raises:
         UnknownNameError: If a level, the factor or a setting has no such name.
         ConfigurationError: If a factor has no levels, one twice, or one that is neither a name nor
-            a named object that fits, or nobody says which of several is compared.
+            a named object that fits, or it is unclear which of several is compared.
 
     Examples:
         >>> study = Study("Does noise help?", augment=("none", "noise"), model=("mlp",), seed=(0,))
@@ -171,7 +171,7 @@ class Study:
     def changed(self, **changes: Any) -> "Study":
         """Replace fields by name, such as `seed=(0,)`.
 
-        What is compared is found anew where only one level of it is left.
+        The compared factor is determined again where only one level of it is left.
         """
         left = changes.get(self.compare, getattr(self, self.compare))
         if not isinstance(left, list | tuple | Mapping) or len(left) == 1:

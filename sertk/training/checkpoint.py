@@ -47,10 +47,10 @@ class Checkpoint:
     repeats at most some twenty times what one writing takes, and gets the same numbers.
 
     Args:
-        folder: Of the fit; what lies there is read.
+        folder: Folder of the fit; an existing checkpoint in it is read.
 
     Attributes:
-        progress: Of the fit.
+        progress: `Progress` of the fit.
 
     Raises:
         RunError: If the file is damaged, or of another version.
@@ -70,8 +70,8 @@ class Checkpoint:
                 ):
                     zip_archives.entries(opened.zip, _LIMITS)
                     self._arrays = {name: opened[name] for name in opened.files}
-                told = json_records.parse(str(self._arrays.pop("progress")), schemas.Progress)
-                self.progress = Progress(**told)
+                stored = json_records.parse(str(self._arrays.pop("progress")), schemas.Progress)
+                self.progress = Progress(**stored)
                 self._best = self._group("best")
             except (
                 OSError,

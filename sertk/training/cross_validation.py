@@ -44,7 +44,7 @@ def fit(
         train: What to learn from.
         val: What selects the epoch to keep, and stops.
         test: What to predict in the end; `sertk.evaluation.evaluate(run, test)` does it later.
-        folder: Of the run.
+        folder: Run folder to write.
         init_from: A run of the same model whose weights to start from; layers of another shape
             keep their random weights, as does the last one where the classes are others, or in
             another order.
@@ -98,8 +98,8 @@ def cross_validate(
         model: Name of a model, or a function like those in `sertk.models`.
         manifest: Rows with `label`, and `fold` and `val_folds` (or one `split`).
         prep: How a recording becomes a clip.
-        folder: Of the run.
-        seeds: Of weights, order, cuts and dropout; each gives a model per fold.
+        folder: Run folder to write.
+        seeds: ints. Seeds of weights, order, cuts and dropout; each trains one model per fold.
         augment: Recipe of the copies of training utterances; see `sertk.datasets.make`.
         copies: Augmented copies of each training utterance.
         standardize: `"training"`, `"minmax"`, `"none"` or `"speaker"`; see `sertk.datasets.make`.

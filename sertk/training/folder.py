@@ -46,8 +46,8 @@ def writing(
     """Open a run folder for one process; go on only with the very same run.
 
     Args:
-        folder: Of the run.
-        record: Of `record.of_run`; of a run that goes on it gets the provenance it began with.
+        folder: Run folder to write.
+        record: As `records.of_run` returns it; a resumed run keeps its first provenance.
         manifest: The rows of the run.
 
     Yields:

@@ -20,9 +20,9 @@ class Mixup(keras.layers.Layer):
     what the last call did to clips.
 
     Args:
-        alpha: Of the Beta(alpha, alpha) distribution of shares.
+        alpha: float > 0. Parameter of the Beta(alpha, alpha) distribution of mixing weights.
         by: `"sample"`, `"sample_max"` (shares below one half are turned round) or `"batch"`.
-        seed: Of the shares.
+        seed: int. Seed of the mixing weights.
 
     Input shape:
         (batch, ...), finished clips.

@@ -111,7 +111,7 @@ def closed(
     """Describe a finished run by its fits.
 
     Args:
-        record: Of `of_run`.
+        record: As `of_run` returns it.
         fits: What each fit.json holds, in order; older ones have no provenance of their own.
         unreadable: Recordings that could not be read: `utterance_id, path, reason`.
     """

@@ -2,7 +2,7 @@
 
 In: a finished run whose sound files are there. Out: a Display with `.frame()` and `.plot(ax=)`, and
 a page. Every utterance is disturbed as it was recorded, before it is trimmed, and predicted by the
-models that never heard its speaker: the clean point is the score of the run itself.
+the model of the fold that tested its speaker: the clean point is the score of the run itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ import pandas as pd
 from sertk import audio, evaluation
 from sertk._utils import seeding
 from sertk.analysis.replay import Replay
-from sertk.analysis.robustness.conditions import USUAL, Condition, Heard, chosen
+from sertk.analysis.robustness.conditions import USUAL, Condition, Utterance, chosen
 from sertk.analysis.robustness.curves import RobustnessDisplay
 from sertk.analysis.robustness.page import write_html, write_json
 from sertk.errors import ConfigurationError
@@ -24,8 +24,8 @@ from sertk.run import Run
 
 __all__ = [
     "Condition",
-    "Heard",
     "RobustnessDisplay",
+    "Utterance",
     "measure",
     "names",
     "write_html",
@@ -79,9 +79,9 @@ def measure(
         those of changes draw the same speakers and seeds clean and disturbed.
 
     Raises:
-        RunError: If the run is unfinished, or tested nobody.
+        RunError: If the run is unfinished, or has no test speakers.
         UnknownNameError: If there is no such condition.
-        ManifestError: If nobody says where the files are.
+        ManifestError: If no root folder is known.
         AudioError: If a file cannot be read.
 
     Examples:
@@ -135,8 +135,8 @@ def _spectrum(
     )
     if condition is not None:
         seed = seeding.derive(0, "robustness", condition.name, sound["utterance_id"])
-        heard = Heard(waveform, rate, str(sound["speaker"]), np.random.default_rng(seed))
-        waveform = np.asarray(condition.disturb(heard, level), np.float32)
+        utterance = Utterance(waveform, rate, str(sound["speaker"]), np.random.default_rng(seed))
+        waveform = np.asarray(condition.disturb(utterance, level), np.float32)
         if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
             raise ConfigurationError(
                 f"The condition {condition.name!r} returned an array of shape {waveform.shape}, or "

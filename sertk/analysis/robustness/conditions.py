@@ -24,7 +24,7 @@ _MU = 255.0
 _MAINS = 50.0  # Hz
 
 
-class Heard(NamedTuple):
+class Utterance(NamedTuple):
     """An utterance on its way: the waveform, its rate in Hz, who speaks, and what draws."""
 
     waveform: np.ndarray
@@ -33,7 +33,7 @@ class Heard(NamedTuple):
     generator: np.random.Generator
 
 
-Disturb = Callable[[Heard, float], np.ndarray]
+Disturb = Callable[[Utterance, float], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Condition:
 
     Args:
         name: Public name, also in the table.
-        title: In words.
+        title: str. Title in reports.
         unit: What stands behind a level, such as `"dB SNR"`.
         levels: From mild to severe; or rising, where both directions disturb.
-        disturb: `(Heard, level) -> waveform`; draws from `Heard.generator` alone.
+        disturb: `(Utterance, level) -> waveform`; draws from `Utterance.generator` alone.
         harmless: A level between others that changes nothing, where there is one.
     """
 
@@ -57,99 +57,103 @@ class Condition:
     harmless: float | None = None
 
 
-def add_at_snr(heard: Heard, noise: np.ndarray, snr_db: float) -> np.ndarray:
+def add_at_snr(utterance: Utterance, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """Add noise at a ratio to the speech itself: silent ends do not count as its level."""
-    speech = audio.trim(heard.waveform, _TRIM_DB)
-    silence_db = 10 * np.log10(len(heard.waveform) / max(len(speech), 1))
-    return audio.noise_at_snr(heard.waveform, noise, snr_db - silence_db)
+    speech = audio.trim(utterance.waveform, _TRIM_DB)
+    silence_db = 10 * np.log10(len(utterance.waveform) / max(len(speech), 1))
+    return audio.noise_at_snr(utterance.waveform, noise, snr_db - silence_db)
 
 
-def white(heard: Heard, level: float) -> np.ndarray:
+def white(utterance: Utterance, level: float) -> np.ndarray:
     """Add white Gaussian noise; the level is the SNR in dB."""
-    return add_at_snr(heard, heard.generator.normal(size=len(heard.waveform)), level)
+    return add_at_snr(utterance, utterance.generator.normal(size=len(utterance.waveform)), level)
 
 
-def babble(voices: dict[str, list[dict[str, Any]]], heard: Heard, level: float) -> np.ndarray:
+def babble(
+    voices: dict[str, list[dict[str, Any]]], utterance: Utterance, level: float
+) -> np.ndarray:
     """Add five voices of other speakers, equally loud; the level is the SNR in dB.
 
     Args:
         voices: Speaker -> where the utterances are: `path, start, end`.
-        heard: The utterance, whose own speaker is never among the voices.
+        utterance: The utterance, whose own speaker is never among the voices.
         level: SNR in dB.
     """
-    others = sorted(speaker for speaker in voices if speaker != heard.speaker)
-    mixed = np.zeros(len(heard.waveform))
-    speakers = heard.generator.choice(others, min(_VOICES, len(others)), replace=False)
+    others = sorted(speaker for speaker in voices if speaker != utterance.speaker)
+    mixed = np.zeros(len(utterance.waveform))
+    speakers = utterance.generator.choice(others, min(_VOICES, len(others)), replace=False)
     for speaker in speakers:
         spoken = voices[str(speaker)]
-        at = spoken[heard.generator.integers(len(spoken))]
+        at = spoken[utterance.generator.integers(len(spoken))]
         try:
             voice, _ = audio.read(
-                at["path"], sample_rate=heard.sample_rate, start=at["start"], end=at["end"]
+                at["path"], sample_rate=utterance.sample_rate, start=at["start"], end=at["end"]
             )
         except AudioError:
             continue  # the run left it out, too
         loud = audio.normalize_rms(audio.trim(voice, _TRIM_DB), -20.0)
-        turned = np.roll(loud, heard.generator.integers(len(loud)))
+        turned = np.roll(loud, utterance.generator.integers(len(loud)))
         mixed += np.resize(turned, len(mixed))
-    return add_at_snr(heard, mixed, level)
+    return add_at_snr(utterance, mixed, level)
 
 
-def recorded(files: list[Path], heard: Heard, level: float) -> np.ndarray:
+def recorded(files: list[Path], utterance: Utterance, level: float) -> np.ndarray:
     """Add noise from one of some recordings; the level is the SNR in dB."""
-    noise = folders.recorded(files, len(heard.waveform), heard.sample_rate, heard.generator)
-    return add_at_snr(heard, noise, level)
+    noise = folders.recorded(
+        files, len(utterance.waveform), utterance.sample_rate, utterance.generator
+    )
+    return add_at_snr(utterance, noise, level)
 
 
-def reverberation(heard: Heard, level: float) -> np.ndarray:
+def reverberation(utterance: Utterance, level: float) -> np.ndarray:
     """Put into a room; the level is its reverberation time in seconds."""
-    room = int(heard.generator.integers(8))  # a few rooms, so that they are made once
-    response = audio.room_response(level, heard.sample_rate, room)
+    room = int(utterance.generator.integers(8))  # a few rooms, so that they are made once
+    response = audio.room_response(level, utterance.sample_rate, room)
     tail = np.zeros(len(response) - 1, np.float32)
-    return audio.reverberate(np.concatenate([heard.waveform, tail]), response)
+    return audio.reverberate(np.concatenate([utterance.waveform, tail]), response)
 
 
-def gain(heard: Heard, level: float) -> np.ndarray:
+def gain(utterance: Utterance, level: float) -> np.ndarray:
     """Change the level so many dB; what leaves full scale is clipped, as in a sound card."""
-    return np.clip(heard.waveform * np.float32(10 ** (level / 20)), -1, 1)
+    return np.clip(utterance.waveform * np.float32(10 ** (level / 20)), -1, 1)
 
 
-def band(heard: Heard, level: float) -> np.ndarray:
+def band(utterance: Utterance, level: float) -> np.ndarray:
     """Keep what lies below so many Hz."""
-    low = audio.resample(heard.waveform, heard.sample_rate, round(2 * level))
-    return audio.resample(low, round(2 * level), heard.sample_rate)
+    low = audio.resample(utterance.waveform, utterance.sample_rate, round(2 * level))
+    return audio.resample(low, round(2 * level), utterance.sample_rate)
 
 
-def telephone(heard: Heard, level: float) -> np.ndarray:
+def telephone(utterance: Utterance, level: float) -> np.ndarray:
     """Send through a telephone of so many Hz: 300 to 3,400 Hz, in 8 bits by the mu law."""
     from scipy.signal import butter, sosfiltfilt
 
-    low = audio.resample(heard.waveform, heard.sample_rate, round(level))
+    low = audio.resample(utterance.waveform, utterance.sample_rate, round(level))
     edges = butter(4, _TELEPHONE, "bandpass", fs=level, output="sos")
     passed = sosfiltfilt(edges, low) if len(low) > 30 else low
     peak = max(float(np.abs(passed).max()), 1e-9)
     squeezed = np.sign(passed) * np.log1p(_MU * np.abs(passed) / peak) / np.log1p(_MU)
     steps = np.round(squeezed * 127) / 127
     opened = np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(_MU)) / _MU * peak
-    return audio.resample(opened.astype(np.float32), round(level), heard.sample_rate)
+    return audio.resample(opened.astype(np.float32), round(level), utterance.sample_rate)
 
 
-def offset(heard: Heard, level: float) -> np.ndarray:
+def offset(utterance: Utterance, level: float) -> np.ndarray:
     """Add a constant, as cheap microphones do; the level is a share of full scale."""
-    return heard.waveform + np.float32(level)
+    return utterance.waveform + np.float32(level)
 
 
-def hum(heard: Heard, level: float) -> np.ndarray:
+def hum(utterance: Utterance, level: float) -> np.ndarray:
     """Add a 50 Hz tone, as the mains do; the level is its amplitude, a share of full scale."""
-    phase = heard.generator.uniform(0, 2 * np.pi)
-    time = np.arange(len(heard.waveform)) / heard.sample_rate
-    return heard.waveform + level * np.sin(2 * np.pi * _MAINS * time + phase)
+    phase = utterance.generator.uniform(0, 2 * np.pi)
+    time = np.arange(len(utterance.waveform)) / utterance.sample_rate
+    return utterance.waveform + level * np.sin(2 * np.pi * _MAINS * time + phase)
 
 
-def length(heard: Heard, level: float) -> np.ndarray:
+def length(utterance: Utterance, level: float) -> np.ndarray:
     """Keep so many seconds from the middle of the speech, or all of what is shorter."""
-    speech = audio.trim(heard.waveform, _TRIM_DB)
-    kept = round(level * heard.sample_rate)
+    speech = audio.trim(utterance.waveform, _TRIM_DB)
+    kept = round(level * utterance.sample_rate)
     first = max(len(speech) - kept, 0) // 2
     return speech[first : first + kept]
 
@@ -188,7 +192,7 @@ def chosen(
 
     Raises:
         UnknownNameError: If there is no such condition.
-        ConfigurationError: If there is nobody else to babble, or nothing in the folder.
+        ConfigurationError: If babble lacks other speakers, or the folder recordings.
     """
     made = []
     for item in wanted:

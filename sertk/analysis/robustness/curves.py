@@ -23,7 +23,7 @@ class RobustnessDisplay(Display):
     """UAR under every condition and level, beside the clean score.
 
     Attributes:
-        conditions: In order, with titles and units.
+        conditions: list of `Condition`, in the order of the table.
         clean: The evaluation of the undisturbed utterances.
         run: Name of the run.
     """

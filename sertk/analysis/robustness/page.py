@@ -20,7 +20,7 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
     """Write the page of a robustness test.
 
     Args:
-        shown: Of `sertk.analysis.robustness.measure`.
+        shown: Result of `sertk.analysis.robustness.measure`.
         run: The run that was measured, or its folder.
         path: File to write.
 
@@ -68,7 +68,7 @@ def write_json(shown: RobustnessDisplay, path: str | Path) -> Path:
     """Write the figures, with titles and units, for the model card and for machines.
 
     Args:
-        shown: Of `sertk.analysis.robustness.measure`.
+        shown: Result of `sertk.analysis.robustness.measure`.
         path: File to write; the model card looks for `robustness.json` in the run's folder.
 
     Returns:
@@ -89,7 +89,7 @@ def _answer(shown: RobustnessDisplay) -> str:
     worst = shown.worst()
     titles = {condition.name: condition for condition in shown.conditions}
 
-    def told(row: dict[Any, Any]) -> str:
+    def phrase(row: dict[Any, Any]) -> str:
         condition = titles[row["condition"]]
         level = f"{written(row['level'])} {condition.unit}".replace("k Hz", " kHz")
         return f"{condition.title.lower()} ({level})"
@@ -98,12 +98,12 @@ def _answer(shown: RobustnessDisplay) -> str:
     hardest, mildest = found[0], found[-1]
     said = (
         f"UAR is {percent(shown.clean.uar)} % on clean speech and "
-        f"{percent(hardest['uar'])} % under what hurts most, {told(hardest)}"
+        f"{percent(hardest['uar'])} % under what hurts most, {phrase(hardest)}"
     )
     if hardest["change"] >= 0:
         said = f"Nothing that was tried lowers the UAR of {percent(shown.clean.uar)} %"
     elif mildest is not hardest:
-        said += f"; {told(mildest)} changes it by {points(mildest['change'])} points"
+        said += f"; {phrase(mildest)} changes it by {points(mildest['change'])} points"
     return f"{said}. Chance is {percent(shown.clean.chance)} %."
 
 

@@ -2,7 +2,7 @@
 // In: bytes of a zip. Out: name -> bytes, each with the sha256 that bundle.json promises.
 import { PageError, ofBundle } from "./messages.js";
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const INDEX = "bundle.json";
 const NEEDED = ["model.onnx", "spec.json", "MODEL_CARD.md", "LICENSE.txt"];
 const LARGEST = 2 ** 30; // bytes, of a file

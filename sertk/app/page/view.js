@@ -116,7 +116,7 @@ export function showAbout(model, name) {
   const measured = /^## How it was measured\n\n(.+)$/m.exec(card);
   const facts = {
     "Trained on": spec.corpora.join(", ") + (spec.synthetic ? " (synthetic speech)" : ""),
-    License: spec.license || "not known",
+    License: spec.license || spec.licence || "not known",
     Measured: uar
       ? `UAR ${uar[1]} % (95 % interval ${uar[2]}); by chance ${(100 / spec.classes.length).toFixed(1)} %`
       : "not on new voices",
