@@ -41,10 +41,10 @@ VERSION = 1
 _SEED = 20_000
 _STRENGTH = {"01": 0.7, "02": 1.2}  # of normal and strong intensity
 _MARK = "toy.json"
-_README = """This is the toy corpus of sertk: synthetic sound, made by a small formant synthesiser.
-Nobody speaks in these files. They are for trying things out; no score on them says anything
-about emotions in real voices. The names of the files follow RAVDESS. Delete the folder at any
-time: it is made again when it is needed.
+_README = """This is the toy corpus of sertk: synthetic speech of a small formant synthesizer,
+without human speakers. It is for trials; scores on it do not apply to emotions in real speech.
+The file names follow RAVDESS. You can delete the folder at any time: it is created again when
+needed.
 """
 
 
