@@ -9,25 +9,13 @@ import pandas as pd
 import pytest
 
 import sertk
-from sertk import (
-    Preprocessing,
-    audio,
-    augment,
-    corpora,
-    errors,
-    evaluation,
-    features,
-    labels,
-    manifest,
-    predict,
-    splits,
-)  # fmt: skip
+from sertk import Preprocessing, audio, corpora, errors, features, labels, manifest, predict, splits
 from sertk.cache import housekeeping
 from sertk.errors import SertkError
 from sertk.evaluation import metrics
 from sertk.explore import selection
 from sertk.run import Run
-from sertk.studies import Study, results
+from sertk.studies import Study
 from sertk.training import Config
 from tests.errors import raises
 
@@ -59,255 +47,136 @@ def copied(rows):
 
 
 MESSAGES = {  # code: a mistake in Python or on the command line, and its message
-    "unknown-name": (
-        lambda tmp, rows: corpora.scan("ravdes", tmp),
+    "unknown-name": (lambda tmp, rows: corpora.scan("ravdes", tmp),
         "Unknown corpus 'ravdes'. Did you mean 'ravdess'? Known corpus names: crema_d, emodb, "
-        "folders, iemocap, jl_corpus, ravdess, savee, table, tess, toy.",
-    ),
-    "missing-corpus-folder": (
-        lambda tmp, rows: corpora.scan("ravdess", tmp / "none"),
+        "folders, iemocap, jl_corpus, ravdess, savee, table, tess, toy."),
+    "missing-corpus-folder": (lambda tmp, rows: corpora.scan("ravdess", tmp / "none"),
         "No folder at {tmp}/none. The corpus 'ravdess' is expected there. Check root= (--root "
-        "DIR). `sertk download ravdess --to DIR` fetches it.",
-    ),
-    "no-corpus-files": (
-        lambda tmp, rows: corpora.scan("ravdess", tmp),
+        "DIR). `sertk download ravdess --to DIR` fetches it."),
+    "no-corpus-files": (lambda tmp, rows: corpora.scan("ravdess", tmp),
         "No RAVDESS files in {tmp} (found 0 *.wav). Expected names like "
         "Actor_01/03-01-05-01-02-01-01.wav. Unpack Audio_Speech_Actors_01-24.zip there, or pass "
-        "root= the folder that contains Actor_01.",
-    ),
+        "root= the folder that contains Actor_01."),
     "unclear-folder-layout": (
         lambda tmp, rows: corpora.scan("folders", file(tmp / "x" / "a.wav").parent),
-        "Cannot determine the emotions from the folders in {tmp}/x (all files are in one folder). "
-        "Expected emotion/a.wav, speaker/emotion/a.wav or emotion/speaker/a.wav, with emotion "
-        "words such as angry, happy, sad. Map other words with emotions={'your word': 'angry'} "
-        "(None excludes a word), or describe the folders with layout='{emotion}/{speaker}_*.wav'.",
-    ),
-    "unexpected-option": (
-        lambda tmp, rows: corpora.scan("savee", tmp, style="speech"),
-        "The corpus savee received the option 'style'. It has no options. Omit the option.",
-    ),
-    "wrong-argument-type": (
-        lambda tmp, rows: corpora.scan("folders", tmp, layout=3),
+        "Cannot determine the emotions from the folders in {tmp}/x (all files are in one "
+        "folder). Expected emotion/a.wav, speaker/emotion/a.wav or emotion/speaker/a.wav, with "
+        "emotion words such as angry, happy, sad. Map other words with emotions={'your word': "
+        "'angry'} (None excludes a word), or describe the folders with "
+        "layout='{emotion}/{speaker}_*.wav'."),
+    "wrong-argument-type": (lambda tmp, rows: corpora.scan("folders", tmp, layout=3),
         "The corpus folders received layout=3. layout must be a string or null. Omit it to use "
-        "the default, None.",
-    ),
-    "no-root-folder": (
-        lambda tmp, rows: manifest.paths(rows.drop(columns="root")),
+        "the default, None."),
+    "no-root-folder": (lambda tmp, rows: manifest.paths(rows.drop(columns="root")),
         "No root folder is known for the corpus 'small' (SERTK_CORPORA is not set). Paths in a "
         "manifest are relative to the root of their corpus. Pass --root DIR (root= or roots= in "
-        "Python), or set SERTK_CORPORA to the folder above small/.",
-    ),
-    "missing-manifest-file": (
-        lambda tmp, rows: manifest.read(tmp / "m.csv"),
+        "Python), or set SERTK_CORPORA to the folder above small/."),
+    "missing-manifest-file": (lambda tmp, rows: manifest.read(tmp / "m.csv"),
         "No manifest at {tmp}/m.csv. A manifest is a CSV file with one row per utterance. Create "
-        "one with `sertk scan CORPUS --root DIR -o manifest.csv`.",
-    ),
+        "one with `sertk scan CORPUS --root DIR -o manifest.csv`."),
     "missing-manifest-columns": (
         lambda tmp, rows: manifest.validate(rows[["path", "speaker", "emotion"]]),
         "The manifest has no columns utterance_id, corpus (its columns: path, speaker, emotion). "
         "Every manifest has the columns utterance_id, corpus, path, speaker, emotion. Create it "
-        "again with `sertk scan`, or read your own table with `--corpus table`.",
-    ),
-    "invalid-manifest-rows": (
-        lambda tmp, rows: manifest.validate(rows.iloc[[0, 1, 1]]),
-        "2 of 3 manifest rows have a duplicate utterance_id (small_ann_angry_1 (ann/angry_1.wav), "
-        "small_ann_angry_1 (ann/angry_1.wav)). Each row needs a unique utterance_id and the path "
-        "of a file below the root. Remove or rename the duplicates.",
-    ),
-    "selection-matches-nothing": (
-        lambda tmp, rows: manifest.select(rows, emotion="hapy"),
+        "again with `sertk scan`, or read your own table with `--corpus table`."),
+    "invalid-manifest-rows": (lambda tmp, rows: manifest.validate(rows.iloc[[0, 1, 1]]),
+        "2 of 3 manifest rows have a duplicate utterance_id (small_ann_angry_1 "
+        "(ann/angry_1.wav), small_ann_angry_1 (ann/angry_1.wav)). Each row needs a unique "
+        "utterance_id and the path of a file below the root. Remove or rename the duplicates."),
+    "selection-matches-nothing": (lambda tmp, rows: manifest.select(rows, emotion="hapy"),
         "No row has emotion = hapy. The values of this column are: angry, neutral, sad. Select "
-        "one of these, or omit the selection.",
-    ),
-    "empty-selection": (
-        lambda tmp, rows: selection.one(rows.head(0)),
-        "The selection is empty. At least one utterance is needed. Relax the filters.",
-    ),
+        "one of these, or omit the selection."),
+    "empty-selection": (lambda tmp, rows: selection.one(rows.head(0)),
+        "The selection is empty. At least one utterance is needed. Relax the filters."),
     "grouping-matches-nothing": (
         lambda tmp, rows: labels.apply(rows, {"bored": "bored", "calm": "calm"}),
         "None of the 72 rows has an emotion of this grouping (found: angry, neutral, sad). The "
         "grouping maps: bored, calm. Choose another grouping, or pass a mapping of these "
-        "emotions.",
-    ),
-    "unlabeled-manifest": (
-        lambda tmp, rows: labels.classes(rows.drop(columns="label")),
+        "emotions."),
+    "unlabeled-manifest": (lambda tmp, rows: labels.classes(rows.drop(columns="label")),
         "The manifest has no column 'label'. Training needs a label in every row. Call "
-        "sertk.labels.apply(manifest, 'emotion8') first.",
-    ),
-    "missing-audio-file": (
-        lambda tmp, rows: audio.read(tmp / "a.wav"),
+        "sertk.labels.apply(manifest, 'emotion8') first."),
+    "missing-audio-file": (lambda tmp, rows: audio.read(tmp / "a.wav"),
         "No audio file at {tmp}/a.wav. Check the path; `sertk verify MANIFEST --root DIR` lists "
-        "the files that are missing.",
-    ),
-    "empty-audio-file": (
-        lambda tmp, rows: audio.read(file(tmp / "a.wav")),
-        "{tmp}/a.wav is empty (0 bytes). Download it again, or unpack the archive again.",
-    ),
+        "the files that are missing."),
+    "empty-audio-file": (lambda tmp, rows: audio.read(file(tmp / "a.wav")),
+        "{tmp}/a.wav is empty (0 bytes). Download it again, or unpack the archive again."),
     "git-lfs-pointer": (
-        lambda tmp, rows: audio.read(
-            file(tmp / "a.wav", "version https://git-lfs.github.com/spec/v1")
-        ),
-        "{tmp}/a.wav is a Git LFS pointer of 42 bytes, not an audio file. Run `git lfs pull` in "
-        "the corpus folder.",
-    ),
+        lambda tmp, rows: audio.read(file(tmp / "a.wav", "version https://git-lfs.github.com")),
+        "{tmp}/a.wav is a Git LFS pointer of 34 bytes, not an audio file. Run `git lfs pull` in "
+        "the corpus folder."),
     "shared-speakers": (
         lambda tmp, rows: splits.check(rows.assign(split=["train", "val", "test"] * 24)),
         "Speakers small_ann, small_ben, small_cat, small_dan, small_eve and 1 more are in both "
         "'train' and 'test' (24 utterances). Speaker-independent scores need them apart. Use "
-        "sertk.splits.by_speaker(), or pass allow_shared_speakers=True if that is the experiment.",
-    ),
+        "sertk.splits.by_speaker(), or pass allow_shared_speakers=True if that is the "
+        "experiment."),
     "copies-across-splits": (
         lambda tmp, rows: splits.check(copied(splits.by_speaker(rows, val=1, test=1))),
         "1 augmented copies are in a different split than their originals, or have no original "
         "(copy). An augmented copy in a different split than its original leaks test data. Split "
-        "the originals only, and let training make the copies: augment= (--augment).",
-    ),
-    "too-few-speakers": (
-        lambda tmp, rows: splits.by_speaker(rows, val=3, test=3),
+        "the originals only, and let training make the copies: augment= (--augment)."),
+    "too-few-speakers": (lambda tmp, rows: splits.by_speaker(rows, val=3, test=3),
         "Cannot split 6 speakers (small_fred, small_ann, small_dan, small_eve, small_ben and 1 "
-        "more) into 3 for validation, 3 for test and at least one for training. Each of the three "
-        "splits needs at least one speaker of its own. Choose other numbers (--val 1 --test 1), "
-        "or cross-validate (`sertk cv`).",
-    ),
-    "wrong-number-of-folds": (
-        lambda tmp, rows: splits.speaker_folds(rows, folds=9),
+        "more) into 3 for validation, 3 for test and at least one for training. Each of the "
+        "three splits needs at least one speaker of its own. Choose other numbers (--val 1 "
+        "--test 1), or cross-validate (`sertk cv`)."),
+    "wrong-number-of-folds": (lambda tmp, rows: splits.speaker_folds(rows, folds=9),
         "9 folds of 6 speakers were requested (small_fred, small_ann, small_dan, small_eve, "
         "small_ben and 1 more). At least 2 folds are needed, and at least one speaker per fold. "
-        "Use 5 folds.",
-    ),
-    "unavailable-speakers": (
-        lambda tmp, rows: splits.by_speaker(rows, test=["ann"]),
+        "Use 5 folds."),
+    "unavailable-speakers": (lambda tmp, rows: splits.by_speaker(rows, test=["ann"]),
         "ann cannot be in 'test': unknown, or already in another split. Available speakers: "
-        "small_fred, small_ann, small_dan, small_eve, small_ben, small_cat. Speaker names include "
-        "the corpus, such as ravdess_03.",
-    ),
-    "missing-speakers": (
-        lambda tmp, rows: splits.by_speaker(rows.assign(speaker=None)),
-        "72 of 72 rows have no speaker. A speaker-independent protocol needs the speaker of every "
-        "row. Fill the column `speaker` (for folders: layout='{speaker}/{emotion}/*'); only "
-        "--protocol random, which leaks speakers, works without.",
-    ),
-    "no-fold-column": (
-        lambda tmp, rows: splits.in_fold(rows, 0),
-        "The manifest has no column 'fold'. Cross-validation needs folds. Call "
-        "sertk.splits.leave_one_speaker_out(manifest) or another protocol first.",
-    ),
-    "invalid-preprocessing": (
-        lambda tmp, rows: Preprocessing(clip_seconds=-1.0),
+        "small_fred, small_ann, small_dan, small_eve, small_ben, small_cat. Speaker names "
+        "include the corpus, such as ravdess_03."),
+    "missing-speakers": (lambda tmp, rows: splits.by_speaker(rows.assign(speaker=None)),
+        "72 of 72 rows have no speaker. A speaker-independent protocol needs the speaker of "
+        "every row. Fill the column `speaker` (for folders: layout='{speaker}/{emotion}/*'); "
+        "only --protocol random, which leaks speakers, works without."),
+    "invalid-preprocessing": (lambda tmp, rows: Preprocessing(clip_seconds=-1.0),
         "Preprocessing received clip_seconds=-1.0. Rates, lengths, levels and channels must be "
         "positive; sample_rate is 1000 to 192000 Hz, clip_seconds at most 600. The defaults are "
-        "16000 Hz, 3.0 s, trim_db 40 and top_db 80.",
-    ),
-    "invalid-mel-bands": (
-        lambda tmp, rows: features.get("log_mel", n_mels=300),
-        "Received n_mels=300, n_fft=512, fmin=0.0, fmax=None. n_mels must be positive and at most "
-        "n_fft / 2 + 1, and fmin below fmax. Use the defaults, which suit speech at 16 kHz.",
-    ),
-    "invalid-training-settings": (
-        lambda tmp, rows: Config(epochs=0),
+        "16000 Hz, 3.0 s, trim_db 40 and top_db 80."),
+    "invalid-mel-bands": (lambda tmp, rows: features.get("log_mel", n_mels=300),
+        "Received n_mels=300, n_fft=512, fmin=0.0, fmax=None. n_mels must be positive and at "
+        "most n_fft / 2 + 1, and fmin below fmax. Use the defaults, which suit speech at 16 kHz."),
+    "invalid-training-settings": (lambda tmp, rows: Config(epochs=0),
         "Training received epochs=0. Numbers of epochs, sizes, patience and rates must be "
         "positive; momentum, warmup, label_smoothing, time_mask and freq_mask must be in [0, 1). "
-        "Omit a setting to use its default.",
-    ),
-    "mixup-with-stability": (
-        lambda tmp, rows: Config(mixup=0.2, stability=1.0),
-        "Training received mixup=0.2 and stability=1.0. Stability training compares single "
-        "utterances, and mixup mixes two. Set one of them to 0.",
-    ),
-    "no-transforms": (
-        lambda tmp, rows: augment.recipe([]),
-        "The list of transforms is empty. It needs at least one function, audiomentations "
-        "transform, or name of an augmentation. Omit the augmentation (augment=None) to train on "
-        "the originals only.",
-    ),
-    "unjoinable-recipe": (
-        lambda tmp, rows: augment.recipe("light+noise"),
-        "The augmentation 'light+noise' combines 'light' with another transform. light is a "
-        "complete augmentation; + joins only noise, pitch, shift, reverb, r3_noise, r3_shift, "
-        "r3_stretch, r3_pitch, r3_dynamic, r3_speed_pitch, strong_noise, steady_noise, stretch, "
-        "dynamic, speed_pitch, voice, gain, trim_shift, part, band_limit, time_mask, band_mask, "
-        "background, room. Use light alone, or pitch+shift+noise.",
-    ),
-    "cache-not-a-folder": (
-        lambda tmp, rows: housekeeping.contents(file(tmp / "f")),
+        "Omit a setting to use its default."),
+    "cache-not-a-folder": (lambda tmp, rows: housekeeping.contents(file(tmp / "f")),
         "{tmp}/f is a file. The cache must be a folder. Pass a folder with --cache, or set "
-        "SERTK_CACHE.",
-    ),
-    "unwritable-path": (
-        lambda tmp, rows: manifest.write(rows, file(tmp / "f") / "m.csv"),
-        "Cannot write {tmp}/f: this name is taken (file exists). Choose another name.",
-    ),
-    "missing-run": (
-        lambda tmp, rows: Run.open(tmp),
+        "SERTK_CACHE."),
+    "unwritable-path": (lambda tmp, rows: manifest.write(rows, file(tmp / "f") / "m.csv"),
+        "Cannot write {tmp}/f: this name is taken (file exists). Choose another name."),
+    "missing-run": (lambda tmp, rows: Run.open(tmp),
         "{tmp} is not a run folder (no run.json). A run folder is written by `sertk train` or "
-        "`sertk cv`. Check the path, or train first.",
-    ),
-    "damaged-run": (
-        lambda tmp, rows: Run.open(file(tmp / "run.json", "{").parent),
-        "{tmp}/run.json is damaged (Input data was truncated). It must be unchanged since "
-        "training wrote it. Restore the file from a backup, or delete the folder and train again "
-        "(features stay in the cache).",
-    ),
-    "missing-model-file": (
-        lambda tmp, rows: predict.load(tmp / "m.onnx"),
-        "No model at {tmp}/m.onnx. A model is a run folder, its model.keras, an .onnx, an .xml of "
-        "OpenVINO, or a bundle (.zip). Check the path.",
-    ),
-    "damaged-bundle": (
-        lambda tmp, rows: predict.load(file(tmp / "b.zip")),
+        "`sertk cv`. Check the path, or train first."),
+    "damaged-bundle": (lambda tmp, rows: predict.load(file(tmp / "b.zip")),
         "Cannot use {tmp}/b.zip as a bundle (File is not a zip file). A bundle is an unchanged "
         "zip file written by `sertk export RUN --to bundle`. Copy it again, or export the run "
-        "again.",
-    ),
-    "labels-outside-classes": (
-        lambda tmp, rows: metrics.uar(["a"], ["c"], ["a", "b"]),
+        "again."),
+    "labels-outside-classes": (lambda tmp, rows: metrics.uar(["a"], ["c"], ["a", "b"]),
         "Received the labels c, which are not in the class list (a, b). Every label must be a "
-        "class. Pass labels=[...] with every class of the task.",
-    ),
-    "missing-prediction-columns": (
-        lambda tmp, rows: evaluation.evaluate(rows[["label", "speaker"]]),
-        "The predictions lack the column predicted (they have: label, speaker). Each row needs "
-        "the true and the predicted label. Rename the columns, or evaluate a run.",
-    ),
-    "protocols-compared": (
-        lambda tmp, rows: Study("Which?", compare="protocol"),
+        "class. Pass labels=[...] with every class of the task."),
+    "protocols-compared": (lambda tmp, rows: Study("Which?", compare="protocol"),
         "A study received compare='protocol'. Scores of different protocols are not comparable. "
-        "Use sertk leak-gap, or compare another factor.",
-    ),
-    "missing-study": (
-        lambda tmp, rows: results.StudyResult(tmp),
-        "{tmp} is not a study folder (no study.json). A study folder is written by `sertk study`. "
-        "Check the path, or run a study first.",
-    ),
-    "command-line-syntax": (
-        "train --epochs",
+        "Use sertk leak-gap, or compare another factor."),
+    "command-line-syntax": ("train --epochs",
         "Invalid arguments for `sertk train`: argument --epochs: expected one argument. See "
-        "`sertk train --help` for its arguments.",
-    ),
-    "unexpected-arguments": (
-        "verify a b",
+        "`sertk train --help` for its arguments."),
+    "unexpected-arguments": ("verify a b",
         "Unexpected arguments: b. The command takes fewer arguments. See `sertk COMMAND --help`; "
-        "put a name with spaces in quotation marks.",
-    ),
-    "corpus-or-manifest": (
-        "train -o run",
-        "Received neither of --corpus and --manifest. Exactly one of them is needed to select the "
-        "utterances. For example: --corpus ravdess --root ~/corpora/ravdess",
-    ),
-    "malformed-assignment": (
-        "scan toy --option x",
-        "Received --option x. It must have the form NAME=VALUE. Add the equals sign.",
-    ),
-    "several-models": (
-        "predict x.wav --run a --model b",
+        "put a name with spaces in quotation marks."),
+    "corpus-or-manifest": ("train -o run",
+        "Received neither of --corpus and --manifest. Exactly one of them is needed to select "
+        "the utterances. For example: --corpus ravdess --root ~/corpora/ravdess"),
+    "malformed-assignment": ("scan toy --option x",
+        "Received --option x. It must have the form NAME=VALUE. Add the equals sign."),
+    "several-models": ("predict x.wav --run a --model b",
         "Received 2 of --run, --model and --bundle. At most one of them selects the model; by "
-        "default it is the pretrained model. Omit all but one.",
-    ),
-    "invalid-jobs": (
-        "explore m.csv --jobs 0 -o x",
-        "--jobs is 0. At least one worker is needed. Use -1 for all cores, or omit the option.",
-    ),
-}
+        "default it is the pretrained model. Omit all but one."),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("code", MESSAGES)
