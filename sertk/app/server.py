@@ -123,9 +123,10 @@ class Server:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConfigurationError(
-                f"Port {port} cannot be used ({reason}).",
-                "The page needs one that is free.",
-                "Name another with --port, or --port 0 for any.",
+                f"Cannot use port {port} ({reason}).",
+                "The page needs a free port.",
+                "Choose another one with --port, or any free one with --port 0.",
+                code="port-unavailable",
             ) from error
         self.address = f"http://{HOST}:{self._server.server_address[1]}/"
 

@@ -121,9 +121,10 @@ def to_pretrained(
     size = sum(map(len, files.values()))
     if size > LARGEST:
         raise ModelError(
-            f"The model takes {size / 1e6:.1f} MB.",
-            f"What everybody installs takes {LARGEST / 1e6:.0f} MB at most.",
-            "Nothing was written. Export it as a bundle (--to bundle), or train a smaller network.",
+            f"The model has {size / 1e6:.1f} MB.",
+            f"The model in the package must have at most {LARGEST / 1e6:.0f} MB.",
+            "Nothing was written. Export it as a bundle (--to bundle), or train a smaller model.",
+            code="model-too-large",
         )
     for name, content in indexed(files).items():
         with atomic.whole(target / name) as temporary:

@@ -209,9 +209,10 @@ def require_suffix(target: Path, suffix: str) -> None:
     """
     if target.suffix != suffix:
         raise ConfigurationError(
-            f"{target} was given as the file to write.",
-            f"Files of this format end in {suffix}.",
-            f"Call it {target.stem or 'model'}{suffix}.",
+            f"Received the output file {target}.",
+            f"Files of this format have the suffix {suffix}.",
+            f"Use {target.stem or 'model'}{suffix}.",
+            code="wrong-file-ending",
         )
 
 

@@ -162,9 +162,10 @@ def cross_validate(
 def _check_seeds(seeds: Sequence[int]) -> None:
     if not seeds or len(set(seeds)) < len(seeds):
         raise ConfigurationError(
-            f"Got the seeds {', '.join(map(str, seeds)) or 'none'}.",
-            "Each seed is one more model per fold, so that there is one at least and none twice.",
-            "Name different ones, such as 0,1,2.",
+            f"Received the seeds {', '.join(map(str, seeds)) or '(none)'}.",
+            "Each seed trains one model per fold; at least one is needed, and each once.",
+            "Pass different seeds, such as 0,1,2.",
+            code="invalid-seeds",
         )
 
 
@@ -226,9 +227,10 @@ def _initialize(net: keras.Model, source: Run, fold: int, classes: list[str]) ->
             copied += 1
     if not copied:
         raise ConfigurationError(
-            f"No layer of {net.name!r} has the shapes of its twin in {source.folder}.",
-            "init_from takes a run of the same model.",
-            "Train the same model, or leave init_from out.",
+            f"No layer of {net.name!r} has the shapes of the model in {source.folder}.",
+            "init_from needs a run of the same model.",
+            "Train the same model, or omit init_from.",
+            code="no-matching-layers",
         )
 
 

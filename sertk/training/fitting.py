@@ -204,9 +204,10 @@ class _Keeper(keras.callbacks.Callback):
             value = [epoch, 0.0]
         if not math.isfinite(row["loss"] + row["val_loss"]):
             raise ConfigurationError(
-                f"The loss became {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
+                f"The loss is {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
                 "Training has diverged.",
-                f"Lower the learning rate (it is {self.config.learning_rate}).",
+                f"Lower the learning rate (currently {self.config.learning_rate}).",
+                code="diverged-training",
             )
         if value > progress.best:
             progress.best, progress.best_epoch = value, epoch + 1
