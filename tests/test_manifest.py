@@ -179,16 +179,16 @@ def test_where_the_roots_come_from(tmp_path, monkeypatch):
 
 def test_concatenate():
     first, second = rows(gender="male"), rows(2, corpus="other", session="s1")
-    first = remarks.put(first.assign(root="/a"), skipped={"not sound (*.txt)": 2})
+    first = remarks.put(first.assign(root="/a"), skipped={"not audio (*.txt)": 2})
     second = remarks.put(
-        second.assign(root="/b"), skipped={"not sound (*.txt)": 3, "x": 1},
+        second.assign(root="/b"), skipped={"not audio (*.txt)": 3, "x": 1},
         unreadable=[("a.wav", "cut short")], notes=["hm"],
     )  # fmt: skip
     both = manifest.concatenate([first, second])
     assert len(both) == 6
     assert both.index.tolist() == list(range(6))
     assert manifest.roots(both) == {"my": "/a", "other": "/b"}
-    assert remarks.of(both).skipped == {"not sound (*.txt)": 5, "x": 1}
+    assert remarks.of(both).skipped == {"not audio (*.txt)": 5, "x": 1}
     assert remarks.of(both).unreadable == [("a.wav", "cut short")]
     assert remarks.of(both).notes == ["hm"]
     assert both["gender"].isna().sum() == 2
