@@ -186,7 +186,10 @@ def test_verify(scanned, small_root, capsys):
         (["scan", "ravdes"], "unknown-name"),
         (["train", "-o", "x"], "corpus-or-manifest"),
         (["train", "--corpus", "toy", "--protocol", "loso", "-o", "x"], "protocol-with-folds"),
-        (["cv", "--corpus", "toy", "--protocol", "by_speaker", "-o", "x"], "protocol-without-folds"),
+        (
+            ["cv", "--corpus", "toy", "--protocol", "by_speaker", "-o", "x"],
+            "protocol-without-folds",
+        ),
         (["train", "--manifest", "no.csv", "-o", "x"], "missing-manifest-file"),
         (["report", "nowhere"], "missing-run"),
         (["evaluate", "nowhere"], "missing-run"),

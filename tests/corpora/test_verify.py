@@ -1,6 +1,5 @@
 """What a folder has of a manifest."""
 
-import re
 import unicodedata
 
 import pandas as pd
@@ -48,7 +47,7 @@ def test_every_difference(rows, tmp_path):
     }
     assert "expected" in table.loc[NAMES[0], "detail"]
     assert "Cannot read" in table.loc[NAMES[1], "detail"]
-    assert "there already" in table.loc[f"again/{NAMES[0]}", "detail"]
+    assert "exists already" in table.loc[f"again/{NAMES[0]}", "detail"]
     assert table["utterance_id"].isna().sum() == 2
 
 
