@@ -24,23 +24,16 @@ from tests.test_augment import RATE, rms, tone
 from tests.test_features import voice
 
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
-FACTOR = 2.0
 
 
 def halve(waveform, sample_rate, generator):
     return waveform / 2
 
 
-def by_set(waveform, sample_rate, generator):
-    return waveform if sample_rate in {8000, 16_000, "any", "other", "none"} else -waveform
-
-
-def scaled_by_the_module(waveform, sample_rate, generator):
-    return waveform * FACTOR
-
-
 def scale(factor):
-    return lambda waveform, sample_rate, generator: waveform * factor
+    return augment.named(
+        "scale", lambda waveform, sample_rate, rng: waveform * factor, factor=factor
+    )
 
 
 def louder():
@@ -126,7 +119,7 @@ def test_a_silent_or_broken_recording_is_refused_before_anything_is_made(tmp_pat
             augment.recipe(f"{name}@{tmp_path}")
     (tmp_path / "z.wav").write_bytes(b"RIFF")
     with raises(ConfigurationError, "unreadable-noise-recording", "z.wav"):
-        augment.plan(Augmentation(f"background@{tmp_path}", on_the_fly=True))
+        augment.resolved(Augmentation(f"background@{tmp_path}", on_the_fly=True))
 
 
 def test_a_measured_room_keeps_level_and_moment(tmp_path):
@@ -148,11 +141,11 @@ def test_other_recordings_are_other_copies(small, tmp_path):
     first = augment.copies(divided, name, count=1)["utterance_id"].iloc[0]
     assert str(tmp_path) not in first
     lists = ([name], [augment.background(tmp_path)])
-    before = [augment.plan(given).recipe for given in lists]
+    before = [augment.resolved(given).recipe for given in lists]
     assert all(str(tmp_path) not in str(chain.record) for chain in before)
     soundfile.write(tmp_path / "a.wav", tone(500), RATE)
     assert augment.copies(divided, name, count=1)["utterance_id"].iloc[0] != first
-    after = [augment.plan(given).recipe for given in lists]
+    after = [augment.resolved(given).recipe for given in lists]
     assert all(one != other for one, other in zip(before, after, strict=True))
 
 
@@ -243,7 +236,7 @@ def test_a_list_does_what_its_members_do_in_order():
 
 def test_lists_that_act_alike_are_one_and_others_are_not():
     def name(*transforms):
-        return augment.plan(list(transforms)).recipe.name
+        return augment.resolved(list(transforms)).recipe.name
 
     assert name(halve, louder()) == name(halve, louder())
     used = louder()
@@ -260,24 +253,20 @@ def test_lists_that_act_alike_are_one_and_others_are_not():
     assert name(used) == name(louder())
 
 
-def test_what_a_function_is_holds_all_that_acts_and_nothing_else(monkeypatch):
-    def cached(factor):
-        return functools.cache(scale(factor))
-
-    assert described(cached(2)) == described(cached(2)) != described(cached(3))
-    assert described(lambda w, limit=math.inf: w)["defaults"] == [["inf"], None]
-    told = [described(lambda w: w.reshape(w.FACTOR))]
-    monkeypatch.setitem(globals(), "FACTOR", 5.0)
-    assert "constants" not in told[0]  # an attribute of that name is none of ours
-
-    def even(n):
-        return n == 0 or odd(n - 1)
-
-    def odd(n):
-        return n != 0 and even(n - 1)
-
-    assert described(even)["closure"][0]["closure"] == [{"again": "function"}]
-    assert described(partial(scale(2), np))["of"] == [[{"module": "numpy"}], {}]
+def test_an_object_is_its_name_and_its_parameters():
+    assert described(scale(2)) == described(scale(2)) != described(scale(3))
+    assert described(functools.cache(halve))["name"].endswith("test_augment_objects.halve")
+    assert described(partial(halve, 2))["with"] == [[2], {}]
+    assert described({"limit": math.inf, "at": (1, np.float32(2))}) == {
+        "limit": "inf",
+        "at": [1, "2.0"],
+    }
+    with raises(ConfigurationError, "unnamed-function", "<lambda>"):
+        described(lambda waveform: waveform)
+    itself = louder()
+    itself.transforms = [itself]
+    with raises(ConfigurationError, "unidentifiable-object"):
+        described(itself)
 
 
 @pytest.mark.parametrize(
@@ -295,20 +284,13 @@ def test_a_range_that_is_none_is_refused_where_it_is_given(make, value):
         make()
 
 
-def test_another_constant_is_another_list(monkeypatch):
-    plans = [augment.plan([scaled_by_the_module]).recipe]
-    monkeypatch.setitem(scaled_by_the_module.__globals__, "FACTOR", 3.0)
-    plans.append(augment.plan([scaled_by_the_module]).recipe)
-    assert str(plans[0]) != str(plans[1])
-
-
 def test_a_list_has_the_same_name_in_another_process():
     code = (
         "from sertk import augment; from tests import test_augment_objects as t; "
-        "print(augment.plan([t.halve, t.scale(2), t.louder(), t.by_set]).recipe)"
+        "print(augment.resolved([t.halve, t.scale(2), t.louder()]).recipe)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    own = augment.plan([halve, scale(2), louder(), by_set]).recipe.name
+    own = augment.resolved([halve, scale(2), louder()]).recipe.name
     assert done.stdout.split()[-1] == own
 
 
@@ -318,13 +300,13 @@ def test_objects_that_read_files_and_what_nobody_can_know(tmp_path):
         kind(str(tmp_path), p=1.0)
         for kind in (audiomentations.AddBackgroundNoise, audiomentations.ApplyImpulseResponse)
     )
-    names = [augment.plan([item]).recipe.name for item in (noise, room)]
+    names = [augment.resolved([item]).recipe.name for item in (noise, room)]
     assert rms(augment.apply([noise], tone(), RATE, 0) - tone()) > 0.001
     augment.apply([room, audiomentations.OneOf([louder(), louder()])], tone(), RATE, 0)
-    assert [augment.plan([item]).recipe.name for item in (noise, room)] == names
+    assert [augment.resolved([item]).recipe.name for item in (noise, room)] == names
     drawing = partial(halve, generator=np.random.default_rng(0))
     with raises(ConfigurationError, "unidentifiable-object"):
-        augment.plan([drawing])
+        augment.resolved([drawing])
 
 
 @pytest.mark.parametrize(
@@ -333,7 +315,7 @@ def test_objects_that_read_files_and_what_nobody_can_know(tmp_path):
         ([], "no-transforms", ""),
         ([3], "invalid-transform", ""),
         ([("noise", 2)], "invalid-transform", "'noise'"),
-        ([lambda waveform: waveform], "wrong-transform-arguments", ""),
+        ([rms], "wrong-transform-arguments", ""),
         (["r5"], "set-in-transforms", "'r5'"),
         (["nois"], "unknown-name", "'noise'"),
         ("background", "no-noise-folder", ""),
@@ -343,14 +325,16 @@ def test_objects_that_read_files_and_what_nobody_can_know(tmp_path):
 )
 def test_what_cannot_be_done(wrong, code, value):
     with raises(ConfigurationError, code, value):
-        augment.plan(wrong)
+        augment.resolved(wrong)
 
 
 def test_a_transform_that_returns_no_waveform_is_named():
     with raises(ConfigurationError, "invalid-transform-output", "8000"):
-        augment.apply([lambda w, r, g: np.stack([w, w])], tone()[:8000], RATE, 0)
+        augment.apply(
+            [augment.named("two", lambda w, r, g: np.stack([w, w]))], tone()[:8000], RATE, 0
+        )
     with raises(ConfigurationError, "invalid-transform-output", "non-finite"):
-        augment.apply([lambda w, r, g: w * np.nan], tone()[:8000], RATE, 0)
+        augment.apply([augment.named("nan", lambda w, r, g: w * np.nan)], tone()[:8000], RATE, 0)
 
 
 def test_copies_of_chosen_labels_and_their_lineage(small, tmp_path):
