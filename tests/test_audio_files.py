@@ -219,7 +219,7 @@ def test_a_fifo_and_a_folder_are_refused_at_once(tmp_path):
     (tmp_path / "b.wav").mkdir()
     for name, what in (("a.wav", "FIFO"), ("b.wav", "folder")):
         for function in (audio.read, audio.info, audio.content_hash):
-            with raises(AudioError, "unopenable-audio", str(what)):
+            with raises(AudioError, "unopenable-audio", what):
                 function(tmp_path / name)
 
 

@@ -38,33 +38,21 @@ def test_every_column_has_one_place_and_a_sentence():
 
 @pytest.mark.parametrize("column", manifest.REQUIRED)
 def test_a_missing_column_is_named(column):
-    with raises(ManifestError, "missing-manifest-columns", str(column)):
+    with raises(ManifestError, "missing-manifest-columns", column):
         manifest.validate(rows().drop(columns=column))
-
-
-def test_all_missing_columns_are_named():
-    with raises(ManifestError, "missing-manifest-columns", "path, emotion"):
-        manifest.validate(rows().drop(columns=["path", "emotion"]))
 
 
 @pytest.mark.parametrize("column", ["utterance_id", "corpus", "path", "emotion"])
 def test_empty_cells(column):
     frame = rows()
     frame.loc[2, column] = None
-    with raises(ManifestError, "invalid-manifest-rows", str(column)):
+    with raises(ManifestError, "invalid-manifest-rows", column):
         manifest.validate(frame)
 
 
 def test_a_speaker_may_be_unknown():
     frame = rows(speaker=None)
     assert manifest.validate(frame) is frame
-
-
-def test_an_utterance_twice():
-    frame = rows()
-    frame.loc[3, "utterance_id"] = "my_0"
-    with raises(ManifestError, "invalid-manifest-rows", "utterance_id", "my_0"):
-        manifest.validate(frame)
 
 
 def test_a_file_twice():
