@@ -71,9 +71,9 @@ async function fetchModel() {
 
 function missing(name, why) {
   return new PageError(
-    `${name} cannot be loaded (${why}).`,
-    "It must stand beside the page, as `sertk app` wrote it.",
-    "Load the page again, or drop a bundle here.",
+    `Cannot load ${name} (${why}).`,
+    "It must be next to the page, as `sertk app` wrote it.",
+    "Reload the page, or drop a bundle here.",
   );
 }
 
@@ -106,7 +106,7 @@ async function start() {
       keep: Math.max(SHOWN, page.model.clipSeconds) + 1,
       lost: () => {
         stop();
-        tell(new PageError("The microphone went away.", "", "Plug it in and start again."));
+        tell(new PageError("The microphone was disconnected.", "", "Connect it and start again."));
       },
     });
   } catch (error) {
@@ -157,7 +157,7 @@ async function listen() {
   const heard = recorder.seconds;
   if (heard === 0 && performance.now() - page.opened > 4000) {
     stop();
-    tell(new PageError("The microphone gives nothing.", "", "Choose another device below, and start again."));
+    tell(new PageError("The microphone returns no audio.", "", "Choose another device below, and start again."));
   }
   if (heard < Math.min(model.clipSeconds, model.shortSeconds)) return;
   asking = true;
@@ -198,7 +198,7 @@ function forget() {
 /** Answer for a recording as a whole, and along it. */
 async function hear(bytes, name) {
   const { model } = page;
-  if (!model) throw new PageError("There is no model to ask.", "", "Drop a bundle here first.");
+  if (!model) throw new PageError("No model is loaded.", "", "Drop a bundle here first.");
   stop();
   const work = ++page.work;
   find("status").textContent = `Reading ${name} …`;

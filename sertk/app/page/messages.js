@@ -12,31 +12,31 @@ export class PageError extends Error {
 export function ofMicrophone(error) {
   const known = {
     NotAllowedError: [
-      "The microphone was refused.",
-      "Listening needs your permission, for this page alone.",
-      "Allow it in the browser's address bar and start again, or drop a recording here instead.",
+      "The browser denied access to the microphone.",
+      "This page needs permission to use the microphone.",
+      "Allow it in the address bar and start again, or drop a recording here.",
     ],
     NotFoundError: [
       "No microphone was found.",
-      "Listening needs one.",
-      "Plug one in and start again, or drop a recording here instead.",
+      "Live prediction needs a microphone.",
+      "Connect one and start again, or drop a recording here.",
     ],
     NotReadableError: [
-      "The microphone cannot be opened: another program may hold it.",
-      "Listening needs it.",
+      "Cannot open the microphone; another program may be using it.",
+      "Live prediction needs a microphone.",
       "Close that program and start again, or choose another device below.",
     ],
     OverconstrainedError: [
-      "The chosen microphone is gone.",
-      "It was there when the list was made.",
+      "The selected microphone is not connected.",
+      "The list of microphones is out of date.",
       "Choose another device below, and start again.",
     ],
   };
   known.SecurityError = known.NotAllowedError;
   const told = known[error.name] ?? [
-    `The microphone cannot be used (${error.message || error.name}).`,
-    "Listening needs a microphone that the browser can open.",
-    "Try another device or browser, or drop a recording here instead.",
+    `Cannot use the microphone (${error.message || error.name}).`,
+    "Live prediction needs a microphone that the browser can open.",
+    "Try another device or browser, or drop a recording here.",
   ];
   return new PageError(...told);
 }
@@ -45,9 +45,9 @@ export function ofMicrophone(error) {
 export function ofBrowser(scope) {
   if (!scope.isSecureContext) {
     return new PageError(
-      "This page was opened over plain http from another machine.",
-      "Browsers lend the microphone, and check files, over https or on 127.0.0.1 alone.",
-      "Open it there.",
+      "This page was opened over http from another machine.",
+      "Browsers allow the microphone and Web Cryptography only over https or on 127.0.0.1.",
+      "Open it over https, or on 127.0.0.1.",
     );
   }
   const needed = {
@@ -61,40 +61,40 @@ export function ofBrowser(scope) {
   const missing = Object.keys(needed).filter((name) => !needed[name]);
   if (missing.length === 0) return null;
   return new PageError(
-    `This browser cannot run the page: it lacks ${missing.join(", ")}.`,
-    "Chrome, Edge, Firefox and Safari have had these since 2023.",
+    `This browser does not support ${missing.join(", ")}.`,
+    "Chrome, Edge, Firefox and Safari support these since 2023.",
     "Update the browser, or open the page in another one.",
   );
 }
 
 export function ofSound(name, reason) {
   return new PageError(
-    `${name} cannot be read as sound${reason ? ` (${reason})` : ""}.`,
-    "WAV, FLAC, OGG and MP3 are read, and what else this browser plays.",
+    `Cannot read ${name} as audio${reason ? ` (${reason})` : ""}.`,
+    "Supported formats are WAV, FLAC, OGG, MP3 and others that this browser plays.",
     "Choose another file, or convert this one to WAV.",
   );
 }
 
 export function ofBundle(name, why) {
   return new PageError(
-    `${name} is no bundle that can be used (${why}).`,
-    "A bundle is a zip as `sertk export RUN --to bundle` wrote it, unchanged.",
-    "Copy it again from where it came, or export the run again.",
+    `Cannot use ${name} as a bundle (${why}).`,
+    "A bundle is an unchanged zip file written by `sertk export RUN --to bundle`.",
+    "Copy it again, or export the run again.",
   );
 }
 
 export function ofModel(name, reason) {
   return new PageError(
-    `The model in ${name} cannot be opened (${String(reason).split("\n")[0].slice(0, 160)}).`,
-    "It must be a whole ONNX file, as `sertk export` wrote it.",
+    `Cannot open the model in ${name} (${String(reason).split("\n")[0].slice(0, 160)}).`,
+    "It must be a complete ONNX file written by `sertk export`.",
     "Export the run again, or drop another bundle here.",
   );
 }
 
 export function ofRuntime(reason) {
   return new PageError(
-    `The page's runtime cannot be loaded (${String(reason).split("\n")[0].slice(0, 160)}).`,
-    "The folder `runtime` must stand beside the page, as `sertk app` wrote it.",
-    "Write the page again, and load it again.",
+    `Cannot load the page's runtime (${String(reason).split("\n")[0].slice(0, 160)}).`,
+    "The folder `runtime` must be next to the page, as `sertk app` wrote it.",
+    "Run `sertk app` again, and reload the page.",
   );
 }
