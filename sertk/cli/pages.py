@@ -1,4 +1,4 @@
-"""Commands that write pages to look at: explore, app, run."""
+"""Commands that write pages to look at: explore, app, notebook."""
 
 import argparse
 import sys
@@ -48,7 +48,7 @@ def app(args: argparse.Namespace) -> None:
             app.wait()
 
 
-def run(args: argparse.Namespace) -> int:
+def notebook(args: argparse.Namespace) -> int:
     """Execute a notebook; 1 if a cell fails."""
     from sertk import notebooks
 

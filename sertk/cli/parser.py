@@ -99,7 +99,7 @@ def make_parser() -> Parser:
     _predict_arguments(command("inference", "predict", "say which emotion is in recordings"))
     _export_arguments(command("inference", "export", "write a run as one file for use outside"))
     _app_arguments(command("pages", "app", "serve a page that listens, and sends nothing away"))
-    _run_arguments(command("pages", "run", "execute a notebook, and write it as a page"))
+    _notebook_arguments(command("pages", "notebook", "execute a notebook, and write it as a page"))
     return parser
 
 
@@ -252,7 +252,7 @@ def _app_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _run_arguments(parser: argparse.ArgumentParser) -> None:
+def _notebook_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", help="file such as notebooks/03_train.ipynb")
     parser.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
