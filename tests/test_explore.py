@@ -168,7 +168,7 @@ def test_the_same_sentence_in_every_emotion(texts):
 
 def test_emotions_without_texts_are_compared_and_said_to_differ(small):
     shown = explore.across_emotions(small)
-    assert shown.note == "The manifest knows no common sentence."
+    assert shown.note == "The manifest has no sentence in common."
     with pytest.raises(ManifestError, match="No speaker is there in two emotions"):
         explore.across_emotions(manifests.select(small, emotion="sad"))
 
@@ -312,7 +312,7 @@ def test_what_a_corpus_cannot_show_is_left_out(small, tmp_path):
     rows = manifests.select(small, emotion="sad", gender="male")
     text = explore.write_html(rows, tmp_path / "page.html", limit=3).read_text("utf-8")
     assert "Two voices" not in text
-    assert "The same words" not in text
+    assert "One sentence in every emotion" not in text
     assert "Augmentation" in text
 
 

@@ -113,7 +113,7 @@ export function describeTimeline(rows) {
 export function showAbout(model, name) {
   const { spec, card } = model;
   const uar = /^\| UAR \| ([\d.]+) \| (.+?) \|$/m.exec(card);
-  const measured = /^## How it was measured\n\n(.+)$/m.exec(card);
+  const measured = /^## (?:Evaluation|How it was measured)\n\n(.+)$/m.exec(card);
   const facts = {
     "Trained on": spec.corpora.join(", ") + (spec.synthetic ? " (synthetic speech)" : ""),
     License: spec.license || spec.licence || "not known",
