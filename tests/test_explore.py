@@ -208,7 +208,7 @@ def test_a_clip_is_what_the_dataset_gives_the_network(small):
     prep.cut(spectrum, -((prep.clip_frames - len(spectrum)) // 2), cut)
     np.testing.assert_array_equal(shown.frame().to_numpy(), prep.finish(cut))
     assert len(cut[shown.sound]) == len(spectrum)
-    assert shown.note.endswith("frames after trimming: the rest is padding.")
+    assert shown.note.endswith("frames after trimming; the rest is padding.")
     short = explore.clip(small, Preprocessing(clip_seconds=0.4))
     assert "cut into 3 clips" in short.note
     assert explore.mfcc(small, n_mfcc=20).frame().shape[1] == 20

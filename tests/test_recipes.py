@@ -142,7 +142,7 @@ def test_r3_is_repeated_from_one_command(ravdess, tmp_path, capsys, as_published
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "Comparison with the original" in page
     assert "accuracy 66.88, macro-F1 65.40" in page
-    assert ("Repeated with the defects of the original" in page) is as_published
+    assert ("Reproduced with the defects of the original" in page) is as_published
     assert ("drawn at random after copies" in page) or not as_published
     # what was asked for once more is there already
     assert main(words + ["--as-published"] * as_published) == 0

@@ -31,7 +31,8 @@ _FAILS = """\
 - Music, several voices at once, telephone codecs, intermittent noise. Silence, steady noise and hum
   are labeled `no speech`.
 - Children, and voices changed by illness or age: none were evaluated.
-- A probability is the confidence of the model, not the chance that it is right (see calibration)."""
+- A probability is the confidence of the model, not the chance that it is right (see calibration
+  above)."""
 _NO_FREER = """\
 A model inherits the license of its training data: if a corpus forbids commercial use, so does this
 model. Add the license of a corpus that is unknown to sertk before you distribute the model."""
@@ -102,8 +103,8 @@ def _warning(info: dict[str, Any]) -> str:
         found.append(f"Mechanics only: {stopped}.")
     if info["protocol"].get("leaky"):
         found.append(
-            "Its split leaks test data: test speakers are in the training set. Its scores do not hold "
-            "for new speakers."
+            "Its split leaks test data: test speakers are in the training set. Its scores do not "
+            "hold for new speakers."
         )
     return "\n".join(f"> **{sentence}**" for sentence in found)
 
