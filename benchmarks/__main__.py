@@ -46,9 +46,10 @@ def main(words: Sequence[str] | None = None) -> int:
         chosen = _chosen(args.only)
         if not args.quick and args.repeats < _FEWEST:
             raise ConfigurationError(
-                f"--repeats {args.repeats}.",
-                f"A median needs {_FEWEST} turns at least.",
-                "Leave it out, or try things with --quick.",
+                f"Received --repeats {args.repeats}.",
+                f"A median needs at least {_FEWEST} repeats.",
+                "Omit it, or use --quick for a trial.",
+                code="too-few-repeats",
             )
         root = sound.ravdess_root(args.root)
         trained = latency.chosen(args.run)

@@ -110,9 +110,10 @@ def _backend() -> str:
     backend = sertk.use_backend()
     if backend not in _CALLS:
         raise ConfigurationError(
-            f"The benchmarks run on {backend}.",
-            f"The compiled call is {' or '.join(_CALLS.values())}.",
+            f"The benchmarks received the backend {backend}.",
+            f"The compiled call needs {' or '.join(_CALLS.values())}.",
             f"Set KERAS_BACKEND to {' or '.join(_CALLS)}.",
+            code="backend-without-compiled-call",
         )
     return backend
 

@@ -47,9 +47,10 @@ def ravdess_root(given: Path | None) -> Path | None:
     if given is not None:
         if not given.expanduser().is_dir():
             raise CorpusError(
-                f"There is no folder {given}.",
-                "--root names the folder of RAVDESS, which holds Actor_01.",
-                "Correct it, or leave it out to measure on synthetic speech.",
+                f"No folder at {given}.",
+                "--root must be the folder of RAVDESS, which contains Actor_01.",
+                "Correct it, or omit it to measure on synthetic speech.",
+                code="missing-corpus-folder",
             )
         return given.expanduser()
     home = os.environ.get("SERTK_CORPORA")

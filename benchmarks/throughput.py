@@ -123,8 +123,9 @@ def torch_loop(setting: Setting, name: str, ready: Pipeline) -> Callable[[], Non
     if importlib.util.find_spec("torch") is None:
         raise ConfigurationError(
             "PyTorch is not installed.",
-            "It trains the peer, and nothing else here needs it.",
+            "The peer of this benchmark is trained with PyTorch.",
             "Install it from the repository: pip install -e '.[parity]'.",
+            code="torch-not-installed",
         )
     from benchmarks import loop, torch_models
 
@@ -135,8 +136,9 @@ def torch_loop(setting: Setting, name: str, ready: Pipeline) -> Callable[[], Non
     if sizes[0] != sizes[1]:
         raise ConfigurationError(
             f"The twin of {name} in PyTorch has {sizes[0]:,} parameters.",
-            f"The network has {sizes[1]:,}, and only the same work can be compared.",
-            "Write benchmarks/torch_models.py anew, as the network is now.",
+            f"The Keras model has {sizes[1]:,}; only models of equal size can be compared.",
+            "Update benchmarks/torch_models.py to match the Keras model.",
+            code="different-twin",
         )
     folder = setting.work / f"npy_{name}"
     folder.mkdir()

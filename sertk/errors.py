@@ -1,4 +1,4 @@
-"""The errors a user can meet, and the sentences they are made of.
+"""The errors of sertk, each with what was received, what is needed and what to do.
 
 In: what was received, what is needed, what to do. Out: one clear paragraph. The command line
 prints it and exits with 2; in Python it is a `SertkError`, of a kind that says which stage refused.

@@ -197,8 +197,9 @@ def apply(
         raise ManifestError(
             f"None of the {len(manifest)} rows has an emotion of this grouping "
             f"(found: {', '.join(sorted(manifest['emotion'].unique())) or 'nothing'}).",
-            f"The grouping takes: {', '.join(group.mapping)}.",
-            "Choose another grouping, or pass a mapping of your own emotions.",
+            f"The grouping maps: {', '.join(group.mapping)}.",
+            "Choose another grouping, or pass a mapping of these emotions.",
+            code="grouping-matches-nothing",
         )
     kept["label"] = label[label.notna()].astype(str)
     present = set(kept["label"])
@@ -208,8 +209,9 @@ def apply(
         if unknown.any():
             raise ManifestError(
                 f"{unknown.sum()} of {len(kept)} rows have no gender.",
-                "Labels by gender need one in every row.",
-                "Fill the column `gender`, or leave gender=True out.",
+                "Labels by gender need a gender in every row.",
+                "Fill the column `gender`, or omit gender=True.",
+                code="missing-gender",
             )
         kept["label"] = kept["gender"] + "_" + kept["label"]
         classes = [f"{g}_{c}" for g in ("male", "female") for c in classes]
@@ -248,8 +250,9 @@ def classes(manifest: pd.DataFrame) -> list[str]:
     if "label" not in manifest:
         raise ConfigurationError(
             "The manifest has no column 'label'.",
-            "Training needs to know the classes.",
+            "Training needs a label in every row.",
             "Call sertk.labels.apply(manifest, 'emotion8') first.",
+            code="unlabeled-manifest",
         )
     label = manifest["label"]
     if isinstance(label.dtype, pd.CategoricalDtype):

@@ -1,4 +1,4 @@
-"""The run folder: what a training leaves behind, read back without Keras.
+"""The run folder: what a training writes, read without Keras.
 
 In: records and tables from `sertk.training`. Out: a `Run`, from which evaluation, report and
 export are rebuilt. The folder holds run.json (every argument, seeds, versions, speakers),
@@ -22,10 +22,10 @@ SCHEMA_VERSION = 2
 _WHOLE_NUMBERS = ("fold", "seed", "epoch")
 _NUMBERS = ("loss", "val_loss", "val_uar", "val_wa", "learning_rate")
 _NO_RECORD = (
-    "Put the file back from a copy; without one, delete the folder and train again (features are "
-    "kept in the cache)."
+    "Restore the file from a backup, or delete the folder and train again (features stay in the "
+    "cache)."
 )
-_JOIN_AGAIN = "Give the command of the run again: it is written anew, and nothing is trained twice."
+_JOIN_AGAIN = "Run the training command again: it writes the file again, and trains nothing twice."
 
 
 class Run:
@@ -52,11 +52,12 @@ class Run:
             found = [path for pattern in inside for path in self.folder.glob(pattern)]
             below = sorted(str(path.parent.relative_to(self.folder)) for path in found)
             raise MissingRunError(
-                f"{self.folder} holds no run (there is no run.json).",
-                "A run is the folder that `sertk train` or `sertk cv` wrote.",
-                f"Name one of those in it: {listing(below)}."
+                f"{self.folder} is not a run folder (no run.json).",
+                "A run folder is written by `sertk train` or `sertk cv`.",
+                f"Choose one of the runs in it: {listing(below)}."
                 if below
                 else "Check the path, or train first.",
+                code="missing-run",
             )
         try:
             self.info: dict[str, Any] = json_records.read(record, schemas.Versioned)
@@ -65,8 +66,9 @@ class Run:
                 raise RunError(
                     f"{self.folder} was written by sertk {self.info.get('sertk_version')} "
                     f"(schema {version}).",
-                    f"This version reads schemas up to {SCHEMA_VERSION}.",
+                    f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
+                    code="newer-run-schema",
                 )
             json_records.require(self.info, schemas.Run)
             if version == 1:
@@ -74,7 +76,7 @@ class Run:
         except json_records.DamagedError as error:
             raise _damaged(record, str(error), _NO_RECORD) from error
         if len(set(self.classes)) < len(self.classes):
-            raise _damaged(record, "a class is named twice", _NO_RECORD)
+            raise _damaged(record, "a class is listed twice", _NO_RECORD)
 
     @classmethod
     def open(cls, run: "Run | str | Path") -> "Run":
@@ -125,7 +127,7 @@ class Run:
         fair = np.isclose(total, 1, atol=1e-3)
         if table.empty or not fair.all():
             wrong = int((~fair).sum())
-            raise _damaged(path, f"{wrong} of {len(table)} rows hold no probabilities")
+            raise _damaged(path, f"{wrong} of {len(table)} rows have no probabilities")
         return table
 
     @property
@@ -158,6 +160,9 @@ class Run:
             rows = manifests.read(path)
         except ManifestError as error:
             raise _damaged(path, str(error)) from error
+        strange = set(rows.get("label", pd.Series([None]))) - set(self.classes)
+        if strange:
+            raise _damaged(path, f"it has the labels {listing(sorted(map(str, strange)))}")
         return rows.assign(label=labels.ordered(rows["label"], self.classes))
 
     def model_path(self, fold: int = 0, seed: int | None = None) -> Path:
@@ -170,8 +175,9 @@ class Run:
         if not plain_files.is_file(path):
             raise MissingRunError(
                 f"The run {self.folder} has no {name} (status: {self.info.get('status')}).",
-                "It is written when the fit that makes it has ended.",
-                "Run the same command again; it goes on where it stopped.",
+                "The file is written when its fit is finished.",
+                "Run the same command again to resume.",
+                code="missing-run-file",
             )
         return path
 
@@ -185,7 +191,7 @@ def read_fit(path: Path) -> dict[str, Any]:
     try:
         return dict(json_records.read(path, schemas.Fit))
     except json_records.DamagedError as error:
-        remedy = f"Delete {path.parent} and give the command again: that fit alone is done again."
+        remedy = f"Delete {path.parent}, and run the command again: only this fit is trained again."
         raise _damaged(path, str(error), remedy) from error
 
 
@@ -207,23 +213,28 @@ def read_csv(path: Path, needed: list[str], remedy: str = _JOIN_AGAIN) -> pd.Dat
         raise _damaged(path, str(error).strip(), remedy) from error
     missing = [column for column in needed if column not in table]
     if missing:
-        raise _damaged(path, f"it lacks the columns {listing(missing)}", remedy)
+        raise _damaged(path, f"missing columns: {listing(missing)}", remedy)
     empty = table[needed].isna().any(axis=1)
     if empty.any():
-        raise _damaged(path, f"{empty.sum()} of {len(table)} rows are not whole", remedy)
+        raise _damaged(path, f"{empty.sum()} of {len(table)} rows are incomplete", remedy)
     for column in {*_WHOLE_NUMBERS, *_NUMBERS} & set(table):
         numbers = pd.to_numeric(table[column], errors="coerce")
         wrong = numbers.isna() & table[column].notna()
         if column in _WHOLE_NUMBERS:
             wrong |= ~(numbers.abs() < 2**53) | (numbers != numbers.round())
         if wrong.any():
-            raise _damaged(path, f"{wrong.sum()} cells of {column} are no such number", remedy)
+            raise _damaged(path, f"{wrong.sum()} cells of {column} are invalid", remedy)
         table[column] = numbers.astype("int64" if column in _WHOLE_NUMBERS else "float64")
     return table
 
 
 def _damaged(path: Path, what: str, remedy: str = _JOIN_AGAIN) -> RunError:
-    return RunError(f"{path} is damaged ({what}).", "It must be as the training wrote it.", remedy)
+    return RunError(
+        f"{path} is damaged ({what}).",
+        "It must be unchanged since training wrote it.",
+        remedy,
+        code="damaged-run",
+    )
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

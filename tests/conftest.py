@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertk.cli import main
+from sertk import cli
 from tests import small_corpus
+from tests.errors import Refusal
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -35,19 +36,22 @@ def small(small_root):
 
 
 @pytest.fixture
-def refused(capsys):
-    """Run a command that must be refused, and hand out what it says."""
+def refused(capsys, monkeypatch):
+    """Run a command that must be refused; return its message, a `Refusal`."""
+    errors = []
+    refuse = cli.refuse
+    monkeypatch.setattr(cli, "refuse", lambda error: errors.append(error) or refuse(error))
 
     def run(*words):
         capsys.readouterr()
-        assert main([str(word) for word in words]) == 2
+        assert cli.main([str(word) for word in words]) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
         assert "Traceback" not in captured.err
         *before, last = captured.err.rstrip("\n").split("\n")
         assert last.startswith("sertk: ")
         assert not any(line.startswith("sertk: ") for line in before)
-        return last
+        return Refusal(last, errors.pop().code)
 
     return run
 

@@ -12,6 +12,7 @@ import soundfile
 
 from sertk import audio
 from sertk.errors import AudioError
+from tests.errors import raises
 
 RATE = 16_000
 
@@ -81,9 +82,9 @@ def test_a_part_of_a_file(tmp_path):
     part, _ = audio.read(tmp_path / "a.wav", start=0.1, end=0.2, sample_rate=8000)
     assert len(part) == 800
     assert len(audio.read(tmp_path / "a.wav", start=0.4, end=9.0)[0]) == 1600
-    with pytest.raises(AudioError, match=r"holds no samples between 0\.6 s and None s"):
+    with raises(AudioError, "no-samples", "0.6"):
         audio.read(tmp_path / "a.wav", start=0.6)
-    with pytest.raises(AudioError, match=r"holds no samples between 0\.3 s and 0\.2 s"):
+    with raises(AudioError, "no-samples", "0.3", "0.2"):
         audio.read(tmp_path / "a.wav", start=0.3, end=0.2)
 
 
@@ -104,33 +105,32 @@ def test_chunks_before_the_sound(tmp_path):
 def broken_files():
     wave = tone()
     return {
-        "absent.wav": (None, r"There is no file .*sertk verify"),
-        "zero.wav": (b"", r"is empty \(0 bytes\)"),
+        "absent.wav": (None, "missing-audio-file"),
+        "zero.wav": (b"", "empty-audio-file"),
         "pointer.wav": (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n",
-            r"is a Git LFS pointer of \d+ bytes, not sound.*git lfs pull",
+            "git-lfs-pointer",
         ),
-        "page.wav": (b"<html>404</html>" * 9, r"cannot be read as sound \(.+\)\. WAV, FLAC, OGG"),
-        "none.wav": (wave[:0], r"holds no samples\. Sound is needed"),
-        "nan.wav": (np.where(np.arange(8000) < 3, np.nan, wave), r"holds 3 samples that are no n"),
-        "inf.wav": (np.where(np.arange(8000) < 1, np.inf, wave), r"holds 1 samples that are no n"),
+        "page.wav": (b"<html>404</html>" * 9, "unreadable-audio"),
+        "none.wav": (wave[:0], "no-samples"),
+        "nan.wav": (np.where(np.arange(8000) < 3, np.nan, wave), "non-finite-samples"),
+        "inf.wav": (np.where(np.arange(8000) < 1, np.inf, wave), "non-finite-samples"),
     }
 
 
 @pytest.mark.parametrize("name", broken_files())
 def test_what_cannot_be_read_says_why(tmp_path, name):
-    content, message = broken_files()[name]
+    content, code = broken_files()[name]
     path = tmp_path / name
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
         soundfile.write(path, content, RATE, subtype="FLOAT")
-    with pytest.raises(AudioError, match=message) as caught:
+    with raises(AudioError, code, str(path)):
         audio.read(path)
-    assert str(path) in str(caught.value)
     # a header tells everything but what the samples are
     if name not in ("none.wav", "nan.wav", "inf.wav"):
-        with pytest.raises(AudioError, match=message):
+        with raises(AudioError, code):
             audio.info(path)
 
 
@@ -139,9 +139,8 @@ def test_cut_short(tmp_path, keep):
     soundfile.write(tmp_path / "a.wav", tone(), RATE)
     content = (tmp_path / "a.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(content[:keep])
-    message = rf"cut\.wav is cut short: {keep} of {len(content)} bytes are there"
     for function in (audio.read, audio.info):
-        with pytest.raises(AudioError, match=message):
+        with raises(AudioError, "truncated-audio", f"{keep} of {len(content)} bytes"):
             function(tmp_path / "cut.wav")
 
 
@@ -300,5 +299,5 @@ def test_nothing_is_warned_about(tmp_path):
 
 def test_less_than_one_sample_at_the_new_rate_is_refused(tmp_path):
     soundfile.write(tmp_path / "one.wav", np.array([0.5]), 44_100)
-    with pytest.raises(AudioError, match="shorter than one sample at 16000 Hz"):
+    with raises(AudioError, "shorter-than-one-sample", "16000"):
         audio.read(tmp_path / "one.wav", sample_rate=16_000)

@@ -13,6 +13,7 @@ import soundfile
 
 from sertk import audio
 from sertk.errors import AudioError
+from tests.errors import raises
 
 RATE = 16_000
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -65,7 +66,7 @@ def test_an_empty_data_chunk_before_another_chunk_is_empty(tmp_path):
     soundfile.write(tmp_path / "a.wav", voice(1.0)[:0], RATE)
     content = (tmp_path / "a.wav").read_bytes() + b"LIST" + struct.pack("<I", 4) + b"INFO"
     (tmp_path / "a.wav").write_bytes(content)
-    with pytest.raises(AudioError, match="holds no samples"):
+    with raises(AudioError, "no-samples"):
         audio.read(tmp_path / "a.wav")
 
 
@@ -76,7 +77,7 @@ def test_a_file_that_lost_its_end_is_refused(tmp_path, suffix, lost):
     content = (tmp_path / f"a{suffix}").read_bytes()
     (tmp_path / f"cut{suffix}").write_bytes(content[:-lost])
     for function in (audio.read, audio.info, audio.content_hash):
-        with pytest.raises(AudioError, match=rf"is cut short: {len(content) - lost} of"):
+        with raises(AudioError, "truncated-audio", str(len(content) - lost)):
             function(tmp_path / f"cut{suffix}")
 
 
@@ -218,7 +219,7 @@ def test_a_fifo_and_a_folder_are_refused_at_once(tmp_path):
     (tmp_path / "b.wav").mkdir()
     for name, what in (("a.wav", "FIFO"), ("b.wav", "folder")):
         for function in (audio.read, audio.info, audio.content_hash):
-            with pytest.raises(AudioError, match=rf"\(it is a {what}\)\. A recording is"):
+            with raises(AudioError, "unopenable-audio", str(what)):
                 function(tmp_path / name)
 
 
@@ -227,12 +228,12 @@ def test_channels_that_cancel_are_refused_and_each_can_be_chosen(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.stack([wave, -wave], 1), RATE, subtype="FLOAT")
     for call in (lambda: audio.read(tmp_path / "a.wav", sample_rate=8000),
                  lambda: list(audio.blocks(tmp_path / "a.wav", sample_rate=RATE))):  # fmt: skip
-        with pytest.raises(AudioError, match=r"cancel each other.*--channel 1"):
+        with raises(AudioError, "canceling-channels"):
             call()
     np.testing.assert_array_equal(audio.read(tmp_path / "a.wav", channel=1)[0], wave)
     second = audio.blocks(tmp_path / "a.wav", sample_rate=RATE, channel=2)
     np.testing.assert_array_equal(np.concatenate(list(second)), -wave)
-    with pytest.raises(AudioError, match="has 2 channels, and channel 3 was asked for"):
+    with raises(AudioError, "missing-channel"):
         audio.read(tmp_path / "a.wav", channel=3)
     soundfile.write(tmp_path / "silent.wav", np.zeros((800, 2)), RATE)
     assert not audio.read(tmp_path / "silent.wav")[0].any()
@@ -264,7 +265,7 @@ def test_channels_cancel_whatever_their_offset(tmp_path, name, cancel):
 
     for call in (lambda path: audio.read(path)[0], in_pieces):
         if cancel:
-            with pytest.raises(AudioError, match=r"cancel each other"):
+            with raises(AudioError, "canceling-channels"):
                 call(tmp_path / "a.wav")
         else:
             np.testing.assert_array_equal(call(tmp_path / "a.wav"), np.stack(pair, 1).mean(axis=1))
@@ -303,14 +304,14 @@ def test_what_phones_and_browsers_record_is_read_by_ffmpeg(tmp_path, suffix, cod
 @needs_ffmpeg
 def test_what_ffmpeg_refuses_says_why(tmp_path):
     (tmp_path / "a.m4a").write_bytes(b"ftypM4A " * 9)
-    with pytest.raises(AudioError, match=r"a\.m4a cannot be decoded by ffmpeg \(.+\)"):
+    with raises(AudioError, "ffmpeg-decoding-failed", "a.m4a"):
         audio.read(tmp_path / "a.m4a")
     # a playlist under the name of a recording opens nothing else
     soundfile.write(tmp_path / "other.wav", voice(), RATE)
     (tmp_path / "b.m4a").write_text(
         f"#EXTM3U\n#EXTINF:4,\n{tmp_path / 'other.wav'}\n#EXT-X-ENDLIST\n"
     )
-    with pytest.raises(AudioError, match="cannot be decoded by ffmpeg"):
+    with raises(AudioError, "ffmpeg-decoding-failed"):
         audio.read(tmp_path / "b.m4a")
     assert threading.active_count() < 20
 
@@ -318,7 +319,7 @@ def test_what_ffmpeg_refuses_says_why(tmp_path):
 def test_without_ffmpeg_the_message_names_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "it's.m4a").write_bytes(b"ftypM4A ")
-    with pytest.raises(AudioError) as caught:
+    with raises(AudioError, "ffmpeg-not-installed") as caught:
         audio.read(tmp_path / "it's.m4a")
     assert "is a .m4a file, which is decoded by ffmpeg, and ffmpeg is not installed" in str(
         caught.value

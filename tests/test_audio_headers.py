@@ -11,6 +11,7 @@ import soundfile
 from sertk import audio
 from sertk.audio import headers
 from sertk.errors import AudioError
+from tests.errors import raises
 from tests.test_audio_files import RATE, voice
 
 CONTAINERS = [
@@ -29,8 +30,9 @@ def refuse_each_part(path):
     for kept in (0.99, 0.8, 0.5, 0.1):
         path.write_bytes(whole[: round(kept * len(whole))])
         for call in (audio.read, lambda p: list(audio.blocks(p, sample_rate=8000))):
-            with pytest.raises(AudioError, match=r"is cut short|cannot be read as sound"):
+            with pytest.raises(AudioError) as caught:
                 call(path)
+            assert caught.value.code in ("truncated-audio", "unreadable-audio")
 
 
 @pytest.mark.parametrize(("container", "subtype"), CONTAINERS)
@@ -93,7 +95,7 @@ def test_streams_one_behind_the_other_are_read_to_the_end(tmp_path, suffix, monk
         waveform, _ = audio.read(tmp_path / f"a{suffix}", sample_rate=RATE)
         assert len(waveform) / RATE == pytest.approx(5.0, abs=0.05)
     monkeypatch.setattr("sertk.audio.ffmpeg.installed", lambda: False)
-    with pytest.raises(AudioError, match=r"several Ogg streams one behind the other"):
+    with raises(AudioError, "chained-ogg-streams"):
         audio.read(tmp_path / f"a{suffix}")
 
 
@@ -109,7 +111,7 @@ def test_a_sun_file_of_unknown_length_is_read(tmp_path):
 
 def test_chunks_without_end_are_refused_at_once(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF\0\0\0\0WAVE" + bytes(2**21))
-    with pytest.raises(AudioError, match=r"131072 chunks and none of samples"):
+    with raises(AudioError, "too-many-chunks", "131072"):
         audio.read(tmp_path / "a.wav")
 
 

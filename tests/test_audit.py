@@ -10,6 +10,7 @@ import soundfile
 from sertk import audit, augment, labels, splits
 from sertk import manifest as manifests
 from sertk.errors import AudioError, ManifestError
+from tests.errors import raises
 from tests.test_splits import corpus
 
 
@@ -122,11 +123,11 @@ def test_what_is_not_at_hand_is_said(small, small_root, tmp_path, monkeypatch):
     )
     lost = divided.drop(columns="root")
     assert "the sound is not compared, since no folder is known for small" in str(audit.audit(lost))
-    with pytest.raises(ManifestError, match="No root folder is known for corpus 'small'"):
+    with raises(ManifestError, "no-root-folder", "'small'"):
         audit.audit(lost, compare_audio=True)
     lost = divided.assign(root=str(tmp_path))
     assert "the sound is not compared, since no file is at its path" in str(audit.audit(lost))
-    with pytest.raises(AudioError, match="None of the 72 files can be read"):
+    with raises(AudioError, "no-readable-files", "72"):
         audit.audit(lost, compare_audio=True)
     one = divided.assign(path=divided["path"].where(divided.index > 0, "gone.wav"))
     (note,) = audit.audit(one).findings

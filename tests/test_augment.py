@@ -10,6 +10,7 @@ import pytest
 
 from sertk import augment, splits
 from sertk.errors import ConfigurationError, UnknownNameError
+from tests.errors import raises
 from tests.test_features import voice
 
 RATE = 16_000
@@ -220,11 +221,11 @@ def test_reverb_rings_and_keeps_the_level(name):
 
 
 def test_unknown_recipe_and_undivided_manifest(small):
-    with pytest.raises(UnknownNameError, match="Did you mean 'noise'"):
+    with raises(UnknownNameError, "unknown-name", "Did you mean 'noise'"):
         augment.recipe("pitch+nois")
-    with pytest.raises(ConfigurationError, match="divided first"):
+    with raises(ConfigurationError, "undivided-manifest"):
         augment.copies(small, "noise")
-    with pytest.raises(ConfigurationError, match="0 copies of each"):
+    with raises(ConfigurationError, "invalid-copy-count"):
         augment.copies(pd.DataFrame({"utterance_id": ["a"], "split": ["train"]}), "noise", count=0)
 
 

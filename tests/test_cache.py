@@ -20,6 +20,7 @@ from sertk.audio import ffmpeg
 from sertk.cache import parts
 from sertk.errors import CacheError
 from sertk.preprocessing import Preprocessing
+from tests.errors import raises
 
 PREP = Preprocessing("log_mel", clip_seconds=1.0)
 
@@ -184,9 +185,7 @@ def test_a_copy_gets_no_name_that_is_taken():
 
 def test_nothing_readable_is_an_error(small, tmp_path):
     lost = small.assign(root=str(tmp_path / "nowhere"))
-    with pytest.raises(
-        CacheError, match="None of the 72 files could be read, the first because: T"
-    ):
+    with raises(CacheError, "no-readable-files", "72"):
         cache.compute(lost, PREP, folder=tmp_path / "cache")
 
 
@@ -198,7 +197,7 @@ def test_damage_is_found_when_it_is_read(small, tmp_path):
     np.save(file, data)
     features = cache.compute(small, PREP, folder=tmp_path)
     first = small["utterance_id"].iloc[0]
-    with pytest.raises(CacheError, match=rf"{first} in .* are damaged.*rm -r"):
+    with raises(CacheError, "damaged-cache", str(first)):
         features[first]
 
 
@@ -209,7 +208,7 @@ def test_a_damaged_part_says_what_to_delete(small, tmp_path, monkeypatch):
             cache.compute(small, PREP, folder=tmp_path)
     (folder,) = tmp_path.glob("*/parts")
     (folder / "000001.npy").write_bytes(b"")
-    with pytest.raises(CacheError, match=rf"are damaged.*rm -r {folder}"):
+    with raises(CacheError, "damaged-cache", str(folder)):
         cache.compute(small, PREP, folder=tmp_path)
     shutil.rmtree(folder)
     assert cache.compute(small, PREP, folder=tmp_path).frame(small)["frames"].min() > 0
@@ -344,7 +343,7 @@ def test_old_packs_are_left_alone_and_mentioned_once(small, tmp_path):
 
 def test_a_folder_that_cannot_be_written(small, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CacheError, match=r"cannot be written.*--cache DIR, or SERTK_CACHE"):
+    with raises(CacheError, "unwritable-cache", "SERTK_CACHE"):
         cache.compute(small, PREP, folder=tmp_path / "file")
 
 
@@ -360,7 +359,7 @@ def test_a_full_disk_keeps_what_is_done(small, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(np.lib.format, "write_array_header_1_0", fills_up)
-        with pytest.raises(CacheError, match=r"the disk is full .*Make room.*was finished is kept"):
+        with raises(CacheError, "unwritable-cache"):
             cache.compute(small, PREP, folder=tmp_path)
     assert len(list(tmp_path.glob("*/parts/[0-9]*.json"))) == 1
     assert len(cache.compute(small, PREP, folder=tmp_path).frame(small)) == len(small)

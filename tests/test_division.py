@@ -6,6 +6,7 @@ from sertk import audit, manifest, splits
 from sertk.cli import main
 from sertk.errors import ManifestError, SplitError
 from sertk.manifest import remarks
+from tests.errors import raises
 from tests.test_manifest import rows
 
 
@@ -43,11 +44,11 @@ def test_a_leak_under_other_split_names_is_found():
 )
 def test_other_names_are_refused(cells, tmp_path, refused):
     frame = rows(split=cells)
-    with pytest.raises(ManifestError, match=r"holds .* in 1 rows.*It takes train, val, test"):
+    with raises(ManifestError, "invalid-split-cells"):
         manifest.validate(frame)
     frame.to_csv(tmp_path / "m.csv", index=False)
-    assert "It takes train, val, test" in refused("audit", tmp_path / "m.csv")
-    with pytest.raises(SplitError, match="another name is in no part"):
+    refused("audit", tmp_path / "m.csv").check("invalid-split-cells")
+    with raises(SplitError, "unknown-split-names"):
         splits.check(frame)
 
 
@@ -93,23 +94,27 @@ def test_two_folds_say_what_is_missing():
     frame = rows(4, fold=[0, 1, 0, 1])
     found = audit.audit(frame)
     assert "the column val_folds is missing, and 2 folds are too few" in str(found)
-    with pytest.raises(SplitError, match=r"No row is in split val, as `fold`.*Name in `val_folds`"):
+    with raises(SplitError, "empty-split", "`val_folds`"):
         splits.check(splits.in_fold(frame, 0))
 
 
 @pytest.mark.parametrize(
-    ("columns", "match"),
+    ("columns", "code", "value"),
     [
-        ({"fold": ["a", "b", "a", "b"]}, r"Column 'fold' holds 'a', 'b' \(4 rows\).*whole numbers"),
-        ({"fold": [0, 1, 2, -1]}, r"Column 'fold' holds -1"),
-        ({"fold": [0, 1, 2, 2**31]}, r"'fold' holds 2147483648 \(1 rows\).*of 9 digits at most"),
-        ({"fold": [0, 1, 2, [3]]}, r"'fold' holds \[3\] \(1 rows\)"),
-        ({"fold": [0, 1, 2, 0], "val_folds": ["1", "x", "0", "1"]}, "'val_folds' holds 'x'"),
-        ({"val_folds": ["1", "2", "0", "1"]}, "'val_folds' without 'fold'"),
+        ({"fold": ["a", "b", "a", "b"]}, "invalid-fold-cells", "'fold'"),
+        ({"fold": [0, 1, 2, -1]}, "invalid-fold-cells", "'fold'"),
+        ({"fold": [0, 1, 2, 2**31]}, "invalid-fold-cells", "'fold'"),
+        ({"fold": [0, 1, 2, [3]]}, "invalid-fold-cells", "'fold'"),
+        (
+            {"fold": [0, 1, 2, 0], "val_folds": ["1", "x", "0", "1"]},
+            "invalid-val-folds",
+            "'val_folds'",
+        ),
+        ({"val_folds": ["1", "2", "0", "1"]}, "val-folds-without-fold", "'val_folds'"),
     ],
 )
-def test_folds_that_are_none(columns, match):
-    with pytest.raises(ManifestError, match=match):
+def test_folds_that_are_none(columns, code, value):
+    with raises(ManifestError, code, value):
         manifest.validate(rows(**columns))
 
 

@@ -10,6 +10,7 @@ from sertk import evaluation
 from sertk.errors import ConfigurationError
 from sertk.evaluation import calibration
 from tests import fake_run
+from tests.errors import raises
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_a_temperature_needs_validation_and_test_speakers(run, tmp_path):
     tested = fake_run.write(tmp_path / "run", speakers=4, folds=2, seeds=(0,))
     rows = tested.predictions
     rows[rows["split"] == "test"].to_csv(tested.folder / "predictions.csv", index=False)
-    with pytest.raises(ConfigurationError, match=r"has 0 validation and \d+ test predictions"):
+    with raises(ConfigurationError, "missing-calibration-predictions"):
         evaluation.temperature(tested.folder)
 
 
@@ -130,7 +131,7 @@ def test_perfect_and_blind_confidence():
     assert shown.aurc == shown.best_aurc == pytest.approx(1 / 16)
     blind = evaluation.selective_prediction(evaluation.evaluate(rows.assign(p_x=0.5, p_y=0.5)))
     assert blind.frame().loc[1.0, "accuracy"] == 0.75
-    with pytest.raises(ConfigurationError, match="no probability of x, y"):
+    with raises(ConfigurationError, "missing-probabilities"):
         evaluation.selective_prediction(
             evaluation.evaluate(rows.drop(columns=["p_x", "p_y"]), classes=["x", "y"])
         )
@@ -170,9 +171,9 @@ def test_difficulty_of_one_run_and_of_strangers(result, tmp_path):
     assert np.isnan(alone.agreement)
     assert alone.note == ""
     other = evaluation.evaluate(fake_run.write(tmp_path / "run", speakers=4, folds=2, corpus="x"))
-    with pytest.raises(ConfigurationError, match="one, other have no speaker in common"):
+    with raises(ConfigurationError, "no-common-speakers"):
         evaluation.speaker_difficulty({"one": result, "other": other})
-    with pytest.raises(ConfigurationError, match="There is no run to look at"):
+    with raises(ConfigurationError, "no-evaluations"):
         evaluation.speaker_difficulty({})
-    with pytest.raises(ConfigurationError, match="0 bins of confidence"):
+    with raises(ConfigurationError, "invalid-bins"):
         result.calibration(bins=0)

@@ -19,6 +19,7 @@ from sertk.explore.pitch import median_pitch
 from sertk.preprocessing import Preprocessing
 from sertk.preprocessing.clips import clip_starts
 from tests import small_corpus
+from tests.errors import raises
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_splits_and_unknown_genders_have_their_place(small):
     unknown = small.assign(gender=None)
     assert explore.genders(unknown).frame().index.tolist() == ["unknown"]
     assert explore.classes(small.drop(columns="gender")).frame()["unknown"].sum() == len(small)
-    with pytest.raises(UnknownNameError, match="Did you mean 'emotion'"):
+    with raises(UnknownNameError, "unknown-name", "Did you mean 'emotion'"):
         explore.classes(small, by="emotoin")
 
 
@@ -86,7 +87,7 @@ def test_durations_are_quantiles_of_the_manifest(small):
         "all": 72, "neutral": 24, "sad": 24, "angry": 24
     }  # fmt: skip
     assert shown.note == "36 of 72 utterances are longer than a clip of 3.0 s."
-    with pytest.raises(ManifestError, match=r"None of the 72 rows has a duration.*trim_db=40"):
+    with raises(ManifestError, "missing-durations", "72", "trim_db=40"):
         explore.durations(small.assign(duration=np.nan))
 
 
@@ -119,7 +120,7 @@ def test_levels_count_what_they_did_not_read(small, small_root, tmp_path):
     assert explore.levels(one).note.endswith("Not readable: ann/angry_1.wav.")
     soundfile.write(tmp_path / "ann/angry_1.wav", np.zeros(16_000), 16_000)
     assert explore.levels(one).note.endswith("Silent: ann/angry_1.wav.")
-    with pytest.raises(AudioError, match="None of 2 files could be read"):
+    with raises(AudioError, "no-readable-files"):
         explore.levels(one.assign(root=str(tmp_path / "nowhere")))
 
 
@@ -128,12 +129,11 @@ def test_pitch_of_a_tone(hertz):
     assert median_pitch(tone(hertz), 16_000) == pytest.approx(hertz, rel=0.01)
 
 
-def test_pitch_agrees_with_librosa_and_needs_a_voice(small):
+def test_pitch_agrees_with_pyin_and_needs_a_voice(small):
     import librosa
 
     wave, rate = audio.read(manifests.paths(small)[0])
-    with np.errstate(all="ignore"):
-        other = np.median(librosa.yin(wave, fmin=65, fmax=600, sr=rate))
+    other = np.nanmedian(librosa.pyin(wave, fmin=65, fmax=600, sr=rate)[0])
     assert median_pitch(wave, rate) == pytest.approx(other, rel=0.02)
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype("float32")
     for silent in (noise, np.zeros(16_000, "float32"), np.zeros(10, "float32")):
@@ -151,7 +151,9 @@ def test_an_utterance_is_found_heard_and_measured(small):
     waveform, rate = soundfile.read(io.BytesIO(base64.b64decode(source.split(",")[1])))
     assert (len(waveform), rate) == (16_000, 16_000)
     assert explore.utterance(small).frame()["utterance_id"].iloc[0] == small["utterance_id"].iloc[0]
-    with pytest.raises(ManifestError, match=r"'small_eve_sat_2'.*Did you mean 'small_eve_sad_2'"):
+    with raises(
+        ManifestError, "unknown-utterance", "'small_eve_sat_2'", "Did you mean 'small_eve_sad_2'"
+    ):
         explore.utterance(small, "small_eve_sat_2")
 
 
@@ -162,14 +164,14 @@ def test_the_same_sentence_in_every_emotion(texts):
     assert table["speaker"].unique().tolist() == ["small_ben"]
     assert table["text"].nunique() == 1
     assert table["pitch_hz"]["angry"] > table["pitch_hz"]["neutral"] > table["pitch_hz"]["sad"]
-    with pytest.raises(ManifestError, match=r"No row has speaker = small_bob"):
+    with raises(ManifestError, "selection-matches-nothing", "small_bob"):
         explore.across_emotions(texts, speaker="small_bob")
 
 
 def test_emotions_without_texts_are_compared_and_said_to_differ(small):
     shown = explore.across_emotions(small)
     assert shown.note == "The manifest has no sentence in common."
-    with pytest.raises(ManifestError, match="No speaker is there in two emotions"):
+    with raises(ManifestError, "no-emotion-pair"):
         explore.across_emotions(manifests.select(small, emotion="sad"))
 
 
@@ -179,7 +181,7 @@ def test_a_woman_beside_a_man(texts):
     assert table["emotion"].unique().tolist() == ["neutral"]
     assert table["text"].nunique() == 1
     assert table["pitch_hz"]["female"] > 1.5 * table["pitch_hz"]["male"]
-    with pytest.raises(ManifestError, match=r"No emotion and text is there from a woman and from"):
+    with raises(ManifestError, "no-gender-pair"):
         explore.across_genders(manifests.select(texts, gender="male"))
 
 
@@ -193,9 +195,9 @@ def test_before_and_after_augmentation(small):
     assert 9 < snr < 31
     again = explore.augmentations(small, recipes=["noise"])
     np.testing.assert_array_equal(again.waveforms["noise"], shown.waveforms["noise"])
-    with pytest.raises(ConfigurationError, match="at least one recipe"):
+    with raises(ConfigurationError, "no-recipes"):
         explore.augmentations(small, recipes="noise")
-    with pytest.raises(UnknownNameError, match="Did you mean 'noise'"):
+    with raises(UnknownNameError, "unknown-name", "Did you mean 'noise'"):
         explore.augmentations(small, recipes=["nois"])
 
 
@@ -304,7 +306,7 @@ def test_a_page_without_sound_reads_no_file(small, tmp_path):
     rows = small.assign(duration=2.0).drop(columns="root")
     text = explore.write_html(rows, tmp_path / "page.html", sound=False).read_text("utf-8")
     assert "<audio" not in text
-    with pytest.raises(ManifestError, match="No root folder is known for corpus 'small'"):
+    with raises(ManifestError, "no-root-folder", "'small'"):
         explore.write_html(rows, tmp_path / "page.html")
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from sertk import models
 from sertk.errors import ConfigurationError
+from tests.errors import raises
 
 CONVOLUTIONS = {
     0: (64, 3, 11),
@@ -127,15 +128,15 @@ def test_one_channel_starts_its_first_layer_anew(state, file):
 
 
 def test_what_is_no_alexnet_is_refused(state, file, tmp_path):
-    with pytest.raises(ConfigurationError, match="There are no weights at"):
+    with raises(ConfigurationError, "missing-weights-file"):
         models.build("alexnet_gap", (96, 96), 4, weights=str(tmp_path / "no.npz"))
     (tmp_path / "alexnet.pth").write_bytes(b"no weights")
-    with pytest.raises(ConfigurationError, match=r"cannot be read as weights.*\.pth is turned"):
+    with raises(ConfigurationError, "unreadable-weights"):
         models.build("alexnet_gap", (96, 96), 4, weights=str(tmp_path / "alexnet.pth"))
     np.savez(tmp_path / "other.npz", weight=np.zeros(3))
-    with pytest.raises(ConfigurationError, match=r"has no features\.0\.weight"):
+    with raises(ConfigurationError, "wrong-weights", "features.0.weight"):
         models.build("alexnet_gap", (96, 96), 4, weights=str(tmp_path / "other.npz"))
-    with pytest.raises(ConfigurationError, match="Leave width at 1"):
+    with raises(ConfigurationError, "weights-of-other-size"):
         models.build("alexnet_gap", (96, 96, 3), 4, weights=str(file), width=0.5)
 
 

@@ -9,6 +9,7 @@ from benchmarks.record import Missing, Setting
 from sertk.errors import ConfigurationError, RunError
 from sertk.run import Run
 from tests import fake_run
+from tests.errors import raises
 
 ROW = {
     "max_difference": 2e-6, "label_agreement": 0.996, "uar_keras": 0.65, "uar": 0.638,
@@ -19,11 +20,11 @@ ROW = {
 def test_the_run_is_refused_before_anything_is_measured(tmp_path, trained):
     assert latency.chosen(None) is None
     assert latency.chosen(trained.folder).folder == trained.folder
-    with pytest.raises(RunError, match="is unfinished"):
+    with raises(RunError, "unfinished-run"):
         latency.chosen(fake_run.write(tmp_path / "half", status="unfinished").folder)
-    with pytest.raises(ConfigurationError, match="standardize='speaker'"):
+    with raises(ConfigurationError, "standardized-per-speaker"):
         latency.chosen(fake_run.write(tmp_path / "speaker", standardize="speaker").folder)
-    with pytest.raises(RunError, match=r"has no fold_0/seed_0/model\.keras"):
+    with raises(RunError, "missing-run-file", "fold_0/seed_0/model.keras"):
         latency.chosen(fake_run.write(tmp_path / "bare").folder)
 
 

@@ -20,6 +20,7 @@ from sertk.errors import ConfigurationError, OutputError
 from sertk.export import writing
 from sertk.preprocessing import Preprocessing
 from tests import fake_run
+from tests.errors import raises
 from tests.test_pretrained import SHIPPED
 
 LIMITED = """
@@ -68,8 +69,8 @@ def test_a_full_disk_while_the_toy_corpus_is_made(tmp_path, monkeypatch, refused
         return plain(self, content)
 
     monkeypatch.setattr(Path, "write_bytes", write)
-    assert "the disk is full" in refused("scan", "toy", "--root", tmp_path / "toy")
-    with pytest.raises(OutputError, match="the disk is full"):
+    refused("scan", "toy", "--root", tmp_path / "toy").check("unwritable-path", "disk is full")
+    with raises(OutputError, "unwritable-path", "disk is full"):
         toy.scan(tmp_path / "toy")
     assert not (tmp_path / "toy").exists()
     assert not list(tmp_path.glob(".sertk*"))
@@ -142,12 +143,12 @@ def test_devices_pipes_and_open_files_are_not_replaced(tmp_path, refused, monkey
     Path("link.html").symlink_to("pipe.html")
     Path("stdout").symlink_to("/proc/self/fd/1")
     for place in ("pipe.html", "link.html", "stdout"):
-        said = refused("report", run.folder, "-o", place)
-        assert "in the way (it is a device, a pipe or an open file)" in said
+        line = refused("report", run.folder, "-o", place)
+        line.check("unwritable-path", "device, a pipe or an open file")
         assert Path(place).is_symlink() or Path(place).is_fifo()
     for place in (".", "..", "/"):
-        assert "is a directory" in refused("report", run.folder, "-o", place)
-        with pytest.raises(ConfigurationError, match=r"Files of this format end in \.zip"):
+        refused("report", run.folder, "-o", place).check("unwritable-path", "is a directory")
+        with raises(ConfigurationError, "wrong-file-ending"):
             writing.require_suffix(Path(place), ".zip")
 
 
@@ -187,7 +188,7 @@ def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
     capsys.readouterr()
     assert main(["cache", "--cache", str(home)]) == 0
     assert "holds nothing" in capsys.readouterr().out
-    with pytest.raises(ConfigurationError, match="0 or more"):
+    with raises(ConfigurationError, "invalid-days"):
         housekeeping.prune(home, days=-1)
 
 
@@ -243,8 +244,10 @@ def test_a_folder_that_holds_runs_is_not_pruned(tmp_path, refused):
     assert housekeeping.contents(tmp_path).empty
     assert housekeeping.prune(tmp_path, days=0) == []
     assert (run.folder / "run.json").is_file()
-    assert "run.json is a file" in refused("cache", "--cache", run.folder / "run.json")
-    assert "a list shows the days" in refused("cache", "--older-than", "3", "--cache", tmp_path)
+    refused("cache", "--cache", run.folder / "run.json").check("cache-not-a-folder", "run.json")
+    assert (
+        refused("cache", "--older-than", "3", "--cache", tmp_path).code == "unexpected-older-than"
+    )
 
 
 def test_what_is_being_computed_stays(tmp_path):

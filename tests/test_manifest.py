@@ -1,7 +1,5 @@
 """The manifest: its schema, its file, its roots, and what it refuses."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from sertk import manifest
 from sertk.errors import ManifestError
 from sertk.manifest import remarks
+from tests.errors import raises
 
 
 def rows(count=4, corpus="my", **columns):
@@ -39,12 +38,12 @@ def test_every_column_has_one_place_and_a_sentence():
 
 @pytest.mark.parametrize("column", manifest.REQUIRED)
 def test_a_missing_column_is_named(column):
-    with pytest.raises(ManifestError, match=rf"lacks the column {column} \(it has: .*sertk scan"):
+    with raises(ManifestError, "missing-manifest-columns", str(column)):
         manifest.validate(rows().drop(columns=column))
 
 
 def test_all_missing_columns_are_named():
-    with pytest.raises(ManifestError, match="lacks the columns path, emotion "):
+    with raises(ManifestError, "missing-manifest-columns", "path, emotion"):
         manifest.validate(rows().drop(columns=["path", "emotion"]))
 
 
@@ -52,7 +51,7 @@ def test_all_missing_columns_are_named():
 def test_empty_cells(column):
     frame = rows()
     frame.loc[2, column] = None
-    with pytest.raises(ManifestError, match=rf"1 of 4 manifest rows have no {column} \("):
+    with raises(ManifestError, "invalid-manifest-rows", str(column)):
         manifest.validate(frame)
 
 
@@ -64,14 +63,14 @@ def test_a_speaker_may_be_unknown():
 def test_an_utterance_twice():
     frame = rows()
     frame.loc[3, "utterance_id"] = "my_0"
-    with pytest.raises(ManifestError, match=r"2 of 4 .*utterance_id that occurs twice \(my_0"):
+    with raises(ManifestError, "invalid-manifest-rows", "utterance_id", "my_0"):
         manifest.validate(frame)
 
 
 def test_a_file_twice():
     frame = rows()
     frame.loc[2, "path"] = frame.loc[0, "path"]
-    with pytest.raises(ManifestError, match=r"2 of 4 .*the same file as another row.*`start`"):
+    with raises(ManifestError, "invalid-manifest-rows", "2 of 4", "same file"):
         manifest.validate(frame)
     # parts of one file, augmented copies, and the same path in another corpus are different
     manifest.validate(frame.assign(start=[0.0, 0.0, 1.0, 0.0], end=[1.0, 1.0, 2.0, 1.0]))
@@ -85,13 +84,13 @@ def test_a_file_twice():
 def test_paths_outside_the_root(path):
     frame = rows()
     frame.loc[1, "path"] = path
-    with pytest.raises(ManifestError, match="absolute or leaves the root") as caught:
+    with raises(ManifestError, "invalid-manifest-rows", "outside the root") as caught:
         manifest.validate(frame)
     assert f"my_1 ({path})" in str(caught.value)
 
 
 def test_genders():
-    with pytest.raises(ManifestError, match=r"2 of 4 .*neither male nor female"):
+    with raises(ManifestError, "invalid-manifest-rows", "2 of 4", "gender"):
         manifest.validate(rows(gender=["male", "femal", "Female", None]))
     manifest.validate(rows(gender=["male", "female", None, np.nan]))
 
@@ -110,7 +109,7 @@ def test_write_and_read_again(tmp_path):
 def test_a_broken_manifest_is_not_written(tmp_path):
     manifest.write(rows(), tmp_path / "m.csv")
     before = (tmp_path / "m.csv").read_bytes()
-    with pytest.raises(ManifestError, match="no emotion"):
+    with raises(ManifestError, "invalid-manifest-rows", "no emotion"):
         manifest.write(rows(emotion=None), tmp_path / "m.csv")
     assert (tmp_path / "m.csv").read_bytes() == before
 
@@ -122,23 +121,23 @@ def test_byte_order_marks(tmp_path, encoding):
 
 
 def test_files_that_are_no_manifest(tmp_path):
-    with pytest.raises(ManifestError, match=r"No manifest at .*absent\.csv.*sertk scan"):
+    with raises(ManifestError, "missing-manifest-file", "absent.csv"):
         manifest.read(tmp_path / "absent.csv")
     for separator in ";", "\t":
         path = save(tmp_path, rows().to_csv(index=False, sep=separator))
-        with pytest.raises(ManifestError, match=r"has one column, .*--corpus table"):
+        with raises(ManifestError, "single-column-manifest"):
             manifest.read(path)
     for text, encoding in (
         ("", "utf-8"),
         ("a,b\n1,2\n1,2,3\n", "utf-8"),
         ("a,\u00e4\n", "latin-1"),
     ):
-        with pytest.raises(ManifestError, match="is not a CSV table in UTF-8"):
+        with raises(ManifestError, "unreadable-manifest"):
             manifest.read(save(tmp_path, text, encoding))
-    with pytest.raises(ManifestError, match="lacks the columns"):
+    with raises(ManifestError, "missing-manifest-columns"):
         manifest.read(save(tmp_path, "a,b\n1,2\n"))
     path = save(tmp_path, rows(duration="long").to_csv(index=False))
-    with pytest.raises(ManifestError, match=r"Column 'duration' of .* is no number"):
+    with raises(ManifestError, "wrong-cell-type", "'duration'"):
         manifest.read(path)
 
 
@@ -160,12 +159,10 @@ def test_from_rows_orders_and_types(tmp_path):
 def test_where_the_roots_come_from(tmp_path, monkeypatch):
     monkeypatch.delenv("SERTK_CORPORA", raising=False)
     frame = rows()
-    with pytest.raises(
-        ManifestError, match=r"corpus 'my' \(SERTK_CORPORA is not set\).*--root DIR"
-    ):
+    with raises(ManifestError, "no-root-folder", "'my' (SERTK_CORPORA"):
         manifest.paths(frame)
     monkeypatch.setenv("SERTK_CORPORA", str(tmp_path))
-    with pytest.raises(ManifestError, match=re.escape(f"SERTK_CORPORA is {tmp_path}")):
+    with raises(ManifestError, "no-root-folder", f"SERTK_CORPORA is {tmp_path}"):
         manifest.paths(frame)
     (tmp_path / "my").mkdir()
     assert manifest.paths(frame)[0] == tmp_path / "my" / "Actor_01" / "0.wav"
@@ -195,7 +192,7 @@ def test_concatenate():
     assert remarks.of(both).unreadable == [("a.wav", "cut short")]
     assert remarks.of(both).notes == ["hm"]
     assert both["gender"].isna().sum() == 2
-    with pytest.raises(ManifestError, match="utterance_id that occurs twice"):
+    with raises(ManifestError, "invalid-manifest-rows", "utterance_id"):
         manifest.concatenate([first, first])
 
 
@@ -211,7 +208,7 @@ def test_select():
     frame = rows(gender=["male", "female"] * 2)
     assert manifest.select(frame, emotion="happy")["utterance_id"].tolist() == ["my_0", "my_2"]
     assert len(manifest.select(frame, gender=["male", "female"], speaker="my_1")) == 2
-    with pytest.raises(ManifestError, match=r"no column 'style'.*It has: utterance_id"):
+    with raises(ManifestError, "unknown-selection-column", "'style'", "utterance_id"):
         manifest.select(frame, style="song")
-    with pytest.raises(ManifestError, match=r"No row has emotion = calm.*happy, sad"):
+    with raises(ManifestError, "selection-matches-nothing"):
         manifest.select(frame, emotion="calm")

@@ -1,12 +1,11 @@
 """The model card says what the run knows, and what the model is not for."""
 
-import pytest
-
 from sertk import evaluation
 from sertk.errors import RunError
 from sertk.export import model_card
 from sertk.predict.spec import Spec
 from tests import fake_run
+from tests.errors import raises
 
 
 def spec_of(run, **changes):
@@ -51,5 +50,5 @@ def test_a_card_warns_of_leaks_synthetic_speech_and_unknown_licenses(tmp_path):
 
 def test_a_card_needs_a_finished_run(tmp_path):
     run = fake_run.write(tmp_path / "run", speakers=4, status="unfinished")
-    with pytest.raises(RunError, match="is unfinished"):
+    with raises(RunError, "unfinished-run"):
         model_card(run, spec_of(run))

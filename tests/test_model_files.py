@@ -12,6 +12,7 @@ from sertk.export import bundling
 from sertk.predict import bundle, engines
 from sertk.predict.spec import Spec
 from tests import fake_model
+from tests.errors import raises
 from tests.fake_model import CLASSES, spec
 
 pytest.importorskip("onnx")
@@ -21,10 +22,10 @@ def test_records_of_other_versions(tmp_path):
     text = spec().to_json()
     assert Spec.from_json(text, "x") == spec()
     newer = json.dumps({**json.loads(text), "schema_version": 99})
-    with pytest.raises(ModelError, match=r"reads schemas up to 2\. Upgrade sertk"):
+    with raises(ModelError, "newer-model-schema"):
         Spec.from_json(newer, "x")
     for damaged in ("{", "[]", '{"schema_version": 1}', '{"schema_version": 1, "classes": 3}'):
-        with pytest.raises(ModelError, match="damaged description"):
+        with raises(ModelError, "damaged-model-description"):
             Spec.from_json(damaged, "x")
 
 
@@ -45,19 +46,19 @@ def test_a_bundle(files, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "match"),
+    ("change", "code", "value"),
     [
-        ({"../../evil.py": b"x"}, "leads out of it"),
-        ({"/etc/evil": b"x"}, "leads out of it"),
-        ({"c:evil": b"x"}, "leads out of it"),
-        ({"model.onnx": None}, "it lacks model.onnx"),
-        ({"MODEL_CARD.md": b"# Better"}, "MODEL_CARD.md is not as it was written"),
-        ({"extra.py": b"import os"}, "nobody listed extra.py"),
+        ({"../../evil.py": b"x"}, "damaged-bundle", "outside the archive"),
+        ({"/etc/evil": b"x"}, "damaged-bundle", "outside the archive"),
+        ({"c:evil": b"x"}, "damaged-bundle", "outside the archive"),
+        ({"model.onnx": None}, "damaged-bundle", "model.onnx"),
+        ({"MODEL_CARD.md": b"# Better"}, "damaged-bundle", "MODEL_CARD.md"),
+        ({"extra.py": b"import os"}, "damaged-bundle", "extra.py"),
     ],
 )
-def test_bundles_that_were_tampered_with(change, match, tmp_path, refused):
+def test_bundles_that_were_tampered_with(change, code, value, tmp_path, refused):
     path = fake_model.write_bundle(tmp_path / "b.zip", change)
-    assert match in refused("predict", "--bundle", path, "a.wav")
+    refused("predict", "--bundle", path, "a.wav").check(code, value)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.zip", "model.onnx"]
 
 
@@ -65,39 +66,39 @@ def test_a_bundle_describes_the_model_it_holds(tmp_path, refused):
     other = spec(classes=CLASSES[::-1]).to_json().encode()
     files = {**fake_model.files_of_a_bundle(tmp_path), "spec.json": other}
     bundling.pack(files, tmp_path / "b.zip")  # every sum fits
-    told = refused("predict", "--bundle", tmp_path / "b.zip", "a.wav")
-    assert "describes another model than the one it holds" in told
+    refused("predict", "--bundle", tmp_path / "b.zip", "a.wav").check("bundle-record-mismatch")
 
 
 def test_what_is_no_bundle(files, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"PK no zip")
-    with pytest.raises(ModelError, match="File is not a zip file"):
+    with raises(ModelError, "damaged-bundle"):
         bundle.read(tmp_path / "x.zip")
     with zipfile.ZipFile(tmp_path / "y.zip", "w") as archive:
         archive.writestr("model.onnx", b"x")
-    with pytest.raises(ModelError, match=r"its bundle\.json is missing"):
+    with raises(ModelError, "damaged-bundle", "bundle.json"):
         bundle.read(tmp_path / "y.zip")
     bundling.pack(files, tmp_path / "z.zip")
     whole = (tmp_path / "z.zip").read_bytes()
     middle = len(whole) // 2
     changed = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
     (tmp_path / "z.zip").write_bytes(changed)
-    with pytest.raises(ModelError, match="is no bundle that can be used"):
+    with raises(ModelError, "damaged-bundle"):
         bundle.read(tmp_path / "z.zip")
 
 
 def test_openvino_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     (tmp_path / "m.xml").write_text("<net/>")
-    with pytest.raises(ConfigurationError, match=r"pip install .*\[export\]"):
+    with raises(ConfigurationError, "openvino-not-installed"):
         engines.OpenVinoEngine(tmp_path / "m.xml")
 
 
 def test_openvino_that_is_damaged(tmp_path):
     pytest.importorskip("openvino")
     (tmp_path / "m.xml").write_text("<net/>")
-    with pytest.raises(ModelError, match=r"OpenVINO \(m\.bin is not beside it\)"):
+    with raises(ModelError, "unopenable-model", "m.bin is missing"):
         engines.OpenVinoEngine(tmp_path / "m.xml")
     (tmp_path / "m.bin").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"cannot be opened as OpenVINO \((?!Exception from)"):
+    with raises(ModelError, "unopenable-model") as caught:
         engines.OpenVinoEngine(tmp_path / "m.xml")
+    assert "Exception from" not in str(caught.value)

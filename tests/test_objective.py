@@ -12,6 +12,7 @@ from sertk.preprocessing.clips import CLIP_AGGREGATIONS, aggregate_clips
 from sertk.training import fitting, objective
 from sertk.training.config import CHOICES, Config
 from sertk.training.objective import Mixup, ObjectiveModel, Stability
+from tests.errors import raises
 
 pytestmark = pytest.mark.backend
 
@@ -115,7 +116,7 @@ def test_mixup_leaves_the_saved_model_an_ordinary_one(divided, tmp_path):
 
 def test_stability_training_learns_and_wants_copies(divided, tmp_path):
     options = {"epochs": 8, "batch_size": 16, "learning_rate": 5e-3, "stability": 1.0}
-    with pytest.raises(ConfigurationError, match="disturbed copy"):
+    with raises(ConfigurationError, "stability-without-augmentation"):
         training.cross_validate("mlp", divided, PREP, folder=tmp_path / "no", **options)
     run = training.cross_validate(
         "mlp", divided, PREP, folder=tmp_path / "yes", augment="noise", copies=2, **options

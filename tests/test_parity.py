@@ -6,6 +6,7 @@ import pytest
 from sertk.errors import UnknownNameError
 from sertk.export import clips, parity
 from sertk.predict import spec as specs
+from tests.errors import raises
 
 
 def test_what_files_are_compared_on(trained, small_root, monkeypatch):
@@ -22,7 +23,7 @@ def test_what_files_are_compared_on(trained, small_root, monkeypatch):
     fewer = clips.of_run(trained, spec, ("test", "val", "train"), roots)
     assert (len(fewer.labels), fewer.num_recorded) == (12, 20)
     assert "12 utterances of test speakers, 8 utterances of val speakers and" in fewer.note
-    with pytest.raises(UnknownNameError, match="Did you mean 'test'"):
+    with raises(UnknownNameError, "unknown-name", "Did you mean 'test'"):
         clips.of_run(trained, spec, ("tset",), roots)
 
 

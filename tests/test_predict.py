@@ -18,6 +18,7 @@ from sertk.errors import AudioError, ConfigurationError, OutputError, RunError
 from sertk.predict import sound
 from sertk.preprocessing import Preprocessing
 from tests import fake_model
+from tests.errors import raises
 from tests.fake_model import CLASSES, spec, tone, write_model
 
 pytest.importorskip("onnx")
@@ -195,9 +196,9 @@ def test_a_timeline(model, tmp_path):
     assert [t.get_text() for t in axes.get_yticklabels()] == CLASSES
     assert found.save(tmp_path / "t.svg").read_text().count("<svg") == 1
     assert found.save(tmp_path / "t.png").read_bytes()[:4] == b"\x89PNG"
-    with pytest.raises(ConfigurationError, match=r"Call it t\.svg"):
+    with raises(ConfigurationError, "wrong-picture-ending", "t.svg"):
         found.save(tmp_path / "t.gif")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with raises(OutputError, "missing-output-folder"):
         found.save(tmp_path / "nowhere" / "t.svg")
     assert "\N{EN DASH}" in found.text()
 
@@ -273,8 +274,8 @@ def test_recordings_of_one_voice_are_counted_from_their_mean(model, recordings, 
     told = json.loads(capsys.readouterr().out)
     np.testing.assert_allclose([row["p_sad"] for row in told][:-1], centered[:, 2], atol=1e-6)
     alone = str(recordings / "a.wav")
-    assert "1 of 1 recordings of one voice hold speech" in refused(*words, alone)
-    assert "--speaker-normalization and --timeline" in refused(*words, alone, "--timeline")
+    refused(*words, alone).check("too-few-speech-recordings")
+    refused(*words, alone, "--timeline").check("normalization-with-timeline")
 
 
 def test_words_on_the_command_line(model, recordings, capsys, monkeypatch):
@@ -316,11 +317,12 @@ def test_what_cannot_be_read_is_left_out_and_named(model, recordings, capsys, re
     assert "a.wav" in captured.out
     assert main(["predict", "--model", str(model), "--timeline", str(recordings)]) == 1
     assert "unreadable" in capsys.readouterr().err
-    assert "bad.wav" in refused("predict", "--model", model, recordings / "bad.wav")
+    refused("predict", "--model", model, recordings / "bad.wav").check(
+        "unreadable-audio", "bad.wav"
+    )
     for path in recordings.rglob("*.*"):
         path.write_bytes(b"RIFF")
-    said = refused("predict", "--model", model, recordings)
-    assert "None of the 8 files can be read, the first because: " in said
+    refused("predict", "--model", model, recordings).check("no-readable-files", "8 files")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
@@ -349,50 +351,54 @@ def test_lists_may_name_what_cannot_be(model, recordings, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "match"),
+    ("words", "code", "value"),
     [
-        (["nowhere.wav"], "There is no file"),
-        (["{}/*.aiff"], "matches no sound file"),
-        (["{}/empty"], "holds no sound file"),
-        (["{}/a.wav", "--format", "jsn"], "Did you mean 'json'"),
-        (["{}/a.wav", "--hop", "1"], "Add --timeline"),
-        (["{}/a.wav", "--timeline", "--hop", "0"], "a hop 0.01 to 120 s"),
-        (["{}/a.wav", "--timeline", "--window", "9999"], "A window lasts 0.1 to 120 s"),
-        (["{}/a.wav", "{}/b.flac", "--timeline", "--plot", "x.svg"], "A picture shows one"),
-        (["{}/a.wav", "--silence-db", "low"], "It takes a number, or none"),
-        (["{}/a.wav", "--threads", "-1"], "or 0 for every core"),
-        (["{}/a.wav", "--fold", "1"], "That is one model"),
-        (["{}/a.wav", "--run", "x"], "Got 2 of --run, --model and --bundle"),
-        (["{}/a.wav", "--plot", "x.gif"], "Pictures are .svg or .png"),
-        (["{}/a.wav", "--plot", "no/x.png"], "there is no folder no"),
+        (["nowhere.wav"], "missing-audio-file", ""),
+        (["{}/*.aiff"], "pattern-matches-nothing", ""),
+        (["{}/empty"], "no-sound-in-folder", ""),
+        (["{}/a.wav", "--format", "jsn"], "unknown-name", "'json'"),
+        (["{}/a.wav", "--hop", "1"], "window-without-timeline", ""),
+        (["{}/a.wav", "--timeline", "--hop", "0"], "invalid-window", "0.01"),
+        (["{}/a.wav", "--timeline", "--window", "9999"], "invalid-window", "0.1"),
+        (
+            ["{}/a.wav", "{}/b.flac", "--timeline", "--plot", "x.svg"],
+            "plot-of-several-timelines",
+            "",
+        ),
+        (["{}/a.wav", "--silence-db", "low"], "invalid-number", ""),
+        (["{}/a.wav", "--threads", "-1"], "invalid-threads", ""),
+        (["{}/a.wav", "--fold", "1"], "fold-of-single-model", ""),
+        (["{}/a.wav", "--run", "x"], "several-models", ""),
+        (["{}/a.wav", "--plot", "x.gif"], "wrong-picture-ending", ""),
+        (["{}/a.wav", "--plot", "no/x.png"], "missing-output-folder", ""),
     ],
 )
-def test_mistakes(words, match, model, recordings, refused):
+def test_mistakes(words, code, value, model, recordings, refused):
     (recordings / "empty").mkdir()
     given = [word.format(recordings) for word in words]
-    assert match in refused("predict", "--model", model, *given)
+    refused("predict", "--model", model, *given).check(code, value)
 
 
 def test_no_model_and_no_models(recordings, refused, tmp_path):
     file = recordings / "a.wav"
-    assert "There is no model" in refused("predict", "--model", "no.onnx", file)
-    assert "holds no run" in refused("predict", "--run", tmp_path, file)
-    assert "is of no kind" in refused("predict", "--model", file, file)
+    refused("predict", "--model", "no.onnx", file).check("missing-model-file")
+    refused("predict", "--run", tmp_path, file).check("missing-run")
+    refused("predict", "--model", file, file).check("unknown-model-kind")
     (tmp_path / "x.onnx").write_bytes(b"no")
-    assert "cannot be opened as ONNX" in refused("predict", "--model", tmp_path / "x.onnx", file)
+    refused("predict", "--model", tmp_path / "x.onnx", file).check("unopenable-model")
     write_model(tmp_path / "x.onnx", record=False)
-    assert "without a description" in refused("predict", "--model", tmp_path / "x.onnx", file)
+    refused("predict", "--model", tmp_path / "x.onnx", file).check("no-model-description")
     write_model(tmp_path / "x.onnx", record=spec(classes=["happy", "sad"]))
-    assert "answers with 3 probabilities and names 2 classes" in refused(
-        "predict", "--model", tmp_path / "x.onnx", file
+    refused("predict", "--model", tmp_path / "x.onnx", file).check(
+        "class-count-mismatch", "3 probabilities for 2 classes"
     )
     (tmp_path / "model.keras").write_bytes(b"no")
-    with pytest.raises(RunError, match=r"run\.json does"):
+    with raises(RunError, "model-outside-run", "run.json"):
         predict.load(tmp_path / "model.keras")
 
 
 def test_a_recording_too_long_for_one_answer(model, tmp_path):
     path = tmp_path / "long.wav"
     soundfile.write(path, np.zeros(1000 * 700), 1000)
-    with pytest.raises(AudioError, match=r"lasts 12 minutes.*--timeline"):
+    with raises(AudioError, "recording-too-long", "12"):
         predict.load(model).file(path)

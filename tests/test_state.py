@@ -23,6 +23,7 @@ from sertk import (
     training,
 )
 from sertk.preprocessing import Preprocessing
+from tests.errors import raises
 
 PREP = Preprocessing("log_mel", clip_seconds=0.9)
 
@@ -149,13 +150,13 @@ def test_a_page_about_a_corpus(divided, tmp_path):
 
 def test_what_is_refused_stays_refused(divided):
     homeless = stripped(divided.drop(columns="root"))
-    with pytest.raises(manifest.ManifestError, match="No root folder is known"):
+    with raises(manifest.ManifestError, "no-root-folder"):
         manifest.paths(homeless)
 
 
 def test_other_classes_do_not_join(scanned):
     rows = [labels.apply(scanned, name) for name in ("valence2", "valence3")]
-    with pytest.raises(manifest.ManifestError, match="labels of different classes"):
+    with raises(manifest.ManifestError, "different-label-classes"):
         manifest.concatenate(rows)
 
 

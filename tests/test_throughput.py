@@ -7,6 +7,7 @@ from benchmarks import throughput
 from benchmarks.record import Setting
 from sertk import models
 from sertk.errors import ConfigurationError
+from tests.errors import raises
 
 
 @pytest.mark.torch
@@ -68,11 +69,11 @@ def test_a_twin_of_another_size_is_refused(tmp_path, monkeypatch):
 
     part = SimpleNamespace(input_shape=(188, 64), num_classes=8)
     ready = throughput.Pipeline(models.build("mlp", (188, 64), 8), part, None, None)
-    with pytest.raises(ConfigurationError, match=r"The twin of compact in PyTorch has .* anew"):
+    with raises(ConfigurationError, "different-twin"):
         throughput.torch_loop(Setting(tmp_path, tmp_path), "compact", ready)
 
 
 def test_without_torch_the_peer_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(throughput.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match=r"PyTorch is not installed.*'\.\[parity\]'"):
+    with raises(ConfigurationError, "torch-not-installed", "'.[parity]'"):
         throughput.torch_loop(Setting(tmp_path, tmp_path), "compact", None)

@@ -128,3 +128,11 @@ def test_the_classifier_is_copied_only_for_the_same_classes(divided, tmp_path, m
         last, other = last_and_other_layers(run)
         np.testing.assert_allclose(other, source[1], atol=1e-5)
         assert np.allclose(last, source[0], atol=1e-5) == same
+
+
+def test_a_configuration_is_an_argument_and_keywords_change_it(divided, tmp_path):
+    config = training.Config(epochs=1, batch_size=16, mixup=0.2)
+    run = training.cross_validate(
+        "mlp", divided, PREP, folder=tmp_path / "run", config=config, batch_size=8
+    )
+    assert training.Config(**run.info["training"]) == config.changed({"batch_size": 8})

@@ -54,9 +54,9 @@ def test_a_split_without_a_readable_file_says_so(split, damaged, refused):
     for path in lost:
         (damaged / "small" / path).write_bytes(b"")
     said = refused(*words(damaged, "train", "--protocol", "manifest", "--grouping", "valence2"))
-    assert f"{len(lost)} files cannot be read, the first because: " in said
-    assert "is empty (0 bytes)" in said
-    assert f"split {split!r}" in said
+    assert said.code in ("class-without-training-data", "unreadable-split")
+    for value in (f"{len(lost)} files cannot be read", "is empty", f"split {split!r}"):
+        assert value in said
 
 
 def test_a_study_names_them_once(tmp_path, capsys, monkeypatch):

@@ -12,6 +12,7 @@ from sertk.cli import main
 from sertk.errors import AudioError
 from sertk.manifest import remarks
 from tests.corpora import trees
+from tests.errors import raises
 
 
 @pytest.fixture
@@ -111,16 +112,16 @@ def test_a_pattern_means_what_the_shell_would_make_of_it(tree, monkeypatch):
     deep = predict.search([f"{tree}/happy/**"])
     assert [path.name for path in deep.files] == ["a.wav", "b.flac"]
     assert "named twice" not in deep.left_out
-    with pytest.raises(AudioError, match=r"matches no sound file \(left out: 1 not sound \(\*\.tx"):
+    with raises(AudioError, "pattern-matches-nothing"):
         predict.find([f"{tree}/happy/*.txt"])
 
 
 def test_predict_refuses_what_has_no_end(tree):
-    with pytest.raises(AudioError, match=r"pipe\.wav is a pipe, socket or device"):
+    with raises(AudioError, "not-a-regular-file"):
         predict.find([tree / "pipe.wav"])
     (tree / "only").mkdir()
     os.mkfifo(tree / "only/p.wav")
-    with pytest.raises(AudioError, match=r"holds no sound file \(left out: 1 not a regular file"):
+    with raises(AudioError, "no-sound-in-folder"):
         predict.find([tree / "only"])
 
 

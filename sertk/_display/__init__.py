@@ -1,1 +1,1 @@
-"""How results are shown: the look of every figure, and the base of every Display."""
+"""Figures and Displays: the style of every figure, and the base class of every Display."""

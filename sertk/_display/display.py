@@ -1,4 +1,4 @@
-"""The base of every Display: a table with a caption, which can draw itself.
+"""The base class of every Display: a table with a caption and a plot.
 
 In: a table of fractions. Out: `.frame()` (full precision), `.plot(ax=None)`, and the table that a
 notebook shows, with fractions as percentages.

@@ -1,4 +1,4 @@
-"""Axes and SVG for every figure of evaluation and report: one look, and no global state.
+"""Axes and SVG for every figure: one matplotlib style, no pyplot, no global state.
 
 In: nothing, or a caller's axes. Out: axes that a notebook shows without pyplot, and SVG text that
 is the same on every machine. Colors are named here; in a page they become CSS variables, so

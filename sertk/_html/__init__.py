@@ -1,1 +1,1 @@
-"""How pages are written: their frame and style sheet, and players inside them."""
+"""HTML pages: their frame, style sheet and audio players."""

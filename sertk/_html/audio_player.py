@@ -1,4 +1,4 @@
-"""Sound inside a page: OPUS and a thumbnail of its spectrogram, both as data URIs.
+"""Audio players in a page: Opus sound and a spectrogram thumbnail as data URIs.
 
 In: files or waveforms. Out: text for `src` attributes. Three seconds take about 10 kB.
 """

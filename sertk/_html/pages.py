@@ -1,4 +1,4 @@
-"""What every page of ours shares: the style sheet, the frame of the document, two-width figures.
+"""The frame of every page: style sheet, document, and figures in two widths.
 
 In: a template and what fills it. Out: one HTML file that needs no other and asks the network for
 nothing. Report, exploration and notebooks look alike because they all come from here.

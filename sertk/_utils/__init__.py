@@ -1,1 +1,1 @@
-"""What several rooms need: options checked, files written whole, seeds, backend, records, time."""
+"""Shared helpers: argument checks, atomic files, seeds, Keras backend, JSON records, timing."""

@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and say in a sentence why a place cannot be written.
+"""Atomic file writing, and error messages for places that cannot be written.
 
 In: where a file shall stand. Out: a temporary name beside it for the length of a block. A
 process killed in the block leaves the file as it was.
@@ -53,7 +53,9 @@ def into(path: Path) -> Iterator[None]:
         reason = refusal(_of_system(error))
         if reason is None:
             raise
-        raise OutputError(f"{path} cannot be written: {reason[0]}.", "", reason[1]) from error
+        raise OutputError(
+            f"Cannot write {path}: {reason[0]}.", "", reason[1], code="unwritable-path"
+        ) from error
 
 
 def _of_system(error: BaseException) -> OSError:
@@ -108,17 +110,17 @@ def refusal(error: OSError) -> tuple[str, str] | None:
     """Say why nothing can be written, and what to do; `None` for any other trouble."""
     reason = (error.strerror or str(error)).lower()
     if error.errno in _FULL:
-        remedy = "Make room, and give the same command again: what was finished is kept."
+        remedy = "Free some space, and run the same command again; finished work is kept."
         return f"the disk is full ({reason})", remedy
     if error.errno in _LIMITED:
         return (
-            f"files may be no larger here ({reason})",
-            "Raise the limit (ulimit -f unlimited), or choose a place without one.",
+            f"the file size limit is reached ({reason})",
+            "Raise the limit (ulimit -f unlimited), or choose a location without one.",
         )
     if error.errno in _BARRED:
-        return reason, "Choose a place that you may write to, or change its permissions."
+        return reason, "Choose a location with write permission, or change its permissions."
     if error.errno in _IN_THE_WAY:
-        return f"something of this name is in the way ({reason})", "Choose another name."
+        return f"this name is taken ({reason})", "Choose another name."
     if error.errno in _IMPOSSIBLE:
-        return f"no file can be there ({reason})", "Choose another place."
+        return f"the path is invalid ({reason})", "Choose another path."
     return None

@@ -1,4 +1,4 @@
-"""Check options given by name against the function that takes them, before it runs.
+"""Check keyword options against the function that takes them, before it runs.
 
 In: a function, or a dataclass, and options as a user wrote them. Out: nothing, or the error that
 names the nearest option, or says what kind of value it takes. Every family of entries uses it.
@@ -19,9 +19,9 @@ _WORDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
-    str: "a word",
+    str: "a string",
     Path: "a path",
-    type(None): "nothing (null)",
+    type(None): "null",
     Mapping: 'a mapping, such as {"word": "other"}',
     Sequence: "a list",
 }
@@ -60,17 +60,21 @@ def check(
                 continue
             if not known:
                 raise ConfigurationError(
-                    f"{owner} got the option {name!r}.", "It takes none.", "Leave it out."
+                    f"{owner} received the option {name!r}.",
+                    "It has no options.",
+                    "Omit the option.",
+                    code="unexpected-option",
                 )
             raise UnknownNameError(kind, name, known)
         if name in hints and not _fits(value, hints[name]):
             default = parameters[name].default
             raise ConfigurationError(
-                f"{owner} got {name}={value!r}.",
-                f"{name} is {_in_words(hints[name])}.",
-                "Correct it."
+                f"{owner} received {name}={value!r}.",
+                f"{name} must be {_in_words(hints[name])}.",
+                "Correct the value."
                 if default is inspect.Parameter.empty
-                else f"Leave it out to get its default, {default!r}.",
+                else f"Omit it to use the default, {default!r}.",
+                code="wrong-argument-type",
             )
 
 
@@ -104,4 +108,4 @@ def _in_words(hint: Any) -> str:
         parts = [_in_words(part) for part in typing.get_args(hint)]
         return " or ".join(dict.fromkeys(parts))
     kind = typing.get_origin(hint) or hint
-    return _WORDS.get(kind) or f"of the kind {getattr(kind, '__name__', kind)}"
+    return _WORDS.get(kind) or f"a {getattr(kind, '__name__', kind)}"

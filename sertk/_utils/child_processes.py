@@ -1,4 +1,4 @@
-"""End a child process with the one that started it, whatever ends that one.
+"""Child processes that end with their parent process.
 
 In: the number of the parent. Out: nothing; the child is killed as soon as the parent is gone.
 What is written is written whole, so that the next process goes on with it.

@@ -1,4 +1,4 @@
-"""Read records of ours that may be damaged, cut off, or written by somebody else.
+"""Read and validate JSON records that may be damaged, truncated or written by others.
 
 In: JSON, and the schema of `sertk._utils.schemas` that it must fit. Out: plain dictionaries, lists
 and numbers, or a `DamagedError` that says in a few words what is wrong and where. The reader says

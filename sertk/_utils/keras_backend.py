@@ -4,9 +4,10 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sertk.errors import ConfigurationError, UnknownNameError
 
@@ -44,17 +45,19 @@ def use_backend(name: str = "auto", device: str = "auto") -> str:
     if not _installed(chosen):
         raise ConfigurationError(
             f"The backend {chosen!r} is not installed.",
-            "Training and .keras files need one of: " + ", ".join(BACKENDS) + ".",
+            "Training and .keras files need one of these backends: " + ", ".join(BACKENDS) + ".",
             f"Install it from the repository: pip install -c constraints.txt "
             f"-e '.[{'parity' if chosen == 'torch' else chosen}]'.",
+            code="backend-not-installed",
         )
     if "keras" in sys.modules:
         running = sys.modules["keras"].backend.backend()
         if running != chosen:
             raise ConfigurationError(
-                f"Keras already runs on {running!r}, and {chosen!r} was asked for.",
-                "The backend is fixed when Keras is first imported.",
-                "Call sertk.use_backend() first thing, or restart the kernel.",
+                f"The backend {chosen!r} was requested, but Keras already runs on {running!r}.",
+                "The backend cannot change after Keras is imported.",
+                "Call sertk.use_backend() before any other call, or restart the kernel.",
+                code="backend-already-set",
             )
         _refuse_another_device(device)
     if device == "gpu" and "keras" not in sys.modules and not _has_accelerator():
@@ -76,17 +79,21 @@ def _refuse_another_device(device: str) -> None:
         raise _no_accelerator()
     if device != "auto" and (device == "gpu") != accelerated:
         raise ConfigurationError(
-            f"device={device!r}, but Keras is loaded and computes on {', '.join(sorted(kinds))}.",
-            "The device is fixed when Keras is first imported.",
-            f"Call sertk.use_backend(device={device!r}) first thing, or restart the kernel.",
+            f"device={device!r} was requested, but Keras is already loaded on "
+            f"{', '.join(sorted(kinds))}.",
+            "The device cannot change after Keras is imported.",
+            f"Call sertk.use_backend(device={device!r}) before any other call, or restart the "
+            "kernel.",
+            code="device-already-set",
         )
 
 
 def _no_accelerator() -> ConfigurationError:
     return ConfigurationError(
-        "device='gpu', but no accelerator was found.",
-        "An NVIDIA driver and a GPU build of the backend are needed.",
+        "device='gpu' was requested, but no GPU was found.",
+        "This needs an NVIDIA driver and a GPU build of the backend.",
         "Install 'sertk[gpu]' on a machine with a GPU, or use device='auto'.",
+        code="no-gpu",
     )
 
 
@@ -143,3 +150,19 @@ def without_native_messages() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def quietly(load: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let a module's `__getattr__` load Keras without the messages of its backend.
+
+    Args:
+        load: Takes the name of an attribute, and may import Keras.
+    """
+
+    def loaded(name: str) -> Any:
+        if "keras" in sys.modules:
+            return load(name)
+        with without_native_messages():
+            return load(name)
+
+    return loaded

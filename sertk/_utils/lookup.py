@@ -1,4 +1,4 @@
-"""Find the entries of a family: one file in its folder is one entry, the file name its public name.
+"""Find the entries of a family: one file in its folder is one entry with the file's name.
 
 In: the import name of a folder such as `sertk.corpora`. Out: names, or the module itself.
 Nothing is registered; a file that is added is found. Names with a leading underscore are helpers.

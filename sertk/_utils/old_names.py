@@ -1,4 +1,4 @@
-"""Read records of schema version 1 in the words of today.
+"""Read records of schema version 1 with the names of version 2.
 
 In: run.json, study.json or the description of an exported model, as version 1 wrote it. Out: the
 same record with the names and values of version 2. Files on disk stay as they are.
@@ -34,7 +34,7 @@ def of_training(record: dict[str, Any]) -> dict[str, Any]:
     """
     renamed = {_TRAINING.get(name, name): value for name, value in record.items()}
     for name, values in _VALUES.items():
-        if name in renamed:
+        if isinstance(renamed.get(name), str):
             renamed[name] = values.get(renamed[name], renamed[name])
     if renamed.get("monitor") == "epoch":
         renamed |= {"monitor": "val_uar", "checkpoint": "last"}

@@ -1,4 +1,4 @@
-"""Open files that a user or a stranger names: plain ones only, and no larger than they may be.
+"""Open regular files only, and none larger than allowed.
 
 In: a path. Out: the open file, its bytes, or an `OSError` or `ValueError` in words. A FIFO, a
 socket or a device is refused before anything is read of it, since reading one may never end.

@@ -1,4 +1,4 @@
-"""What a run needs beside its numbers to be repeated: versions, device, data, time, memory."""
+"""Provenance of a run: versions, device, command, commit, data hash, time, memory."""
 
 import hashlib
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""What the records of ours hold, entry by entry: run.json, study.json, fit.json, bundles, models.
+"""Schemas of the JSON records: run.json, study.json, fit.json, bundles, exported models.
 
 In: nothing. Out: types that `sertk._utils.json_records` holds a record against when it is read. An
 entry that is not named here may be there, and nothing relies on it.

@@ -1,4 +1,4 @@
-"""Derive seeds, and lend a seed to libraries that draw from the global generators.
+"""Derive seeds, and seed libraries that draw from the global generators.
 
 Nothing here seeds a process for good: `seeded` puts the global states back as they were.
 """

@@ -1,4 +1,4 @@
-"""Names that are written in several ways: what is the same text, and what may be the same name.
+"""Normal forms of names: Unicode composition, and keys that ignore spelling variants.
 
 In: a text. Out: its one form, or a key that is equal for names that differ in spelling alone.
 """

@@ -1,4 +1,4 @@
-"""Temporary names that say which process owns them, so that what a killed one left is removed.
+"""Temporary file names that carry their process, and removal of those of dead processes.
 
 In: a folder. Out: names in it for files that are not whole yet, and a sweep of those whose owner
 is dead. An owner is a process of this machine, this boot and this container: what others made on a

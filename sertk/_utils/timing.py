@@ -1,4 +1,4 @@
-"""How long a call takes.
+"""Measure how long a call takes.
 
 In: a call without arguments. Out: seconds.
 """

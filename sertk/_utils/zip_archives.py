@@ -1,4 +1,4 @@
-"""Look at a zip's directory before anything in it is inflated.
+"""Check the directory of a zip archive before anything in it is inflated.
 
 In: an open zip, and what its kind may hold. Out: its entries, or a `UnfitError` in a few words: too
 many files, names that lead out or occur twice, more bytes than such an archive has, or files that
@@ -47,21 +47,23 @@ def entries(
     """
     found = archive.infolist()
     if len(found) > limits.files:
-        raise UnfitError(f"it holds {len(found)} files, over {limits.files}")
+        raise UnfitError(f"it contains {len(found)} files, over {limits.files}")
     names = [entry.filename for entry in found]
     if len(set(names)) < len(names):
-        raise UnfitError("two of its files have one name")
+        raise UnfitError("two of its files have the same name")
     total = sum(entry.file_size for entry in found)
     if total > limits.size:
-        raise UnfitError(f"it unfolds to {total / 1e9:.1f} GB, over {limits.size / 1e9:.1f} GB")
+        raise UnfitError(f"it unpacks to {total / 1e9:.1f} GB, over {limits.size / 1e9:.1f} GB")
     for entry in found:
         if not safe(entry.filename):
-            raise UnfitError(f"it holds the name {entry.filename!r}, which leads out of it")
+            raise UnfitError(
+                f"it contains the path {entry.filename!r}, which is outside the archive"
+            )
         if entry.compress_type not in _METHODS:
-            raise UnfitError(f"{entry.filename} is compressed in another way than ours are")
+            raise UnfitError(f"{entry.filename} has an unsupported compression")
         if entry.flag_bits & _ENCRYPTED:
             raise UnfitError(f"{entry.filename} is encrypted")
         grown = entry.file_size > limits.ratio * max(entry.compress_size, 1)
         if entry.file_size > 1e6 and grown:
-            raise UnfitError(f"{entry.filename} unfolds to {entry.file_size / 1e9:.1f} GB")
+            raise UnfitError(f"{entry.filename} unpacks to {entry.file_size / 1e9:.1f} GB")
     return found

@@ -6,6 +6,9 @@ which gives each utterance to the model of the fold that tested it.
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+from sertk._utils import keras_backend
+
+_load, __dir__, __all__ = lazy_loader.attach(
     __name__, submodules=["cross_corpus", "embeddings", "replay", "robustness", "saliency"]
 )
+__getattr__ = keras_backend.quietly(_load)

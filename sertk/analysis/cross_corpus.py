@@ -1,4 +1,4 @@
-"""Train on one corpus, test on another: what a score at home is worth elsewhere.
+"""Cross-corpus evaluation: test runs on corpora that they were not trained on.
 
 In: runs, and labeled manifests of the corpora to test on. Out: a matrix of UAR over the classes
 that all of them share. At home only the run's own test predictions count.
@@ -84,8 +84,9 @@ def matrix(
         if "label" not in rows:
             raise ConfigurationError(
                 f"The manifest {name!r} has no labels.",
-                "Classes are compared by their labels.",
+                "A cross-corpus matrix compares classes by their labels.",
                 "Call sertk.labels.apply(manifest, grouping) first.",
+                code="unlabeled-manifest",
             )
     replays = {name: Replay(run) for name, run in runs.items()}
     known = [set(replay.run.classes) for replay in replays.values()]
@@ -95,8 +96,9 @@ def matrix(
         raise ConfigurationError(
             f"{', '.join([*runs, *manifests]) or 'No run and no corpus'} share "
             f"{', '.join(sorted(shared)) or 'no class'}.",
-            "A matrix needs two classes that all of them have.",
-            "Train and label with groupings that share more, such as iemocap4.",
+            "A cross-corpus matrix needs at least two classes that all of them share.",
+            "Use a grouping with more shared classes for training and labels, such as iemocap4.",
+            code="no-shared-classes",
         )
     classes = [name for name in next(iter(replays.values())).run.classes if name in shared]
     scores = {}
@@ -123,19 +125,22 @@ def _test(replay: Replay, manifest: pd.DataFrame) -> Evaluation:
     if len(strangers) < manifest["speaker"].nunique(dropna=False):
         if strangers:
             raise ConfigurationError(
-                f"The run {replay.run.folder} knows some speakers of a corpus and not others "
-                f"({listing(strangers, 6)}).",
-                "Some would be tested by models that never heard them, the others not at all.",
-                "Give the two parts as two manifests.",
+                f"The run {replay.run.folder} includes only some speakers of a corpus (not in the "
+                f"run: {listing(strangers, 6)}).",
+                "A manifest must contain either only speakers of the run or only new speakers.",
+                "Split the manifest into one with the speakers of the run and one with the new "
+                "speakers.",
+                code="partly-known-speakers",
             )
         tested = replay.run.predictions.query("split == 'test'")
         home = tested[tested["utterance_id"].isin(manifest["utterance_id"])]
         if home.empty:
             raise ConfigurationError(
-                f"The run {replay.run.folder} knows speakers of a corpus, and tested none of its "
+                f"The run {replay.run.folder} includes speakers of a corpus but tested none of its "
                 "utterances.",
-                "A corpus is either foreign to a run, or what the run was tested on.",
-                "Leave it out, or cross-validate on it.",
+                "A corpus must be either new to the run or part of its test set.",
+                "Omit this corpus, or cross-validate on it.",
+                code="untested-corpus",
             )
         return evaluation.evaluate(home, classes=classes)
     rows = manifest[manifest["label"].isin(classes)].reset_index(drop=True)

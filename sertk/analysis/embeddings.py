@@ -1,4 +1,4 @@
-"""A map of utterances as a network sees them: near each other what it takes for alike.
+"""Embedding map: utterances in the space of a network's last layer, projected to a plane.
 
 In: a run and one of its folds. Out: the test utterances of that fold on a plane. Folds have
 networks of their own, whose inner spaces have nothing to do with each other: a map is of one.
@@ -107,9 +107,10 @@ def embedding_map(
     found, fold = _vectors(replay, fold)
     if len(found) < _FEWEST:
         raise ConfigurationError(
-            f"Fold {fold} tests {len(found)} utterances.",
-            f"A map needs {_FEWEST} at least.",
+            f"Fold {fold} has {len(found)} test utterances.",
+            f"An embedding map needs at least {_FEWEST}.",
             "Choose another fold.",
+            code="too-few-utterances",
         )
     values = found.to_numpy(float)
     values = values - values.mean(axis=0)
@@ -144,8 +145,9 @@ def _vectors(replay: Replay, fold: int | None) -> tuple[pd.DataFrame, int]:
     if fold not in replay.folds:
         raise ConfigurationError(
             f"The run {replay.run.folder} has no fold {fold}.",
-            f"It has {', '.join(map(str, replay.folds))}.",
-            "Leave fold out for the first.",
+            f"Its folds are {', '.join(map(str, replay.folds))}.",
+            "Choose one of these, or omit fold to use the first.",
+            code="unknown-fold",
         )
     rows = replay.rows(fold)
     dataset = replay.dataset(rows, cache.compute(rows, replay.prep))

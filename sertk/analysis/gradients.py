@@ -1,4 +1,4 @@
-"""The one file that knows how each backend differentiates: gradients of a model's input.
+"""Gradients of a model with respect to its input, on each backend.
 
 In: a Keras model, clips and a class. Out: numpy arrays. Keras itself offers no gradient that every
 backend understands, which is why this file alone imports JAX and TensorFlow.
@@ -32,9 +32,10 @@ def of_log_probability(model: Any, clips: np.ndarray, label: int) -> tuple[np.nd
     if backend == "tensorflow":
         return _tensorflow(model, clips, label)
     raise ConfigurationError(
-        f"Gradients were asked for on the backend {backend}.",
-        "They are computed on JAX and on TensorFlow.",
+        f"Gradients were requested on the backend {backend}.",
+        "Gradients are available on JAX and TensorFlow.",
         'Call sertk.use_backend("jax") or sertk.use_backend("tensorflow") first.',
+        code="backend-without-gradients",
     )
 
 

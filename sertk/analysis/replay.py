@@ -1,4 +1,4 @@
-"""Use the models of a run again, each on the speakers that it was tested on.
+"""Predict again with the models of a run, each on the speakers that it was tested on.
 
 In: a run folder and spectra by utterance_id. Out: predictions like the run's own, from the same
 preprocessing, standardization and decision. Robustness, saliency and other corpora build on it.
@@ -46,16 +46,18 @@ class Replay:
         if not self.run.finished or tested.empty:
             raise RunError(
                 f"The run {self.run.folder} "
-                + ("tested nobody." if self.run.finished else "is unfinished."),
-                "Its models are used again on the speakers that they were tested on.",
+                + ("has no test speakers." if self.run.finished else "is unfinished."),
+                "This analysis applies the models of a run to its test speakers.",
                 "Finish it, or train with a protocol that has test speakers.",
+                code="untested-run",
             )
         self.prep = Preprocessing.from_dict(self.run.info["preprocessing"])
         if getattr(self.prep.feature.source, "folder", None):
             raise ConfigurationError(
-                f"The run {self.run.folder} reads its features from files.",
-                "What is changed here is sound, and features of changed sound are in no file.",
-                "Use a run whose feature is computed from sound.",
+                f"The run {self.run.folder} reads precomputed features from files.",
+                "This analysis modifies waveforms and needs a feature that is computed from audio.",
+                "Use a run whose feature is computed from audio.",
+                code="features-from-files",
             )
         self.config = Config().changed(self.run.info["training"])
         self.folds = sorted(int(fold) for fold in tested["fold"].unique())
@@ -79,9 +81,13 @@ class Replay:
             known = self._tested["utterance_id"].tolist()
             near = difflib.get_close_matches(utterance_id, known, n=1, cutoff=0.5)
             raise ConfigurationError(
-                f"The run {self.run.folder} has tested no utterance {utterance_id!r}.",
-                "A model is asked about speakers that it never heard.",
-                f"Did you mean {near[0]!r}?" if near else f"Name one such as {known[0]}.",
+                f"The run {self.run.folder} has no test utterance {utterance_id!r}.",
+                "An explanation uses the model that was not trained on the speaker of the "
+                "utterance.",
+                f"Did you mean {near[0]!r}?"
+                if near
+                else f"Choose a test utterance, such as {known[0]}.",
+                code="untested-utterance",
             )
         return int(folds.iloc[0])
 

@@ -1,4 +1,4 @@
-"""What a network looks at: the places of a spectrogram that speak for a class, and its attention.
+"""Saliency and attention: which parts of a spectrogram a prediction depends on.
 
 In: a run, and an utterance that it was tested on. Out: Displays with the finished clip and, at the
 same places, how much each of them counts.
@@ -198,9 +198,10 @@ def attention(
     layers = [layer for layer in model.layers[-1].layers if hasattr(layer, "attention")]
     if not layers:
         raise ConfigurationError(
-            f"The network {model.name} has no attention.",
-            "It is a layer of compact, crnn_attention and fcn_attention.",
-            "Ask for its saliency instead, which every network has.",
+            f"The model {model.name} has no attention layer.",
+            "Attention weights are available for compact, crnn_attention and fcn_attention.",
+            "Use a saliency map, which is available for every model.",
+            code="no-attention-layer",
         )
     inner = replay.network(model, until=lambda _: layers[0].input)
     weights = np.asarray(layers[0].attention(inner(finished[None])))[0, ..., 0]
@@ -226,9 +227,10 @@ def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray
     clips = replay.finished(dataset)
     if not 0 <= clip < len(clips):
         raise ConfigurationError(
-            f"clip={clip} of {utterance_id}.",
-            f"It was cut into {len(clips)} clip{'s' * (len(clips) != 1)}, counted from 0.",
-            "Leave clip out for the first.",
+            f"clip={clip} is out of range for {utterance_id}.",
+            f"The utterance has {len(clips)} clip{'s' * (len(clips) != 1)}, numbered from 0.",
+            "Choose one of these, or omit clip to use the first.",
+            code="clip-out-of-range",
         )
     finished = clips[clip]
     picture = finished[..., 0] if finished.ndim == 3 else finished

@@ -1,4 +1,4 @@
-"""The listening page: a microphone or a file, and emotions along it, all inside the browser.
+"""The listening page: predictions for a microphone or a file, computed in the browser.
 
 In: a run or a bundle. Out: a folder of static files that any web server can host, or the same
 served on this machine. The page computes with the ONNX file of the bundle; sound never leaves it.

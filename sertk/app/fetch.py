@@ -1,4 +1,4 @@
-"""Fetch the page's runtime with npm, once: `make app`, or `python -m sertk.app.fetch`.
+"""Download the page's JavaScript runtime with npm: `make app`, or `python -m sertk.app.fetch`.
 
 In: npm. Out: the pinned files where the page looks for them. Nothing of the package is run: npm
 packs it, and three files are taken out of the archive.
@@ -32,9 +32,11 @@ def fetch() -> Path:
     wanted = f"{runtime.PACKAGE}@{runtime.VERSION}"
     if npm is None:
         raise ConfigurationError(
-            "npm was not found.",
-            f"The page's runtime is {wanted}, a package of npm.",
-            "Install Node.js, which brings npm; or fetch it elsewhere, and pass --runtime.",
+            "npm is not installed.",
+            f"The page's runtime is {wanted}, an npm package.",
+            "Install Node.js, which includes npm; or download the package elsewhere, and pass "
+            "--runtime.",
+            code="npm-not-installed",
         )
     with temporary_names.workspace() as folder:
         words = [npm, "pack", wanted, "--silent", "--pack-destination", str(folder)]
@@ -43,8 +45,9 @@ def fetch() -> Path:
         if done.returncode or not archives:
             raise ConfigurationError(
                 f"npm pack {wanted} failed ({(done.stderr.strip() or 'no archive')[-300:]}).",
-                "It must reach a registry of npm.",
-                "Try again, or fetch the package elsewhere, and pass --runtime.",
+                "npm needs access to a package registry.",
+                "Try again, or download the package elsewhere, and pass --runtime.",
+                code="npm-pack-failed",
             )
         return runtime.keep(archives[0])
 

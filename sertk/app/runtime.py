@@ -43,18 +43,22 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
     missing = [name for name in SHA256 if name not in found]
     if missing:
         raise ConfigurationError(
-            f"The page's runtime is not there: {', '.join(missing)} in "
+            f"The page's runtime is missing: {', '.join(missing)} in "
             f"{'the installed package' if source is None else place}.",
-            f"It is {PACKAGE} {VERSION} from npm, 14 MB, which the Python package does not bring.",
+            f"The runtime is {PACKAGE} {VERSION} from npm (14 MB); the Python package does not "
+            "include it.",
             f"Run `make app` in the repository, or `npm pack {PACKAGE}@{VERSION}` anywhere and "
             f"pass --runtime {PACKAGE}-{VERSION}.tgz.",
+            code="missing-runtime",
         )
     for name, expected in SHA256.items():
         if hashlib.sha256(found[name]).hexdigest() != expected:
             raise ConfigurationError(
-                f"{name} in {place} is not that of {PACKAGE} {VERSION}.",
-                "The page takes this version alone, as it was published: its sha256 is pinned.",
-                f"Fetch it again: `make app`, or `npm pack {PACKAGE}@{VERSION}`.",
+                f"{name} in {place} does not belong to {PACKAGE} {VERSION}.",
+                "The page requires the published files of exactly this version; their sha256 is "
+                "pinned.",
+                f"Download it again: `make app`, or `npm pack {PACKAGE}@{VERSION}`.",
+                code="wrong-runtime-version",
             )
     return found
 
@@ -80,9 +84,10 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
                     found[name] = file.read(_LARGEST)
     except (tarfile.TarError, OSError, EOFError, KeyError, zlib.error) as error:
         raise ConfigurationError(
-            f"{archive} holds no runtime ({str(error) or type(error).__name__}).",
-            f"It must be the archive that `npm pack {PACKAGE}@{VERSION}` fetches.",
-            "Fetch it again.",
+            f"{archive} does not contain the runtime ({str(error) or type(error).__name__}).",
+            f"It must be the archive that `npm pack {PACKAGE}@{VERSION}` downloads.",
+            "Download it again.",
+            code="damaged-runtime-archive",
         ) from error
     return found
 

@@ -1,4 +1,4 @@
-"""Serve the page on this machine: known files only, to this machine only.
+"""Serve the page on this machine only, and nothing but its known files.
 
 In: address -> content. Out: a server on 127.0.0.1 that answers GET and HEAD, with headers that let
 a browser load nothing from anywhere else.
@@ -123,9 +123,10 @@ class Server:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ConfigurationError(
-                f"Port {port} cannot be used ({reason}).",
-                "The page needs one that is free.",
-                "Name another with --port, or --port 0 for any.",
+                f"Cannot use port {port} ({reason}).",
+                "The page needs a free port.",
+                "Choose another one with --port, or any free one with --port 0.",
+                code="port-unavailable",
             ) from error
         self.address = f"http://{HOST}:{self._server.server_address[1]}/"
 

@@ -1,4 +1,4 @@
-"""Gather the files of the page: our own, the runtime, the bundle, and clips to compare.
+"""Collect the files of the page: scripts, runtime, bundle, and clips to compare with.
 
 In: a run, a bundle, or nothing for the pretrained model. Out: address -> content, the
 same whether served or written.
@@ -117,9 +117,10 @@ def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> 
         require_whole(str(path), fold, seed)
         if not path.is_file():
             raise ConfigurationError(
-                f"There is no bundle {path}.",
-                "The page takes a run folder, or a bundle as `sertk export --to bundle` writes it.",
+                f"No bundle at {path}.",
+                "The page needs a run folder, or a bundle written by `sertk export --to bundle`.",
                 "Check the path.",
+                code="missing-bundle",
             )
         return path
     from sertk.export import bundling, writing

@@ -1,4 +1,4 @@
-"""The only reader of recordings, and the primitives that work on a waveform.
+"""Read recordings, and process waveforms.
 
 In: a path, or a waveform. Out: mono float32 of shape (samples,), full scale at +-1. What libsndfile
 decodes is read at any rate, depth and channel count; what ffmpeg decodes where it is installed.

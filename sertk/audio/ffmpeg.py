@@ -1,4 +1,4 @@
-"""Decode what phones and browsers record (.m4a, .webm ...) by ffmpeg, where it is installed.
+"""Decode formats of phones and browsers (.m4a, .webm ...) with ffmpeg, where it is installed.
 
 In: a path. Out: a `Recording` whose samples come from ffmpeg's standard output, so that a recording
 of any length takes the same memory. ffmpeg is a program of its own: nothing is installed for it.
@@ -96,7 +96,8 @@ def _refused(path: Path, messages: IO[bytes]) -> AudioError:
     lines = messages.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
     reason = lines[-1].replace(f"file:{path}: ", "").strip().rstrip(".")
     return AudioError(
-        f"{path} cannot be decoded by ffmpeg ({reason[:200]}).",
-        "A whole recording with an audio stream is needed.",
-        "Fetch the file again, or export it again from where it was recorded.",
+        f"ffmpeg cannot decode {path} ({reason[:200]}).",
+        "The file must be a complete recording with an audio stream.",
+        "Download the file again, or export it again from the recording software.",
+        code="ffmpeg-decoding-failed",
     )

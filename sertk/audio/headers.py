@@ -1,4 +1,4 @@
-"""What the header of a file says of its length, and whether the samples are there.
+"""Audio file headers: declared length, and whether all samples are present.
 
 In: an open file. Out: its `Length`. Recorders leave sizes wrong: 8 bytes too many, 0, or a
 placeholder near the largest number where the length was not known when the header was written. So

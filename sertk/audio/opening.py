@@ -1,4 +1,4 @@
-"""Open a recording with the decoder that can, and say why one cannot be opened.
+"""Open a recording with a decoder that reads its format, or report why none does.
 
 In: a path. Out: a `Recording`, whose samples come in pieces of shape (samples, channels). Files are
 opened by descriptor and never by name: a name may be no text, stand for a FIFO, or lead libsndfile
@@ -178,15 +178,17 @@ def _binary(path: Path) -> Iterator[BinaryIO]:
         file: BinaryIO = plain_files.opened(path).detach()  # type: ignore[assignment]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingAudioError(
-            f"There is no file {path}.",
-            "A file of sound is needed there.",
-            "Check the path; `sertk verify MANIFEST --root DIR` finds what a manifest misses.",
+            f"No audio file at {path}.",
+            "",
+            "Check the path; `sertk verify MANIFEST --root DIR` lists the files that are missing.",
+            code="missing-audio-file",
         ) from error
     except OSError as error:
         raise AudioError(
-            f"{path} cannot be opened ({error.strerror}).",
-            "A recording is a regular file that may be read.",
-            "Change its permissions, or copy it to where you may read it.",
+            f"Cannot open {path} ({error.strerror}).",
+            "A recording must be a regular file with read permission.",
+            "Change its permissions, or copy it to a readable location.",
+            code="unopenable-audio",
         ) from error
     with file:
         yield file
@@ -196,13 +198,17 @@ def _refuse_what_is_no_sound(path: Path, size: int, head: bytes) -> None:
     """Give the reasons that no decoder can: an empty file, a pointer to one."""
     if size == 0:
         raise AudioError(
-            f"{path} is empty (0 bytes).", "", "Fetch it again, or unpack the archive again."
+            f"{path} is empty (0 bytes).",
+            "",
+            "Download it again, or unpack the archive again.",
+            code="empty-audio-file",
         )
     if head.startswith(b"version https://git-lfs"):
         raise AudioError(
-            f"{path} is a Git LFS pointer of {size} bytes, not sound.",
+            f"{path} is a Git LFS pointer of {size} bytes, not an audio file.",
             "",
             "Run `git lfs pull` in the corpus folder.",
+            code="git-lfs-pointer",
         )
 
 
@@ -212,9 +218,10 @@ def _patches(path: Path, file: BinaryIO) -> dict[int, bytes] | None:
         lost, patches = headers.length(file)
     except ValueError as error:  # in which libsndfile would search for minutes
         raise AudioError(
-            f"{path} cannot be read as sound ({error}).",
-            "The chunks of a WAV or AIFF file are few.",
-            "Fetch it again, or unpack the archive again.",
+            f"Cannot read {path} as audio ({error}).",
+            "A valid WAV or AIFF file has few chunks.",
+            "Download it again, or unpack the archive again.",
+            code="too-many-chunks",
         ) from error
     if lost is not None:
         raise cut_short(path, f"{lost[0]} of {lost[1]} bytes")
@@ -224,26 +231,30 @@ def _patches(path: Path, file: BinaryIO) -> dict[int, bytes] | None:
 def cut_short(path: Path, what: str) -> AudioError:
     """Say that a file lost its end."""
     return AudioError(
-        f"{path} is cut short: {what} are there.",
+        f"{path} is truncated: {what} are present.",
         "",
-        "Fetch it again, or unpack the archive again.",
+        "Download it again, or unpack the archive again.",
+        code="truncated-audio",
     )
 
 
 def _chained(path: Path) -> AudioError:
     return AudioError(
-        f"{path} holds several Ogg streams one behind the other, which are decoded by ffmpeg.",
-        "A single stream is read without it.",
-        "Install ffmpeg, or convert the file where it is installed: ffmpeg -i IN OUT.wav",
+        f"{path} contains several chained Ogg streams.",
+        "Without ffmpeg, only a single Ogg stream can be read.",
+        "Install ffmpeg, or convert the file on a machine that has it: ffmpeg -i IN OUT.wav",
+        code="chained-ogg-streams",
     )
 
 
 def _needs_ffmpeg(path: Path) -> AudioError:
     source, target = shlex.quote(path.name), shlex.quote(f"{path.stem}.wav")
     return AudioError(
-        f"{path} is a {path.suffix} file, which is decoded by ffmpeg, and ffmpeg is not installed.",
-        "WAV, FLAC, OGG, MP3, AIFF, AU and CAF are read without it.",
-        f"Install ffmpeg, or convert the file where it is installed: ffmpeg -i {source} {target}",
+        f"{path} is a {path.suffix} file, which requires ffmpeg, and ffmpeg is not installed.",
+        "WAV, FLAC, OGG, MP3, AIFF, AU and CAF files need no ffmpeg.",
+        f"Install ffmpeg, or convert the file on a machine that has it: ffmpeg -i {source} "
+        f"{target}",
+        code="ffmpeg-not-installed",
     )
 
 
@@ -252,16 +263,18 @@ def _check_rate(path: Path, rate: int) -> None:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise AudioError(
             f"{path} has a sample rate of {rate} Hz.",
-            f"Recordings have {LOWEST_RATE} to {HIGHEST_RATE} Hz.",
-            "Write the file again with its true rate.",
+            f"Supported sample rates are {LOWEST_RATE} to {HIGHEST_RATE} Hz.",
+            "Write the file again with its correct sample rate.",
+            code="implausible-sample-rate",
         )
 
 
 def _no_sound(path: Path, error: soundfile.LibsndfileError) -> AudioError:
     reason = error.error_string.strip().rstrip(".")
     return AudioError(
-        f"{path} cannot be read as sound ({reason}).",
-        "WAV, FLAC, OGG, MP3, AIFF, AU and CAF are read; where ffmpeg is installed, what it "
-        "decodes.",
-        "Fetch the file again, or convert it: ffmpeg -i IN OUT.wav",
+        f"Cannot read {path} as audio ({reason}).",
+        "Supported formats are WAV, FLAC, OGG, MP3, AIFF, AU and CAF, and with ffmpeg installed "
+        "all that it decodes.",
+        "Download the file again, or convert it: ffmpeg -i IN OUT.wav",
+        code="unreadable-audio",
     )

@@ -1,4 +1,4 @@
-"""Keep what libmpg123 prints about damaged MP3 frames from the terminal.
+"""Suppress messages that libmpg123 prints about damaged MP3 frames.
 
 libsndfile gives no way to silence its decoder, which writes to file descriptor 2. For the time of a
 block the descriptor is a pipe, of which a thread passes on every line that is not the decoder's.

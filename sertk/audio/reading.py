@@ -1,4 +1,4 @@
-"""Read recordings: whole, in part, or in pieces of any length's file, always mono float32.
+"""Read recordings as mono float32: whole, a segment, or block by block.
 
 In: a path, and what part of it. Out: a waveform, or pieces of one, at the file's rate or another.
 Samples are decoded in pieces, so that memory follows what a file holds and not what it declares.
@@ -66,8 +66,9 @@ def read(
     if not len(waveform):
         raise AudioError(
             f"{path} is shorter than one sample at {sample_rate} Hz.",
-            "Sound is needed.",
-            "Fetch the file again, or leave it out.",
+            "A waveform needs at least one sample.",
+            "Download the file again, or remove it from the manifest.",
+            code="shorter-than-one-sample",
         )
     return np.ascontiguousarray(waveform, dtype=np.float32), sample_rate or rate
 
@@ -154,10 +155,11 @@ class _Mixer:
     def __init__(self, recording: Recording, channel: int | None):
         if channel is not None and not 1 <= channel <= recording.channels:
             raise AudioError(
-                f"{recording.path} has {recording.channels} "
-                f"channel{'s' * (recording.channels != 1)}, and channel {channel} was asked for.",
+                f"Channel {channel} of {recording.path} was requested; the file has "
+                f"{recording.channels} channel{'s' * (recording.channels != 1)}.",
                 "Channels are numbered from 1; stereo has 1 (left) and 2 (right).",
-                "Choose one of its channels, or leave the choice out to average them.",
+                "Choose an existing channel, or omit the option to average all channels.",
+                code="missing-channel",
             )
         self.recording, self.channel, self.samples = recording, channel, 0
         self._power = np.zeros(2)  # of the mean of channels, of the channels
@@ -196,10 +198,11 @@ class _Mixer:
         mean, channels = self._power / max(self.samples, 1)
         if channels > _SOUNDING and mean < _CANCELLED * channels:
             raise AudioError(
-                f"The channels of {self.recording.path} cancel each other: one is the other with "
-                "opposite polarity, and their mean is silent.",
+                f"The channels of {self.recording.path} cancel each other: they have opposite "
+                "polarity, and their mean is silent.",
                 "A mono signal is needed.",
-                "Take one of them: --channel 1 (channel=1 in Python).",
+                "Use a single channel: --channel 1 (channel=1 in Python).",
+                code="canceling-channels",
             )
 
     def _refuse_cut(self, first: int, last: int | None) -> None:
@@ -216,22 +219,26 @@ def _refuse_what_is_not_finite(path: Path, waveform: np.ndarray) -> None:
     lowest, highest = waveform.min(), waveform.max()  # not finite if one sample is not
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise AudioError(
-            f"{path} holds {np.count_nonzero(~np.isfinite(waveform))} samples that are no numbers.",
-            "Samples must be finite.",
-            "Write the file again from its source.",
+            f"{path} contains {np.count_nonzero(~np.isfinite(waveform))} non-finite samples (NaN "
+            "or infinity).",
+            "All samples must be finite.",
+            "Export the file again from its source.",
+            code="non-finite-samples",
         )
     if max(-lowest, highest) > _LOUDEST:
         raise AudioError(
-            f"{path} holds samples as large as {max(-lowest, highest):.2g}.",
+            f"{path} contains samples as large as {max(-lowest, highest):.2g}.",
             "Full scale is 1.",
-            "Write the file again from its source.",
+            "Export the file again from its source.",
+            code="samples-out-of-range",
         )
 
 
 def _empty(path: Path, start: float | None, end: float | None) -> AudioError:
     span = f" between {start} s and {end} s" if start is not None or end is not None else ""
     return AudioError(
-        f"{path} holds no samples{span}.",
-        "Sound is needed.",
-        "Fetch the file again, or leave it out.",
+        f"{path} contains no samples{span}.",
+        "",
+        "Download the file again, or remove it from the manifest.",
+        code="no-samples",
     )

@@ -1,4 +1,4 @@
-"""The one walk through folders: which files are sound that may be read, and why the others are not.
+"""List the files below a folder: audio files, and the reason why others are skipped.
 
 In: a folder. Out: every file below it with the reason why it is left out, if it is. Linked folders
 are followed, each real folder once; what is hidden is not entered. Endings are those of
@@ -60,13 +60,13 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
         inside = waiting.pop() if waiting else linked.pop(0)
         real = os.path.realpath(Path(root) / inside)
         if real in seen or real in above:
-            files.append(File(inside, "a link to a folder that is walked already", folder=True))
+            files.append(File(inside, "link to a folder that is already included", folder=True))
             continue
         seen.add(real)
         try:
             found = sorted((Path(root) / inside).iterdir())
         except OSError as error:
-            why = f"a folder that cannot be opened ({error.strerror})"
+            why = f"unreadable folder ({error.strerror})"
             files.append(File(inside, why, folder=True))
             continue
         for entry in found:
@@ -74,7 +74,7 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
             if not entry.is_dir():
                 files.append(File(path, left_out(entry) or (as_text and _no_cell(path)) or None))
             elif entry.name.startswith("."):
-                files.append(File(path, "a hidden folder", folder=True))
+                files.append(File(path, "hidden folder", folder=True))
             else:
                 (linked if entry.is_symlink() else waiting).append(path)
     return sorted(files, key=lambda file: (len(file.path.parts), str(file.path)))
@@ -106,7 +106,7 @@ def left_out(path: Path) -> str | None:
     if path.name.startswith("."):
         return HIDDEN
     if not is_sound(path):
-        return f"not sound (*{suffix})" if suffix else "not sound (no suffix)"
+        return f"not audio (*{suffix})" if suffix else "not audio (no suffix)"
     if path.exists() and not path.is_file():
         return "not a regular file"  # a pipe or device, which would never end
     return None
@@ -115,6 +115,6 @@ def left_out(path: Path) -> str | None:
 def _no_cell(path: PurePosixPath) -> str | None:
     """Say why a table cannot hold a path: its bytes are not UTF-8, or it reads as another."""
     if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
-        return "a name that is not UTF-8"
+        return "name that is not UTF-8"
     # a manifest that Windows wrote has backslashes for slashes
-    return "a name with a backslash" if "\\" in str(path) else None
+    return "name with a backslash" if "\\" in str(path) else None

@@ -1,4 +1,4 @@
-"""Primitives on a waveform: resampling, offset, silent ends, level, noise, rooms.
+"""Waveform operations: resampling, offset removal, trimming, level, noise, reverberation.
 
 In and out: mono float32 of shape (samples,), full scale at +-1.
 """

@@ -1,4 +1,4 @@
-"""Look for leaks: what the test set shares with training or validation.
+"""Leakage audit: what test, validation and training sets share.
 
 In: a manifest with `split`, or with `fold` and `val_folds`. Out: an `Audit`, whose findings name
 the rows. A finding of severity `leak` makes the score mean something else than it says; a `note`
@@ -124,8 +124,8 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
         )
         found.append(Finding("two divisions", "note", message))
     if compared.missed.any():
-        words = "files are missing or cannot be read, so that their sound is not compared"
-        found.append(_named("sound not compared", words, manifest[compared.missed], "note"))
+        words = "files are missing or unreadable, so their audio is not compared"
+        found.append(_named("audio not compared", words, manifest[compared.missed], "note"))
     division = (
         "1 division"
         if len(divisions) == 1
@@ -164,7 +164,7 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
         yield Finding(
             "unknown speakers",
             "leak" if divided else "note",
-            f"{len(unknown)} utterances name no speaker, so nobody can tell whether speakers are "
+            f"{len(unknown)} utterances have no speaker, so it is unknown whether speakers are "
             "kept apart.",
             unknown["utterance_id"].tolist(),
         )
@@ -174,7 +174,7 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
     key = sound.reindex(originals.index)
     twice = originals[key.notna() & key.duplicated(keep=False)]
     if len(twice):
-        yield _named("repeated sound", "the same sound stands under several names", twice, "note")
+        yield _named("repeated sound", "the same audio has several names", twice, "note")
     contradicting = duplicates.contradictions(originals, key)
     if len(contradicting):
         emotions = listing(sorted(contradicting["emotion"].unique()), 12)
@@ -184,7 +184,7 @@ def _notes(manifest: pd.DataFrame, sound: pd.Series, *, divided: bool) -> Iterat
     if alike:
         names = listing(["/".join(map(repr, group)) for group in alike])
         spelled = manifest["speaker"].astype(str).isin([name for group in alike for name in group])
-        words = f"speakers are spelled alike, and leak into each other if they are one ({names})"
+        words = f"speakers have similar names, and leak if they are the same person ({names})"
         yield _named("speakers spelled alike", words, manifest[spelled], "note")
     scripted = manifest[manifest.get("style", pd.Series("", manifest.index)) == "scripted"]
     if "text" in scripted:

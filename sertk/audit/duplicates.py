@@ -1,4 +1,4 @@
-"""What is one thing under several names: sound, places and speakers of a manifest.
+"""Duplicates in a manifest: identical sound, identical segments, similar speaker names.
 
 In: a manifest. Out: a key per row that is equal where the sound is, with words on what was
 compared; speakers that are spelled alike; recordings that are labeled in several ways.
@@ -59,11 +59,12 @@ def sound(manifest: pd.DataFrame, compare_audio: bool | None) -> Sound:
     hashes, wrong = _hashes(files)
     if compare_audio and not hashes:
         raise AudioError(
-            f"None of the {len(manifest)} files can be read, the first because: {wrong[0]}"
+            f"None of the {len(manifest)} files can be read. The first error: {wrong[0]}",
+            code="no-readable-files",
         )
     if not hashes:
-        why = reason or (wrong[0].rstrip(".") if wrong else "no file is at its path")
-        return Sound(keys, f"{by_name}; the sound is not compared, since {why}", nothing)
+        why = reason or (wrong[0].rstrip(".") if wrong else "no file exists at its path")
+        return Sound(keys, f"{by_name}; the audio is not compared, since {why}", nothing)
     samples = files.map(hashes, na_action="ignore")
     missed = samples.isna()
     words = "by name and by their samples" + (f" (but {reason})" if reason else "")
@@ -91,7 +92,7 @@ def _at_hand(manifest: pd.DataFrame, *, required: bool) -> tuple[pd.Series, str]
         taken = file is not None and (required or file.is_file())
         stretches.append((file, start, end) if file is not None and taken else None)
     unknown = [corpus for corpus, root in roots.items() if root is None]
-    reason = f"no folder is known for {', '.join(unknown)}" if unknown else ""
+    reason = f"no root folder is known for {', '.join(unknown)}" if unknown else ""
     return pd.Series(stretches, index=manifest.index, dtype=object), reason
 
 

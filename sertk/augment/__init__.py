@@ -1,4 +1,4 @@
-"""Make augmented copies of training utterances: noise, pitch, shift, and sets of published systems.
+"""Augmented copies of training utterances: noise, pitch, shift, presets of published systems.
 
 In: a divided manifest, or a waveform. Out: rows for the copies, each with its `parent`, or the
 changed waveform. A copy's sound depends on nothing but its utterance_id, which carries the
@@ -131,16 +131,18 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
     with_folder = [word for word in plain.split("+") if word in FROM_FOLDER]
     if at and (not folder or (whole != "mixnoise" and len(with_folder) != 1)):
         raise ConfigurationError(
-            f"The recipe {name!r} names {'a' if folder else 'no'} folder behind @.",
-            f"Only mixnoise takes one, of recordings of noise, or one word of "
+            f"The augmentation {name!r} has {'a' if folder else 'no'} folder after @.",
+            "Only mixnoise takes a folder after @: one of noise recordings, or one of the words "
             f"{', '.join(FROM_FOLDER)}.",
-            "Such as mixnoise@corpora/demand, or pitch+background@corpora/demand.",
+            "For example: mixnoise@corpora/demand, or pitch+background@corpora/demand.",
+            code="unexpected-noise-folder",
         )
     if with_folder and not at:
         raise ConfigurationError(
-            f"The recipe {name!r} names no folder.",
-            f"{with_folder[0]} takes recordings from one.",
+            f"The augmentation {name!r} has no folder.",
+            f"{with_folder[0]} reads recordings from a folder.",
             f"Write {plain}@FOLDER.",
+            code="no-noise-folder",
         )
     if whole not in presets.SETS:
         return {name: _words(plain, folder)}
@@ -163,9 +165,10 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
     if len(words) > 1 and (whole in NAMED or whole in presets.SETS):
         parts = f", or {'+'.join(NAMED[whole][0])}" if whole in NAMED else ""
         raise ConfigurationError(
-            f"The recipe {name!r} joins {unknown[0]!r} to something else.",
-            f"{whole} is a whole recipe; joined by + are {', '.join(joined)}.",
+            f"The augmentation {name!r} combines {unknown[0]!r} with another transform.",
+            f"{whole} is a complete augmentation; + joins only {', '.join(joined)}.",
             f"Use {unknown[0]} alone{parts}.",
+            code="unjoinable-recipe",
         )
     raise UnknownNameError("augmentation", unknown[0], names())
 
@@ -175,9 +178,12 @@ def _chain(transforms: Sequence[Any]) -> Chain:
         entries = recipe(word)
         if len(entries) > 1:
             raise ConfigurationError(
-                f"The list of transforms holds {word!r}, a set.",
-                "A set makes each copy in another way; a list makes all of them alike.",
-                f"Name one of them, such as {presets.entry_name(word, next(iter(entries)))}.",
+                f"The list of transforms contains the set {word!r}.",
+                "A set makes each copy with a different transform; a list applies all its "
+                "transforms to every copy.",
+                "Use one entry of the set, such as "
+                f"{presets.entry_name(word, next(iter(entries)))}.",
+                code="set-in-transforms",
             )
         return _label(word), next(iter(entries.values()))
 
@@ -305,17 +311,19 @@ def copies(
     count = size(name) if count is None else count
     if count < 1:
         raise ConfigurationError(
-            f"{count} copies of each utterance were asked for.",
-            "An augmentation makes one at least.",
-            "Leave it out (augment=None, no --augment) to train on the originals alone.",
+            f"{count} copies of each utterance were requested.",
+            "An augmentation makes at least one copy.",
+            "Omit the augmentation (augment=None, no --augment) to train on the originals only.",
+            code="invalid-copy-count",
         )
     if len(kinds) > 1:
         _check_count(str(name), kinds, count)
     if "split" not in manifest:
         raise ConfigurationError(
-            "Copies of a manifest without splits were asked for.",
-            "Copies are made of training rows only, so a manifest is divided first.",
+            "Augmentation of a manifest without splits was requested.",
+            "Only training rows are augmented, so the manifest must be split first.",
             "Call sertk.splits.by_speaker(manifest) first.",
+            code="undivided-manifest",
         )
     originals = manifest[manifest["split"] == "train"]
     if wanted.only is not None:
@@ -366,8 +374,9 @@ def _label(name: str | Chain) -> str:
 def _check_count(name: str, kinds: list[str], count: int) -> None:
     if count > len(kinds):
         raise ConfigurationError(
-            f"{count} copies of each utterance by {name!r} were asked for.",
-            f"This set makes {len(kinds)}, one each of {', '.join(kinds)}.",
-            f"Ask for {len(kinds)} at most, or for one entry alone, such as "
+            f"{count} copies of each utterance with {name!r} were requested.",
+            f"This set makes {len(kinds)}: one each of {', '.join(kinds)}.",
+            f"Request at most {len(kinds)} copies, or use a single entry, such as "
             f"{presets.entry_name(name, kinds[0])}.",
+            code="too-many-copies",
         )

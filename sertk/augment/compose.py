@@ -1,4 +1,4 @@
-"""A list of transforms in place of a name: functions, objects of audiomentations, words.
+"""Compose transforms: functions, audiomentations objects, and names.
 
 In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
 chains are equal, in any process, when they would make the same copies.
@@ -43,16 +43,19 @@ class Chain:
     ):
         if not isinstance(transforms, Iterable):
             raise ConfigurationError(
-                f"An augmentation is {transforms!r}.",
-                "It is the name of a recipe, or a list of transforms.",
+                f"Received the augmentation {transforms!r}.",
+                "An augmentation is a name or a list of transforms.",
                 "Put a single transform into a list.",
+                code="wrong-augmentation-type",
             )
         given = list(transforms)
         if not given:
             raise ConfigurationError(
                 "The list of transforms is empty.",
-                "It holds functions, transforms of audiomentations, or words.",
-                "Leave it out (augment=None) to train on the originals alone.",
+                "It needs at least one function, audiomentations transform, or name of an "
+                "augmentation.",
+                "Omit the augmentation (augment=None) to train on the originals only.",
+                code="no-transforms",
             )
         parts = [
             word(item) if isinstance(item, str) else (fingerprints.described(item), (_step(item),))
@@ -76,17 +79,20 @@ class Chain:
 def _step(transform: Any) -> Step:
     if not callable(transform):
         raise ConfigurationError(
-            f"The list of transforms holds {transform!r}.",
-            "It holds functions, transforms of audiomentations, or words.",
+            f"The list of transforms contains {transform!r}.",
+            "A transform is a function, an audiomentations transform, or the name of an "
+            "augmentation.",
             "Write a function (waveform, sample_rate, generator) -> waveform.",
+            code="invalid-transform",
         )
     taken = 2 if fingerprints.of_audiomentations(transform) else _num_arguments(transform)
     if taken not in (2, 3):
         raise ConfigurationError(
             f"The transform {transform!r} takes {taken} arguments.",
-            "A transform takes (waveform, sample_rate, generator), or (samples, sample_rate) as "
-            "those of audiomentations do.",
-            "Wrap it in a function that does.",
+            "A transform takes (waveform, sample_rate, generator), or (samples, sample_rate) as in "
+            "audiomentations.",
+            "Wrap it in a function with these arguments.",
+            code="wrong-transform-arguments",
         )
     drawing = taken == 3
 
@@ -99,10 +105,11 @@ def _step(transform: Any) -> Step:
         result = np.asarray(changed, np.float32)
         if result.ndim != 1 or not len(result) or not np.isfinite(result).all():
             raise ConfigurationError(
-                f"The transform {transform!r} returned the shape {result.shape}"
-                + (", with values that are no numbers." if result.size else "."),
-                "A transform returns a waveform, shape (samples,), of finite numbers.",
-                "Correct it, and try it with sertk.augment.apply.",
+                f"The transform {transform!r} returned an array of shape {result.shape}"
+                + (" with non-finite values." if result.size else "."),
+                "A transform must return a waveform of shape (samples,) with finite values.",
+                "Correct the transform, and test it with sertk.augment.apply.",
+                code="invalid-transform-output",
             )
         return result
 

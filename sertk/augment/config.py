@@ -37,9 +37,10 @@ class Augmentation:
             return
         if isinstance(self.only, str) or not self.only:
             raise ConfigurationError(
-                f"only={self.only!r}.",
-                "It is a list of labels whose utterances get copies.",
-                "Such as only=('happy',); leave it out for copies of all.",
+                f"Received only={self.only!r}.",
+                "It must be a list of the labels whose utterances are augmented.",
+                "For example: only=('happy',); omit it to augment all labels.",
+                code="invalid-only-labels",
             )
         object.__setattr__(self, "only", tuple(self.only))
 

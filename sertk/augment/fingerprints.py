@@ -1,4 +1,4 @@
-"""Describe an object of the caller so that JSON can store it and distinguish it from another.
+"""Describe an object as JSON, so that it can be recorded and distinguished from others.
 
 In: a function, an object, a file. Out: plain values, the same in any process. Of a function they
 are its code, defaults, closure and the constants it names, of an object its attributes, of a file
@@ -83,10 +83,12 @@ def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
         return {"wrapped": inner, "by": _qualified(type(value))}
     if not hasattr(value, "__dict__"):
         raise ConfigurationError(
-            f"An object is, or holds, something of the kind {type(value).__name__}, and of that "
-            "nobody can tell what it does.",
-            "Copies and runs are kept under what made them, so that it must be known.",
+            f"An object is, or contains, a value of type {type(value).__name__}, which cannot be "
+            "fingerprinted.",
+            "Runs and caches are identified by the settings that produced them, so every object "
+            "needs a stable fingerprint.",
             "Use a function, or an object whose attributes are plain values.",
+            code="unidentifiable-object",
         )
     state = _STATE if of_audiomentations(value) else ()
     own = {k: v for k, v in vars(value).items() if k not in state and not k.startswith("__")}

@@ -1,4 +1,4 @@
-"""Recordings of noise and of rooms in a folder of the user's.
+"""Noise recordings and room impulse responses from a user's folder.
 
 In: a folder. Out: its files, noise or an impulse response from them, and a fingerprint.
 """
@@ -30,9 +30,10 @@ def sounds(folder: str | Path) -> list[Path]:
     found = walk.sounds(home) if home.is_dir() else []
     if not found:
         raise ConfigurationError(
-            f"{home} holds no recording." if home.is_dir() else f"There is no folder {home}.",
-            f"Noises and rooms are read from files of a folder ({walk.endings()}).",
-            "Name the folder that holds them.",
+            f"No recordings in {home}." if home.is_dir() else f"No folder at {home}.",
+            f"Noise and room recordings are read from a folder ({walk.endings()}).",
+            "Pass the folder that contains the recordings.",
+            code="no-noise-recordings",
         )
     for path in found:
         status = path.stat()
@@ -53,8 +54,9 @@ def _refuse_without_sound(path: Path, size: int, changed: int) -> None:
     if not audible:
         raise ConfigurationError(
             f"The recording {path} is silent.",
-            "What is added to speech, or what speech is put into, must sound.",
-            "Record it again, or take it out of the folder.",
+            "A noise recording or a room response must not be silent.",
+            "Record it again, or remove it from the folder.",
+            code="silent-noise-recording",
         )
 
 
@@ -144,4 +146,6 @@ def _content(path: Path, size: int, changed: int) -> str:
 
 
 def _unreadable(error: AudioError) -> ConfigurationError:
-    return ConfigurationError(f"A recording of a noise or room: {error}")
+    return ConfigurationError(
+        f"Cannot use a recording of noise or of a room. {error}", code="unreadable-noise-recording"
+    )

@@ -1,4 +1,4 @@
-"""Speech among the noises of seven places: recorded ones, or synthetic ones shaped like them.
+"""Background noise of seven places, recorded or synthetic, as in reference system R1.
 
 In: a waveform, its rate, a source of random numbers, and maybe a folder of recordings. Out: the
 waveform with the noise of a place at the ratio that reference system R1 published for it. The
@@ -159,9 +159,10 @@ def find(folder: str | Path) -> dict[str, list[Path]]:
     home = Path(folder).expanduser()
     if not home.is_dir():
         raise ConfigurationError(
-            f"There is no folder {home}.",
-            "mixnoise@FOLDER takes recordings of noise from it.",
-            "Name the folder, or use plain mixnoise, whose noises are synthetic.",
+            f"No folder at {home}.",
+            "mixnoise@FOLDER reads noise recordings from this folder.",
+            "Correct the path, or use plain mixnoise, which has synthetic noise.",
+            code="missing-noise-folder",
         )
     here = sorted(home.iterdir())
     found = {name: _of_place(here, (name, place.demand)) for name, place in PLACES.items()}
@@ -169,11 +170,12 @@ def find(folder: str | Path) -> dict[str, list[Path]]:
     if missing:
         there = [name for name, files in found.items() if files]
         raise ConfigurationError(
-            f"The folder {home} has no noise of {listing(missing, 7)}; it has "
+            f"The folder {home} has no noise recordings for {listing(missing, 7)}; it has "
             f"{listing(there, 7) or 'none'}.",
-            f"Each place needs files such as {missing[0]}.wav, {missing[0]}/*.wav or DEMAND's "
-            f"{PLACES[missing[0]].demand.upper()}/*.wav.",
-            "Add them, or use plain mixnoise, whose noises are synthetic.",
+            f"Each place needs files such as {missing[0]}.wav, {missing[0]}/*.wav or, as in "
+            f"DEMAND, {PLACES[missing[0]].demand.upper()}/*.wav.",
+            "Add the files, or use plain mixnoise, which has synthetic noise.",
+            code="incomplete-noise-folder",
         )
     return found
 

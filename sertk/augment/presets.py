@@ -1,4 +1,4 @@
-"""Sets: recipes of which copy number n gets the n-th entry.
+"""Presets: augmentations in which copy number n is made by the n-th transform.
 
 In: a waveform, its rate and a source of random numbers. Out: the changed waveform.
 """

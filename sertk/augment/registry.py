@@ -1,4 +1,4 @@
-"""What the words of a recipe do to a waveform.
+"""The registry of augmentations by name.
 
 In: a waveform, its rate and a source of random numbers. Out: the changed waveform. A function is
 `(waveform, sample_rate, generator) -> waveform` and draws from `generator` alone.

@@ -1,4 +1,4 @@
-"""Changes of loudness, tempo, place and band: what more words of a recipe do to a waveform.
+"""Transforms of a waveform: gain, tempo, time masks, filters, reverberation.
 
 In: a waveform, its rate and a source of random numbers. Out: the changed waveform. A factory
 such as `noise_between` or `speed_between` makes a function with ranges of your own, for a list
@@ -151,10 +151,11 @@ def _check_range(what: str, lowest: float, highest: float, *, above: float = -ma
     numbers = all(isinstance(end, int | float | np.number) for end in (lowest, highest))
     if not (numbers and above < lowest <= highest < math.inf):
         raise ConfigurationError(
-            f"The {what} was to be drawn from {lowest!r} to {highest!r}.",
-            f"These are two numbers{f' above {above:g}' * (above > -math.inf)}, the lower one "
-            "first; the same twice draws nothing.",
-            "Such as noise_between(5, 20), or speed_between(0.8, 1.25).",
+            f"The range of {what} is {lowest!r} to {highest!r}.",
+            f"A range is two numbers{f' above {above:g}' * (above > -math.inf)}, the lower one "
+            "first; equal numbers give a constant.",
+            "For example: noise_between(5, 20), or speed_between(0.8, 1.25).",
+            code="invalid-random-range",
         )
 
 

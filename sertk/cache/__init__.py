@@ -1,4 +1,4 @@
-"""Compute every utterance's spectrum once, and keep it on disk, memory-mapped.
+"""The feature cache: each utterance's spectrum is computed once and memory-mapped from disk.
 
 In: a manifest and a `Preprocessing`. Out: `Features`, which gives `(frames, bins)` by
 utterance_id. Each spectrum is kept under a key of its own (`keys`), so that a subset, another
@@ -101,9 +101,10 @@ def compute(
         if reason is None:
             raise
         raise CacheError(
-            f"The cache folder {home} cannot be written: {reason[0]}.",
-            "Features are kept on disk between runs.",
-            f"{reason[1]} Another folder: --cache DIR, or SERTK_CACHE.",
+            f"Cannot write the cache folder {home}: {reason[0]}.",
+            "Features are cached on disk between runs.",
+            f"{reason[1]} To use another folder, pass --cache DIR or set SERTK_CACHE.",
+            code="unwritable-cache",
         ) from error
     entries, unreadable = {}, []
     for row in rows:
@@ -116,8 +117,9 @@ def compute(
             )
     if len(unreadable) == sum(row.augmentation is None for row in rows) > 0:
         raise CacheError(
-            f"None of the {len(rows)} files could be read, the first because: "
+            f"None of the {len(rows)} files can be read. The first error: "
             f"{unreadable[0]['reason']}",
+            code="no-readable-files",
         )
     return Features(entries, unreadable)
 
@@ -144,7 +146,8 @@ def _warn_of_old_packs(home: Path) -> None:
     packs = sum(OLD_NAME.fullmatch(name) is not None for name in names)
     if packs and not any(shards.NAME.fullmatch(name) for name in names):
         warnings.warn(
-            f"The cache {home} holds {packs} pack{'s' * (packs > 1)} of an older sertk, not used "
-            f"any more; free the space with: sertk cache prune --cache {shlex.quote(str(home))}",
+            f"The cache {home} contains {packs} unused pack{'s' * (packs > 1)} of an older "
+            f"version of sertk. Free the space with: sertk cache prune "
+            f"--cache {shlex.quote(str(home))}",
             stacklevel=4,
         )

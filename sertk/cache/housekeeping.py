@@ -1,4 +1,4 @@
-"""What the cache of features holds: list it, and remove what is no longer wanted.
+"""List and prune the feature cache.
 
 In: the cache folder. Out: a table with a row per family of spectra, or per pack of an older sertk,
 and the names of what was removed. What a process is computing is never touched.
@@ -55,7 +55,10 @@ def prune(folder: str | Path | None = None, *, days: float | None = None) -> lis
     """
     if days is not None and not 0 <= days < 1e6:
         raise ConfigurationError(
-            f"days={days}.", "It is a number of days, 0 or more.", "Leave it out to keep features."
+            f"Received days={days}.",
+            "It must be a number of days, 0 or more.",
+            "Omit it to keep all features.",
+            code="invalid-days",
         )
     home = _home(folder)
     families, packs = _inside(home)
@@ -88,7 +91,10 @@ def _home(folder: str | Path | None) -> Path:
     home = Path(folder).expanduser() if folder is not None else cache.default_folder()
     if plain_files.is_file(home):
         raise CacheError(
-            f"{home} is a file.", "The cache is a folder.", "Name it with --cache or SERTK_CACHE."
+            f"{home} is a file.",
+            "The cache must be a folder.",
+            "Pass a folder with --cache, or set SERTK_CACHE.",
+            code="cache-not-a-folder",
         )
     return home
 

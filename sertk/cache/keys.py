@@ -1,4 +1,4 @@
-"""Name each spectrum by what decides it, so that any manifest finds what another one computed.
+"""Cache keys: a hash of everything that decides an utterance's spectrum.
 
 In: a manifest. Out: one `Row` per utterance with its key: a hash of the file's place in its corpus,
 its size and time of change, the segment, and for an augmented copy its recipe, number and seed.

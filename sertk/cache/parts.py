@@ -1,4 +1,4 @@
-"""Compute the spectra that a family lacks, in parts that survive a killed process.
+"""Compute missing spectra in parts, so that a killed process resumes.
 
 In: rows and their keys. Out: one more shard. Parts of 32 utterances are written first, each whole
 or not at all; whoever computes next in the family goes on from them. A lock lets one process at a

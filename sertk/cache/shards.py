@@ -59,8 +59,9 @@ def damaged(what: str, folder: Path) -> CacheError:
     """Build the error for what is cached and not as it was written."""
     return CacheError(
         f"{what} in {folder} are damaged.",
-        "What is cached must be as it was written.",
-        f"Delete the folder and run again: rm -r {shlex.quote(str(folder))}",
+        "Cached features must be unchanged since they were written.",
+        f"Delete the folder, and run the command again: rm -r {shlex.quote(str(folder))}",
+        code="damaged-cache",
     )
 
 

@@ -1,4 +1,4 @@
-"""The command line: the library's functions under the same names, with the same arguments.
+"""The command line: the library's functions with the same names and arguments.
 
 In: words. Out: results on standard output, progress and messages on standard error, and a status:
 0 done, 1 failed, 2 a mistake of the user, explained in one paragraph. The words are in `parser` and
@@ -43,20 +43,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = getattr(importlib.import_module(f"sertk.cli.{module}"), function)
             return int(command(args) or 0)
     except SertkError as error:
-        tell(f"sertk: {error}")
-        return 2
+        return refuse(error)
     except OSError as error:  # of the system, wherever a file or a device was used
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        tell(f"sertk: {refused(error)}")
-        return 2
+        return refuse(refused(error))
     except MemoryError:
-        tell("sertk: the memory does not suffice. Ask for less at a time, or for smaller clips.")
+        tell("sertk: out of memory. Use a smaller batch size, fewer jobs or shorter clips.")
         return 2
     except KeyboardInterrupt:
-        tell("sertk: stopped. The same command goes on where this one was.")
+        tell("sertk: stopped. Run the same command again to resume.")
         return 1
+
+
+def refuse(error: SertkError) -> int:
+    """Print what a command refused, and return the exit status for it."""
+    tell(f"sertk: {error}")
+    return 2
 
 
 def _workers(args: argparse.Namespace) -> AbstractContextManager[Any]:
@@ -64,7 +68,10 @@ def _workers(args: argparse.Namespace) -> AbstractContextManager[Any]:
         return nullcontext()
     if args.jobs == 0:
         raise ConfigurationError(
-            "--jobs 0.", "There is one worker at least.", "Use -1 for every core, or leave it out."
+            "--jobs is 0.",
+            "At least one worker is needed.",
+            "Use -1 for all cores, or omit the option.",
+            code="invalid-jobs",
         )
     import joblib
 

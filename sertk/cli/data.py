@@ -96,9 +96,10 @@ def cache(args: argparse.Namespace) -> None:
         raise UnknownNameError("action", args.action, ("list", "prune"))
     if args.action == "list" and args.older_than is not None:
         raise ConfigurationError(
-            f"`sertk cache list` got --older-than {args.older_than:g}.",
-            "It says what `sertk cache prune` removes; a list shows the days of each folder.",
-            "Leave it out, or prune.",
+            f"`sertk cache list` received --older-than {args.older_than:g}.",
+            "This option selects what `sertk cache prune` removes.",
+            "Omit it, or use `sertk cache prune`.",
+            code="unexpected-older-than",
         )
     if args.action == "prune":
         removed = housekeeping.prune(days=args.older_than)
@@ -110,7 +111,7 @@ def cache(args: argparse.Namespace) -> None:
         give(table.to_json(orient="records"))
     else:
         give(table.to_string(index=False) if len(table)
-             else f"The cache {default_folder()} holds nothing.")  # fmt: skip
+             else f"The cache {default_folder()} is empty.")  # fmt: skip
         tell(f"{len(table)} folders, {table['megabytes'].sum():.1f} MB")
 
 

@@ -1,4 +1,4 @@
-"""Groups of words that several commands share: corpus, protocol, feature, device, training.
+"""Groups of options that several commands share: corpus, protocol, feature, device, training.
 
 In: a command's parser. Out: nothing; each function adds its words. `sertk.cli.inputs` reads them.
 """
@@ -22,15 +22,20 @@ def add_manifest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("manifest", help="CSV file that `sertk scan` wrote")
     parser.add_argument(
         "--root",
-        help="folder of the corpus; of several, the folder above them (SERTK_CORPORA/<corpus>)",
+        help="root folder of the corpus; for several, the folder above them (default: "
+        "SERTK_CORPORA/<corpus>)",
     )
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_fold(parser: argparse.ArgumentParser) -> None:
     """Add which model of a run."""
-    parser.add_argument("--fold", type=int, metavar="N", help="model of this fold (the first)")
-    parser.add_argument("--seed", type=int, metavar="N", help="model of this seed (the first)")
+    parser.add_argument(
+        "--fold", type=int, metavar="N", help="model of this fold (default: the first)"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="model of this seed (default: the first)"
+    )
 
 
 def add_protocol(parser: argparse.ArgumentParser, default: str | None) -> None:
@@ -39,38 +44,46 @@ def add_protocol(parser: argparse.ArgumentParser, default: str | None) -> None:
     group.add_argument(
         "--protocol", "--split", default=default, metavar="NAME",
         help="by_speaker, loso, speaker_folds, by_session, ravdess5, emobox6, dev4; manifest, "
-        "to take its own columns split or fold; or random, which leaks and says so"
+        "to use its columns split or fold; or random, which leaks speakers"
         + (f" (default: {default})" if default else ""),
     )  # fmt: skip
     group.add_argument(
-        "--val", metavar="N|SPEAKERS", help="validation speakers: how many, or a,b,c"
+        "--val", metavar="N|SPEAKERS", help="validation speakers: a number, or a,b,c"
     )
-    group.add_argument("--test", metavar="N|SPEAKERS", help="test speakers: how many, or a,b,c")
-    group.add_argument("--folds", type=int, help="folds of speaker_folds and random")
-    group.add_argument("--split-seed", type=int, help="seed of drawn divisions (default: 0)")
+    group.add_argument("--test", metavar="N|SPEAKERS", help="test speakers: a number, or a,b,c")
+    group.add_argument("--folds", type=int, help="number of folds (speaker_folds, random)")
+    group.add_argument("--split-seed", type=int, help="random seed of the split (default: 0)")
 
 
 def add_feature(parser: argparse.ArgumentParser) -> None:
     """Add what recordings become."""
-    group = parser.add_argument_group("sound to clips")
+    group = parser.add_argument_group("preprocessing")
     group.add_argument("--feature", default="log_mel", metavar="NAME", help="default: %(default)s")
     group.add_argument(
         "--feature-option", action="append", default=[], metavar="NAME=VALUE",
-        help="parameter of the feature, such as n_mels=40",
+        help="feature parameter, such as n_mels=40",
     )  # fmt: skip
-    group.add_argument("--sample-rate", type=int, help="Hz everything is resampled to (16000)")
-    group.add_argument("--clip-seconds", type=float, help="length of a clip (3.0)")
-    group.add_argument("--trim-db", help="cut ends so far below the loudest frame (40; none: keep)")
-    group.add_argument("--top-db", type=float, help="floor below the loudest value (80)")
-    group.add_argument("--target-rms-db", type=float, help="scale each recording to this level")
+    group.add_argument("--sample-rate", type=int, help="sample rate in Hz (default: 16000)")
+    group.add_argument("--clip-seconds", type=float, help="clip length in seconds (default: 3.0)")
     group.add_argument(
-        "--db-reference", metavar="NAME", help="clip, or full_scale to keep the level"
+        "--trim-db", help="trim ends this many dB below the loudest frame, or none (40)"
     )
     group.add_argument(
-        "--channel", type=int, metavar="N", help="take channel N from 1 (their mean)"
+        "--top-db", type=float, help="clip values this many dB below the maximum (default: 80)"
     )
-    group.add_argument("--cache", metavar="DIR", help="where features are kept (SERTK_CACHE)")
-    group.add_argument("--jobs", type=int, metavar="N", help="workers, -1 for every core (1)")
+    group.add_argument(
+        "--target-rms-db", type=float, help="normalize each recording to this RMS level"
+    )
+    group.add_argument(
+        "--db-reference", metavar="NAME", help="0 dB is the maximum of the clip, or full_scale"
+    )
+    group.add_argument(
+        "--channel", type=int, metavar="N", help="channel, from 1 (default: mean of all channels)"
+    )
+    group.add_argument("--cache", metavar="DIR", help="feature cache folder (default: SERTK_CACHE)")
+    group.add_argument(
+        "--jobs", type=int, metavar="N", help="workers, -1 for all cores (default: 1)"
+    )
 
 
 def add_device(parser: argparse._ActionsContainer) -> None:
@@ -84,7 +97,9 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
     data = parser.add_argument_group("utterances")
     data.add_argument("--corpus", metavar="NAME", help="scan this corpus")
     data.add_argument("--manifest", metavar="FILE", help="or read this manifest")
-    data.add_argument("--root", metavar="DIR", help="folder of the corpus (SERTK_CORPORA/NAME)")
+    data.add_argument(
+        "--root", metavar="DIR", help="root folder of the corpus (default: SERTK_CORPORA/NAME)"
+    )
     add_option(parser)
     data.add_argument("--grouping", default="emotion8", metavar="NAME", help="default: %(default)s")
     data.add_argument("--gender", default="all", help="all, male or female")
@@ -94,7 +109,7 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
         action="append",
         default=[],
         metavar="COLUMN=VALUE",
-        help="keep these rows only; again for another value",
+        help="select these rows; repeat for another value",
     )
     add_protocol(parser, protocol)
     add_feature(parser)
@@ -102,21 +117,24 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
     fit.add_argument("--model", default="compact", metavar="NAME", help="default: %(default)s")
     fit.add_argument(
         "--model-option", action="append", default=[], metavar="NAME=VALUE",
-        help="argument of the model, such as variant=original",
+        help="model argument, such as variant=original",
     )  # fmt: skip
     fit.add_argument(
         "--augment", metavar="NAME",
-        help="copies: noise, pitch, noise+pitch, light, strong, background@FOLDER ... (sertk "
+        help="augmentation: noise, pitch, noise+pitch, light, strong, background@FOLDER ... (sertk "
         "names augmentations)",
     )  # fmt: skip
-    fit.add_argument("--augment-only", metavar="A,B", help="copies of these labels only")
+    fit.add_argument("--augment-only", metavar="A,B", help="augment these labels only")
     fit.add_argument(
         "--augment-on-the-fly",
         action="store_true",
-        help="draw copies anew in every epoch, keep none",
+        help="augment on the fly, with new random draws in every epoch",
     )
     fit.add_argument(
-        "--copies", type=int, default=2, help="of each training utterance (%(default)s)"
+        "--copies",
+        type=int,
+        default=2,
+        help="augmented copies per training utterance (default: %(default)s)",
     )
     fit.add_argument(
         "--standardize",
@@ -124,7 +142,7 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
         help="training, minmax, none, or speaker (transductive)",
     )
     fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
-    fit.add_argument("--init-from", metavar="RUN", help="start from another run's weights")
+    fit.add_argument("--init-from", metavar="RUN", help="initialize with the weights of this run")
     for name, description in docstrings.arguments(Config).items():
         default = getattr(Config, name)
         fit.add_argument(
@@ -134,7 +152,7 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
         )  # fmt: skip
     add_device(fit)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")
-    parser.add_argument("--json", action="store_true", help="scores for machines")
+    parser.add_argument("--json", action="store_true", help="print scores as JSON")
 
 
 def _plain(description: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands that take a model out of the lab: predict, export."""
+"""Commands that use a trained model: predict, export."""
 
 import argparse
 import csv
@@ -31,22 +31,24 @@ def predict(args: argparse.Namespace) -> int:
         require_picture(args.plot)
     if args.speaker_normalization and args.timeline:
         raise ConfigurationError(
-            "--speaker-normalization and --timeline.",
-            "Answers are counted from their mean over several recordings of a voice.",
-            "Leave one of them out.",
+            "Received both --speaker-normalization and --timeline.",
+            "Speaker normalization subtracts the mean over several recordings of one speaker.",
+            "Omit one of them.",
+            code="normalization-with-timeline",
         )
     searched = predict.search(args.paths)
     paths = searched.files
     for line in searched.summary():
-        tell(f"left out: {line}")
+        tell(f"skipped: {line}")
     predictor = _opened(args)
     if args.timeline:
         return _timelines(predictor, paths, args)
     if args.window is not None or args.hop is not None:
         raise ConfigurationError(
-            "--window and --hop without --timeline.",
-            "They say how a timeline is cut.",
-            "Add --timeline, or leave them out.",
+            "Received --window or --hop without --timeline.",
+            "They set the window and the hop of a timeline.",
+            "Add --timeline, or omit them.",
+            code="window-without-timeline",
         )
     found = predictor.files(paths, speaker_normalization=args.speaker_normalization)
     _give(found.text(), found.frame().to_dict("records"), args.format)
@@ -89,8 +91,8 @@ def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
     if count > 1:
         spec = predictor.spec
         tell(
-            f"The run holds {count} models; fold {spec.fold}, seed {spec.seed} answers "
-            "(--fold and --seed name another)."
+            f"The run has {count} models; this prediction uses fold {spec.fold}, seed {spec.seed} "
+            "(choose another with --fold and --seed)."
         )
 
 
@@ -98,9 +100,10 @@ def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespa
     """Print the timeline of each file, one after the other."""
     if args.plot and len(paths) > 1:
         raise ConfigurationError(
-            f"--plot {args.plot} for {len(paths)} timelines.",
-            "A picture shows one recording.",
-            "Name one file, or leave --plot out.",
+            f"Received --plot {args.plot} for {len(paths)} timelines.",
+            "A plot shows one recording.",
+            "Pass one file, or omit --plot.",
+            code="plot-of-several-timelines",
         )
     failed, sound, seconds = 0, 0.0, 0.0
     for number, path in enumerate(paths):
@@ -166,7 +169,7 @@ def _plain(value: Any) -> Any:
 def _tell_speed(files: int, sound: float, seconds: float) -> None:
     if files:
         tell(
-            f"{files} file{'s' * (files != 1)}, {sound:.1f} s of sound in {seconds:.1f} s "
+            f"{files} file{'s' * (files != 1)}, {sound:.1f} s of audio in {seconds:.1f} s "
             f"(real-time factor {seconds / max(sound, 1e-9):.4f})"
         )
 
@@ -176,7 +179,10 @@ def _number(text: str, flag: str) -> float:
         return float(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"{flag} {text}.", "It takes a number, or none.", "The default suits speech."
+            f"Received {flag} {text}.",
+            "It must be a number, or none.",
+            "Omit it to use the default, which suits speech.",
+            code="invalid-number",
         ) from error
 
 
@@ -194,25 +200,29 @@ def export(args: argparse.Namespace) -> None:
     if args.evaluation:
         if args.to not in _CARDED:
             raise ConfigurationError(
-                f"--evaluation {args.evaluation[0]} --to {args.to}.",
-                "It is for the model card, which that format does not have.",
-                f"Use --to {' or '.join(_CARDED)}, or leave it out.",
+                f"Received --evaluation {args.evaluation[0]} with --to {args.to}.",
+                "The evaluation is for the model card, which this format does not have.",
+                f"Use --to {' or '.join(_CARDED)}, or omit --evaluation.",
+                code="unexpected-evaluation",
             )
         options["evaluations"] = args.evaluation
     if args.to in ("onnx", *_CARDED):
         options["variant"] = args.variant
     elif args.variant != "conv":
         raise ConfigurationError(
-            f"--variant {args.variant} --to {args.to}.",
-            "Only ONNX has the operator STFT.",
-            "Leave --variant out.",
+            f"Received --variant {args.variant} with --to {args.to}.",
+            "The variants are for ONNX.",
+            "Omit --variant.",
+            code="unexpected-variant",
         )
     if args.int8 or args.fp16:
         if args.to != "openvino" or (args.int8 and args.fp16):
             raise ConfigurationError(
-                f"{'--int8' * args.int8} {'--fp16' * args.fp16} --to {args.to}.".strip(),
-                "One of these precisions can be asked of OpenVINO.",
-                "Use --to openvino --int8, or leave it out.",
+                f"Received {' '.join(['--int8'] * args.int8 + ['--fp16'] * args.fp16)} with --to "
+                f"{args.to}.",
+                "Only OpenVINO takes a precision, and only one.",
+                "Use --to openvino --int8 or --fp16, or omit both.",
+                code="unexpected-precision",
             )
         options["precision"] = "int8" if args.int8 else "fp16"
     made = export.export(run, args.to, path=args.output, **options)

@@ -1,4 +1,4 @@
-"""What several commands read from their words: utterances, divisions, options, a model."""
+"""Read the options that several commands share: utterances, protocol, configuration, model."""
 
 import argparse
 import json
@@ -73,9 +73,10 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
 
     if (args.corpus is None) == (args.manifest is None):
         raise ConfigurationError(
-            f"Got {'both' if args.corpus else 'neither'} of --corpus and --manifest.",
-            "One of them says which utterances to take.",
+            f"Received {'both' if args.corpus else 'neither'} of --corpus and --manifest.",
+            "Exactly one of them is needed to select the utterances.",
             "For example: --corpus ravdess --root ~/corpora/ravdess",
+            code="corpus-or-manifest",
         )
     if args.corpus:
         rows = corpora.scan(args.corpus, root=args.root, **options(args.option, "--option"))
@@ -94,13 +95,14 @@ def utterances(args: argparse.Namespace) -> "pd.DataFrame":
     rows = labels.apply(rows, args.grouping)
     dropped = remarks.of(rows).dropped
     for emotion, count in dropped.items():
-        tell(f"left out by the grouping {args.grouping}: {count} {emotion}")
+        tell(f"excluded by the grouping {args.grouping}: {count} {emotion}")
     missing = set(labels.classes(rows)) - set(rows["label"])
     if missing:
         raise ConfigurationError(
             f"No utterance is labeled {listing(sorted(missing), 12)}.",
-            f"Every class of the grouping {args.grouping} needs examples.",
+            f"Every class of the grouping {args.grouping} needs utterances.",
             _groupings_for({*rows["emotion"], *dropped}),
+            code="classes-without-utterances",
         )
     return rows
 
@@ -142,10 +144,10 @@ def _groupings_for(emotions: set[str]) -> str:
     fits = [f"{name} ({', '.join(used)})" for _, _, name, used in sorted(fitting)]
     if not fits:
         return (
-            f"No grouping fits {', '.join(sorted(emotions))}: write one of your own, which in "
-            "Python is a dict of emotion -> label."
+            f"No grouping fits {', '.join(sorted(emotions))}: pass your own in Python, a dict of "
+            "emotion -> label."
         )
-    return f"These fit: {'; '.join(fits[:4])}."
+    return f"These groupings fit: {'; '.join(fits[:4])}."
 
 
 def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
@@ -180,7 +182,10 @@ def _speakers(text: str | None) -> Any:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise ConfigurationError(
-            "A list of speakers is empty.", "It takes a number, or names: a,b,c.", "Leave it out."
+            "A list of speakers is empty.",
+            "It must be a number of speakers, or names: a,b,c.",
+            "Omit the option to use its default.",
+            code="empty-speaker-list",
         )
     return names
 
@@ -192,9 +197,10 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
     parameters = options(args.feature_option, "--feature-option")
     if "sample_rate" in parameters:
         raise ConfigurationError(
-            f"--feature-option sample_rate={parameters['sample_rate']}.",
-            "A feature works at the rate that everything is resampled to.",
+            f"Received --feature-option sample_rate={parameters['sample_rate']}.",
+            "A feature uses the sample rate of the preprocessing.",
             f"Use --sample-rate {parameters['sample_rate']}.",
+            code="misplaced-sample-rate",
         )
     feature = features.get(args.feature, **parameters)
     names = ("sample_rate", "clip_seconds", "top_db", "target_rms_db", "db_reference", "channel")
@@ -239,9 +245,10 @@ def seeds(text: str) -> list[int]:
         return [int(word) for word in text.split(",")]
     except ValueError as error:
         raise ConfigurationError(
-            f"--seeds {text!r}.",
-            "Seeds are whole numbers with commas between them.",
-            "Such as 0,1,2.",
+            f"Received --seeds {text!r}.",
+            "Seeds must be whole numbers separated by commas.",
+            "For example: --seeds 0,1,2",
+            code="malformed-seeds",
         ) from error
 
 
@@ -253,9 +260,10 @@ def augmentation(args: argparse.Namespace) -> "Augmentation | None":
         for flag, given in (("only", args.augment_only), ("on-the-fly", args.augment_on_the_fly)):
             if given:
                 raise ConfigurationError(
-                    f"Got --augment-{flag} without --augment.",
-                    "It says which copies are made, or when, and --augment says how.",
-                    "Add such as --augment noise+pitch, or leave it out.",
+                    f"Received --augment-{flag} without --augment.",
+                    "It changes how the augmentation of --augment is applied.",
+                    "Add an augmentation, such as --augment noise+pitch, or omit the option.",
+                    code="option-without-augment",
                 )
         return None
     only = args.augment_only and tuple(name.strip() for name in args.augment_only.split(","))
@@ -271,7 +279,12 @@ def pair(word: str, flag: str) -> tuple[str, str]:
     """Part NAME=VALUE."""
     name, equals, value = word.partition("=")
     if not equals or not name:
-        raise ConfigurationError(f"{flag} {word}.", "It takes NAME=VALUE.", "Put an = between.")
+        raise ConfigurationError(
+            f"Received {flag} {word}.",
+            "It must have the form NAME=VALUE.",
+            "Add the equals sign.",
+            code="malformed-assignment",
+        )
     return name, value
 
 
@@ -288,9 +301,10 @@ def model(args: argparse.Namespace, *words: str) -> str | None:
     given = [value for word in words if (value := getattr(args, word)) is not None]
     if len(given) > 1:
         raise ConfigurationError(
-            f"Got {len(given)} of --{', --'.join(words[:-1])} and --{words[-1]}.",
-            "One of them says which model answers; without one, the pretrained model does.",
-            "Leave all but one out.",
+            f"Received {len(given)} of --{', --'.join(words[:-1])} and --{words[-1]}.",
+            "At most one of them selects the model; by default it is the pretrained model.",
+            "Omit all but one.",
+            code="several-models",
         )
     return str(given[0]) if given else None
 

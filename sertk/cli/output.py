@@ -1,4 +1,4 @@
-"""Where words go: results to standard output, messages to standard error."""
+"""Output streams: results to standard output, messages to standard error."""
 
 import sys
 import warnings

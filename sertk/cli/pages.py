@@ -1,4 +1,4 @@
-"""Commands that write pages to look at: explore, app, notebook."""
+"""Commands that write pages: explore, app, notebook."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ def explore(args: argparse.Namespace) -> None:
     page = explore.write_html(rows, args.output, limit=limit, sound=not args.no_sound)
     give(f"Page: {page}")
     if not args.no_sound:
-        tell("It holds sound: mind the license of the corpus before you pass it on.")
+        tell("The page contains audio: check the license of the corpus before you share it.")
 
 
 def app(args: argparse.Namespace) -> None:
@@ -29,12 +29,12 @@ def app(args: argparse.Namespace) -> None:
     source = inputs.model(args, "run", "bundle")
     options = {"fold": args.fold, "seed": args.seed, "clips": args.clips, "runtime": args.runtime}
     if args.clips:
-        tell("The page will hold these clips: mind their license before you pass it on.")
+        tell("The page contains these clips: check their license before you share it.")
     if args.out is not None:
         with inputs.terms_printed():
             page = app.write(source, args.out, **options)
         give(f"Page: {page}")
-        tell("A web server makes it a page; the microphone needs https, or 127.0.0.1.")
+        tell("Serve the folder with a web server; the microphone needs https, or 127.0.0.1.")
         return
     with inputs.terms_printed():
         files = app.files(source, **options)

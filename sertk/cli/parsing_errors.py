@@ -1,4 +1,4 @@
-"""An argument parser that reports mistakes like all others: one paragraph, the nearest option.
+"""Parsing errors in one paragraph, with the nearest option.
 
 In: words. Out: what argparse makes of them, or a `ConfigurationError`, where argparse would print
 all that a command takes before it came to the point.
@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sertk._utils import atomic
-from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.errors import ConfigurationError, OutputError, UnknownNameError
 
 _HOME = re.compile(r"~[\w.-]*(/|$)")
 
 
-def refused(error: OSError) -> str:
+def refused(error: OSError) -> OutputError:
     """Say in a sentence or two what the operating system refused."""
     reason = atomic.refusal(error)
     if reason is not None:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{reason[0]}. {reason[1]}"
-    return f"the system refused: {error}. See that the files and folders named can be used."
+        return OutputError(f"{place}{reason[0]}.", "", reason[1], code="unwritable-path")
+    return OutputError(
+        f"The operating system reports an error: {error}.",
+        "",
+        "Check that the named files and folders exist and that you may use them.",
+        code="system-error",
+    )
 
 
 def _check_words(words: Mapping[str, Any]) -> None:
@@ -31,15 +36,17 @@ def _check_words(words: Mapping[str, Any]) -> None:
         for word in given if isinstance(given, list) else [given]:
             if isinstance(word, str) and (not word or "\0" in word):
                 raise ConfigurationError(
-                    f"{option.replace('_', '-')} got {word!r}.",
-                    "It takes a word of one letter at least, without null characters.",
-                    "Leave the option out, or write what it is for.",
+                    f"{option.replace('_', '-')} received {word!r}.",
+                    "It must have at least one character, and no null characters.",
+                    "Omit the option, or pass a value.",
+                    code="empty-argument",
                 )
             if isinstance(word, str) and _is_below_no_home(word):
                 raise ConfigurationError(
-                    f"{option.replace('_', '-')} got {word!r}.",
-                    "A path that begins with ~ is below a home folder, and there is no such user.",
-                    f"Write ./{word} for a name that begins so, or the whole path.",
+                    f"{option.replace('_', '-')} received {word!r}.",
+                    "A path that begins with ~ is in a home folder, and this user does not exist.",
+                    f"Write ./{word} for a file name that begins with ~, or the full path.",
+                    code="unknown-home-folder",
                 )
 
 
@@ -79,9 +86,10 @@ class Parser(argparse.ArgumentParser):
             if word.startswith("-"):
                 raise UnknownNameError("option", word, found.options())
             raise ConfigurationError(
-                f"{' '.join(left)} was not understood.",
-                "The command takes fewer words.",
-                f"See `{self.prog} COMMAND --help`; a name with spaces stands in quotation marks.",
+                f"Unexpected arguments: {' '.join(left)}.",
+                "The command takes fewer arguments.",
+                f"See `{self.prog} COMMAND --help`; put a name with spaces in quotation marks.",
+                code="unexpected-arguments",
             )
         _check_words(vars(found))
         return found
@@ -89,9 +97,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found, with where to read more."""
         raise ConfigurationError(
-            f"`{self.prog}` does not work like this ({message}).",
+            f"Invalid arguments for `{self.prog}`: {message}.",
             "",
-            f"See `{self.prog} --help` for what it takes.",
+            f"See `{self.prog} --help` for its arguments.",
+            code="command-line-syntax",
         )
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

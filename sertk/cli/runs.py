@@ -27,7 +27,7 @@ def demo(args: argparse.Namespace) -> None:
     from sertk import corpora, labels, report, splits, training
 
     utterances = corpora.scan("toy", root=args.root)
-    tell(f"{len(utterances)} utterances of synthetic speech; nothing here was said by anybody.")
+    tell(f"{len(utterances)} utterances of synthetic speech, without human speakers.")
     utterances = labels.apply(utterances, "emotion8")
     utterances = splits.speaker_folds(utterances, folds=4, val=2)
     run = training.cross_validate(
@@ -42,9 +42,10 @@ def train(args: argparse.Namespace) -> None:
     """Train on one division."""
     if args.protocol not in _DIVISIONS:
         raise ConfigurationError(
-            f"The protocol {args.protocol!r} makes folds.",
-            f"`sertk train` makes one division: {', '.join(_DIVISIONS)}.",
-            "Use `sertk cv` for folds.",
+            f"The protocol {args.protocol!r} has folds.",
+            f"`sertk train` uses a single split: {', '.join(_DIVISIONS)}.",
+            "Use `sertk cv` for cross-validation.",
+            code="protocol-with-folds",
         )
     _train(args)
 
@@ -53,9 +54,10 @@ def cv(args: argparse.Namespace) -> None:
     """Cross-validate."""
     if args.protocol == "by_speaker":
         raise ConfigurationError(
-            "The protocol 'by_speaker' makes one division.",
-            "`sertk cv` takes one that makes folds, such as loso or speaker_folds.",
-            "Use `sertk train` for one division.",
+            "The protocol 'by_speaker' has no folds.",
+            "`sertk cv` needs a protocol with folds, such as loso or speaker_folds.",
+            "Use `sertk train` for a single split.",
+            code="protocol-without-folds",
         )
     if args.protocol == "random" and args.folds is None:
         args.folds = 5
@@ -163,14 +165,16 @@ def _scores(
 def _summarize(scores: dict[str, Any]) -> None:
     """Print the scores, and before them what limits what they say."""
     if scores["synthetic"]:
-        give("Synthetic speech: these figures say that everything runs, and nothing about voices.")
+        give("Synthetic speech: these scores show that the pipeline runs, not how well it works.")
     if scores["protocol"]["leaky"]:
-        give("LEAKY: speakers are trained on and tested; this does not hold for new speakers.")
+        give("LEAKY: training and test share speakers; this score does not apply to new speakers.")
     give(f"Protocol: {scores['protocol']['sentence']}.")
     if scores["split"] == "val":
-        give("These are the speakers who chose the epoch, which flatters; nobody was tested.")
+        give(
+            "Validation scores, which selected the epoch and are optimistic; there is no test set."
+        )
     if scores["speaker_normalization"]:
-        give("Each speaker's answers are counted from their mean: other recordings of the voice.")
+        give("Speaker normalization (transductive): uses all test recordings of each speaker.")
     if scores["uar_interval"]:
         interval = "95 % interval over speakers {:.1%} to {:.1%}".format(*scores["uar_interval"])
     else:

@@ -1,4 +1,4 @@
-"""Ctrl-C that arrives, in the middle of compiled code too.
+"""Handle Ctrl-C, also during compiled code.
 
 In: a command in a block. Out: a `KeyboardInterrupt` out of it, though a backend called us back from
 where exceptions cannot leave, and an end without the crash that its threads may make of it.

@@ -46,13 +46,13 @@ def study(args: argparse.Namespace) -> int:
     tell(f"{count} run{'s' * (count > 1)}")
     start_backend(args)
     result = studies.run(
-        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.processes
+        chosen, args.output, roots=inputs.roots(chosen.corpus, args.root), n_jobs=args.jobs
     )
     inputs.tell_unreadable(result.runs.values())
     for name, reason in result.missing.items():
         tell(f"not trained: {name}: {reason}")
     if result.others:
-        tell(f"The folder holds {result.others} more trials, which this study does not ask for.")
+        tell(f"The folder contains {result.others} more trials, which are not part of this study.")
     give(result.answer)
     give(f"Page: {studies.write_html(result)}")
     return int(bool(result.missing))
@@ -87,10 +87,11 @@ def leak_gap(args: argparse.Namespace) -> None:
     words = inputs.training(args)
     if args.protocol in ("random", "by_speaker"):
         raise ConfigurationError(
-            f"The protocol {args.protocol!r} was asked for.",
-            "The gap lies between files divided at random, which is done anyway, and folds of "
-            "speakers.",
-            "Name a protocol with folds, such as speaker_folds or loso.",
+            f"Received the protocol {args.protocol!r}.",
+            "The leak gap compares random folds, which are always trained, with "
+            "speaker-independent folds.",
+            "Choose a protocol with folds, such as speaker_folds or loso.",
+            code="invalid-gap-protocol",
         )
     utterances = inputs.divide(inputs.utterances(args), args)
     start_backend(args)
@@ -119,7 +120,7 @@ def leaderboard(args: argparse.Namespace) -> None:
                 name = f"{row['run']}  {row['model']}" + "  LEAKY" * (not row["holds"])
                 give(f"  {row['rank']}. UAR {row['uar']:.1%}{ends}  {name}")
         if board.published_lines:
-            give("Published, not ranked, each by its own protocol:")
+            give("Published scores, each with its own protocol, not ranked:")
         for line in board.published_lines:
             give(f"  {line}")
     if args.output:

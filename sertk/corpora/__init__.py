@@ -112,22 +112,27 @@ def _root(
     how = _how_to_get(name, module)
     if root is None:
         raise CorpusError(
-            f"No folder was given for the corpus {name} "
-            f"(SERTK_CORPORA is {f'{home}, without a folder {name}' if home else 'not set'}).",
-            "A scan needs the root that holds its files.",
+            f"No root folder is known for the corpus {name} (SERTK_CORPORA is "
+            f"{f'{home}, without a folder {name}' if home else 'not set'}).",
+            "A scan needs the root folder of the corpus.",
             f"Pass root= (--root DIR), or set SERTK_CORPORA to the folder above {name}/. {how}",
+            code="no-root-folder",
         )
     folder = Path(root).expanduser()
     if own_default or folder.is_dir():
         return folder
     if folder.exists():
         raise CorpusError(
-            f"{folder} is a file.", "A scan needs a folder.", "Unpack it, and pass its folder."
+            f"{folder} is a file.",
+            "A scan needs a folder.",
+            "Unpack the archive, and pass the folder.",
+            code="root-not-a-folder",
         )
     raise MissingCorpusError(
-        f"There is no folder {folder}.",
-        f"The corpus {name!r} was looked for there.",
+        f"No folder at {folder}.",
+        f"The corpus {name!r} is expected there.",
         f"Check root= (--root DIR). {how}",
+        code="missing-corpus-folder",
     )
 
 
@@ -175,9 +180,10 @@ def download(
     module = load(corpus)
     if not module.DOWNLOADS:
         raise CorpusError(
-            f"{module.TITLE} cannot be downloaded by a program.",
-            f"License: {module.LICENSE}.",
+            f"{module.TITLE} cannot be downloaded automatically.",
+            f"Its license is: {module.LICENSE}.",
             module.REQUEST,
+            code="corpus-not-downloadable",
         )
     return _download.fetch(
         module.DOWNLOADS, Path(to).expanduser(), parts=parts, base_url=base_url, progress=progress

@@ -1,4 +1,4 @@
-"""Fetch archives that anybody may fetch, check them, and unpack them without surprises.
+"""Download archives, check their hashes, and unpack them safely.
 
 In: the records of a corpus module. Out: its files below a folder, and beside them one small
 hidden list per archive of what was unpacked, by which a second call knows that nothing is to do.
@@ -93,8 +93,9 @@ def _check_space(folder: Path, needed: float, what: str) -> None:
     if free < needed:
         raise CorpusError(
             f"{folder} has {free / 1e9:.1f} GB of free space.",
-            f"{what} needs about {needed / 1e9:.1f} GB there to be fetched and unpacked.",
-            "Make room, or choose another folder with --to.",
+            f"Downloading and unpacking {what} needs about {needed / 1e9:.1f} GB there.",
+            "Free some space, or choose another folder with --to.",
+            code="not-enough-space",
         )
 
 
@@ -114,15 +115,19 @@ def _retrieve(archive: Archive, url: str, to: Path, progress: bool) -> Path:
         )
     except ValueError as error:
         raise CorpusError(
-            f"{url} is not the published {archive.file}: its md5 sum is another one.",
+            f"{url} does not have the published checksum of {archive.file}.",
             f"Expected md5 {archive.md5}.",
-            "Nothing was kept; try again, or fetch it by hand and put it into the folder.",
+            "The download was deleted. Try again, or download the file in a browser, and put it "
+            "into the folder.",
+            code="wrong-checksum",
         ) from error
     except (requests.RequestException, OSError) as error:
         raise CorpusError(
-            f"{url} could not be fetched ({type(error).__name__}: {error}).",
-            "The archive must arrive whole.",
-            f"Nothing was kept; try again, or fetch it by hand and put it into {to}.",
+            f"Cannot download {url} ({type(error).__name__}: {error}).",
+            "",
+            "The partial download was deleted. Try again, or download the file in a browser, and "
+            f"put it into {to}.",
+            code="download-failed",
         ) from error
     return Path(fetched)
 
@@ -157,9 +162,10 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
         zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error, zip_archives.UnfitError
     ) as error:  # fmt: skip
         raise CorpusError(
-            f"{archive} cannot be unpacked ({error}).",
-            "It must be a whole zip file.",
-            "Delete it and fetch it again.",
+            f"Cannot unpack {archive} ({error}).",
+            "It must be a complete zip file.",
+            "Delete it, and download it again.",
+            code="damaged-archive",
         ) from error
     else:
         for member in wanted:
@@ -178,17 +184,19 @@ def _refuse_unsafe(archive: Path, members: Sequence[zipfile.ZipInfo]) -> None:
     leaving = [member.filename for member in members if _leaves(member)]
     if leaving:
         raise CorpusError(
-            f"{archive} holds {len(leaving)} names that would be written outside the folder or "
-            f"through a link ({listing(leaving)}).",
-            "An archive of recordings holds plain files below its top.",
+            f"{archive} contains {len(leaving)} entries that would be written outside the folder "
+            f"or through a link ({listing(leaving)}).",
+            "An archive of recordings must contain only plain files with relative paths.",
             "Nothing was unpacked; do not use this archive.",
+            code="unsafe-archive",
         )
     size = sum(member.file_size for member in members)
     if size > _MAX_RATIO * max(archive.stat().st_size, 1):
         raise CorpusError(
-            f"{archive} would grow to {size / 1e9:.1f} GB, over {_MAX_RATIO} times its size.",
-            "Recordings do not shrink that much.",
+            f"{archive} would unpack to {size / 1e9:.1f} GB, over {_MAX_RATIO} times its size.",
+            "Audio recordings do not compress that much.",
             "Nothing was unpacked; do not use this archive.",
+            code="oversized-archive",
         )
 
 

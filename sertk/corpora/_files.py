@@ -1,4 +1,4 @@
-"""What every corpus does with a folder: list it, count what it skips, read headers.
+"""Scan a folder for a corpus: list files, count skipped ones, read headers.
 
 In: a root and a corpus's `parse`, which turns one path into a row or the reason to skip it.
 Out: a manifest with remarks on what was skipped; then the durations, rates and hashes of its files.
@@ -25,7 +25,7 @@ from sertk.manifest import remarks
 Row: TypeAlias = dict[str, object]
 Parse: TypeAlias = Callable[[PurePosixPath], Row | str]
 
-AGAIN = "the same recording again"
+AGAIN = "duplicate recording"
 _SILENT_SECONDS = 2.0
 _LOSSLESS = (".wav", ".wave", ".flac", ".aif", ".aiff", ".aifc", ".au", ".caf")
 
@@ -119,8 +119,8 @@ def choose(
     if not instead:
         return chosen, []
     note = (
-        f"{len(instead)} recordings are taken from another copy than the first, which is lossy or "
-        f"cannot be read ({listing(instead, 3)})."
+        f"{len(instead)} recordings are read from a later copy, because the first one is lossy or "
+        f"unreadable ({listing(instead, 3)})."
     )
     return chosen, [note]
 
@@ -137,6 +137,7 @@ def nothing(
         f"No {title} files in {root} (found {', '.join([*shown, f'{wavs} *.wav'])}).",
         needed,
         remedy,
+        code="no-corpus-files",
     )
 
 

@@ -1,4 +1,4 @@
-"""Names of utterances from where their files lie: unique, and as short as that allows.
+"""Utterance ids from file paths: unique, and as short as possible.
 
 In: paths below one root, with the stretches that rows are of them. Out: a name for each row.
 """

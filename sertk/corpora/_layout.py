@@ -1,4 +1,4 @@
-"""Match paths with a layout, in time that grows with the length of both and with nothing else.
+"""Match paths with a layout pattern in linear time.
 
 In: a layout such as `{emotion}/{speaker}_*.wav`. Out: the fields of a path, or nothing. A regular
 expression would try every way to share a name among many wildcards.

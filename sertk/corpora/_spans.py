@@ -39,18 +39,21 @@ def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.D
         named = [f"{name}: {beyond(*times)}" for name, *times in at_fault]
         unit = _unit(start[wrong], end[wrong], seconds[wrong], rates[wrong])
         raise ManifestError(
-            f"{len(named)} of {len(manifest)} manifest rows have a time past the end of their file "
-            f"({listing(named)}).",
-            "start and end are seconds from the beginning of the file.",
+            f"{len(named)} of {len(manifest)} manifest rows have a time after the end of their "
+            f"file ({listing(named)}).",
+            "start and end are in seconds from the beginning of the file.",
             f"These look like {unit[0]}: divide start and end by {unit[1]}."
             if unit
-            else "Correct them; an empty end is the end of the file.",
+            else "Correct them; an empty end means the end of the file.",
+            code="times-past-end",
         )
     past = end > seconds
     if not past.any():
         return manifest
     moved = manifest.assign(end=end.where(~past, seconds))
-    note = f"{past.sum()} ends lie up to {ROUNDING} s past the end of their file; that end is used."
+    note = (
+        f"{past.sum()} ends are up to {ROUNDING} s after the end of the file, which replaces them."
+    )
     return remarks.put(moved, notes=[*remarks.of(manifest).notes, note])
 
 

@@ -1,4 +1,4 @@
-"""Compare a manifest with folders: what is missing, changed, damaged, or there besides.
+"""Compare a manifest with the files on disk: missing, changed, damaged, additional.
 
 In: a manifest and the roots of its corpora. Out: a table of `utterance_id, path, status, detail`.
 """
@@ -32,9 +32,10 @@ def compare(manifest: pd.DataFrame, root: str | Path | None) -> pd.DataFrame:
         folder = folders[rows["corpus"].iloc[0]]
         if not folder.is_dir():
             raise CorpusError(
-                f"There is no folder {folder}.",
-                f"{len(rows)} files were looked for there.",
+                f"No folder at {folder}.",
+                f"{len(rows)} files of the manifest are expected there.",
                 "Check root= (--root DIR).",
+                code="missing-corpus-folder",
             )
         listed.append(_Folder(folder))
         named.append(listed[-1].look_for(rows))
@@ -71,7 +72,7 @@ class _Folder:
             elsewhere = by_name[spelling.composed(wanted.name)]
             place = next((p for p in elsewhere if _ends_with(p, wanted)), None)
             if place is None:
-                detail = f"a file of this name is at {elsewhere[0]}" if elsewhere else ""
+                detail = f"a file with this name is at {elsewhere[0]}" if elsewhere else ""
                 records.append((name, path, "missing", detail))
                 continue
             self.taken.add(self._real(place))
@@ -94,7 +95,7 @@ class _Folder:
             real = self._real(path)
             if real not in taken:
                 taken.add(real)
-                again = "a file of this name is there already" if path.name in self._names else ""
+                again = "a file with this name exists already" if path.name in self._names else ""
                 records.append((None, str(path), "extra", again))
         return records
 

@@ -1,4 +1,4 @@
-"""A small voice: pulses of a glottis through moving formants, colored by speaker and emotion.
+"""Synthesize a voice: glottal pulses through formants, varied by speaker and emotion.
 
 In: a speaker, an emotion, a sentence. Out: a waveform of shape (samples,), float32, at 16 kHz.
 It is a source-filter synthesis in the manner of Klatt & Klatt (1990), JASA 87(2), 820-857, as

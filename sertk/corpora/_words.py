@@ -1,4 +1,4 @@
-"""The emotion words that people write, and the canonical ones that a manifest holds."""
+"""Emotion words in several languages and spellings, and their canonical form."""
 
 import unicodedata
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ URL = "https://github.com/CheyneyComputerScience/CREMA-D"
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = (
-    f"Clone {URL} with git lfs, and pass root= the folder that holds AudioWAV and "
+    f"Clone {URL} with git lfs, and pass root= the folder that contains AudioWAV and "
     "VideoDemographics.csv."
 )
 
@@ -106,8 +106,9 @@ def _actors(root: Path) -> dict[str, tuple[str, int]]:
     if missing:
         raise CorpusError(
             f"{table} has no column {', '.join(missing)}.",
-            "Gender and age of the actors are read from ActorID, Age and Sex.",
-            "Fetch the published file again, or remove it: gender is unknown then.",
+            "Gender and age of the actors are read from the columns ActorID, Age and Sex.",
+            "Download the published file again, or delete it to continue without gender.",
+            code="missing-actor-columns",
         )
     known = rows.dropna(subset=["ActorID", "Age", "Sex"])
     return {

@@ -72,7 +72,7 @@ def scan(root: Path) -> pd.DataFrame:
         corpus="emodb",
         title=TITLE,
         example="wav/03a01Fa.wav",
-        remedy="Unpack download.zip there, or pass root= the folder that holds wav/.",
+        remedy="Unpack download.zip there, or pass root= the folder that contains wav/.",
     )
 
 

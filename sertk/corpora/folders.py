@@ -32,7 +32,7 @@ CITATION = ""
 URL = ""
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
-REQUEST = "Pass root= (--root) the folder that holds one folder per emotion or per speaker."
+REQUEST = "Pass root= (--root) the folder with one subfolder per emotion or per speaker."
 
 _FIELDS = (
     "emotion",
@@ -46,7 +46,7 @@ _FIELDS = (
     "language",
 )
 _NO_SPEAKER = (
-    "Nobody says who speaks: speaker-independent splits will refuse. Sort the files into "
+    "The speakers are unknown, so speaker-independent splits are not possible. Sort the files into "
     "emotion/speaker folders, or pass layout= with a {speaker}."
 )
 
@@ -107,7 +107,7 @@ def _nothing(root: Path, files: list[walk.File]) -> CorpusError:
         remedy = f"Convert them: ffmpeg -i {names}"
     else:
         remedy = REQUEST
-    return _files.nothing(root, files, "sound", f"Read are {walk.endings()}.", remedy)
+    return _files.nothing(root, files, "sound", f"Supported suffixes are {walk.endings()}.", remedy)
 
 
 def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dict[str, str]]:
@@ -128,19 +128,20 @@ def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dic
         return [{"emotion": parts[emotion], "speaker": parts[1 - emotion]} for parts in parents]
     wrong = _what_is_wrong(depths, levels, words)
     raise CorpusError(
-        f"The folders in {root} do not tell the emotions ({wrong}).",
+        f"Cannot determine the emotions from the folders in {root} ({wrong}).",
         "Expected emotion/a.wav, speaker/emotion/a.wav or emotion/speaker/a.wav, with emotion "
         "words such as angry, happy, sad.",
-        "Translate your words with emotions={'your word': 'angry'} (None leaves one out), or give "
-        "the order with layout='{emotion}/{speaker}_*.wav'.",
+        "Map other words with emotions={'your word': 'angry'} (None excludes a word), or describe "
+        "the folders with layout='{emotion}/{speaker}_*.wav'.",
+        code="unclear-folder-layout",
     )
 
 
 def _what_is_wrong(depths: set[int], levels: list[list[str]], words: Words) -> str:
     if len(depths) > 1:
-        return f"files lie {' and '.join(str(d) for d in sorted(depths))} folders deep"
+        return f"the files are {' and '.join(str(d) for d in sorted(depths))} folders deep"
     if not levels:
-        return "all files lie in one folder"
+        return "all files are in one folder"
     if len(levels) > 2:
         return f"they are {len(levels)} deep"
     nearest = max(levels, key=lambda level: sum(map(words.known, level)))
@@ -159,13 +160,15 @@ def _by_layout(
     fields = {path: found for path, found in matches.items() if found is not None}
     if not fields:
         raise CorpusError(
-            f"None of the {len(sounds)} sound files in {root} fits layout={layout!r} "
-            f"(there are: {listing(sounds, 3)}).",
-            "A layout is the path below the root, with {emotion}, {speaker} and * for the rest.",
-            "Write it after one of these files.",
+            f"None of the {len(sounds)} audio files in {root} matches layout={layout!r} (files "
+            f"found: {listing(sounds, 3)}).",
+            "A layout is the path below the root, with {emotion}, {speaker} and * for any other "
+            "part.",
+            "Write a layout that matches these files.",
+            code="layout-matches-nothing",
         )
     if len(fields) < len(sounds):
-        skipped[f"does not fit the layout {layout}"] += len(sounds) - len(fields)
+        skipped[f"does not match the layout {layout}"] += len(sounds) - len(fields)
     return fields
 
 
@@ -178,8 +181,9 @@ def _compile(text: str) -> Layout:
     if layout.fields.count("emotion") != 1 or len(set(layout.fields)) < len(layout.fields):
         raise ConfigurationError(
             f"layout={text!r} has the fields {listing(layout.fields) or 'none'}.",
-            "It needs {emotion}, and each field once.",
+            "It needs the field {emotion}, and each field at most once.",
             "For example: {emotion}/{speaker}_*.wav",
+            code="invalid-layout",
         )
     return layout
 
@@ -194,15 +198,16 @@ def _rows(
     if unknown:
         raise CorpusError(
             f"{len(unknown)} unknown emotion words ({listing(sorted(unknown))}).",
-            "An emotion is a canonical word or one that emotions= translates.",
-            "Pass emotions={'your word': 'angry'}, or {'your word': None} to leave one out.",
+            "An emotion must be a canonical word, or a word that emotions= maps to one.",
+            "Pass emotions={'your word': 'angry'}, or {'your word': None} to exclude a word.",
+            code="unknown-emotion-words",
         )
     names = _ids.unique([str(path) for path in fields])
     rows: list[_files.Row] = []
     for (path, found), name in zip(fields.items(), names, strict=True):
         emotion = words.emotion(found["emotion"])
         if emotion is None:
-            skipped[f"emotion {found['emotion']} (left out by emotions=)"] += 1
+            skipped[f"emotion {found['emotion']} (excluded by emotions=)"] += 1
             continue
         speaker = spelling.composed(found.get("speaker", ""))
         rows.append(
@@ -216,6 +221,9 @@ def _rows(
         )
     if not rows:
         raise CorpusError(
-            "No file is left.", "emotions= leaves all of them out.", "Keep some of the words."
+            "No files remain.",
+            "emotions= excludes all of them.",
+            "Keep some of the words.",
+            code="all-emotions-excluded",
         )
     return rows

@@ -37,8 +37,8 @@ URL = "https://sail.usc.edu/iemocap/"
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = (
-    f"Ask for it with the release form at {URL}, unpack it, and pass root= the folder that holds "
-    "Session1 to Session5."
+    f"Request it with the release form at {URL}, unpack it, and pass root= the folder that "
+    "contains Session1 to Session5."
 )
 
 STYLES = ("all", "improvised", "scripted")
@@ -83,15 +83,15 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
         for name, category in _labels(session, skipped):
             row = _row(name, category, style)
             if not isinstance(row, str) and name in rows:
-                row = "a second label of one utterance"
+                row = "second label of an utterance"
             if not isinstance(row, str) and name not in sounds:
-                row = "a label without its sound"
+                row = "label without audio"
             labeled.add(name)
             if isinstance(row, str):
                 skipped[row] += 1
             else:
                 rows[name] = {**row, "path": str(sounds[name]), "text": texts.get(name)}
-    skipped["sound without a label"] += len(sounds.keys() - labeled)
+    skipped["audio without label"] += len(sounds.keys() - labeled)
     if not rows:
         raise _files.nothing(
             root,
@@ -113,7 +113,7 @@ def _row(name: str, category: str, style: str) -> _files.Row | str:
     session, kind, speaker = match.groups()
     found = "improvised" if kind == "impro" else "scripted"
     if style not in ("all", found):
-        return f"{found} (style={style!r} was asked for)"
+        return f"{found} (style={style!r} requested)"
     if category not in _CATEGORIES:
         return _LEFT_OUT.get(category, f"category {category} (unknown)")
     return {
@@ -140,7 +140,7 @@ def _sounds(
             else:
                 skipped[reason] += 1
         dialogs = walk.sounds(session / "dialog" / "wav")
-        skipped["a whole dialog (dialog/wav)"] += len(dialogs)
+        skipped["complete dialog (dialog/wav)"] += len(dialogs)
     return _files.choose(root, copies, skipped)
 
 
@@ -167,7 +167,8 @@ def _lines(file: Path) -> list[str]:
         return plain_files.content(file).decode(errors="replace").splitlines()
     except (OSError, ValueError) as error:
         raise CorpusError(
-            f"{file} cannot be read ({getattr(error, 'strerror', None) or error}).",
-            "Annotations and transcriptions of IEMOCAP are text files.",
+            f"Cannot read {file} ({getattr(error, 'strerror', None) or error}).",
+            "Annotations and transcriptions of IEMOCAP must be text files.",
             "Unpack the corpus again.",
+            code="unreadable-annotation",
         ) from error

@@ -28,7 +28,7 @@ URL = "https://github.com/tli725/JL-Corpus"
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = (
-    f"See {URL} for the files, and pass root= the folder that holds "
+    f"See {URL} for the files, and pass root= the folder that contains "
     "'Raw JL corpus (unchecked and unannotated)'."
 )
 
@@ -66,7 +66,7 @@ def parse(path: PurePosixPath) -> _files.Row | str:
         'a repeated file, named (1)'
     """
     if path.stem.endswith("(1)"):
-        return "a repeated file, named (1)"
+        return "duplicate file, named (1)"
     match = _NAME.fullmatch(path.stem)
     if match is None:
         return "not a JL-Corpus file name"

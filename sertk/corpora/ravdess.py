@@ -76,7 +76,7 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
         corpus="ravdess",
         title=TITLE if style == "all" else f"{TITLE} {style}",
         example=f"Actor_01/03-0{1 + (style == 'song')}-05-01-02-01-01.wav",
-        remedy=f"Unpack {archive}_Actors_01-24.zip there, or pass root= the folder that holds "
+        remedy=f"Unpack {archive}_Actors_01-24.zip there, or pass root= the folder that contains "
         "Actor_01.",
     )
 
@@ -97,7 +97,7 @@ def parse(path: PurePosixPath, style: str = "all", corpus: str = "ravdess") -> _
         return _NOT_SOUND_ONLY[modality]
     found = "speech" if channel == "01" else "song"
     if style not in ("all", found):
-        return f"{found} (style={style!r} was asked for)"
+        return f"{found} (style={style!r} requested)"
     return {
         "utterance_id": f"{corpus}_{path.stem}",
         "speaker": f"{corpus}_{actor}",

@@ -25,9 +25,7 @@ CITATION = (
 URL = "http://kahlan.eps.surrey.ac.uk/savee/"
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
-REQUEST = (
-    f"Register at {URL}, unpack the audio archive, and pass root= the folder that holds AudioData."
-)
+REQUEST = f"Register at {URL}, unpack the audio archive, and pass root= the folder with AudioData."
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 _CODES = {
@@ -73,7 +71,7 @@ def parse(path: PurePosixPath) -> _files.Row | str:
     speaker, emotion, sentence = match.groups()
     speaker = speaker or path.parent.name
     if speaker not in SPEAKERS:
-        return "a SAVEE file name without its speaker"
+        return "SAVEE file name without speaker"
     return {
         "utterance_id": f"savee_{speaker}_{emotion}{sentence}",
         "speaker": f"savee_{speaker}",

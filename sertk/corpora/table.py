@@ -60,25 +60,28 @@ def scan(
     missing = [column for column in _REQUIRED if column not in table]
     if missing or table.empty:
         raise CorpusError(
-            f"{file} has no column {listing(missing)} (it has: {', '.join(table.columns)})."
+            f"{file} has no column {listing(missing)} (its columns: {', '.join(table.columns)})."
             if missing
             else f"{file} has no rows.",
-            "A table of recordings has path, speaker and emotion, and a row per utterance.",
-            "Rename or add the columns, or save it again.",
+            "A table of recordings needs the columns path, speaker and emotion, and one row per "
+            "utterance.",
+            "Rename or add the columns, or save the table again.",
+            code="incomplete-table",
         )
     notes = []
     if "corpus" in table:
         table = table.drop(columns="corpus")
-        notes.append(f"The column corpus of {file.name} is not used; corpus={corpus!r} is.")
+        notes.append(f"The column corpus of {file.name} is ignored; corpus={corpus!r} replaces it.")
     words = Words(emotions)
     table["path"] = [_relative(path, root) for path in table["path"]]
     problems = _problems(table, root, words)
     if problems:
         raise CorpusError(
-            f"{file} cannot be used: {'; '.join(problems)}.",
-            "Each row names one file below the root, who speaks in it, and a known emotion.",
-            "Correct these rows; emotions={'your word': 'angry'} translates a word, and "
-            "{'your word': None} leaves it out.",
+            f"{file} has invalid rows: {'; '.join(problems)}.",
+            "Each row needs the path of a file below the root, its speaker, and a known emotion.",
+            "Correct these rows; emotions={'your word': 'angry'} maps a word, and {'your word': "
+            "None} excludes it.",
+            code="invalid-table-rows",
         )
     return _manifest(table, corpus, root, words, notes)
 
@@ -92,19 +95,25 @@ def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
         if len(tables) != 1:
             found = f" ({listing([p.name for p in tables])})" if tables else ""
             raise CorpusError(
-                f"{root} holds {len(tables)} tables{found}.",
-                "One of them lists the recordings.",
-                "Name it with file= (--option file=NAME).",
+                f"{root} contains {len(tables)} tables{found}.",
+                "Exactly one of them must list the recordings.",
+                "Choose it with file= (--option file=NAME).",
+                code="several-tables",
             )
         return tables[0], root
     if file is None and root is None:
-        raise CorpusError("No table was given.", "A CSV, TSV or Parquet file is needed.", REQUEST)
+        raise CorpusError(
+            "No table was found.", "A CSV, TSV or Parquet file is needed.", REQUEST, code="no-table"
+        )
     chosen = Path(file if file is not None else str(root)).expanduser()
     if file is not None and root is not None and plain_files.is_file(root / chosen):
         chosen = root / chosen
     if not plain_files.is_file(chosen):
         raise CorpusError(
-            f"There is no table {chosen}.", "A CSV, TSV or Parquet file is needed.", REQUEST
+            f"No table at {chosen}.",
+            "A CSV, TSV or Parquet file is needed.",
+            REQUEST,
+            code="missing-table",
         )
     return chosen, (chosen.parent if file is None or root is None else root)
 
@@ -115,15 +124,17 @@ def _read(file: Path) -> pd.DataFrame:
             table = pd.read_parquet(file)
         except ImportError as error:
             raise CorpusError(
-                f"{file} is a Parquet file, and no reader for it is installed.",
-                "pandas reads Parquet through pyarrow.",
+                f"{file} is a Parquet file, and pyarrow is not installed.",
+                "pandas reads Parquet files with pyarrow.",
                 "Install it with: pip install pyarrow, or save the table as CSV.",
+                code="pyarrow-not-installed",
             ) from error
         except (ValueError, OSError) as error:
             raise CorpusError(
-                f"{file} is no Parquet table ({error}).",
-                "It must be a whole file.",
+                f"Cannot read {file} as a Parquet table ({error}).",
+                "It must be a complete file.",
                 "Write it again, or save the table as CSV.",
+                code="damaged-parquet-file",
             ) from error
     else:
         table = _read_text(file)
@@ -145,8 +156,9 @@ def _read_text(file: Path) -> pd.DataFrame:
     except (ValueError, OSError) as error:  # what pandas and the system raise
         raise CorpusError(
             f"{file} is not a table in UTF-8 ({str(error).strip()}).",
-            "It needs a header line, and commas, semicolons or tabs between its columns.",
+            "It needs a header line, and columns separated by commas, semicolons or tabs.",
             "Save it as 'CSV UTF-8'.",
+            code="unreadable-table",
         ) from error
 
 
@@ -183,16 +195,16 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
     leaving = paths.map(lambda p: PurePosixPath(p).is_absolute() or ".." in p.split("/"))
     report(f"paths outside {root}", paths[leaving])
     inside = paths[~leaving]
-    report("files that are not there", [p for p in inside if not plain_files.is_file(root / p)])
+    report("missing files", [p for p in inside if not plain_files.is_file(root / p)])
     unread = [p for p in inside if not walk.is_sound(p)]
-    report("files in a format that is not read; convert them: ffmpeg -i IN OUT.wav", unread)
+    report("files in an unsupported format; convert them: ffmpeg -i IN OUT.wav", unread)
     place = [c for c in ("path", "start", "end") if c in table]
-    report("rows that name a file again", table.loc[table.duplicated(place), "path"].dropna())
+    report("duplicate rows of a file", table.loc[table.duplicated(place), "path"].dropna())
     emotions = table["emotion"].dropna().astype(str).drop_duplicates()
     report("unknown emotion words", [word for word in emotions if not words.known(word)])
     if "utterance_id" in table:
         again = table["utterance_id"].duplicated() | table["utterance_id"].isna()
-        report("utterance_ids that are empty or occur twice", table.loc[again, "utterance_id"])
+        report("empty or duplicate utterance_ids", table.loc[again, "utterance_id"])
     if "gender" in table:
         genders = table["gender"].dropna().astype(str).drop_duplicates()
         report("genders that are neither male nor female", genders[genders.map(_gender).isna()])
@@ -201,9 +213,9 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
             given = table[column].dropna()
             numbers = pd.to_numeric(given, errors="coerce")
             wrong = ~(numbers.abs() < 2**53)
-            report(f"cells of {column} that are no number", given[wrong])
+            report(f"cells of {column} that are not a number", given[wrong])
             if column in manifests.INTEGERS:
-                report(f"cells of {column} that are no whole number", given[numbers % 1 > 0])
+                report(f"cells of {column} that are not a whole number", given[numbers % 1 > 0])
     return problems
 
 
@@ -220,11 +232,14 @@ def _manifest(
     skipped: Counter[str] = Counter()
     translated = table["emotion"].map(words.emotion)
     for word in table.loc[translated.isna(), "emotion"]:
-        skipped[f"emotion {word} (left out by emotions=)"] += 1
+        skipped[f"emotion {word} (excluded by emotions=)"] += 1
     table = table.assign(emotion=translated)[translated.notna()].copy()
     if table.empty:
         raise CorpusError(
-            "No row is left.", "emotions= leaves all of them out.", "Keep some of the words."
+            "No rows remain.",
+            "emotions= excludes all of them.",
+            "Keep some of the words.",
+            code="all-emotions-excluded",
         )
     if "utterance_id" not in table:
         times = (table[c].tolist() if c in table else None for c in ("start", "end"))

@@ -27,9 +27,7 @@ CITATION = (
 URL = "https://doi.org/10.5683/SP2/E8H2MF"
 SYNTHETIC = False
 DOWNLOADS: tuple[Archive, ...] = ()
-REQUEST = (
-    f"Fetch the files at {URL}, and pass root= the folder that holds OAF_angry and the others."
-)
+REQUEST = f"Download the files from {URL}, and pass root= the folder with OAF_angry and the others."
 
 _AGES = {"OAF": 64, "YAF": 26}
 _WORDS = {

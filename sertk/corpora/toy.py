@@ -1,4 +1,4 @@
-"""The toy corpus: synthetic voices, made here, for tests, tutorials and the first five minutes.
+"""The toy corpus: synthetic voices for tests, tutorials and a first try.
 
 It is synthetic, and no score on it says anything about people. Eight voices (odd: low, even:
 high) say two nonsense sentences in eight emotions, in two intensities (neutral: one), twice:
@@ -34,17 +34,17 @@ URL = ""
 EMOTIONS = ravdess.EMOTIONS
 SYNTHETIC = True
 DOWNLOADS: tuple[Archive, ...] = ()
-REQUEST = "It is made on the first use: sertk.corpora.scan('toy')."
+REQUEST = "It is created on first use: sertk.corpora.scan('toy')."
 
 # raise it whenever the sound changes: folders of older versions are made again
 VERSION = 1
 _SEED = 20_000
 _STRENGTH = {"01": 0.7, "02": 1.2}  # of normal and strong intensity
 _MARK = "toy.json"
-_README = """This is the toy corpus of sertk: synthetic sound, made by a small formant synthesiser.
-Nobody speaks in these files. They are for trying things out; no score on them says anything
-about emotions in real voices. The names of the files follow RAVDESS. Delete the folder at any
-time: it is made again when it is needed.
+_README = """This is the toy corpus of sertk: synthetic speech of a small formant synthesizer,
+without human speakers. It is for trials; scores on it do not apply to emotions in real speech.
+The file names follow RAVDESS. You can delete the folder at any time: it is created again when
+needed.
 """
 
 
@@ -61,9 +61,10 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
     """
     if not (1 <= speakers <= 24 and takes in (1, 2)):
         raise ConfigurationError(
-            f"The toy corpus got speakers={speakers}, takes={takes}.",
+            f"The toy corpus received speakers={speakers}, takes={takes}.",
             "It has 1 to 24 speakers and 1 or 2 takes.",
-            "Choose numbers in these ranges.",
+            "Choose values in these ranges.",
+            code="invalid-toy-size",
         )
     settings = {"version": VERSION, "speakers": speakers, "takes": takes}
     root = _default_root(settings) if root is None else root
@@ -77,7 +78,7 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
         corpus="toy",
         title="toy corpus",
         example="Actor_01/03-01-05-01-02-01-01.wav",
-        remedy="Delete the folder; the next scan makes it again.",
+        remedy="Delete the folder; the next scan creates it again.",
     )
 
 
@@ -109,9 +110,10 @@ def _refuse_foreign(root: Path) -> None:
     """Keep a folder that is not ours: making the corpus replaces the whole folder."""
     if root.resolve() == Path.cwd():
         raise CorpusError(
-            f"{root} is the folder that this process works in.",
-            "The toy corpus is made in a folder of its own.",
-            "Choose a folder that does not exist yet, such as toy, or leave root out.",
+            f"{root} is the working folder of this process.",
+            "The toy corpus needs a folder of its own.",
+            "Choose a folder that does not exist yet, such as toy, or omit root.",
+            code="toy-in-working-folder",
         )
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
@@ -123,9 +125,10 @@ def _refuse_foreign(root: Path) -> None:
         foreign = [root.name]
     if foreign:
         raise CorpusError(
-            f"{root} holds something else than the toy corpus ({listing(foreign)}).",
-            "The toy corpus is made in a folder of its own.",
-            "Choose a folder that does not exist yet, or leave root out.",
+            f"{root} contains files that do not belong to the toy corpus ({listing(foreign)}).",
+            "The toy corpus needs a folder of its own.",
+            "Choose a folder that does not exist yet, or omit root.",
+            code="toy-folder-in-use",
         )
 
 

@@ -1,4 +1,4 @@
-"""Keras-ready batches of clips, from cached spectra.
+"""Keras-ready batches of clips from cached spectra.
 
 In: a divided manifest and a `Preprocessing`. Out: three `ClipDataset`s of numpy batches. A batch
 depends only on the seed, the epoch and the utterances in it: Keras may ask for it twice.
@@ -124,9 +124,10 @@ class ClipDataset(keras.utils.PyDataset):
             return
         if config.stability and self.augmentation is None and self.on_the_fly is None:
             raise ConfigurationError(
-                f"Training got stability={config.stability} and no augmentation.",
-                "Stability training compares each utterance with a disturbed copy of it.",
-                "Choose a recipe of copies (--augment noise), or leave stability at 0.",
+                f"Training received stability={config.stability} without augmentation.",
+                "Stability training compares each utterance with an augmented copy.",
+                "Add an augmentation (--augment noise), or set stability to 0.",
+                code="stability-without-augmentation",
             )
         rows = class_balance.oversampled(
             [self.classes[k] for k in self._labels], config.oversample,
@@ -135,9 +136,11 @@ class ClipDataset(keras.utils.PyDataset):
         visits = [_Visit(row) for row in rows]
         if config.augment_sampling == "all" and self.on_the_fly is not None:
             raise ConfigurationError(
-                "Training got augment_sampling=all and on-the-fly augmentation.",
-                "On-the-fly copies are unlimited, so that an epoch cannot visit all of them.",
-                "Use augment_sampling=uniform, or keep the copies (on_the_fly=False).",
+                "Training received augment_sampling=all with on-the-fly augmentation.",
+                "The number of on-the-fly copies is unlimited, so an epoch cannot include all of "
+                "them.",
+                "Use augment_sampling=uniform, or cached copies (on_the_fly=False).",
+                code="unlimited-copies",
             )
         if config.augment_sampling == "all":
             visits = [_Visit(row, name) for row in rows for name in self.versions[self._ids[row]]]

@@ -1,4 +1,4 @@
-"""Make up for classes of different size.
+"""Class balance: class weights and oversampling.
 
 In: labels of the training utterances. Out: weights per class, for the loss; or the rows to visit
 more than once.

@@ -1,4 +1,4 @@
-"""By what clips are scaled: statistics per bin of the frames that hold sound.
+"""Feature statistics for standardization: per bin, over frames that hold sound.
 
 In: cached spectra and the names of utterances. Out: what to subtract and what to divide by, each
 of the shape of a finished frame.

@@ -1,4 +1,4 @@
-"""Scores of a run: UAR, WA and F1 with intervals over speakers, confusions, groups, calibration.
+"""Evaluation of a run: UAR, WA, F1 with confidence intervals, confusion, groups, calibration.
 
 In: a run folder, or a table of predictions. Out: an `Evaluation`, whose every table is a Display
 with `.frame()` and `.plot(ax=None)`. Nothing here needs Keras.
@@ -84,9 +84,10 @@ def evaluate(
         isinstance(source, pd.DataFrame) or not hasattr(split, "predict_run")
     ):
         raise ConfigurationError(
-            f"split is a {type(split).__name__}.",
-            "It is the name of one, or with a run a dataset of sertk.datasets.",
+            f"Received a split of type {type(split).__name__}.",
+            "It must be the name of a split, or with a run a dataset of sertk.datasets.",
             "Call evaluate(run), or evaluate(run, 'val').",
+            code="wrong-split-type",
         )
     if isinstance(source, pd.DataFrame):
         return _from_table(source, str(split), classes)
@@ -95,10 +96,11 @@ def evaluate(
         raise RunError(
             f"The run {run.folder} is {run.info.get('status', 'unfinished')}: "
             f"{len(list(run.folder.glob('fold_*/seed_*/fit.json')))} of "
-            f"{len(run.info.get('folds', [])) * len(run.info.get('seeds', []))} fits have ended.",
+            f"{len(run.info.get('folds', [])) * len(run.info.get('seeds', []))} fits are finished.",
             "A score needs every fold and seed of the protocol.",
-            "Run the same command again, it goes on where it stopped; to look at what is there, "
+            "Run the same command again to resume; to score the finished fits, call "
             "evaluate(run.predictions, classes=run.classes).",
+            code="unfinished-run",
         )
     if not isinstance(split, str):
         table = split.predict_run(run)
@@ -118,32 +120,36 @@ def _from_table(
         raise ConfigurationError(
             f"The predictions lack the column{'s' * (len(missing) > 1)} {', '.join(missing)} "
             f"(they have: {listing(list(table.columns), 12)}).",
-            "Each row needs what is true and what was predicted.",
-            "Name the columns so, or evaluate a run.",
+            "Each row needs the true and the predicted label.",
+            "Rename the columns, or evaluate a run.",
+            code="missing-prediction-columns",
         )
     if classes is None:
         classes = [str(c).removeprefix("p_") for c in table.columns if str(c).startswith("p_")]
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise ConfigurationError(
-            f"The class list is: {', '.join(map(str, classes)) or 'not known'}.",
-            "UAR is the mean over a given list of at least two different classes.",
-            "Pass classes=[...], every class of the task in order.",
+            f"Received the classes {', '.join(map(str, classes)) or '(none)'}.",
+            "UAR is the mean recall over at least two different classes.",
+            "Pass classes=[...] with every class of the task, in order.",
+            code="invalid-class-list",
         )
     rows = table[table["split"] == split] if "split" in table else table
     if rows.empty:
         held = ", ".join(sorted(table["split"].astype(str).unique())) if len(table) else "no rows"
         raise ConfigurationError(
-            f"No prediction belongs to the split {split!r} (there: {held}).",
-            "There is nothing to score.",
-            "Name a split that is there.",
+            f"No prediction is in the split {split!r} (splits with predictions: {held}).",
+            "A score needs at least one prediction.",
+            "Choose one of these splits.",
+            code="no-predictions-in-split",
         )
     strange = sorted((set(rows["label"]) | set(rows["predicted"])) - set(classes), key=str)
     if strange:
         raise ConfigurationError(
-            f"{listing(strange)} stand in the predictions, but not in the class list "
-            f"({', '.join(map(str, classes))}).",
+            f"The predictions contain labels that are not in the class list: {listing(strange)} "
+            f"(classes: {', '.join(map(str, classes))}).",
             "Every label must be a class.",
-            "Pass classes=[...] with all of them.",
+            "Pass classes=[...] with all labels.",
+            code="labels-outside-classes",
         )
     return Evaluation(_completed(rows), tuple(classes), split, manifest)
 

@@ -1,4 +1,4 @@
-"""Make probabilities honest: one number, fitted on validation speakers, applied to test speakers.
+"""Calibration: temperature scaling fitted on validation speakers.
 
 In: a run with validation predictions. Out: the temperature of each model, and calibration before
 and after on speakers that it was not fitted on.
@@ -107,8 +107,10 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
             raise ConfigurationError(
                 f"Fold {fold}, seed {seed} has {len(val)} validation and {len(test)} test "
                 "predictions.",
-                "A temperature is fitted on validation and judged on test speakers.",
-                "Use a protocol that has both.",
+                "A temperature is fitted on validation predictions and evaluated on test "
+                "predictions.",
+                "Use a protocol with validation and test speakers.",
+                code="missing-calibration-predictions",
             )
         truth = pd.Index(classes).get_indexer(pd.Index(val["label"]))
         found = fit(val[names].to_numpy(float), truth)

@@ -1,4 +1,4 @@
-"""Scores of a confusion matrix, for one matrix or for ten thousand at once.
+"""Count and score confusion matrices, one or many at once.
 
 In: class indices. Out: counts of shape (..., classes, classes), rows true and columns predicted,
 and the scores of every matrix in such an array. A recall without support is NaN here; whether it

@@ -1,4 +1,4 @@
-"""What an evaluation hands out: a table that is also a figure.
+"""The Displays of an evaluation: tables that are also figures.
 
 In: numbers from `sertk.evaluation.results`. Out: Display objects, each with `.frame()` (fractions,
 full precision), `.plot(ax=None)` and a table that notebooks show.

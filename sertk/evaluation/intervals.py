@@ -1,4 +1,4 @@
-"""Confidence intervals that know that utterances of one speaker are not independent.
+"""Confidence intervals by a bootstrap over speakers.
 
 In: one confusion matrix per speaker. Out: an interval of any score: its standard error from a
 bootstrap over whole speakers, its width from Student's t with one degree of freedom per further

@@ -1,4 +1,4 @@
-"""How a run learned: losses and scores over epochs, every fit thin and their median thick.
+"""Learning curves: losses and scores over epochs.
 
 In: the history of a run and its record of fits. Out: a Display, and the panels for pages.
 """

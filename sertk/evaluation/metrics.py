@@ -34,15 +34,17 @@ def confusion(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[A
     classes = [str(label) for label in labels]
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise ConfigurationError(
-            f"Got the classes {listing(classes, 12) or 'none'}.",
+            f"Received the classes {listing(classes, 12) or '(none)'}.",
             "Scores need at least two different classes.",
             "Pass labels=[...] with every class of the task.",
+            code="too-few-classes",
         )
     if len(truth) != len(predicted) or not len(truth):
         raise ConfigurationError(
-            f"Got {len(truth)} true and {len(predicted)} predicted labels.",
-            "Scores need as many predictions as true labels, and at least one.",
+            f"Received {len(truth)} true and {len(predicted)} predicted labels.",
+            "Both must have the same length, at least one.",
             "Pass arrays of equal length.",
+            code="unequal-lengths",
         )
     index = pd.Index(classes)
     codes = [index.get_indexer(pd.Index([str(v) for v in s])) for s in (truth, predicted)]
@@ -53,10 +55,11 @@ def confusion(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[A
     }
     if strange:
         raise ConfigurationError(
-            f"Got the labels {listing(sorted(strange))}, which are not among the classes "
+            f"Received the labels {listing(sorted(strange))}, which are not in the class list "
             f"({listing(classes, 20)}).",
             "Every label must be a class.",
             "Pass labels=[...] with every class of the task.",
+            code="labels-outside-classes",
         )
     return matrices.count(codes[0], codes[1], len(classes)).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Is one run better than another? The same utterances in both, and speakers that stay whole.
+"""Compare two runs: paired differences on the same utterances, resampled by speaker.
 
 In: two evaluations of the same utterances. Out: the difference of their scores, with an interval
 from drawing speakers and seeds, the same in both, and the p-value of a permutation test over
@@ -109,9 +109,10 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     names = tuple(names) or ("first", "second")
     if len(names) != 2:
         raise ConfigurationError(
-            f"Got {len(names)} names, {listing(names)}, for two runs.",
-            "Each of the two has one.",
-            'Name both, such as names=("compact", "mlp"), or leave them out.',
+            f"Received {len(names)} names, {listing(names)}, for two runs.",
+            "Each run needs one name.",
+            'Pass both, such as names=("compact", "mlp"), or omit them.',
+            code="wrong-number-of-names",
         )
     utterances, *pair = _aligned(first, second)
     speakers = pair[0].speakers
@@ -181,10 +182,11 @@ def _aligned(first: Evaluation, second: Evaluation) -> tuple[int, _Side, _Side]:
     """Count the utterances that two runs share, and their confusions by speaker and seed."""
     if set(first.classes) != set(second.classes):
         raise ConfigurationError(
-            f"One run knows the classes {', '.join(first.classes)}, the other "
+            f"The first run has the classes {', '.join(first.classes)}, the second "
             f"{', '.join(second.classes)}.",
-            "A difference is between scores over the same classes.",
-            "Bring both to the same ones with .regroup(...) first.",
+            "A paired comparison needs the same classes in both.",
+            "Call .regroup(...) on both with one grouping first.",
+            code="different-classes",
         )
     labels = [
         e.rows.drop_duplicates("utterance_id").set_index("utterance_id") for e in (first, second)
@@ -192,18 +194,20 @@ def _aligned(first: Evaluation, second: Evaluation) -> tuple[int, _Side, _Side]:
     common = labels[0].index.intersection(labels[1].index).sort_values()
     if not len(common):
         raise ConfigurationError(
-            "The two runs were tested on different utterances.",
-            "A paired difference needs the same ones in both.",
+            "The two runs have different test utterances.",
+            "A paired comparison needs the same utterances in both.",
             "Run both on the same corpus and protocol.",
+            code="different-utterances",
         )
     one, other = (part.loc[common] for part in labels)
     differing = common[(one["label"] != other["label"]) | (one["speaker"] != other["speaker"])]
     if len(differing):
         raise ConfigurationError(
-            f"{len(differing)} utterances have another label or speaker in the second run "
+            f"{len(differing)} utterances have a different label or speaker in the second run "
             f"({listing(list(differing), 3)}).",
-            "Both must agree on what is true.",
-            "Train both from the same manifest and grouping.",
+            "A paired comparison needs the same true labels and speakers in both.",
+            "Train both with the same manifest and grouping.",
+            code="different-true-labels",
         )
     speakers = sorted(one["speaker"].unique(), key=str)
     classes = list(first.classes)

@@ -1,4 +1,4 @@
-"""What the probabilities say beyond the predicted class: coarser labels, confidence, calibration.
+"""Scores of probabilities: regrouping, confidence, reliability diagram.
 
 In: rows of predictions with `p_<class>`. Out: rows in other classes, the surest clips, and a
 reliability table. Nothing is fitted here.
@@ -23,9 +23,10 @@ def columns(rows: pd.DataFrame, classes: Sequence[str]) -> list[str]:
     missing = [name for name in classes if f"p_{name}" not in rows]
     if missing:
         raise ConfigurationError(
-            f"The predictions have no probability of {listing(missing)}.",
-            "This needs a column p_<class> for every class.",
-            "Evaluate a run, or add the columns to your table.",
+            f"The predictions have no probabilities for {listing(missing)}.",
+            "A column p_<class> is needed for every class.",
+            "Evaluate a run, or add the columns to the table.",
+            code="missing-probabilities",
         )
     return [f"p_{name}" for name in classes]
 
@@ -52,11 +53,12 @@ def regrouped(
     kept = rows[inside]
     if len(new) < 2 or kept.empty:
         raise ConfigurationError(
-            f"The classes {', '.join(classes)} make {len(new)} of the labels "
-            f"{', '.join(group.classes)}, and {len(kept)} predictions have a true label there.",
-            "A regrouping needs at least two labels, and utterances that have them.",
-            f"Choose a grouping that takes these words (this one takes "
-            f"{listing(list(group.mapping), 20)}), or pass your own mapping class -> label.",
+            f"The grouping maps the classes {', '.join(classes)} to {len(new)} of its labels "
+            f"{', '.join(group.classes)}, which {len(kept)} predictions have as true label.",
+            "A regrouping needs at least two labels with predictions.",
+            "Choose a grouping of these emotions (this one maps "
+            f"{listing(list(group.mapping), 20)}), or pass a mapping class -> label.",
+            code="regrouping-without-labels",
         )
     membership = np.array([[to.get(name) == label for label in new] for name in classes], float)
     old = columns(rows, classes)
@@ -103,7 +105,10 @@ def reliability(
     """
     if bins < 1:
         raise ConfigurationError(
-            f"{bins} bins of confidence.", "There is one at least.", "Use 10, or leave it out."
+            f"Received bins={bins}.",
+            "A calibration curve needs at least one bin.",
+            "Use 10, or omit it.",
+            code="invalid-bins",
         )
     predicted = pd.Categorical(rows["predicted"], categories=list(classes)).codes
     confidence = rows[columns(rows, classes)].to_numpy(float)[np.arange(len(rows)), predicted]

@@ -1,4 +1,4 @@
-"""The evaluation of one set of predictions: every number and table is computed here, once.
+"""`Evaluation`: every number and table of one set of predictions.
 
 In: predictions with `label`, `predicted`, `speaker`, `fold`, `seed` and `p_<class>`. Out: an
 `Evaluation`. Several seeds are several answers to the same utterances: scores are the mean over
@@ -155,9 +155,10 @@ class Evaluation:
             raise UnknownNameError("metric", metric, confusion_matrices.METRICS)
         if not 0 < level < 1 or resamples < 1:
             raise ConfigurationError(
-                f"level={level}, resamples={resamples}.",
-                "The level lies between 0 and 1, and at least one resample is drawn.",
-                "Use level=0.95 for a 95 % interval.",
+                f"Received level={level}, resamples={resamples}.",
+                "level must be between 0 and 1, resamples at least 1.",
+                "Use level=0.95 for a 95 % confidence interval.",
+                code="invalid-interval-settings",
             )
         return intervals.interval(
             self._score(metric), confusion_matrices.of_resamples(metric, self._by_seed.sum(0)),

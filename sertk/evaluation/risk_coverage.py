@@ -1,4 +1,4 @@
-"""Answer only when sure: how right a model is on the share of utterances that it answers.
+"""Selective prediction: accuracy of the most confident share of the predictions.
 
 In: an evaluation with probabilities. Out: accuracy and UAR against coverage, and the area under the
 curve of risk (AURC).

@@ -1,4 +1,4 @@
-"""Scores where the voice is known: each speaker's answers, relative to their mean.
+"""Speaker normalization of predictions (transductive).
 
 In: an evaluation whose rows have probabilities. Out: another, of the same utterances. Nothing is
 fitted, and no label is looked at; but a speaker's other recordings are, so that what comes out
@@ -67,9 +67,11 @@ def normalize_speakers(result: Evaluation) -> Evaluation:
     several = [at for at in voices if len(at) > 1 and speakers[at[0]] != "unknown"]
     if not several:
         raise ConfigurationError(
-            f"None of {result.num_utterances} recordings has a known speaker with another one.",
-            "Answers are centered over the recordings of one voice.",
-            "Name the speakers in the manifest, or score the answers as they are.",
+            f"None of the {result.num_utterances} recordings has a known speaker with a second "
+            "recording.",
+            "Speaker normalization subtracts the mean over the recordings of a speaker.",
+            "Fill the column `speaker` of the manifest, or evaluate without speaker normalization.",
+            code="no-repeated-speakers",
         )
     shares = result.rows[names].to_numpy(float, copy=True)
     predicted = result.rows["predicted"].to_numpy(object, copy=True)

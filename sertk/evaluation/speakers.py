@@ -1,4 +1,4 @@
-"""Who is hard to understand, in every run: a speaker's own difficulty, or one model's luck?
+"""Speaker difficulty: who is misclassified in every run.
 
 In: evaluations of the same speakers. Out: UAR by speaker in each, and how far they agree.
 """
@@ -79,17 +79,19 @@ def speaker_difficulty(results: Evaluation | Mapping[str, Evaluation]) -> Diffic
     named = {"uar": results} if isinstance(results, Evaluation) else dict(results)
     if not named:
         raise ConfigurationError(
-            "There is no run to look at.",
-            "Who is difficult is told by one evaluation or several.",
-            'Give evaluate(run), or {"mlp": evaluate(run)}.',
+            "Received no evaluation.",
+            "Speakers are compared over at least one evaluation.",
+            'Pass evaluate(run), or {"mlp": evaluate(run)}.',
+            code="no-evaluations",
         )
     by_run = {name: result.by_speaker().frame() for name, result in named.items()}
     table = pd.concat({n: f["uar"] for n, f in by_run.items()}, axis=1, join="inner")
     if table.empty:
         raise ConfigurationError(
             f"The runs {', '.join(named)} have no speaker in common.",
-            "A speaker is compared with himself.",
-            "Evaluate runs on the same corpus.",
+            "Each speaker is compared across runs, so the runs must share speakers.",
+            "Pass runs on the same corpus.",
+            code="no-common-speakers",
         )
     runs = [str(name) for name in table.columns]
     genders = next(iter(by_run.values()))["gender"].reindex(table.index)

@@ -1,4 +1,4 @@
-"""Look at a corpus and listen to it, before anything is trained.
+"""Explore a corpus: look at it and listen to it before training.
 
 In: a manifest whose files are there. Out: Displays, each with `.frame()` (the numbers),
 `.plot(ax=None)` and a table or players that notebooks show; and one page with all of it for those

@@ -1,4 +1,4 @@
-"""How many: utterances of each class and of each gender."""
+"""Class counts: utterances per class and gender."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""How long and how loud: the spread of a number over utterances, group by group."""
+"""Distributions of duration and level over utterances, by group."""
 
 from typing import TYPE_CHECKING
 
@@ -108,8 +108,9 @@ def durations(
     if not seconds.notna().any():
         raise ManifestError(
             f"None of the {len(utterances)} rows has a duration.",
-            "Without trim_db, durations are read from the manifest and not from the files.",
+            "Without trim_db, durations come from the manifest.",
             "Scan the corpus again (`sertk scan`), or pass trim_db=40.",
+            code="missing-durations",
         )
     longer = int((seconds > clip_seconds).sum())
     note = (
@@ -190,9 +191,10 @@ def _listen(
     failed = int(found.isna().sum())
     if failed == len(rows):
         raise AudioError(
-            f"None of {len(rows)} files could be read, such as {rows['path'].iloc[0]}.",
-            "This is measured in the sound.",
-            "Check the root, or see what is wrong with `sertk verify MANIFEST --root DIR`.",
+            f"None of the {len(rows)} files can be read, for example {rows['path'].iloc[0]}.",
+            "This figure is measured from audio.",
+            "Check the root, or list the problems with `sertk verify MANIFEST --root DIR`.",
+            code="no-readable-files",
         )
     note = f"Measured in {len(rows) - failed:,} of {len(utterances):,} utterances."
     if failed:

@@ -1,4 +1,4 @@
-"""What a network gets: one clip of an utterance, after trimming, cutting, reference and floor."""
+"""The input of a network: one clip after trimming, cutting and referencing."""
 
 import html
 from typing import TYPE_CHECKING, Any

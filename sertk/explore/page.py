@@ -1,4 +1,4 @@
-"""The page of an exploration: a corpus to look at and listen to, for those without Jupyter.
+"""The page of an exploration, for readers without Jupyter.
 
 In: a manifest. Out: one HTML document that needs nothing else. With sound in it, the license of
 the corpus decides who may have it.

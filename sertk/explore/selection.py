@@ -1,4 +1,4 @@
-"""Choose utterances to hear: one by name, one sentence in every emotion, a woman and a man."""
+"""Select utterances to listen to: by id, one sentence in every emotion, two speakers."""
 
 import difflib
 
@@ -26,7 +26,10 @@ def one(utterances: pd.DataFrame, utterance_id: str | None = None) -> pd.Series:
     known = utterances["utterance_id"].astype(str)
     if not len(known):
         raise ManifestError(
-            "The manifest has no rows.", "One is needed to look at.", "Select fewer away."
+            "The selection is empty.",
+            "At least one utterance is needed.",
+            "Relax the filters.",
+            code="empty-selection",
         )
     if not utterance_id:
         return utterances.iloc[0]
@@ -35,9 +38,10 @@ def one(utterances: pd.DataFrame, utterance_id: str | None = None) -> pd.Series:
         return utterances.iloc[found[0]]
     near = difflib.get_close_matches(utterance_id, known.tolist(), n=1, cutoff=0.5)
     raise ManifestError(
-        f"No utterance is called {utterance_id!r}.",
-        f"The {len(known):,} names are those of the column utterance_id: {listing(known, 3)}.",
-        f"Did you mean {near[0]!r}?" if near else "Copy one from there.",
+        f"No utterance has the id {utterance_id!r}.",
+        f"The column utterance_id has {len(known):,} ids: {listing(known, 3)}.",
+        f"Did you mean {near[0]!r}?" if near else "Choose one of these.",
+        code="unknown-utterance",
     )
 
 
@@ -58,10 +62,11 @@ def across_emotions(
     if variety.empty or variety.max() < 2:
         said = " and ".join(f"{name} {value!r}" for name, value in wanted.items())
         raise ManifestError(
-            f"No {'sentence' if 'text' in keys else 'speaker'} is there in two emotions"
+            f"No {'sentence' if 'text' in keys else 'speaker'} has two emotions"
             + (f" for {said}." if said else "."),
-            "Emotions are compared in the same mouth and, where texts are known, the same words.",
-            "Choose another speaker or text, or leave them out.",
+            "Emotions are compared for the same speaker and, if texts are known, the same text.",
+            "Choose another speaker or text, or omit them.",
+            code="no-emotion-pair",
         )
     chosen = variety.idxmax()
     values = chosen if isinstance(chosen, tuple) else (chosen,)
@@ -89,9 +94,10 @@ def across_genders(
         both = both[both == 2]
     if not _has(rows, "gender") or both.empty:
         raise ManifestError(
-            f"No {' and '.join(keys)} is there from a woman and from a man.",
-            "Voices are compared in the same emotion and, where texts are known, the same words.",
-            "The manifest must say the gender of both.",
+            f"No {' and '.join(keys)} has both a female and a male speaker.",
+            "Voices are compared for the same emotion and, if texts are known, the same text.",
+            "Fill the column `gender` of the manifest, or use a corpus with both.",
+            code="no-gender-pair",
         )
     # neutral speech shows the voices, not the acting
     chosen = next((key for key in both.index if "neutral" in (key, key[0])), both.index[0])

@@ -1,4 +1,4 @@
-"""Hear and see utterances: one alone, one sentence in every emotion, two voices, augmentation."""
+"""Listen to utterances with their spectrogram: alone, by emotion, by speaker, augmented."""
 
 import html
 import math
@@ -263,9 +263,10 @@ def augmentations(
     """
     if not recipes or isinstance(recipes, str):
         raise ConfigurationError(
-            f"recipes={recipes!r}.",
-            "Before and after needs a list of at least one recipe.",
-            "Such as recipes=['noise', 'pitch'].",
+            f"Received recipes={recipes!r}.",
+            "It must be a list of at least one augmentation.",
+            "For example: recipes=['noise', 'pitch'].",
+            code="no-recipes",
         )
     row = selection.one(utterances, utterance_id)
     waveform = selection.listen(utterances, row, TRIM_DB)

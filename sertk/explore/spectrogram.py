@@ -1,4 +1,4 @@
-"""Draw a waveform and its spectrogram small enough for a page that holds dozens of them."""
+"""Draw a waveform and its spectrogram as a small SVG."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What the tables of an exploration share: the order of their rows, and numbers for readers."""
+"""Tables of an exploration: order of rows, and number formats."""
 
 import numpy as np
 import pandas as pd

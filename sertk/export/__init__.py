@@ -1,4 +1,4 @@
-"""Out of the lab: a run as one file that takes a waveform and answers with probabilities.
+"""Export a run as one file that maps a waveform to probabilities.
 
 In: a run folder. Out: ONNX, OpenVINO or LiteRT, a bundle of ONNX with all that belongs to it, or
 the package's pretrained model, each compared with the trained model before it is kept. The

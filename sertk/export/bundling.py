@@ -1,4 +1,4 @@
-"""A bundle: an ONNX file with everything that belongs to it; the pretrained model is another.
+"""Bundles: an ONNX file with its description, model card and license.
 
 In: a run. Out: model.onnx, spec.json, run.json, MODEL_CARD.md, LICENSE.txt, and bundle.json with
 the sha256 of each, in one zip. `sertk.predict` reads it without unpacking it or running anything
@@ -121,9 +121,10 @@ def to_pretrained(
     size = sum(map(len, files.values()))
     if size > LARGEST:
         raise ModelError(
-            f"The model takes {size / 1e6:.1f} MB.",
-            f"What everybody installs takes {LARGEST / 1e6:.0f} MB at most.",
-            "Nothing was written. Export it as a bundle (--to bundle), or train a smaller network.",
+            f"The model has {size / 1e6:.1f} MB.",
+            f"The model in the package must have at most {LARGEST / 1e6:.0f} MB.",
+            "Nothing was written. Export it as a bundle (--to bundle), or train a smaller model.",
+            code="model-too-large",
         )
     for name, content in indexed(files).items():
         with atomic.whole(target / name) as temporary:

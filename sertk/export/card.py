@@ -1,4 +1,4 @@
-"""The model card: intended use, training data, scores and limitations of a model.
+"""The model card: purpose, training data, scores by group, limits.
 
 In: a finished run, and cross-validated runs of the same training, if it has no test speakers.
 Out: Markdown, every number of which comes from their predictions.
@@ -127,9 +127,10 @@ def _require_same(run: Run, other: Run) -> None:
     """Refuse the figures of another system."""
     if not other.tested:
         raise RunError(
-            f"The run {other.folder} tested nobody.",
-            "The scores of a model card are those of speakers that were not trained on.",
-            "Name a cross-validated run, such as `sertk reproduce compact` writes.",
+            f"The run {other.folder} has no test speakers.",
+            "The scores of a model card come from speakers that the model was not trained on.",
+            "Pass a cross-validated run, such as `sertk reproduce compact` writes.",
+            code="untested-run",
         )
     here, there = (
         {"model": {k: one.info["model"][k] for k in ("name", "arguments")},
@@ -139,9 +140,11 @@ def _require_same(run: Run, other: Run) -> None:
     differing = [d for key in here for d in runs.differences(key, there[key], here[key])]
     if differing:
         raise ConfigurationError(
-            f"The run {other.folder} is of another system (it differs in: {listing(differing)}).",
-            "Its scores would say nothing about this model.",
-            "Name a cross-validated run of the same recipe.",
+            f"The run {other.folder} was trained with other settings (it differs in: "
+            f"{listing(differing)}).",
+            "The scores of a model card must come from the same system.",
+            "Pass a cross-validated run of the same recipe.",
+            code="different-system",
         )
 
 
@@ -180,8 +183,9 @@ def _robustness(run: Run) -> list[str]:
     except json_records.DamagedError as error:
         raise RunError(
             f"{path} is damaged ({error}).",
-            "It must be as `sertk robustness` wrote it.",
-            "Delete it, or measure again: sertk robustness RUN.",
+            "It must be unchanged since `sertk robustness` wrote it.",
+            "Delete it, or run `sertk robustness RUN` again.",
+            code="damaged-robustness-file",
         ) from error
     rows = [
         [row["title"], f"{row['level']:g} {row['unit']}", percent(row["uar"]),

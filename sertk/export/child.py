@@ -1,4 +1,4 @@
-"""The process that turns Keras into ONNX or LiteRT: on TensorFlow, whatever the caller runs on.
+"""The child process that converts Keras models to ONNX or LiteRT, on TensorFlow.
 
 In: the path of a job, JSON. Out: the files that it asks for. Only TensorFlow's export is right for
 every network here: JAX's breaks on recurrence and pooling, and PyTorch's is silently wrong for
@@ -95,9 +95,10 @@ def _to_litert(model: keras.Model, path: str, waveforms: str) -> None:
         interpreter.allocate_tensors()
     except Exception as error:
         raise ModelError(
-            f"This network cannot become LiteRT ({_first_line(error)}).",
-            "LiteRT has no operator for some layers, recurrent ones above all.",
-            "Export it as ONNX or OpenVINO, or train one of convolutions alone (fcn_attention).",
+            f"Cannot convert this model to LiteRT ({_first_line(error)}).",
+            "LiteRT has no operators for some layers, recurrent layers in particular.",
+            "Export it as ONNX or OpenVINO, or train a convolutional model (fcn_attention).",
+            code="unconvertible-to-litert",
         ) from error
     given, answered = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     samples, found, wanted = given["shape"][1], [], []
@@ -124,7 +125,8 @@ def main(job_file: str) -> int:
     try:
         seconds = work(json.loads(Path(job_file).read_text(encoding="utf-8")))
     except SertkError as error:
-        (home / "error.json").write_text(json.dumps({"refusal": str(error)}), encoding="utf-8")
+        record = {"parts": [error.received, error.needed, error.remedy], "code": error.code}
+        (home / "error.json").write_text(json.dumps(record), encoding="utf-8")
         return 2
     except Exception as error:
         traceback.print_exc()

@@ -1,4 +1,4 @@
-"""Waveforms to compare by, and to quantize on: clips of the run's own utterances.
+"""Waveforms of a run's utterances, for parity checks and quantization.
 
 In: a run, and where its corpora are. Out: waveforms as the graph takes them, with their labels. A
 run whose sound is not there is compared on made sounds, which say whether numbers agree and

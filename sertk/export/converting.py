@@ -1,4 +1,4 @@
-"""Ask the child process for files, and make them what they shall be: names, dimensions, metadata.
+"""Convert models in a child process, and set names, dimensions and metadata.
 
 In: one model of a run, and waveforms to compare by. Out: an ONNX file in a folder of the caller's,
 and what Keras answers to the waveforms.
@@ -66,9 +66,10 @@ def to_onnx(model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path) ->
         onnx.checker.check_model(converted, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(
-            f"This network cannot become ONNX ({str(error).strip().splitlines()[0]}).",
-            "Some layers have no operator there.",
-            "Nothing was written. Write the layer in simpler operations, or take another network.",
+            f"Cannot convert this model to ONNX ({str(error).strip().splitlines()[0]}).",
+            "ONNX has no operators for some layers.",
+            "Nothing was written. Build the layer from simpler operations, or use another model.",
+            code="unconvertible-to-onnx",
         ) from error
     onnx.save(converted, str(target))
     return Made(target, *made)
@@ -112,13 +113,15 @@ def ask(
 
 def _failed(model: Path, record: Path, done: "subprocess.CompletedProcess[str]") -> ModelError:
     said: dict[str, Any] = json.loads(record.read_text("utf-8")) if record.is_file() else {}
-    if "refusal" in said:
-        return ModelError(said["refusal"])
+    if "code" in said:
+        return ModelError(*said["parts"], code=said["code"])
     last = (done.stderr.strip().splitlines() or ["no word"])[-1][:200]
     return ModelError(
-        f"{model} cannot be converted ({said.get('why') or f'exit {done.returncode}: {last}'}).",
-        "The conversion runs in a process of its own, on TensorFlow.",
-        "Nothing was written. See that this works there: KERAS_BACKEND=tensorflow sertk predict.",
+        f"Cannot convert {model} ({said.get('why') or f'exit {done.returncode}: {last}'}).",
+        "The conversion runs in a separate process, on TensorFlow.",
+        "Nothing was written. Check that this command works: KERAS_BACKEND=tensorflow sertk "
+        "predict.",
+        code="conversion-failed",
     )
 
 
@@ -132,9 +135,10 @@ def require_onnx() -> Any:
     if missing:
         raise ConfigurationError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed.",
-            "Conversion needs onnx, tf2onnx and TensorFlow, whatever a run was trained with.",
+            "The conversion needs onnx, tf2onnx and TensorFlow, whichever backend the run used.",
             "Install them from the repository: pip install -c constraints.txt "
             "-e '.[tensorflow,export]'.",
+            code="converter-not-installed",
         )
     import onnx
 
@@ -153,14 +157,16 @@ def _refuse_feature(spec: Spec) -> None:
     if name == "embedding":
         raise ConfigurationError(
             "The run's feature is 'embedding'.",
-            "Its encoder is a file of its own, which is no part of the graph.",
-            "Predict from the run folder, or train on a feature such as log_mel.",
+            "Its encoder is a separate file and cannot be part of the exported graph.",
+            "Predict from the run folder, or train with a feature such as log_mel.",
+            code="feature-outside-graph",
         )
     if spec.variant == "stft" and not stft.fits(spec.prep):
         raise ConfigurationError(
-            f"variant='stft' for the feature {name!r}.",
-            "It is one short-time Fourier transform, as of log_mel, mfcc and log_spectrogram.",
+            f"variant='stft' was requested for the feature {name!r}.",
+            "This variant supports log_mel, mfcc and log_spectrogram.",
             "Use variant='conv'.",
+            code="no-stft-variant",
         )
 
 

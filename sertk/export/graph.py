@@ -1,4 +1,4 @@
-"""One Keras graph from a waveform to probabilities: what evaluation does, as layers.
+"""The whole model as one Keras graph, from waveform to probabilities.
 
 In: an assembled model of a run (clips in), its `Preprocessing`, how its clips vote. Out: a model
 that takes whole utterances of any length, (batch, samples). It cuts them where `clip_starts` cuts,

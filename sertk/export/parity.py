@@ -1,4 +1,4 @@
-"""Whether a file answers what the trained model answers, and how fast and large it is.
+"""Parity of an exported file with the trained model: predictions, latency, size.
 
 In: probabilities of both, engines. Out: two small tables.
 """
@@ -69,17 +69,19 @@ def require(table: pd.DataFrame, precision: str) -> None:
         if precision == "int8":
             wrong = not row["label_agreement"] >= LEAST_AGREEMENT
             needed = (
-                f"An INT8 file names the same label at least {LEAST_AGREEMENT:.0%} of the time."
+                f"INT8 must predict the same label for at least {LEAST_AGREEMENT:.0%} of the clips."
             )
         else:
             wrong = not row["max_difference"] <= LARGEST[precision]
-            needed = f"A file in {precision} differs by {LARGEST[precision]:g} at most."
+            needed = f"A file in {precision} may differ by at most {LARGEST[precision]:g}."
         if wrong:
             raise ModelError(
-                f"The {name} file answers otherwise than Keras (probabilities differ by "
-                f"{row['max_difference']:.2g}, labels agree {row['label_agreement']:.1%}).",
+                f"The {name} file and Keras give different predictions (largest difference of a "
+                f"probability {row['max_difference']:.2g}, equal labels "
+                f"{row['label_agreement']:.1%}).",
                 needed,
-                "It was deleted, and nothing was written. Export another format or precision.",
+                "The file was deleted. Choose another format or precision.",
+                code="export-differs",
             )
 
 

@@ -1,4 +1,4 @@
-"""INT8 after training, by NNCF: convolutions and matrix products of the network are rounded.
+"""INT8 quantization after training with NNCF.
 
 In: an OpenVINO model, and utterances of the training split. Out: the same model in INT8. What costs
 little and loses much stays as it is: the front end, whose DFT holds what lies far below the peak;
@@ -37,14 +37,16 @@ def quantize(model: Any, sounds: Clips) -> Any:
     except ImportError as error:
         raise ConfigurationError(
             "NNCF is not installed.",
-            "INT8 is made by the package nncf.",
+            "INT8 quantization needs the package nncf.",
             "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
+            code="nncf-not-installed",
         ) from error
     if not sounds.num_recorded:
         raise ConfigurationError(
             "No utterance of the training split can be read.",
-            "INT8 measures on them which numbers occur.",
+            "INT8 quantization measures the range of activations on training utterances.",
             "Set SERTK_CORPORA to the folder above the corpus, or pass --root.",
+            code="no-quantization-data",
         )
     logging.getLogger("nncf").setLevel(logging.ERROR)
     num_recorded = sounds.waveforms[: sounds.num_recorded]

@@ -1,4 +1,4 @@
-"""GRU and LSTM as ONNX's own operators, where the converter would write a loop.
+"""GRU and LSTM as ONNX operators instead of loops.
 
 In: a Keras model. Out: the same, whose recurrent layers leave a mark in the graph, and the
 operators that take the place of the marks. Loops are slower in a browser, and OpenVINO refuses

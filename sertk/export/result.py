@@ -1,4 +1,4 @@
-"""What an export hands back: where the file is, and what it was compared with."""
+"""The result of an export: path, parity, latency."""
 
 import html
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The spectrum by ONNX's own operator STFT, for a file without the matrices of a DFT.
+"""The spectrogram by ONNX's operator STFT, without DFT matrices.
 
 In: the part of a graph behind the front end. Out: the whole graph, waveform in. The numbers are
 those of `sertk.features`: centered frames, zero padding, power, mel bands, decibels.

@@ -1,4 +1,4 @@
-"""Write ONNX, OpenVINO and LiteRT files: convert, compare, measure, and only then keep.
+"""Write ONNX, OpenVINO and LiteRT files: convert, compare, measure, keep.
 
 In: a run. Out: `Exported`. A file appears under its name when it is whole and answers as the
 trained model does, or not at all.
@@ -209,9 +209,10 @@ def require_suffix(target: Path, suffix: str) -> None:
     """
     if target.suffix != suffix:
         raise ConfigurationError(
-            f"{target} was given as the file to write.",
-            f"Files of this format end in {suffix}.",
-            f"Call it {target.stem or 'model'}{suffix}.",
+            f"Received the output file {target}.",
+            f"Files of this format have the suffix {suffix}.",
+            f"Use {target.stem or 'model'}{suffix}.",
+            code="wrong-file-ending",
         )
 
 

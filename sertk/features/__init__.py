@@ -1,4 +1,4 @@
-"""The family of features: one file is one feature, the file name its public name.
+"""The family of features: one file is one feature, its name the public name.
 
 A feature is a frozen dataclass and a `Feature`. Called with a waveform it gives `(frames, bins)`
 float32; its `layer()` computes the same numbers inside a Keras graph. What is cached, and what

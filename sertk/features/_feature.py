@@ -1,4 +1,4 @@
-"""The interface of a feature: what it computes of a waveform, and what it does on a cut clip."""
+"""`Feature`, the interface of every feature."""
 
 import abc
 from collections.abc import Sequence

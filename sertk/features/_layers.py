@@ -1,4 +1,4 @@
-"""Keras layers that turn waveforms into features, with frozen weights, on every backend.
+"""Keras layers that compute features inside a graph.
 
 In: (batch, samples), or a spectrum (batch, frames, bins) in dB. Out: (batch, frames, bins).
 The DFT is a matrix product, because `ops.stft` does not export. `sertk.features` computes the same

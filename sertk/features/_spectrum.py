@@ -1,4 +1,4 @@
-"""Numpy's side of the features: spectra of waveforms, decibels, cepstra, deltas.
+"""Spectra, decibels, cepstra and deltas in numpy.
 
 Everything is float32 and time first. `sertk.features._layers` computes the same in a graph.
 """
@@ -29,9 +29,10 @@ def checked(waveform: np.ndarray) -> np.ndarray:
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or len(waveform) == 0 or waveform.dtype.kind != "f":
         raise AudioError(
-            f"Got an array of shape {waveform.shape} and type {waveform.dtype}.",
-            "A feature takes one mono waveform: shape (samples,), floating point.",
+            f"Received an array of shape {waveform.shape} and type {waveform.dtype}.",
+            "A feature needs a mono waveform of shape (samples,) with floating-point values.",
             "Read files with sertk.audio.read(), or average the channels.",
+            code="invalid-waveform",
         )
     return waveform.astype(np.float32, copy=False)
 
@@ -51,14 +52,18 @@ def require_stft(
     possible = 0 < n_fft <= _LONGEST_FFT and n_fft % 2 == 0
     if not possible or not 0 < hop_length <= n_fft or not 0 < length <= n_fft:
         raise ConfigurationError(
-            f"n_fft={n_fft}, hop_length={hop_length}, win_length={win_length}.",
-            f"Sizes must be positive, n_fft even and at most {_LONGEST_FFT}, win_length and "
-            "hop_length at most n_fft.",
-            "512, 256 and None suit speech at 16 kHz.",
+            f"Received n_fft={n_fft}, hop_length={hop_length}, win_length={win_length}.",
+            f"All sizes must be positive; n_fft is even and at most {_LONGEST_FFT}, win_length and "
+            "hop_length are at most n_fft.",
+            "The defaults 512, 256 and None suit speech at 16 kHz.",
+            code="invalid-fft-sizes",
         )
     if not 0 <= preemphasis < 1:
         raise ConfigurationError(
-            f"preemphasis={preemphasis}.", "It lies in [0, 1).", "0.97 is usual, 0 leaves it out."
+            f"Received preemphasis={preemphasis}.",
+            "It must be in [0, 1).",
+            "Use 0.97, or 0 for none.",
+            code="invalid-preemphasis",
         )
 
 
@@ -166,9 +171,10 @@ def deltas(values: np.ndarray, width: int, order: int) -> np.ndarray:
     """
     if len(values) < width:
         raise AudioError(
-            f"Got {len(values)} frames.",
+            f"Received {len(values)} frames.",
             f"Deltas of width {width} need at least {width}.",
-            "Pad the waveform with silence, take longer clips, or choose deltas=0.",
+            "Pad the waveform with silence, use longer clips, or set deltas=0.",
+            code="too-few-frames",
         )
     inner = _correlate(values, delta_kernel(width, order))
     return np.pad(inner, ((width // 2, width // 2), (0, 0)), mode="edge").astype(np.float32)

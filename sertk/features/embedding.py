@@ -1,4 +1,4 @@
-"""Embedding: what a frozen encoder of your own says about an utterance.
+"""Embeddings of a frozen encoder, given as an ONNX file or as arrays on disk.
 
 In: a waveform, or a file of embeddings made elsewhere. Out: `(frames, dimensions)`. An encoder is
 an ONNX file, such as an exported wav2vec2 or emotion2vec; onnxruntime runs it, nothing trains it.
@@ -52,13 +52,18 @@ class Embedding(Feature):
     def __post_init__(self) -> None:
         if bool(self.encoder) == bool(self.folder):
             raise ConfigurationError(
-                f"An embedding got encoder={self.encoder!r} and folder={self.folder!r}.",
-                "It comes from an encoder (ONNX), or from a folder of .npy files.",
+                f"The feature `embedding` received encoder={self.encoder!r} and "
+                f"folder={self.folder!r}.",
+                "Exactly one of them is needed: an encoder (ONNX), or a folder of .npy files.",
                 "Pass one of them: --feature-option encoder=FILE, or folder=DIR.",
+                code="encoder-or-folder",
             )
         if not self.frame_rate > 0:
             raise ConfigurationError(
-                f"frame_rate={self.frame_rate}.", "Frames per second are positive.", "50 is usual."
+                f"Received frame_rate={self.frame_rate}.",
+                "It must be a positive number of frames per second.",
+                "Use 50, the rate of most encoders.",
+                code="invalid-frame-rate",
             )
         _ = self._example
 
@@ -82,8 +87,9 @@ class Embedding(Feature):
         if file is None:
             raise ConfigurationError(
                 f"No .npy files in {self.folder}.",
-                "Embeddings made elsewhere lie there, named after the recordings.",
-                "Check folder=, or pass encoder= to have them computed.",
+                "Precomputed embeddings must have the file names of the recordings.",
+                "Check folder=, or pass encoder= to compute them.",
+                code="no-embedding-files",
             )
         return _read(file)
 
@@ -102,9 +108,11 @@ class Embedding(Feature):
         wave = _spectrum.checked(waveform)
         if self.folder:
             raise ConfigurationError(
-                "Embeddings of a folder were asked of a waveform.",
-                "They were made elsewhere, and a new recording, or a copy of one, has none.",
-                "Pass encoder= to compute them, and leave augmentation out with folder=.",
+                "Embeddings from a folder were requested for a waveform.",
+                "A folder has precomputed embeddings only, not those of new recordings or "
+                "augmented copies.",
+                "Pass encoder= to compute them, or train without augmentation.",
+                code="embedding-of-waveform",
             )
         return _encode(self.encoder, wave[None])
 
@@ -129,9 +137,10 @@ class Embedding(Feature):
             if file.is_file():
                 return self._segment(_read(file), file, start, end)
         raise AudioError(
-            f"{self.folder} holds no embedding of {path.name}.",
-            f"A file {path.stem}.npy was looked for there.",
-            "Make it, or leave the recording out of the manifest.",
+            f"{self.folder} has no embedding of {path.name}.",
+            f"The file {path.stem}.npy is expected there.",
+            "Create it, or remove the recording from the manifest.",
+            code="missing-embedding",
         )
 
     def _segment(
@@ -144,10 +153,11 @@ class Embedding(Feature):
         frames = values[first:last]
         if len(values) == 1 or not len(frames):
             raise AudioError(
-                f"{file} holds {len(values)} frame{'s' * (len(values) != 1)}, and the segment from "
-                f"{start or 0} s to {'the end' if end is None else f'{end} s'} was asked for.",
-                f"Segments are cut by frame_rate, {self.frame_rate:g} frames per second here.",
-                "Give the frame rate of the files, or a file of its own to each segment.",
+                f"{file} has {len(values)} frame{'s' * (len(values) != 1)}, which does not cover "
+                f"the segment from {start or 0} s to {'the end' if end is None else f'{end} s'}.",
+                f"Segments are cut by frame_rate, here {self.frame_rate:g} frames per second.",
+                "Correct frame_rate, or write one file per segment.",
+                code="embedding-shorter-than-segment",
             )
         return frames
 
@@ -172,15 +182,17 @@ def _read(file: Path) -> np.ndarray:
             values = np.load(opened, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError) as error:
         raise AudioError(
-            f"{file} is no array ({error}).",
-            "An embedding is a .npy file, shape (frames, dimensions) or (dimensions,).",
+            f"Cannot read {file} as an array ({error}).",
+            "An embedding is a .npy file of shape (frames, dimensions) or (dimensions,).",
             "Write it again with numpy.save.",
+            code="damaged-embedding-file",
         ) from error
     if values.ndim not in (1, 2) or values.dtype.kind != "f" or not np.isfinite(values).all():
         raise AudioError(
-            f"{file} holds {values.dtype} of shape {values.shape}.",
-            "An embedding is finite numbers of shape (frames, dimensions) or (dimensions,).",
+            f"{file} contains {values.dtype} values of shape {values.shape}.",
+            "An embedding must have shape (frames, dimensions) or (dimensions,) and finite values.",
             "Write it again with numpy.save.",
+            code="invalid-embedding-array",
         )
     return np.atleast_2d(values).astype(np.float32)
 
@@ -202,7 +214,10 @@ def _encode(encoder: str, waveforms: np.ndarray) -> np.ndarray:
     path = Path(encoder).expanduser()
     if not path.is_file():
         raise ConfigurationError(
-            f"There is no encoder {encoder}.", "It is an ONNX file.", "Check encoder=."
+            f"No encoder at {encoder}.",
+            "An encoder is an ONNX file.",
+            "Check encoder=.",
+            code="missing-encoder",
         )
     session = _session(str(path), _changed(encoder))
     name = session.get_inputs()[0].name
@@ -210,15 +225,17 @@ def _encode(encoder: str, waveforms: np.ndarray) -> np.ndarray:
         (out, *_) = session.run(None, {name: waveforms})
     except Exception as error:
         raise ConfigurationError(
-            f"{encoder} does not take waveforms ({str(error).splitlines()[0]}).",
-            "An encoder has one input (batch, samples), float32, of any length.",
-            "Export it with dynamic axes, and its own scaling inside.",
+            f"{encoder} does not accept waveforms ({str(error).splitlines()[0]}).",
+            "An encoder needs one input of shape (batch, samples), float32, of any length.",
+            "Export it with dynamic axes, and include its input scaling.",
+            code="invalid-encoder-input",
         ) from error
     if out.ndim not in (2, 3) or len(out) != 1:
         raise ConfigurationError(
             f"The first output of {encoder} has the shape {out.shape}.",
-            "It is (batch, frames, dimensions), or (batch, dimensions).",
-            "Export the hidden states first.",
+            "It must be (batch, frames, dimensions) or (batch, dimensions).",
+            "Export the encoder with the hidden states as its first output.",
+            code="invalid-encoder-output",
         )
     return np.atleast_2d(out[0]).astype(np.float32)
 
@@ -234,7 +251,8 @@ def _session(path: str, changed: int) -> Any:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ConfigurationError(
-            f"{path} cannot be opened as ONNX ({str(error).splitlines()[0]}).",
-            "An encoder is a whole ONNX file.",
+            f"Cannot open {path} as ONNX ({str(error).splitlines()[0]}).",
+            "An encoder must be a complete ONNX file.",
             "Export it again.",
+            code="damaged-encoder-file",
         ) from error

@@ -58,15 +58,18 @@ class LogMel(Feature):
         top = self.fmax if self.fmax is not None else self.sample_rate / 2
         if not 0 < self.n_mels <= self.n_fft // 2 + 1 or not 0 <= self.fmin < top:
             raise ConfigurationError(
-                f"n_mels={self.n_mels}, n_fft={self.n_fft}, fmin={self.fmin}, fmax={self.fmax}.",
-                "n_mels is positive and at most n_fft / 2 + 1, and fmin lies below fmax.",
-                "The defaults suit speech at 16 kHz.",
+                f"Received n_mels={self.n_mels}, n_fft={self.n_fft}, fmin={self.fmin}, "
+                f"fmax={self.fmax}.",
+                "n_mels must be positive and at most n_fft / 2 + 1, and fmin below fmax.",
+                "Use the defaults, which suit speech at 16 kHz.",
+                code="invalid-mel-bands",
             )
         if top > self.sample_rate / 2:
             raise ConfigurationError(
-                f"fmax={self.fmax} Hz at a sample rate of {self.sample_rate} Hz.",
-                "No frequency above half the sample rate exists.",
+                f"Received fmax={self.fmax} Hz at a sample rate of {self.sample_rate} Hz.",
+                "fmax must be at most half the sample rate.",
                 f"Use fmax={self.sample_rate // 2} or less.",
+                code="fmax-above-nyquist",
             )
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:

@@ -53,9 +53,10 @@ class LogSpectrogram(Feature):
         )
         if not 0 < self.n_bins <= self.n_fft // 2 + 1:
             raise ConfigurationError(
-                f"n_bins={self.n_bins} of a DFT of {self.n_fft}.",
-                f"There are {self.n_fft // 2 + 1} bins.",
-                "200 of 800 are usual at 16 kHz.",
+                f"Received n_bins={self.n_bins} with n_fft={self.n_fft}.",
+                f"n_bins must be between 1 and n_fft / 2 + 1 = {self.n_fft // 2 + 1}.",
+                "Use 200 bins of n_fft=800 at 16 kHz.",
+                code="invalid-number-of-bins",
             )
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:

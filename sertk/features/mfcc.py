@@ -50,9 +50,10 @@ class Mfcc(Feature):
     def __post_init__(self) -> None:
         if not 0 < self.n_mfcc <= self.n_mels or self.deltas not in (0, 1, 2):
             raise ConfigurationError(
-                f"n_mfcc={self.n_mfcc} of n_mels={self.n_mels}, deltas={self.deltas}.",
-                "There are at most as many coefficients as mel bands, and deltas is 0, 1 or 2.",
-                "13 coefficients of 64 bands with deltas=2 are usual.",
+                f"Received n_mfcc={self.n_mfcc}, n_mels={self.n_mels}, deltas={self.deltas}.",
+                "n_mfcc must be between 1 and n_mels, and deltas 0, 1 or 2.",
+                "Use the defaults: n_mfcc=13, n_mels=64, deltas=2.",
+                code="invalid-coefficients",
             )
 
     @property

@@ -46,9 +46,10 @@ class MfccTrace(Feature):
     def __post_init__(self) -> None:
         if not 0 < self.n_mfcc <= self.n_mels:
             raise ConfigurationError(
-                f"n_mfcc={self.n_mfcc} of n_mels={self.n_mels}.",
-                "There are at most as many coefficients as mel bands.",
-                "13 coefficients of 128 bands are R3's.",
+                f"Received n_mfcc={self.n_mfcc}, n_mels={self.n_mels}.",
+                "n_mfcc must be between 1 and n_mels.",
+                "Use the published values: n_mfcc=13, n_mels=128.",
+                code="invalid-coefficients",
             )
         _ = self.source  # which checks the rest
 

@@ -47,9 +47,10 @@ class NoiseReverbSpectrogram(Feature):
     def __post_init__(self) -> None:
         if not 0 <= self.noise < 1 or not 0 < self.reverb_seconds <= 5:
             raise ConfigurationError(
-                f"noise={self.noise}, reverb_seconds={self.reverb_seconds}.",
-                "The noise lies in [0, 1) of full scale, the reverberation time in (0, 5] s.",
-                "0.002 and 0.5 are the defaults.",
+                f"Received noise={self.noise}, reverb_seconds={self.reverb_seconds}.",
+                "noise must be in [0, 1) of full scale, reverb_seconds in (0, 5] s.",
+                "Use the defaults, 0.002 and 0.5.",
+                code="invalid-noise-or-reverb",
             )
         _ = self._spectrogram  # which checks the rest
 

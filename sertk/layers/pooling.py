@@ -1,4 +1,4 @@
-"""Pool over time, over a map by attention, or over its regions.
+"""Pooling layers: statistics over time, attention, and regions.
 
 In: (batch, frames[, bins], channels) tensors. Out: what is left of them; each docstring says it.
 """

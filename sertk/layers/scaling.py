@@ -1,4 +1,4 @@
-"""Scale clips by statistics that were fixed beforehand.
+"""Standardization layer with fixed statistics.
 
 In and out: (batch, frames, bins[, channels]) tensors.
 """

@@ -1,4 +1,4 @@
-"""Disturb clips in training, each in its own way; at any other time they pass.
+"""SpecAugment: random time and frequency masks in training.
 
 In and out: (batch, frames, bins[, channels]) tensors.
 """

@@ -1,4 +1,4 @@
-"""Turn spectrograms into pictures, as networks for images know them.
+"""Spectrograms as images for image networks.
 
 In: (batch, frames, bins, channels) tensors. Out: (batch, height, width, 3).
 """
@@ -56,9 +56,10 @@ class SpectrogramImage(keras.layers.Layer):
         channels = (1, 3) if self.colors == "grey" else (1,)
         if input_shape[-1] not in channels:
             raise ConfigurationError(
-                f"A picture in {self.colors} was asked for of {input_shape[-1]} channels.",
-                f"It is made of {' or '.join(map(str, channels))}.",
+                f"colors={self.colors!r} received an input with {input_shape[-1]} channels.",
+                f"It needs {' or '.join(map(str, channels))}.",
                 "Use a feature of one channel such as log_mel, or colors='grey'.",
+                code="wrong-number-of-channels",
             )
 
     def call(self, inputs):

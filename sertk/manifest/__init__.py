@@ -1,4 +1,4 @@
-"""The manifest: a pandas table with one row per utterance, which every stage takes and returns.
+"""The manifest: a pandas table with one row per utterance.
 
 In: rows found by a corpus, or a CSV file. Out: a validated DataFrame. `path` is relative to the
 root of the row's corpus; the root comes from the call, from the column `root`, which a scan fills,
@@ -72,21 +72,24 @@ def read(
         raise MissingManifestError(
             f"No manifest at {path}.",
             "A manifest is a CSV file with one row per utterance.",
-            "Make one with `sertk scan CORPUS --root DIR -o manifest.csv`.",
+            "Create one with `sertk scan CORPUS --root DIR -o manifest.csv`.",
+            code="missing-manifest-file",
         )
     try:
         frame = _table(path)
     except (ValueError, OSError) as error:  # what pandas and the system raise
         raise ManifestError(
             f"{path} is not a CSV table in UTF-8 ({str(error).strip()}).",
-            "A manifest has a header line and commas between its columns.",
-            "Save it as 'CSV UTF-8', or rebuild it with `sertk scan`.",
+            "A manifest has a header line, and columns separated by commas.",
+            "Save it as 'CSV UTF-8', or create it again with `sertk scan`.",
+            code="unreadable-manifest",
         ) from error
     if len(frame.columns) == 1 and any(mark in frame.columns[0] for mark in ";\t"):
         raise ManifestError(
-            f"{path} has one column, {frame.columns[0]!r}.",
-            "A manifest separates its columns with commas.",
-            "Save it with commas, or read it as `--corpus table`, which takes any separator.",
+            f"{path} has a single column, {frame.columns[0]!r}.",
+            "The columns of a manifest are separated by commas.",
+            "Save it with commas, or read it with `--corpus table`, which detects the separator.",
+            code="single-column-manifest",
         )
     frame = _composed(_typed(frame, path)).drop(columns=list(LOCAL), errors="ignore")
     frame = validate(sidecar.read(frame, path))
@@ -101,7 +104,7 @@ def _table(path: Path) -> pd.DataFrame:
     header = pd.read_csv(path, header=None, nrows=1, **plain).iloc[0]  # type: ignore[call-overload]
     if header.duplicated().any():
         # pandas would rename the second one, and it would be ignored
-        raise pd.errors.ParserError(f"two columns are called {header[header.duplicated()].iloc[0]}")
+        raise pd.errors.ParserError(f"duplicate column {header[header.duplicated()].iloc[0]}")
     frame: pd.DataFrame = pd.read_csv(path, **plain)  # type: ignore[call-overload]
     if not isinstance(frame.index, pd.RangeIndex):
         # pandas would take the first columns of longer rows for an index
@@ -109,7 +112,7 @@ def _table(path: Path) -> pd.DataFrame:
     frame = frame.rename(columns=_usual_name)
     if frame.columns.duplicated().any():
         twice = frame.columns[frame.columns.duplicated()][0]
-        raise pd.errors.ParserError(f"two columns are called {twice}")
+        raise pd.errors.ParserError(f"duplicate column {twice}")
     if "path" in frame:
         # what Windows calls a folder; a name with a backslash would be no file elsewhere
         frame["path"] = frame["path"].str.replace("\\", "/")
@@ -137,10 +140,11 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                 cells = [f"{frame[column][row]} in line {row + 2}" for row in frame.index[wrong]]
                 kind = "whole number" if whole else "number"
                 raise ManifestError(
-                    f"Column {column!r} of {path} holds something that is no {kind} "
+                    f"Column {column!r} of {path} has cells that are not a {kind} "
                     f"({listing(cells)}).",
-                    f"It takes {kind}s, or nothing.",
+                    f"A cell must be a {kind}, or empty.",
                     "Correct the cells, or empty them.",
+                    code="wrong-cell-type",
                 )
             frame[column] = numbers.astype("Int64" if whole else "float64")
     return frame
@@ -222,8 +226,9 @@ def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
     if len(classes) > 1:
         raise ManifestError(
             f"The manifests have labels of different classes ({listing(sorted(classes), 3)}).",
-            "Rows of one manifest are labeled by one grouping.",
+            "All rows of a manifest must have labels of one grouping.",
             "Join them first, then call sertk.labels.apply(manifest, GROUPING).",
+            code="different-label-classes",
         )
     return remarks.put(validate(together), remarks.joined(frames))
 
@@ -237,7 +242,7 @@ def _divided_alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
     if sum("split" in frame for frame in frames) in (0, len(frames)):
         return frames
     bare = [frame.drop(columns="split", errors="ignore") for frame in frames]
-    note = "the column split is left out, since not all manifests have it"
+    note = "the column split is dropped, because not all manifests have it"
     return [remarks.put(bare[0], division=[note]), *bare[1:]]
 
 
@@ -286,9 +291,10 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
     for column, value in wanted.items():
         if column not in kept:
             raise ManifestError(
-                f"The manifest has no column {column!r} to select by.",
-                f"It has: {', '.join(map(str, kept.columns))}.",
-                "Choose one of these.",
+                f"The manifest has no column {column!r}.",
+                f"Its columns are: {', '.join(map(str, kept.columns))}.",
+                "Select by one of these.",
+                code="unknown-selection-column",
             )
         values = (
             [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
@@ -303,7 +309,8 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
         if kept.empty:
             raise ManifestError(
                 f"No row has {column} = {', '.join(map(str, values))}.",
-                f"The values there are: {listing(found, 12) or 'none'}.",
-                "Select one of these, or leave the selection out.",
+                f"The values of this column are: {listing(found, 12) or '(none)'}.",
+                "Select one of these, or omit the selection.",
+                code="selection-matches-nothing",
             )
     return kept

@@ -1,4 +1,4 @@
-"""The columns that steer a division, `split`, `fold` and `val_folds`, in the one form they have.
+"""Validate and normalize the columns `split`, `fold` and `val_folds`.
 
 In: a manifest whose division was written elsewhere. Out: the same rows with split names train, val
 and test, whole numbers for folds and their list in `val_folds`; remarks name what was changed. A
@@ -56,9 +56,11 @@ def divided(manifest: pd.DataFrame) -> pd.DataFrame:
             changed["val_folds"] = lists
     elif _filled(manifest, "val_folds") and not _filled(manifest, "split"):
         raise ManifestError(
-            "The manifest has the column 'val_folds' without 'fold'.",
-            "`fold` is the fold in which a row is tested, `val_folds` those in which it validates.",
-            "Add the column fold, or remove val_folds.",
+            "The manifest has a column 'val_folds' but no column 'fold'.",
+            "`fold` is the fold whose test set has the row; `val_folds` are the folds whose "
+            "validation set has it.",
+            "Add the column `fold`, or remove `val_folds`.",
+            code="val-folds-without-fold",
         )
     empty = [c for c in ("split", "fold") if c in manifest and not _filled(manifest, c)]
     if not (changed or empty or notes):
@@ -83,10 +85,11 @@ def _splits(manifest: pd.DataFrame, notes: list[str]) -> pd.Series:
     ]
     if unknown:
         raise ManifestError(
-            f"Column 'split' holds {listing(unknown)}.",
-            f"It takes {', '.join(SPLITS)} (usual spellings, such as Training or dev, are read as "
-            "these), in every row.",
+            f"Column 'split' has the values {listing(unknown)}.",
+            f"Each row needs one of {', '.join(SPLITS)}; common spellings such as Training or dev "
+            "are accepted.",
             "Correct the cells, or remove these rows.",
+            code="invalid-split-cells",
         )
     odd = [f"{word!r} as {of[word]}" for word in sorted(of) if word != of[word]]
     if odd:
@@ -103,11 +106,12 @@ def _folds(manifest: pd.DataFrame) -> pd.Series:
     wrong = written.notna() & unlike.fillna(True)
     if wrong.any():
         raise ManifestError(
-            f"Column 'fold' holds {listing(sorted({repr(cell) for cell in written[wrong]}))} "
-            f"({wrong.sum()} rows).",
-            f"It takes whole numbers from 0 on, of {_DIGITS} digits at most, or nothing for a row "
-            "that is tested in no fold.",
-            "Number the folds.",
+            f"Column 'fold' has invalid values in {wrong.sum()} rows: "
+            f"{listing(sorted({repr(cell) for cell in written[wrong]}))}.",
+            f"A fold is a whole number from 0, of at most {_DIGITS} digits; an empty cell means "
+            "that the row is never in the test set.",
+            "Correct the cells.",
+            code="invalid-fold-cells",
         )
     return numbers.astype("Int64")
 
@@ -118,11 +122,11 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
     if not _filled(manifest, "val_folds"):
         if len(numbers) < _FEWEST:
             notes.append(
-                f"no row validates: the column val_folds is missing, and {len(numbers)} folds are "
-                f"too few to take the next one ({_FEWEST} are needed)"
+                f"no validation rows: the column val_folds is missing, and {len(numbers)} folds "
+                f"are too few to use the next one ({_FEWEST} are needed)"
             )
             return pd.Series("", index=manifest.index, dtype=object)
-        notes.append("the column val_folds is missing: in each fold the next one validates")
+        notes.append("the column val_folds is missing: each fold uses the next one for validation")
         before = {fold: str(numbers[place - 1]) for place, fold in enumerate(numbers)}
         return folds.map(before).astype(object).where(folds.notna(), "")
     given = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
@@ -132,15 +136,15 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
     unknown = sorted(repr(fold) for fold in named if not fold.isdecimal() or len(fold) > _DIGITS)
     if unknown:
         raise ManifestError(
-            f"Column 'val_folds' holds {listing(unknown)}.",
-            f"It takes numbers of folds with spaces between them; the folds are "
-            f"{listing(numbers, 30)}.",
-            "Correct the cells, or remove the column: the next fold validates then.",
+            f"Column 'val_folds' has the values {listing(unknown)}.",
+            f"A cell has fold numbers separated by spaces; the folds are {listing(numbers, 30)}.",
+            "Correct the cells, or remove the column to validate on the next fold.",
+            code="invalid-val-folds",
         )
     absent = sorted({int(fold) for fold in named} - set(numbers))
     if absent:
         notes.append(
-            f"val_folds names {listing(absent)}, but no row is tested in such a fold; the folds "
+            f"val_folds contains {listing(absent)}, but no row has this fold; the folds "
             f"are {listing(numbers, 30)}"
         )
     if (given == written).all() and all(cell == found for cell, found in lists.items()):

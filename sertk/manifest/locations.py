@@ -1,4 +1,4 @@
-"""Where the files of a manifest are: roots, paths, and when two rows are one place.
+"""Locations of a manifest's files: roots, paths, segments.
 
 In: a manifest. Out: folders and files on this machine, or a key per row. macOS writes names
 decomposed (NFD) and most tables hold them composed (NFC): a file is found under either.
@@ -73,10 +73,12 @@ def _from_environment(corpus: str) -> Path:
     if home and (Path(home).expanduser() / corpus).is_dir():
         return Path(home).expanduser() / corpus
     raise ManifestError(
-        f"No root folder is known for corpus {corpus!r} (SERTK_CORPORA is {home or 'not set'}).",
+        f"No root folder is known for the corpus {corpus!r} (SERTK_CORPORA is "
+        f"{home or 'not set'}).",
         "Paths in a manifest are relative to the root of their corpus.",
         f"Pass --root DIR (root= or roots= in Python), or set SERTK_CORPORA to the folder above "
         f"{corpus}/.",
+        code="no-root-folder",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a scan or a reading leaves for its user to read: files skipped or unreadable, and notes.
+"""Remarks on a manifest: skipped and unreadable files, and notes.
 
 In: a manifest. Out: `Remarks`. They are shown and nothing else: no result depends on them, and a
 table that has lost them (after concat, merge or CSV) is used in the same way.

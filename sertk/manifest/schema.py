@@ -1,4 +1,4 @@
-"""The columns of a manifest, and the check that a table keeps to them.
+"""The schema of a manifest, and its validation.
 
 In: a table. Out: the same, or a `ManifestError` that counts and names the rows at fault.
 """
@@ -65,16 +65,18 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     missing = [column for column in REQUIRED if column not in manifest]
     if missing:
         raise ManifestError(
-            f"The manifest lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} "
-            f"(it has: {', '.join(map(str, manifest.columns))}).",
-            f"Every manifest has {', '.join(REQUIRED)}.",
-            "Rebuild it with `sertk scan`, or read your own table with `--corpus table`.",
+            f"The manifest has no column{'s' * (len(missing) > 1)} {', '.join(missing)} (its "
+            f"columns: {', '.join(map(str, manifest.columns))}).",
+            f"Every manifest has the columns {', '.join(REQUIRED)}.",
+            "Create it again with `sertk scan`, or read your own table with `--corpus table`.",
+            code="missing-manifest-columns",
         )
     if manifest.empty:
         raise ManifestError(
             "The manifest has no rows.",
-            "Each row is an utterance, and there must be one.",
-            "Rebuild it with `sertk scan`.",
+            "A manifest has one row per utterance, and at least one.",
+            "Create it again with `sertk scan`.",
+            code="empty-manifest",
         )
     for column in ("utterance_id", "corpus", "path", "emotion"):
         blank = manifest[column].isna() | (manifest[column].astype(str).str.strip() == "")
@@ -82,8 +84,8 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     _refuse(
         manifest,
         manifest["utterance_id"].duplicated(keep=False),
-        "an utterance_id that occurs twice",
-        "Remove the second rows, or rename them.",
+        "a duplicate utterance_id",
+        "Remove or rename the duplicates.",
     )
     place = manifest["corpus"].astype(str) + "/" + manifest["path"].map(clean) + spans(manifest)
     _refuse(
@@ -95,19 +97,22 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
     _refuse(
         manifest,
         ~manifest["path"].map(stays_inside).astype(bool),
-        "a path that is absolute or leaves the root of its corpus",
+        "an absolute path or a path outside the root of its corpus",
         "Write paths relative to the root, such as Actor_01/a.wav.",
     )
     _refuse(
         manifest,
         _no_time(manifest),
-        "a start and end that hold no time",
-        "Write seconds from the beginning of the file, end after start; empty is the whole file.",
+        "an empty time span",
+        "Use seconds from the beginning of the file, end after start; empty is the whole file.",
     )
     if "gender" in manifest:
         known = manifest["gender"].isna() | manifest["gender"].isin(GENDERS)
         _refuse(
-            manifest, ~known, "a gender that is neither male nor female", "Correct or empty it."
+            manifest,
+            ~known,
+            "a gender that is neither male nor female",
+            "Correct or empty the cells.",
         )
     return divided(manifest)
 
@@ -132,6 +137,7 @@ def _refuse(manifest: pd.DataFrame, at_fault: pd.Series, what: str, remedy: str)
         named = [f"{u} ({p})" for u, p in zip(rows.utterance_id, rows.path, strict=True)]
         raise ManifestError(
             f"{len(rows)} of {len(manifest)} manifest rows have {what} ({listing(named)}).",
-            "A manifest names each utterance once, and a file below its root.",
+            "Each row needs a unique utterance_id and the path of a file below the root.",
             remedy,
+            code="invalid-manifest-rows",
         )

@@ -1,4 +1,4 @@
-"""What a CSV table cannot hold of a manifest: the order of its classes, in a file beside it.
+"""The metadata file beside a manifest's CSV: the order of its classes.
 
 In: a manifest and the path of its CSV file. Out: NAME.csv-metadata.json, the place that the W3C
 recommendation on CSV names for metadata, or a manifest that took its classes from there.
@@ -44,19 +44,23 @@ def read(manifest: pd.DataFrame, table: Path) -> pd.DataFrame:
     source = path_of(table)
     if "label" not in manifest or not plain_files.is_file(source):
         return manifest
-    remedy = f"Delete {source.name}: labels are in the order of their grouping then, or sorted."
+    remedy = f"Delete {source.name}; labels are then in the order of their grouping, or sorted."
     try:
         classes = json_records.read(source, schemas.TableMetadata)["classes"]
     except json_records.DamagedError as error:
         raise ManifestError(
-            f"{source} cannot be read ({error}).", "It names the classes of the manifest.", remedy
+            f"Cannot read {source} ({error}).",
+            "It lists the classes of the manifest.",
+            remedy,
+            code="unreadable-sidecar",
         ) from error
     other = sorted(set(manifest["label"].dropna()) - set(classes))
     if other:
         raise ManifestError(
-            f"{table} has the labels {listing(other)}, which {source.name} does not name.",
-            f"It names {listing(classes, 20)}.",
+            f"{table} has the labels {listing(other)}, which {source.name} does not list.",
+            f"It lists {listing(classes, 20)}.",
             remedy,
+            code="labels-outside-sidecar",
         )
     label = pd.Categorical(manifest["label"], categories=classes, ordered=True)
     return manifest.assign(label=label)

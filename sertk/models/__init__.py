@@ -1,4 +1,4 @@
-"""The family of models: one file is one network, the file name its public name.
+"""The family of models: one file is one network, its name the public name.
 
 Each file has `build(input_shape, num_classes, *, width=1.0, ...)`, which returns an uncompiled
 `keras.Model` from a finished clip to class probabilities. `width` scales the number of units, so
@@ -59,9 +59,10 @@ def build(
         _check_ranges(name, arguments)
     if num_classes < 2:
         raise ConfigurationError(
-            f"{num_classes} class{'es' * (num_classes != 1)}.",
+            f"Received {num_classes} class{'es' * (num_classes != 1)}.",
             "A classifier needs at least two.",
             "Choose another grouping, or a corpus with more emotions.",
+            code="too-few-classes",
         )
     with seeding.seeded(seeding.derive(seed, "network")):
         return function(tuple(input_shape), num_classes, **arguments)
@@ -74,7 +75,8 @@ def _check_ranges(name: str, arguments: dict[str, Any]) -> None:
     bad += [f"dropout={dropout}"] * (not 0 <= dropout < 1)
     if bad:
         raise ConfigurationError(
-            f"The model {name} got {', '.join(bad)}.",
-            f"width lies above 0, up to {_WIDEST}, and dropout in [0, 1).",
-            "Leave them out to get the defaults.",
+            f"The model {name} received {', '.join(bad)}.",
+            f"width must be in (0, {_WIDEST}], dropout in [0, 1).",
+            "Omit them to use the defaults.",
+            code="invalid-model-arguments",
         )

@@ -1,4 +1,4 @@
-"""What the networks of the AlexNet family share: five convolutions, and torchvision's weights.
+"""The convolutions of AlexNet, with torchvision's weights.
 
 In: (batch, frames, bins, channels). Out: a map of 256 channels, a 32nd of the size either way.
 """
@@ -77,9 +77,10 @@ def load_weights(model: keras.Model, path: str | Path, *, transposed: bool) -> N
 def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise ConfigurationError(
-            f"There are no weights at {path}.",
-            "AlexNet takes torchvision's weights from a file on this machine.",
-            "Make one where torch is installed (see sertk.models.alexnet), or leave weights out.",
+            f"No weights file at {path}.",
+            "AlexNet reads torchvision's weights from a local file.",
+            "Create it on a machine with torch (see sertk.models.alexnet), or omit weights.",
+            code="missing-weights-file",
         )
     try:
         if path.suffix == ".safetensors":
@@ -92,23 +93,27 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     except ImportError as error:
         raise ConfigurationError(
             f"{path} needs the package safetensors, which is not installed.",
-            "Weights are read from .npz without it.",
-            "Install it (pip install safetensors), or pass an .npz.",
+            "Only .npz files need no other package.",
+            "Install it (pip install safetensors), or pass an .npz file.",
+            code="safetensors-not-installed",
         ) from error
     except Exception as error:
         raise ConfigurationError(
-            f"{path} cannot be read as weights ({error}).",
-            "Weights come as .npz or .safetensors with torchvision's names.",
-            "A .pth is turned into one where torch is installed; see sertk.models.alexnet.",
+            f"Cannot read {path} as weights ({error}).",
+            "Weights must be an .npz or .safetensors file with torchvision's names.",
+            "Convert a .pth file on a machine with torch; see sertk.models.alexnet.",
+            code="unreadable-weights",
         ) from error
 
 
 def _entry(state: dict[str, np.ndarray], name: str, rank: int, path: str | Path) -> np.ndarray:
     if name not in state or state[name].ndim != rank:
         raise ConfigurationError(
-            f"{path} has no {name} of {rank} dimensions (it has: {', '.join([*state][:4])}).",
-            "These are not the weights of torchvision's AlexNet.",
-            "Make the file from alexnet-owt-7be5be79.pth.",
+            f"{path} has no array {name} of {rank} dimensions (its arrays: "
+            f"{', '.join([*state][:4])}).",
+            "The file must contain the weights of torchvision's AlexNet.",
+            "Create it from alexnet-owt-7be5be79.pth.",
+            code="wrong-weights",
         )
     return state[name].astype(np.float32)
 
@@ -116,9 +121,10 @@ def _entry(state: dict[str, np.ndarray], name: str, rank: int, path: str | Path)
 def _assign(layer: keras.Layer, kernel: np.ndarray, bias: np.ndarray, path: str | Path) -> None:
     if tuple(layer.kernel.shape) != kernel.shape:
         raise ConfigurationError(
-            f"{path} has {kernel.shape} for the layer {layer.name}, which is "
+            f"{path} has weights of shape {kernel.shape} for the layer {layer.name}, which needs "
             f"{tuple(layer.kernel.shape)}.",
-            "Published weights fit the published size.",
-            "Leave width at 1.",
+            "The published weights fit only the published size.",
+            "Use width=1.",
+            code="weights-of-other-size",
         )
     layer.set_weights([kernel, bias])

@@ -1,4 +1,4 @@
-"""Check that a feature fits a model, before Keras fails in the middle of it."""
+"""Check that the shape of a feature fits a model."""
 
 import keras
 
@@ -15,9 +15,10 @@ def require_frames_by_bins(
     """
     if len(input_shape) != 2 or input_shape[0] < frames or input_shape[1] < bins:
         raise ConfigurationError(
-            f"The model {model!r} got clips of shape {input_shape}.",
+            f"The model {model!r} received clips of shape {input_shape}.",
             f"It needs (frames, bins) with at least {frames} frames and {bins} bins.",
             "Use a feature such as log_mel or mfcc, and longer clips (clip_seconds).",
+            code="clips-too-small",
         )
 
 
@@ -54,11 +55,12 @@ def as_image(
     )
     if not fits:
         raise ConfigurationError(
-            f"The model {model!r} got clips of shape {tuple(input_shape)}.",
+            f"The model {model!r} received clips of shape {tuple(input_shape)}.",
             f"It needs (frames, bins) or (frames, bins, channels) with at least {frames} frames "
             f"and {bins} bins.",
             f"Use a feature such as log_mel with n_mels={max(bins, 64)}, and longer clips "
             "(clip_seconds).",
+            code="clips-too-small",
         )
     inputs = keras.Input(input_shape)
     if len(input_shape) == 3:

@@ -54,9 +54,11 @@ def build(
         raise UnknownNameError("densenet121 weights", str(weights), ["imagenet"])
     if weights == "imagenet" and (width != 1 or x.shape[-1] != 3):
         raise ConfigurationError(
-            f"densenet121 got width={width} and {x.shape[-1]} channels for weights='imagenet'.",
-            "Those weights fit the published size and three channels.",
-            "Leave width at 1, and pass image_size=224.",
+            f"densenet121 received width={width} and {x.shape[-1]} channels with "
+            "weights='imagenet'.",
+            "The ImageNet weights fit only the published size and three channels.",
+            "Use width=1 and image_size=224.",
+            code="weights-of-other-size",
         )
     body = keras.Model(inputs, _convolutions(x, width))
     if weights == "imagenet":

@@ -1,4 +1,4 @@
-"""Run a notebook with parameters of your own, and keep it as a page.
+"""Execute notebooks with parameters, and write them as pages.
 
 In: a notebook with one cell tagged `parameters`, and values for some of them. Out: the executed
 notebook and an HTML page that needs nothing else, in the run folder or wherever asked.
@@ -66,9 +66,9 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
     executed = folder / source.name
     if executed.resolve() == source.resolve():
         raise ConfigurationError(
-            f"{executed} is the notebook itself.",
-            "What is executed is written beside the source, never over it.",
-            "Choose another folder (-o).",
+            f"The output {executed} is the notebook itself.",
+            "The executed notebook must not overwrite its source.",
+            "Choose another folder (-o).", code="notebook-overwrites-itself",
         )
 
     from sertk.notebooks import page
@@ -145,9 +145,10 @@ def _found(path: str | Path) -> Path:
     there = plain_files.is_file(source)
     if not there or source.suffix != ".ipynb":
         raise ConfigurationError(
-            f"{source} is {'no notebook' if there else 'not there'}.",
-            "A notebook is a file that ends in .ipynb.",
-            "Those of sertk are in the folder notebooks/ of its repository.",
+            f"{source} is not a notebook." if there else f"No notebook at {source}.",
+            "A notebook is an .ipynb file.",
+            "The notebooks of sertk are in the folder notebooks/ of its repository.",
+            code="missing-notebook",
         )
     return source
 
@@ -166,9 +167,10 @@ def _check_types(source: Path, known: dict[str, dict[str, Any]], given: dict[str
         # True is an int to Python, and a slip to everybody else
         if not isinstance(value, _TYPES[kind]) or (kind != "bool" and isinstance(value, bool)):
             raise ConfigurationError(
-                f"{name}={value!r} for {source.name}.",
-                f"The parameter {name} is of type {kind}, such as {_value(known[name])!r}.",
-                f"It means: {known[name]['help'] or 'see the notebook'}.",
+                f"Received {name}={value!r} for {source.name}.",
+                f"The parameter {name} must be of type {kind}, such as {_value(known[name])!r}.",
+                f"Its description: {known[name]['help'] or 'see the notebook'}.",
+                code="wrong-parameter-type",
             )
 
 
@@ -185,7 +187,8 @@ def _require() -> None:
         raise ConfigurationError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed.",
             "Running notebooks needs the extra `notebooks`.",
-            "In the folder of the repository: pip install -c constraints.txt -e '.[notebooks]'",
+            "In the folder of the repository, run: pip install -c constraints.txt -e "
+"'.[notebooks]'", code="notebooks-not-installed",
         )
 
 
@@ -259,6 +262,6 @@ def _execute(source: Path, executed: Path, given: dict[str, Any]) -> NotebookErr
         return NotebookError(
             f"Cell {error.exec_count} of {source.name} failed: {error.ename}: {error.evalue}",
             "",
-            f"(The notebook as far as it came: {executed})",
+            f"The notebook up to this cell is in {executed}.", code="notebook-cell-failed",
         )
     return None

@@ -1,4 +1,4 @@
-"""Read what a notebook declares as its parameters, as Python reads it.
+"""Read the parameters that a notebook declares.
 
 In: a notebook file. Out: name, type, default and help of each parameter. Papermill's own reader
 looks for the first `=` and `#` of a line, which may stand inside a default.
@@ -47,9 +47,9 @@ def _parameters_cell(source: Path) -> str | None:
     except Exception as error:  # each kind of damage is another exception of nbformat
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigurationError(
-            f"{source} is no notebook ({lines[0][:200].rstrip('.')}).",
-            "A notebook is JSON as Jupyter writes it.",
-            "Fetch it again, or save it from Jupyter.",
+            f"Cannot read {source} as a notebook ({lines[0][:200].rstrip('.')}).",
+            "A notebook is a JSON file that Jupyter writes.",
+            "Download it again, or save it from Jupyter.", code="unreadable-notebook",
         ) from error
 
 
@@ -76,9 +76,9 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
         comments = _comments(code)
     except (SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
         raise ConfigurationError(
-            f"The cell of parameters of {name} is not Python ({error}).",
-            "Each of its lines is `name: type = default  # help`.",
-            "Correct the cell.",
+            f"The parameters cell of {name} is not valid Python ({error}).",
+            "Each of its lines must be `name: type = default  # help`.",
+            "Correct the cell.", code="invalid-parameters-cell",
         ) from error
     found = {}
     for statement in body:

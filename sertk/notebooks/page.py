@@ -1,4 +1,4 @@
-"""An executed notebook as one HTML page that needs nothing else.
+"""Write an executed notebook as one self-contained HTML page.
 
 In: the executed notebook and its parameters. Out: the page beside it, in the look of the reports:
 prose, code, tables, players, and figures that follow light and dark.

@@ -1,4 +1,4 @@
-"""Emotions in recordings: one answer per file, or a timeline over hours.
+"""Predict emotions: one prediction per file, or a timeline of a long recording.
 
 In: files of sound and a model: the pretrained one, a run folder, an ONNX or OpenVINO file, or a
 bundle. Out: tables that draw themselves. Keras is imported for a run folder alone; with ONNX,

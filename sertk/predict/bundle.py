@@ -1,4 +1,4 @@
-"""Read a bundle: into memory, checked, and never unpacked; and pack one.
+"""Read and write bundles in memory, with checks.
 
 In: a zip that `sertk export --to bundle` wrote, or that somebody says it did. Out: its files. Names
 that lead anywhere, files that are larger than a model, and contents that are not as they were
@@ -67,19 +67,20 @@ def fault(files: dict[str, bytes], path: Path) -> str:
     if version > SCHEMA_VERSION:
         raise ModelError(
             f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
-            f"This version reads schemas up to {SCHEMA_VERSION}.",
+            f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
             "Upgrade sertk.",
+            code="newer-model-schema",
         )
     sums = index["sha256"]
     missing = [name for name in NEEDED if name not in files]
     if missing:
-        return f"it lacks {', '.join(missing)}"
+        return f"missing files: {', '.join(missing)}"
     strange = sorted(set(files) - set(sums) - {INDEX})
     if strange:
-        return f"nobody listed {strange[0]}"
+        return f"{strange[0]} is not in its index"
     for name, expected in sums.items():
         if name not in files or hashlib.sha256(files[name]).hexdigest() != expected:
-            return f"{name} is not as it was written"
+            return f"{name} was changed"
     return ""
 
 
@@ -101,7 +102,8 @@ def _stays_inside(name: str) -> bool:
 
 def _refused(path: Path, why: str) -> ModelError:
     return ModelError(
-        f"{path} is no bundle that can be used ({why}).",
-        "A bundle is a zip as `sertk export RUN --to bundle` wrote it, unchanged.",
-        "Copy it again from where it came, or export the run again.",
+        f"Cannot use {path} as a bundle ({why}).",
+        "A bundle is an unchanged zip file written by `sertk export RUN --to bundle`.",
+        "Copy it again, or export the run again.",
+        code="damaged-bundle",
     )

@@ -1,4 +1,4 @@
-"""What prediction hands out: a table of files, and a timeline, each of which can draw itself.
+"""The Displays of prediction: a table of files, and a timeline.
 
 In: rows from `sertk.predict.predictor`. Out: Display objects with `.frame()` and `.plot(ax=None)`.
 """
@@ -72,15 +72,17 @@ def require_picture(path: str | Path) -> Path:
     path = Path(path).expanduser()
     if path.suffix not in (".svg", ".png"):
         raise ConfigurationError(
-            f"A picture was asked for as {path.name}.",
-            "Pictures are .svg or .png.",
-            f"Call it {path.stem or 'timeline'}.svg.",
+            f"Received the picture file {path.name}.",
+            "A picture must be an .svg or .png file.",
+            f"Use {path.stem or 'timeline'}.svg.",
+            code="wrong-picture-ending",
         )
     if not path.parent.is_dir():
         raise OutputError(
-            f"{path} cannot be written: there is no folder {path.parent}.",
+            f"Cannot write {path}: no folder at {path.parent}.",
             "",
-            "Make it, or choose another place.",
+            "Create the folder, or choose another one.",
+            code="missing-output-folder",
         )
     return path
 

@@ -1,4 +1,4 @@
-"""What computes probabilities: onnxruntime, OpenVINO, or Keras, all asked in the same way.
+"""Inference engines: onnxruntime, OpenVINO and Keras.
 
 In: waveforms at the model's rate, trimmed. Out: probabilities (waveforms, classes). Only the
 engine that is asked for is imported: prediction from ONNX needs neither Keras nor a backend.
@@ -98,9 +98,10 @@ class OnnxEngine:
         record = self.session.get_modelmeta().custom_metadata_map.get(KEY)
         if record is None:
             raise ModelError(
-                f"{source} is an ONNX file without a description of sertk in its metadata.",
-                "Prediction needs to know classes, sample rate and preprocessing.",
-                "Use one that `sertk export RUN --to onnx` wrote.",
+                f"{source} is an ONNX file without the metadata of sertk.",
+                "Prediction needs the classes, the sample rate and the preprocessing.",
+                "Use a file written by `sertk export RUN --to onnx`.",
+                code="no-model-description",
             )
         self.record = record
         self.spec = Spec.from_json(record, source)
@@ -133,13 +134,14 @@ class OpenVinoEngine:
             model = core.read_model(path)
         except Exception as error:
             weights = path.with_suffix(".bin")
-            missing = f"{weights.name} is not beside it" if not weights.is_file() else None
+            missing = f"{weights.name} is missing" if not weights.is_file() else None
             raise unusable(str(path), "OpenVINO", missing or error) from error
         if not model.has_rt_info([KEY]):
             raise ModelError(
-                f"{path} is an OpenVINO file without a description of sertk.",
-                "Prediction needs to know classes, sample rate and preprocessing.",
-                "Use one that `sertk export RUN --to openvino` wrote.",
+                f"{path} is an OpenVINO file without the metadata of sertk.",
+                "Prediction needs the classes, the sample rate and the preprocessing.",
+                "Use a file written by `sertk export RUN --to openvino`.",
+                code="no-model-description",
             )
         self.spec = Spec.from_json(str(model.get_rt_info([KEY]).astype(str)), str(path))
         _require_classes(self.spec, model.outputs[0].partial_shape[-1].get_length(), str(path))
@@ -164,8 +166,9 @@ def require_openvino() -> Any:
     except ImportError as error:
         raise ConfigurationError(
             "OpenVINO is not installed.",
-            "Its files are written and read by the package openvino.",
+            "OpenVINO files need the package openvino.",
             "Install it from the repository: pip install -c constraints.txt -e '.[export]'.",
+            code="openvino-not-installed",
         ) from error
     return openvino
 
@@ -187,9 +190,10 @@ def _require_classes(spec: Spec, answers: object, source: str) -> None:
     """Refuse a graph that answers with another number of probabilities than it has classes."""
     if isinstance(answers, int) and answers != len(spec.classes):
         raise ModelError(
-            f"{source} answers with {answers} probabilities and names {len(spec.classes)} classes.",
-            "It must be as `sertk export` wrote it.",
+            f"{source} returns {answers} probabilities for {len(spec.classes)} classes.",
+            "The file must be unchanged since `sertk export` wrote it.",
             "Export the run again.",
+            code="class-count-mismatch",
         )
 
 
@@ -199,7 +203,8 @@ def unusable(source: str, kind: str, why: Exception | str) -> ModelError:
     # OpenVINO says where in its own source something went wrong first, and last what it was
     reasons = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines
     return ModelError(
-        f"{source} cannot be opened as {kind} ({reasons[-1].strip()[:200].rstrip('.')}).",
-        "It must be a whole file, as `sertk export` wrote it.",
-        "Export the run again, or copy the file again.",
+        f"Cannot open {source} as {kind} ({reasons[-1].strip()[:200].rstrip('.')}).",
+        "It must be a complete file written by `sertk export`.",
+        "Copy the file again, or export the run again.",
+        code="unopenable-model",
     )

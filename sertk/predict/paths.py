@@ -1,4 +1,4 @@
-"""Which files are meant: names, folders, patterns, and a list on standard input.
+"""Find recordings by path, folder, pattern, or a list on standard input.
 
 In: words. Out: paths, each once, in the order of the words, files of a folder sorted by name; and
 what folders and patterns hold besides, by the reason why it is left out.
@@ -73,9 +73,10 @@ def search(words: Iterable[str | Path]) -> Search:
                     found.files.append(path)
     if not found.files:
         raise AudioError(
-            "No file was named.",
+            "No files were given.",
             "Prediction takes files, folders, patterns, or `-` for a list on standard input.",
             "For example: sertk predict recordings/",
+            code="no-files-named",
         )
     return found
 
@@ -95,24 +96,27 @@ def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
         if inside:
             return inside
         raise AudioError(
-            f"The folder {path} holds no sound file{_beside(left_out)}.",
-            f"These endings are looked for: {walk.endings()}.",
-            "Check the path, or convert what is there: ffmpeg -i IN OUT.wav",
+            f"The folder {path} contains no audio file{_beside(left_out)}.",
+            f"Supported suffixes are {walk.endings()}.",
+            "Check the path, or convert the files: ffmpeg -i IN OUT.wav",
+            code="no-sound-in-folder",
         )
     if not there and glob.has_magic(str(path)):
         inside = list(_matched(path, left_out))
         if inside:
             return inside
         raise AudioError(
-            f"The pattern {word} matches no sound file{_beside(left_out)}.",
-            "`*` stands for anything within a folder, `**` for folders.",
-            "Check it; quote it, so that it is this program that reads it.",
+            f"The pattern {word} matches no audio file{_beside(left_out)}.",
+            "`*` matches any name within a folder, `**` any folders.",
+            "Check the pattern, and quote it, so that the shell does not expand it.",
+            code="pattern-matches-nothing",
         )
     if there and not path.is_file():
         raise AudioError(
             f"{path} is a pipe, socket or device.",
-            "Prediction reads regular files, and needs to know their length.",
-            "Write the sound to a file first.",
+            "Prediction reads regular files, whose length is known.",
+            "Write the audio to a file first.",
+            code="not-a-regular-file",
         )
     return [path]
 
@@ -147,4 +151,4 @@ def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
 
 def _beside(left_out: dict[str, list[str]]) -> str:
     left = "; ".join(Search(left_out=left_out).summary())
-    return f" (left out: {left})" if left else ""
+    return f" (skipped: {left})" if left else ""

@@ -1,4 +1,4 @@
-"""From recordings to emotions: one answer for a file, or one after the other along it.
+"""`Predictor`: from recordings to emotions.
 
 In: files of sound and a model of any kind. Out: `Predictions` and `Timeline`, which are tables and
 pictures. What is done to a recording is the `Preprocessing` of the run, the same as in training.
@@ -92,9 +92,10 @@ class Predictor:
         wave = np.ascontiguousarray(waveform, np.float32)
         if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
             raise AudioError(
-                f"Got a waveform of shape {wave.shape}.",
-                "It is (samples,), one at least, of finite numbers.",
-                "Average its channels first, or read it with sertk.audio.read().",
+                f"Received a waveform of shape {wave.shape}.",
+                "It must have shape (samples,), at least one sample, and finite values.",
+                "Average its channels first, or read the file with sertk.audio.read().",
+                code="invalid-waveform",
             )
         return self.engine([self._trimmed(wave)])[0]
 
@@ -139,7 +140,8 @@ class Predictor:
             if len(unreadable) == 1:
                 raise first
             raise AudioError(
-                f"None of the {len(unreadable)} files can be read, the first because: {first}"
+                f"None of the {len(unreadable)} files can be read. The first error: {first}",
+                code="no-readable-files",
             ) from first
         if speaker_normalization:
             self._center(rows)
@@ -152,10 +154,11 @@ class Predictor:
         spoken = [row for row in rows if row["label"] != NO_SPEECH]
         if len(spoken) < 2:
             raise ConfigurationError(
-                f"{len(spoken)} of {len(rows)} recordings of one voice hold speech.",
-                "Answers are counted from their mean over at least two, better ten or more, in "
-                "several emotions.",
-                "Give more recordings of this speaker, or leave --speaker-normalization out.",
+                f"{len(spoken)} of {len(rows)} recordings of one speaker contain speech.",
+                "Speaker normalization subtracts the mean over at least two recordings, better ten "
+                "or more, in several emotions.",
+                "Add recordings of this speaker, or omit --speaker-normalization.",
+                code="too-few-speech-recordings",
             )
         shares = np.array([[row[f"p_{name}"] for name in self.classes] for row in spoken])
         for row, own in zip(spoken, centered(shares), strict=True):
@@ -197,8 +200,9 @@ class Predictor:
         if seconds > LONGEST:
             raise AudioError(
                 f"{path} lasts {seconds / 60:.0f} minutes.",
-                f"One answer is for a recording of up to {LONGEST / 60:.0f} minutes.",
-                "Ask for answers along it: --timeline (Predictor.timeline in Python).",
+                f"A single prediction is for at most {LONGEST / 60:.0f} minutes.",
+                "Predict along the recording: --timeline (Predictor.timeline in Python).",
+                code="recording-too-long",
             )
         waveform, _ = audio.read(path, sample_rate=self.sample_rate, channel=self.prep.channel)
         return seconds, self._trimmed(waveform)
@@ -264,13 +268,17 @@ class Predictor:
         hop = window / 2 if hop is None else hop
         if not 0.1 <= window <= LONGEST or not 0.01 <= hop <= LONGEST:
             raise ConfigurationError(
-                f"A window of {window} s and a hop of {hop} s.",
-                f"A window lasts 0.1 to {LONGEST:.0f} s, a hop 0.01 to {LONGEST:.0f} s.",
-                f"The defaults are {clip} and half of it.",
+                f"Received a window of {window} s and a hop of {hop} s.",
+                f"A window must be 0.1 to {LONGEST:.0f} s, a hop 0.01 to {LONGEST:.0f} s.",
+                f"The defaults are {clip} s and half of it.",
+                code="invalid-window",
             )
         if self.spec.clip_only and window != clip:
             raise ConfigurationError(
-                f"A window of {window} s.", f"This model takes exactly {clip} s.", "Leave it out."
+                f"Received a window of {window} s.",
+                f"This model has a fixed clip length of {clip} s.",
+                "Omit the window.",
+                code="fixed-window-length",
             )
         return window, hop
 

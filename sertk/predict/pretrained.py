@@ -1,4 +1,4 @@
-"""The model that comes with the package: read where it lies, checked, without Keras.
+"""The pretrained model of the package.
 
 In: the folder `sertk/pretrained`, as `sertk export RUN --to pretrained` wrote it. Out: its files,
 and what must be said of its weights. Everything else works where the folder is not there.
@@ -26,19 +26,22 @@ def read() -> dict[str, bytes]:
     wanted = [FOLDER / name for name in (bundle.INDEX, *bundle.NEEDED)]
     if not (FOLDER / "model.onnx").is_file():
         raise ModelError(
-            "The pretrained model is not in this installation (sertk/pretrained has no "
-            "model.onnx).",
-            "Prediction without a model of your own needs it.",
-            "Name a model (--run, --model or --bundle), install a sertk that has the folder, such "
-            "as its repository, or make it from RAVDESS and EmoDB: sertk reproduce compact "
-            "--everyone -o runs/everyone, then sertk export runs/everyone --to pretrained.",
+            "This installation does not include the pretrained model (no model.onnx in "
+            "sertk/pretrained).",
+            "It is the default model of a prediction.",
+            "Choose a model (--run, --model or --bundle), install sertk from a source with this "
+            "folder, such as its repository, or train the model from RAVDESS and EmoDB: sertk "
+            "reproduce compact --everyone -o runs/everyone, then sertk export runs/everyone --to "
+            "pretrained.",
+            code="missing-pretrained-model",
         )
     files = {path.name: path.read_bytes() for path in wanted if path.is_file()}
     if why := bundle.fault(files, FOLDER):
         raise ModelError(
-            f"The pretrained model in {FOLDER} cannot be used ({why}).",
-            "Its files must be as they were written: their sha256 stand in bundle.json.",
-            "Install sertk again, or make the folder anew: sertk export RUN --to pretrained.",
+            f"Cannot use the pretrained model in {FOLDER} ({why}).",
+            "Its files must match their sha256 in bundle.json.",
+            "Install sertk again, or write the folder again: sertk export RUN --to pretrained.",
+            code="damaged-pretrained-model",
         )
     return files
 

@@ -1,4 +1,4 @@
-"""Long recordings in pieces, and whether a piece holds speech at all.
+"""Speech detection, and long recordings in blocks.
 
 In: a path. Out: windows of a fixed length at the model's rate, of a file of any length, in the same
 memory; levels, and how much they move.
@@ -22,7 +22,7 @@ STEADY_DB = 7.0
 STEADY_SECONDS = 0.5  # of sound that are needed to tell: a vowel is steady, too
 BANDS = (250, 500, 1000, 2000, 4000)  # edges in Hz, where voices are and the mains do not hum
 PERCENTILES = (10, 90)  # of the levels of a band, between which it moves
-TOP_DB = 60.0  # below the loudest frame; what is quieter is leakage
+FLOOR_DB = 60.0  # below the loudest frame; what is quieter is leakage
 MODULATION_SECONDS = 0.064  # of a frame, which has the nearest power of two of samples
 
 
@@ -68,7 +68,7 @@ def modulation_db(waveform: np.ndarray, sample_rate: int) -> float:
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 2]
     spectrum = np.fft.rfft(frames * np.hanning(size + 1)[:-1], axis=1)[:, :-1]
     power = spectrum.real**2 + spectrum.imag**2
-    floor = max(float(power.sum(axis=1).max()) * 10 ** (-TOP_DB / 10), 1e-20)
+    floor = max(float(power.sum(axis=1).max()) * 10 ** (-FLOOR_DB / 10), 1e-20)
     edges = [-(-edge * size // sample_rate) for edge in BANDS]  # the first bin at or above each
     levels = [
         10 * np.log10(np.maximum(power[:, first:end].sum(axis=1), floor))

@@ -1,4 +1,4 @@
-"""From a name to what computes: a run folder, a .keras file in it, ONNX, OpenVINO, or a bundle.
+"""Open a model for prediction: run folder, .keras, ONNX, OpenVINO, or bundle.
 
 In: a path, or nothing for the pretrained model. Out: an engine, and with it the record of what
 belongs to it.
@@ -39,9 +39,10 @@ def open_engine(
     """
     if not 0 <= threads <= _MOST_THREADS:
         raise ConfigurationError(
-            f"threads={threads}.",
-            f"It is a number of threads up to {_MOST_THREADS}, or 0 for every core.",
-            "Leave it out.",
+            f"Received threads={threads}.",
+            f"It must be 1 to {_MOST_THREADS}, or 0 for all cores.",
+            "Omit it to use all cores.",
+            code="invalid-threads",
         )
     if isinstance(source, Run) or (source is not None and Path(source).expanduser().is_dir()):
         run = Run.open(source)
@@ -53,7 +54,10 @@ def open_engine(
     path = Path(source).expanduser()
     if not plain_files.is_file(path):
         raise ConfigurationError(
-            f"There is no model {path}.", f"A model is {KINDS}.", "Check the path."
+            f"No model at {path}.",
+            f"A model is {KINDS}.",
+            "Check the path.",
+            code="missing-model-file",
         )
     if path.suffix == ".keras":
         return _of_keras(path)
@@ -65,9 +69,10 @@ def open_engine(
     if path.suffix == ".zip":
         return _of_bundle(path, threads)
     raise ConfigurationError(
-        f"{path} is of no kind that is known here ({path.suffix or 'no suffix'}).",
+        f"{path} is not a known kind of model ({path.suffix or 'no suffix'}).",
         f"A model is {KINDS}.",
-        "Name one of these.",
+        "Pass one of these.",
+        code="unknown-model-kind",
     )
 
 
@@ -75,9 +80,10 @@ def require_whole(source: str, fold: int | None, seed: int | None) -> None:
     """Refuse a fold or a seed of what is one model."""
     if fold is not None or seed is not None:
         raise ConfigurationError(
-            f"A fold or seed was asked of {source}.",
-            "That is one model; a run folder may hold many.",
-            "Leave it out, or name the run folder (--run).",
+            f"A fold or seed was requested of {source}.",
+            "It is a single model; only a run folder has several.",
+            "Omit the fold and seed, or pass the run folder (--run).",
+            code="fold-of-single-model",
         )
 
 
@@ -87,9 +93,10 @@ def _of_bundle(path: Path, threads: int) -> OnnxEngine:
     engine = OnnxEngine(files["model.onnx"], str(path), threads)
     if not _same_record(files["spec.json"], engine.record):
         raise ModelError(
-            f"{path} describes another model than the one it holds.",
-            "spec.json of a bundle is the record inside its ONNX file.",
+            f"spec.json of {path} differs from the metadata of its model.",
+            "Both must describe the same model.",
             "Export the run again.",
+            code="bundle-record-mismatch",
         )
     return engine
 
@@ -117,7 +124,8 @@ def _of_keras(path: Path) -> KerasEngine:
         if found.resolve() == path.resolve():
             return KerasEngine(path, spec)
     raise RunError(
-        f"{path} lies in no run.",
-        "A .keras file does not say how a recording becomes a clip; run.json does.",
-        "Name the run folder (--run), or an exported .onnx, which says it.",
+        f"{path} is not in a run folder.",
+        "A .keras file does not include the preprocessing; the run.json of its run does.",
+        "Pass the run folder (--run), or an exported .onnx file, which includes it.",
+        code="model-outside-run",
     )

@@ -1,4 +1,4 @@
-"""What must be known beside the numbers of a network to use it: one record, written as JSON.
+"""`Spec`: the description of a model that prediction needs beside its weights.
 
 In: a run. Out: a `Spec`, which travels in the metadata of an ONNX file, in an OpenVINO file, in a
 bundle. It says in words that a page in another language can follow what is done before the graph
@@ -103,8 +103,9 @@ class Spec:
                 raise ModelError(
                     f"{source} was written by sertk {record.get('sertk_version')} (schema "
                     f"{version}).",
-                    f"This version reads schemas up to {SCHEMA_VERSION}.",
+                    f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
                     "Upgrade sertk.",
+                    code="newer-model-schema",
                 )
             if version == 1:
                 record = old_names.of_model(record)
@@ -114,9 +115,10 @@ class Spec:
             _require_usable(spec)
         except (json_records.DamagedError, ConfigurationError) as error:
             raise ModelError(
-                f"{source} holds a damaged description of itself ({str(error).rstrip('.')}).",
-                "It must be as `sertk export` wrote it.",
+                f"The metadata of {source} is damaged ({str(error).rstrip('.')}).",
+                "The file must be unchanged since `sertk export` wrote it.",
                 "Export the run again.",
+                code="damaged-model-description",
             ) from error
         return spec
 
@@ -125,11 +127,13 @@ def _require_usable(spec: Spec) -> None:
     """Refuse what no model could work with, here and not in use."""
     if spec.preprocessing["feature"]["name"] == "embedding":
         # its encoder is a file that the description would have us open
-        raise json_records.DamagedError("its feature is 'embedding', which no exported model has")
+        raise json_records.DamagedError(
+            "its feature is 'embedding', which exported models do not support"
+        )
     if spec.clip_aggregation not in CLIP_AGGREGATIONS:
         raise UnknownNameError("clip_aggregation", spec.clip_aggregation, CLIP_AGGREGATIONS)
     if len(set(spec.classes)) < len(spec.classes):
-        raise json_records.DamagedError("a class is named twice")
+        raise json_records.DamagedError("a class is listed twice")
     Preprocessing.from_dict(spec.preprocessing)
 
 
@@ -152,15 +156,18 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
     for word, value, known in (("fold", fold, folds(run)), ("seed", seed, info["seeds"])):
         if value not in known:
             raise ConfigurationError(
-                f"{word}={value} of the run {run.folder}.",
-                f"It has the {word}s {', '.join(map(str, known))}.",
-                f"Name one of them (--{word}).",
+                f"The run {run.folder} has no {word} {value}.",
+                f"Its {word}s are {', '.join(map(str, known))}.",
+                f"Choose one of them (--{word}).",
+                code="unknown-fit",
             )
     if info.get("standardize") == "speaker":
         raise ConfigurationError(
             f"The run {run.folder} was trained with standardize='speaker'.",
-            "It scales each voice by all of its own recordings, which nobody has of a new voice.",
-            "Train with standardize='training' (the default) for use outside.",
+            "This standardization needs all recordings of a speaker, which are not available for a "
+            "new speaker.",
+            "Train with standardize='training' (the default) to export or predict.",
+            code="standardized-per-speaker",
         )
     path = run.model_path(fold, seed)
     spec = Spec(
@@ -189,13 +196,13 @@ def licenses(names: list[str]) -> str:
 
     Examples:
         >>> licenses(["ravdess", "mine"])
-        'RAVDESS: CC BY-NC-SA 4.0; mine: license not known to sertk'
+        'RAVDESS: CC BY-NC-SA 4.0; mine: unknown license'
     """
     known = corpora.names()
     named = []
     for name in names:
         module = corpora.load(name) if name in known else None
-        license = getattr(module, "LICENSE", "") or "license not known to sertk"
+        license = getattr(module, "LICENSE", "") or "unknown license"
         named.append(f"{getattr(module, 'TITLE', name)}: {license}")
     return "; ".join(named)
 
@@ -268,10 +275,10 @@ def _after(classes: list[str]) -> dict[str, Any]:
                 "frame_seconds": sound.MODULATION_SECONDS,
                 "band_edges_hz": list(sound.BANDS),
                 "percentiles": list(sound.PERCENTILES),
-                "top_db": sound.TOP_DB,
+                "floor_db": sound.FLOOR_DB,
                 "how": "frames of the nearest power of two of samples, every half frame, Hann "
                 "window; level in dB of each band (its lower edge belongs to it), no lower than "
-                "top_db below the whole spectrum of the loudest frame; what no band moves by as "
+                "floor_db below the whole spectrum of the loudest frame; what no band moves by as "
                 "much between the percentiles of its levels, linearly interpolated, gets the "
                 "answer, too; without the silence that fills a last window up",
             },

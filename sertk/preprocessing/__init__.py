@@ -1,4 +1,4 @@
-"""From a file to a clip: the one frozen object that training, prediction and export share.
+"""`Preprocessing`: from a file to clips, in training, prediction and export alike.
 
 In: a path or a waveform. Out: an absolute spectrum (what the cache keeps), and clips of a fixed
 number of frames cut from it. The reference to the clip's own maximum and the floor come after
@@ -73,9 +73,10 @@ class Preprocessing:
         feature = features.get(self.feature) if isinstance(self.feature, str) else self.feature
         if not isinstance(feature, Feature):
             raise ConfigurationError(
-                f"feature is a {type(feature).__name__}.",
-                "It is a sertk.features.Feature, or the name of one.",
-                f"Pass such as 'log_mel'; the names are {', '.join(features.names())}.",
+                f"Received a feature of type {type(feature).__name__}.",
+                "It must be a sertk.features.Feature, or the name of one.",
+                f"Pass a name such as 'log_mel'; the names are {', '.join(features.names())}.",
+                code="wrong-feature-type",
             )
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
         call_arguments.check(
@@ -87,10 +88,11 @@ class Preprocessing:
         bad = [f"{name}={value}" for name, value in numbers.items() if not _in_range(name, value)]
         if bad:
             raise ConfigurationError(
-                f"Preprocessing got {', '.join(bad)}.",
-                "Rates, lengths, levels and channels are positive; sample_rate lies between "
-                f"{LOWEST_RATE} and {_HIGHEST_RATE} Hz, clip_seconds up to {_LONGEST_CLIP}.",
+                f"Preprocessing received {', '.join(bad)}.",
+                "Rates, lengths, levels and channels must be positive; sample_rate is "
+                f"{LOWEST_RATE} to {_HIGHEST_RATE} Hz, clip_seconds at most {_LONGEST_CLIP}.",
                 "The defaults are 16000 Hz, 3.0 s, trim_db 40 and top_db 80.",
+                code="invalid-preprocessing",
             )
         # the preprocessing resamples, so its rate is the feature's
         bound = dataclasses.replace(feature, sample_rate=self.sample_rate)  # type: ignore[type-var]

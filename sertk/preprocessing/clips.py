@@ -1,4 +1,4 @@
-"""Cut utterances longer than a clip into several clips, and join their probabilities again.
+"""Clips of an utterance: where they start, and how their predictions are aggregated.
 
 In: numbers of frames. Out: first frames of clips; one row of probabilities per utterance.
 """

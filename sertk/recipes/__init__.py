@@ -1,4 +1,4 @@
-"""The reference systems and sertk's own, each as one frozen record, and what repeats one.
+"""Recipes: the reference systems R1 to R5 and sertk's own, and their reproduction.
 
 In: a recipe's name and corpora. Out: a run. Defects of the originals are left out and named; where
 a published number rests on one, `as_published` puts it back and marks the run.

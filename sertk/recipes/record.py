@@ -1,4 +1,4 @@
-"""What a recipe is: a system, the figures published of it, and what is done otherwise here.
+"""`Recipe`: a system, its published scores, and what is done otherwise here.
 
 In: nothing. Out: frozen records, which `sertk.recipes.systems` fills.
 """

@@ -1,4 +1,4 @@
-"""Repeat a recipe: its corpora, its division, its training.
+"""Reproduce a recipe: corpora, protocol, training.
 
 In: a recipe's name and corpora. Out: a run whose run.json says what was published, under which
 protocol, and what is done otherwise here and why.
@@ -59,9 +59,10 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
     recipe = RECIPES[name]
     if as_published and everyone:
         raise ConfigurationError(
-            f"{name} was asked for as published, and on everyone.",
-            "A model to hand on has no defects put back.",
-            "Leave one of them out (--as-published, --everyone).",
+            f"{name} received both --as-published and --everyone.",
+            "A model for use outside must not include the defects of the published one.",
+            "Omit one of them (as_published, everyone in Python).",
+            code="published-and-everyone",
         )
     if everyone:
         return dataclasses.replace(recipe, division="everyone")
@@ -69,9 +70,10 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
         return recipe
     if not recipe.as_published:
         raise ConfigurationError(
-            f"{name} was asked for as published.",
-            "Its published figures rest on no defect that is left out here.",
-            "Leave as_published (--as-published) out.",
+            f"{name} received --as-published.",
+            "Its published results have no defect that sertk leaves out.",
+            "Omit --as-published (as_published in Python).",
+            code="no-published-defects",
         )
     return dataclasses.replace(recipe, **recipe.as_published)
 

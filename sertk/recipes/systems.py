@@ -1,4 +1,4 @@
-"""The reference systems R1 to R5, parameter by parameter, and sertk's own: one record each.
+"""The recipes of the reference systems R1 to R5 and of sertk's own, parameter by parameter.
 
 In: nothing. Out: `RECIPES`. What stands here was read from published papers and code; what is done
 otherwise, and why, stands beside it.

@@ -1,4 +1,4 @@
-"""One page about one run: what was found, for whom it holds, and how to repeat it.
+"""The report of a run: scores, for whom they hold, and how to reproduce them.
 
 In: a finished run folder. Out: `report.html`, which needs no other file and asks the network for
 nothing, and `report.json` with the same numbers. Keras is not needed.

@@ -1,4 +1,4 @@
-"""The figures of a report, as inline SVG that takes its colors from the page.
+"""The figures of a report as inline SVG.
 
 In: an evaluation, or a training history. Out: `<svg>` text, the same on every machine.
 """

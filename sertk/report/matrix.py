@@ -1,4 +1,4 @@
-"""The confusion matrix as cells of an HTML table, colored so that every number is readable.
+"""The confusion matrix as an HTML table.
 
 In: counts. Out: three views: shares of the true class, shares of the predicted class, counts.
 """

@@ -1,4 +1,4 @@
-"""Every number of a report, once: the page shows them, and report.json holds them.
+"""The numbers of a report, as in report.json.
 
 In: a finished run. Out: a dictionary of plain values, fractions at full precision, `None` where a
 number does not exist.

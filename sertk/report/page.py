@@ -1,4 +1,4 @@
-"""The page: numbers and figures, put into sentences and into the template.
+"""The HTML page of a report.
 
 In: a run, its evaluation and its numbers. Out: one HTML document that needs nothing else.
 """

@@ -1,4 +1,4 @@
-"""The sentences of a report: numbers said in words, beside the tables that hold them.
+"""The sentences of a report.
 
 In: the numbers of a report, or run.json. Out: plain text; the template escapes it.
 """

@@ -1,4 +1,4 @@
-"""Protocols: who is trained on, who is validated on, who is tested.
+"""Protocols: which speakers train, validate and are tested.
 
 In: a manifest. Out: a copy with `split` (one division), or with `fold` and `val_folds` (a
 cross-validation), and `protocol`, the name of what was done. Every protocol here keeps speakers

@@ -1,4 +1,4 @@
-"""Write a division into a manifest, and say in a sentence what it is.
+"""Write a division into a manifest, and describe its protocol in a sentence.
 
 In: a manifest, and the columns of its division. Out: the same rows with the column `protocol`,
 which holds the name of the protocol, and what was taken of it after a colon. Sentences are made
@@ -21,10 +21,11 @@ def speakers_of(manifest: pd.DataFrame) -> list[str]:
     unknown = manifest["speaker"].isna()
     if unknown.any():
         raise SplitError(
-            f"{unknown.sum()} of {len(manifest)} rows name no speaker.",
-            "A speaker-independent protocol keeps speakers apart, so it has to know them.",
+            f"{unknown.sum()} of {len(manifest)} rows have no speaker.",
+            "A speaker-independent protocol needs the speaker of every row.",
             "Fill the column `speaker` (for folders: layout='{speaker}/{emotion}/*'); only "
-            "--protocol random, which leaks, does without.",
+            "--protocol random, which leaks speakers, works without.",
+            code="missing-speakers",
         )
     return sorted(manifest["speaker"].unique())
 

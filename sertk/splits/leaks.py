@@ -1,4 +1,4 @@
-"""What the splits of a division share, and what selection does not see.
+"""Leaks of a division: speakers, sound and copies that splits share.
 
 In: a manifest with a division, and what each row sounds like. Out: `Leak`s, fold after fold, each
 with the places of its rows. `sertk.audit` makes findings of them.
@@ -60,7 +60,7 @@ def leaks(manifest: pd.DataFrame, sound: pd.Series, place: pd.Series) -> Iterato
             if len(rows):
                 yield _leak(part, kind, f"{at}{kind} in more than one split", rows)
         if len(part.both):
-            words = f"{at}utterances both validate and are tested"
+            words = f"{at}utterances are in both validation and test"
             yield _leak(part, "val == test", words, part.both)
         if labels is not None:
             yield from _unselected(part, at, labels)
@@ -97,10 +97,10 @@ def _strayed(part: Part, at: str, copies: np.ndarray, parents: np.ndarray) -> It
     strayed = copies[(parents < 0) | (roles != part.roles[parents])]
     evaluated = copies[roles > TRAIN]
     if len(strayed):
-        words = f"{at}augmented copies stand in another split than their originals"
+        words = f"{at}augmented copies are in a different split than their originals"
         yield _leak(part, "augmented copies", words, strayed)
     elif len(evaluated):
-        words = f"{at}augmented copies are validated or tested on"
+        words = f"{at}augmented copies are in the validation or test set"
         yield _leak(part, "augmented copies", words, evaluated)
 
 
@@ -132,6 +132,6 @@ def _unselected(part: Part, at: str, labels: Codes) -> Iterator[Leak]:
     absent = np.flatnonzero((counts[TRAIN] > 0) & (counts[VAL] == 0)).tolist()
     if absent:
         named = listing([str(labels.names[code]) for code in absent])
-        message = f"{at}no validation speaker has {named}: selection does not see it."
+        message = f"{at}no validation speaker has {named}, so model selection ignores it."
         rows = np.flatnonzero(labels.rows(absent) & (part.roles == TRAIN))
         yield Leak("unselected classes", message, rows, True, "note", complete=True)

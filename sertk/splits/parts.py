@@ -1,4 +1,4 @@
-"""Which rows train, validate and are tested, fold by fold, without a copy of the table for each.
+"""The train, validation and test rows of each fold, without copies of the table.
 
 In: a manifest with `split`, or with `fold` and `val_folds`. Out: `Part`s, one at a time. A fold
 names its few test and validation rows; all others train, so that thousands of folds are compared

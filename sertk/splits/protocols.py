@@ -1,4 +1,4 @@
-"""Protocols that work on any corpus: by speaker, leave one out, folds, sessions, and random."""
+"""Protocols for any corpus: by speaker, leave one out, folds, sessions, random."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -12,8 +12,8 @@ from sertk.splits._protocol_column import cross, divided, speakers_of
 
 _FEWEST = 3
 _MORE_SPEAKERS = (
-    "Add recordings of other people: three speakers are the least, one to learn from, one to "
-    "select on and one to test."
+    "Add recordings of other speakers: at least three are needed, for training, validation and "
+    "test."
 )
 
 
@@ -57,12 +57,13 @@ def by_speaker(
     ]
     if left < 1 or short or not chosen["val"] or not chosen["test"]:
         raise SplitError(
-            f"{_speakers(len(order))} ({listing(order)}) cannot give {val} for validation, {test} "
-            "for test and at least one for training.",
-            "Every part needs speakers of its own, one at least.",
-            "Ask for other numbers (--val 1 --test 1), or cross-validate (`sertk cv`)."
+            f"Cannot split {_speakers(len(order))} ({listing(order)}) into {val} for validation, "
+            f"{test} for test and at least one for training.",
+            "Each of the three splits needs at least one speaker of its own.",
+            "Choose other numbers (--val 1 --test 1), or cross-validate (`sertk cv`)."
             if len(order) > _FEWEST - 1
             else _MORE_SPEAKERS,
+            code="too-few-speakers",
         )
     part_of = {s: part for part, speakers in chosen.items() for s in speakers}
     return divided(manifest, "by_speaker", split=manifest["speaker"].map(part_of).fillna("train"))
@@ -103,9 +104,10 @@ def speaker_folds(
     order = _drawn(manifest, seed)
     if folds < 2 or len(order) < folds:
         raise SplitError(
-            f"{folds} folds were asked of {len(order)} speakers ({listing(order)}).",
-            "There must be at least 2 folds, and a speaker for each.",
-            f"Ask for {min(5, len(order))} folds." if len(order) >= _FEWEST else _MORE_SPEAKERS,
+            f"{folds} folds of {len(order)} speakers were requested ({listing(order)}).",
+            "At least 2 folds are needed, and at least one speaker per fold.",
+            f"Use {min(5, len(order))} folds." if len(order) >= _FEWEST else _MORE_SPEAKERS,
+            code="wrong-number-of-folds",
         )
     genders = _genders(manifest)
     by_gender = sorted(order, key=lambda speaker: genders.get(speaker, ""))  # stable: stays drawn
@@ -122,17 +124,19 @@ def by_session(manifest: pd.DataFrame) -> pd.DataFrame:
     sessions = manifest.get("session", pd.Series(None, index=manifest.index, dtype=object))
     if sessions.isna().any() or sessions.nunique() < 3:
         raise SplitError(
-            f"{int(sessions.isna().sum())} of {len(manifest)} rows have no session, and there are "
-            f"{sessions.nunique()} sessions.",
-            "Folds by session need at least three, in every row.",
+            f"{int(sessions.isna().sum())} of {len(manifest)} rows have no session; the number of "
+            f"sessions is {sessions.nunique()}.",
+            "Folds by session need at least three sessions, and a session in every row.",
             "Use leave_one_speaker_out(), or fill the column `session`.",
+            code="too-few-sessions",
         )
     spread = manifest.assign(session=sessions).groupby("speaker")["session"].nunique()
     if (spread > 1).any():
         raise SplitError(
             f"Speakers {listing(spread.index[spread > 1].tolist())} are in more than one session.",
-            "Folds by session keep speakers apart only if sessions do.",
+            "Folds by session keep speakers apart only if each speaker has one session.",
             "Use leave_one_speaker_out().",
+            code="speakers-in-several-sessions",
         )
     names = sorted(sessions.unique())
     groups = [sorted(manifest.loc[sessions == name, "speaker"].unique()) for name in names]
@@ -159,8 +163,9 @@ def by_dyad(manifest: pd.DataFrame) -> pd.DataFrame:
         raise SplitError(
             f"{int(sessions.isna().sum())} of {len(manifest)} rows have no session; speakers per "
             f"session: {counts}.",
-            "Folds by dyad need at least two sessions of two speakers each.",
+            "Folds by dyad need at least two sessions with two speakers each.",
             "Use leave_one_speaker_out().",
+            code="too-few-dyads",
         )
     folds = [turn for a, b in pairs for turn in (([a], [b]), ([b], [a]))]
     return cross(manifest, folds, "by_dyad")
@@ -190,20 +195,25 @@ def random(
     """
     if folds is not None and not _FEWEST <= folds <= len(manifest):
         raise SplitError(
-            f"{folds} folds of {len(manifest)} utterances were asked for.",
-            "There are at least 3, one to learn from, one to select on and one to test, and an "
-            "utterance for each.",
-            f"Ask for {'more' if folds < _FEWEST else 'fewer'} folds, such as 5.",
+            f"{folds} folds of {len(manifest)} utterances were requested.",
+            "At least 3 folds are needed, for training, validation and test, and at least one "
+            "utterance per fold.",
+            f"Use {'more' if folds < _FEWEST else 'fewer'} folds, such as 5.",
+            code="wrong-number-of-folds",
         )
     if folds is None and not (0 < val < 1 and 0 < test < 1 and val + test < 1):
         raise SplitError(
-            f"A random division got val={val} and test={test}.",
-            "They are shares between 0 and 1 that leave some to train on.",
-            "Leave them out to get 0.1 and 0.2.",
+            f"A random split received val={val} and test={test}.",
+            "Both must be shares above 0, with a sum below 1.",
+            "Omit them to use 0.1 and 0.2.",
+            code="invalid-split-shares",
         )
     if seed < 0:
         raise SplitError(
-            f"A random division got seed={seed}.", "A seed is 0 or more.", "Leave it out to get 0."
+            f"A random split received seed={seed}.",
+            "A seed must be 0 or more.",
+            "Omit it to use 0.",
+            code="invalid-seed",
         )
     generator = np.random.default_rng(seed)
     column = manifest["label" if "label" in manifest else "emotion"]
@@ -228,14 +238,15 @@ def _rotate(manifest: pd.DataFrame, groups: list[list[str]], val: int, name: str
     biggest = max(map(len, groups))
     if val < 1 or len(groups) < 2 or len(sequence) < biggest + val + 1:
         raise SplitError(
-            f"{_speakers(len(sequence))} in {len(groups)} fold{'s' * (len(groups) != 1)}, of whom "
-            f"{val} shall validate ({listing(sequence)}).",
-            "Every fold needs speakers to test, to validate and to train on, one at least of each.",
+            f"Cannot split {_speakers(len(sequence))} into {len(groups)} "
+            f"fold{'s' * (len(groups) != 1)} with {val} for validation ({listing(sequence)}).",
+            "Every fold needs at least one speaker each for test, validation and training.",
             _MORE_SPEAKERS
             if len(sequence) < _FEWEST
-            else "Ask for more folds."
+            else "Use more folds."
             if val == 1
-            else "Ask for another number in validation (--val 1), or for more folds.",
+            else "Use fewer validation speakers (--val 1), or more folds.",
+            code="too-few-speakers",
         )
     rotated = []
     position = 0
@@ -272,9 +283,10 @@ def _named(free: list[str], wanted: Sequence[str], split: str) -> list[str]:
     unknown = [s for s in wanted if s not in free]
     if unknown:
         raise SplitError(
-            f"{listing(unknown)} cannot be taken for {split!r}: no such speaker, or taken already.",
-            f"Free speakers: {listing(free, 30)}.",
-            "Speakers carry the name of their corpus, such as ravdess_03.",
+            f"{listing(unknown)} cannot be in {split!r}: unknown, or already in another split.",
+            f"Available speakers: {listing(free, 30)}.",
+            "Speaker names include the corpus, such as ravdess_03.",
+            code="unavailable-speakers",
         )
     return list(dict.fromkeys(wanted))
 

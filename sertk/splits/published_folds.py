@@ -1,4 +1,4 @@
-"""Folds of RAVDESS that others published, and those of sertk's own benchmarks."""
+"""Published folds of RAVDESS, and those of sertk's benchmarks."""
 
 import pandas as pd
 
@@ -64,10 +64,11 @@ def published(manifest: pd.DataFrame, name: str) -> pd.DataFrame:
     present = set(speakers_of(manifest))
     if wanted - present:
         raise SplitError(
-            f"The folds {name!r} need {len(wanted)} RAVDESS actors; "
-            f"{listing(sorted(wanted - present), 8)} are not in the manifest.",
-            "A published protocol is compared on all of its speakers.",
-            "Complete the corpus, or use --protocol dev4 (actors 1-20), loso or speaker_folds.",
+            f"The manifest lacks the RAVDESS actors {listing(sorted(wanted - present), 8)}.",
+            f"The folds {name!r} use all {len(wanted)} actors.",
+            "Add the missing recordings, or use --protocol dev4 (actors 1-20), loso or "
+            "speaker_folds.",
+            code="missing-published-speakers",
         )
     return cross(manifest[manifest["speaker"].isin(wanted)], folds, name)
 

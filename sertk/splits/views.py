@@ -1,4 +1,4 @@
-"""Look at a divided manifest: one fold of it, its protocol, what its parts share."""
+"""Views of a divided manifest: one fold, shared speakers, checks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,8 +20,9 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
     if "fold" not in manifest:
         raise SplitError(
             "The manifest has no column 'fold'.",
-            "A cross-validation needs folds.",
+            "Cross-validation needs folds.",
             "Call sertk.splits.leave_one_speaker_out(manifest) or another protocol first.",
+            code="no-fold-column",
         )
     if "val_folds" not in manifest:
         manifest = divided(manifest)
@@ -29,7 +30,10 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
     if not tested.any():
         known = sorted(manifest["fold"].dropna().unique())
         raise SplitError(
-            f"No row is tested in fold {fold}.", f"There are folds {listing(known, 30)}.", ""
+            f"Fold {fold} has no test rows.",
+            f"The folds are {listing(known, 30)}.",
+            "Choose one of these.",
+            code="empty-fold",
         )
     split = np.where(tested, "test", np.where(validates(manifest, fold), "val", "train"))
     return manifest.assign(split=split)
@@ -77,28 +81,31 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
     if "split" not in manifest:
         raise SplitError(
             "The manifest has no column 'split'.",
-            "Training needs to know who trains, validates and is tested.",
+            "Training needs to know the train, val and test rows.",
             "Call sertk.splits.by_speaker(manifest) first.",
+            code="no-split-column",
         )
     unknown = manifest.loc[~manifest["split"].isin(SPLITS), "split"]
     if len(unknown):
         raise SplitError(
-            f"{len(unknown)} rows are in split {listing(sorted(map(repr, unknown.unique())))}.",
-            f"Each row is in {', '.join(SPLITS)}; another name is in no part.",
-            "Call sertk.manifest.divided(manifest), which reads the usual spellings, or rename "
+            f"{len(unknown)} rows have the split {listing(sorted(map(repr, unknown.unique())))}.",
+            f"A split must be one of {', '.join(SPLITS)}.",
+            "Call sertk.manifest.divided(manifest), which accepts common spellings, or rename "
             "them.",
+            code="unknown-split-names",
         )
     empty = [s for s in SPLITS[:2] if not (manifest["split"] == s).any()]
     if empty:
         folded = "fold" in manifest
         raise SplitError(
-            f"No row is in split {' or '.join(empty)}"
-            + (", as `fold` and `val_folds` have it." if folded else "."),
-            "Training needs speakers to learn from and others to select on.",
-            "Name in `val_folds` the folds in which each row validates, or divide again with "
-            "sertk.splits.speaker_folds()."
+            f"No row has the split {' or '.join(empty)}"
+            + (", according to `fold` and `val_folds`." if folded else "."),
+            "Training needs speakers for training and for validation.",
+            "Set in `val_folds` the folds in which each row is used for validation, or "
+            "split again with sertk.splits.speaker_folds()."
             if folded
-            else "Divide again with sertk.splits.by_speaker().",
+            else "Split again with sertk.splits.by_speaker().",
+            code="empty-split",
         )
     _check_copies(manifest)
     if allow_shared_speakers or protocol(manifest)["name"] == "random":
@@ -110,6 +117,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
             "Speaker-independent scores need them apart.",
             "Use sertk.splits.by_speaker(), or pass allow_shared_speakers=True if that is the "
             "experiment.",
+            code="shared-speakers",
         )
 
 
@@ -122,10 +130,11 @@ def _check_copies(manifest: pd.DataFrame) -> None:
     strayed = copies.loc[copies["parent"].map(home) != copies["split"], "utterance_id"]
     if len(strayed):
         raise SplitError(
-            f"{len(strayed)} augmented copies stand in another split than their originals, or have "
-            f"none ({listing(list(strayed), 3)}).",
-            "A copy in another part than its original tells the test.",
-            "Divide the originals alone, and let training make the copies: augment= (--augment).",
+            f"{len(strayed)} augmented copies are in a different split than their originals, or "
+            f"have no original ({listing(list(strayed), 3)}).",
+            "An augmented copy in a different split than its original leaks test data.",
+            "Split the originals only, and let training make the copies: augment= (--augment).",
+            code="copies-across-splits",
         )
 
 
@@ -152,7 +161,7 @@ def check_classes(
     """
     present = {split: set(rows.loc[rows["split"] == split, "label"]) for split in ("train", "val")}
     lost = (
-        f" {len(unreadable)} files cannot be read, the first because: {unreadable[0]['reason']}"
+        f" {len(unreadable)} files cannot be read. The first error: {unreadable[0]['reason']}"
         if unreadable
         else ""
     )
@@ -160,21 +169,25 @@ def check_classes(
     if missing:
         elsewhere = set(missing) <= set(rows["label"])
         raise ConfigurationError(
-            f"No utterance of split 'train' is labeled {listing(missing, 12)}.{lost}",
-            "Every class needs examples to learn from.",
-            f"Add recordings {'of more speakers' if elsewhere else 'that have such a label'}, or "
-            "choose a grouping without (`sertk names groupings`).",
+            f"No utterance of the split 'train' is labeled {listing(missing, 12)}.{lost}",
+            "Every class needs training utterances.",
+            f"Add recordings {'of more speakers' if elsewhere else 'with this label'}, or choose a "
+            "grouping without it (`sertk names groupings`).",
+            code="class-without-training-data",
         )
     for split, needs in (("val", "Selection"), *([("test", "The test")] if tested else [])):
         if not (rows["split"] == split).any():
             raise ConfigurationError(
-                f"No utterance of split {split!r} is left.{lost}",
+                f"No utterance of the split {split!r} remains.{lost}",
                 f"{needs} needs utterances that can be read.",
-                f"Fetch the files again, or choose other speakers (--{split}).",
+                f"Download the files again, or choose other speakers (--{split}).",
+                code="unreadable-split",
             )
     if len(present["val"]) < min(2, len(classes)):
         raise ConfigurationError(
-            f"Every utterance of split 'val' is labeled {listing(sorted(present['val']))}.{lost}",
-            "Selection needs several classes to tell apart.",
-            "Let more speakers validate (--val 2).",
+            "Every utterance of the split 'val' is labeled "
+            f"{listing(sorted(present['val']))}.{lost}",
+            "Model selection needs several classes in the validation set.",
+            "Use more validation speakers (--val 2).",
+            code="single-class-validation",
         )

@@ -1,4 +1,4 @@
-"""Questions that take several runs: what leaks, what helps whom, and how sure that is.
+"""Studies: compare runs over a grid of choices.
 
 In: a recipe, or utterances and what to vary. Out: runs in one folder, a table with a row for each,
 differences on the same test speakers with intervals, and one page that answers the question first.

@@ -1,4 +1,4 @@
-"""The tables of a study, which are figures too.
+"""The Displays of a study.
 
 In: numbers from `sertk.studies.results`. Out: Displays with `.frame()` and `.plot(ax=)`.
 """

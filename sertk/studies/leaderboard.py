@@ -1,4 +1,4 @@
-"""A leaderboard over any folder of runs, which ranks only what was measured alike.
+"""Leaderboards: rank runs of the same protocol and classes.
 
 In: a folder. Out: tables, one for each protocol: the same corpora, classes and tested utterances,
 kept apart in the same way. What was published stands beside, with its protocol, and is not ranked.
@@ -73,14 +73,16 @@ class Leaderboard(Display):
         """Say that there is nothing to rank, and why not what is there."""
         if not self.unread:
             return RunError(
-                f"There is no finished run with test scores below {self.folder}.",
-                "A leaderboard ranks what `sertk train` and `sertk cv` wrote.",
+                f"{self.folder} contains no finished run with test scores.",
+                "A leaderboard ranks the runs of `sertk train` and `sertk cv`.",
                 "Check the path, or train first.",
+                code="no-finished-runs",
             )
         name, reason = next(iter(self.unread.items()))
         return RunError(
-            f"There is no finished run with test scores below {self.folder}; there are "
-            f"{len(self.unread)} that cannot be ranked, the first, {name}, because: {reason}"
+            f"{self.folder} contains no finished run with test scores; {len(self.unread)} runs "
+            f"cannot be ranked. The first error, of {name}: {reason}",
+            code="no-rankable-runs",
         )
 
     def _ranked(self, protocol: str, group: list[tuple[Run, Evaluation]]) -> list[dict[str, Any]]:

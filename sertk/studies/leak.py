@@ -1,4 +1,4 @@
-"""Train the same thing twice, with data leakage and without, and report the difference.
+"""Leak gap: train once with a leak and once without, and compare.
 
 In: a recipe with a leaky original, or utterances and a model. Out: two runs and a `LeakGap`: four
 scores, two of each run, of which those on speakers that were trained on do not hold for others.
@@ -89,9 +89,10 @@ def leak_gap_of_recipe(
     """
     if recipes.get(name, as_published=True).division == recipes.get(name).division:
         raise ConfigurationError(
-            f"{name} was divided by speakers in the original too.",
-            "A gap is told between a division that leaks and one that does not.",
-            "Repeat it with --as-published and without, and compare the two runs.",
+            f"{name} was published with a speaker-independent split.",
+            "A leak gap compares a split that leaks speakers with one that does not.",
+            "Train it with --as-published and without, and compare the two runs.",
+            code="system-without-leak",
         )
     runs = {
         part: recipes.reproduce(

@@ -1,4 +1,4 @@
-"""The levels of a study's factors: names, or objects under names that the caller gives them.
+"""The levels of a study's factors: names, or named objects.
 
 In: what was given for a factor. Out: its names, the objects behind those that sertk does not know,
 and what study.json keeps of an object: enough to tell it from another, not to train with it.
@@ -147,28 +147,34 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
     kind, word = (int, "whole number") if factor == "seed" else (str, "name")
     wrong = [level for level in levels if not isinstance(level, kind) or isinstance(level, bool)]
     if wrong:
-        none = " No copies are 'none'." if factor == "augment" and None in wrong else ""
-        remedy = "Such as seed=(0, 1, 2)." if factor == "seed" else "Name one of `sertk names`."
+        none = " For no augmentation, use 'none'." if factor == "augment" and None in wrong else ""
+        remedy = (
+            "For example: seed=(0, 1, 2)." if factor == "seed" else "Choose one of `sertk names`."
+        )
         if factor in OBJECTS:
-            remedy = f"Give an object a name: {factor}={{'mine': ...}}."
+            remedy = f"Give the object a name: {factor}={{'mine': ...}}."
         raise ConfigurationError(
             f"The factor {factor} has the level {reprlib.repr(wrong[0])}.",
-            f"A level of a study is a {word}: the runs and study.json are named by it.{none}",
+            f"A level of a study must be a {word}, since run folders and study.json use its "
+            f"name.{none}",
             remedy,
+            code="wrong-level-type",
         )
     if not levels or len(set(levels)) < len(levels):
         raise ConfigurationError(
             f"The factor {factor} has the levels {', '.join(map(repr, levels))}."
             if levels
-            else f"The factor {factor} has no level.",
-            "Each factor has one level at least, and none twice.",
-            "Name different ones.",
+            else f"The factor {factor} has no levels.",
+            "A factor needs at least one level, and each level once.",
+            "Pass different levels.",
+            code="invalid-levels",
         )
     if kind is str and len({folder_name(level).casefold() for level in levels}) < len(levels):
         raise ConfigurationError(
             f"The factor {factor} has the levels {', '.join(map(repr, levels))}.",
-            "Runs lie in folders named by them, which on some systems have no capitals.",
-            "Let the names differ in more.",
+            "Run folders have these names, and some file systems ignore case.",
+            "Choose names that differ in more than case.",
+            code="levels-differ-in-case",
         )
 
 
@@ -196,9 +202,10 @@ def _check_known(factor: str, level: Any) -> None:
 def _check_free(factor: str, name: str) -> None:
     if not unknown(factor, [name]):
         raise ConfigurationError(
-            f"The factor {factor} was given an object under the name {name!r}.",
-            "That is the name of one of sertk's own, and a reader would take it for that.",
+            f"The factor {factor} received an object with the name {name!r}.",
+            "This name belongs to a built-in of sertk.",
             "Choose another name.",
+            code="reserved-level-name",
         )
 
 
@@ -226,9 +233,10 @@ def _checked(factor: str, thing: Any) -> Any:
             "model": "a function such as those of sertk.models",
         }
         raise ConfigurationError(
-            f"The factor {factor} has a level that is a {type(thing).__name__}.",
-            f"An object for it is {wanted[factor]}.",
+            f"The factor {factor} received an object of type {type(thing).__name__}.",
+            f"An object for this factor must be {wanted[factor]}.",
             "Pass one, or a name.",
+            code="wrong-level-object",
         )
     return Preprocessing(thing) if hasattr(thing, "finish_layers") else thing
 

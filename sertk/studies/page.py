@@ -1,4 +1,4 @@
-"""The page of a study: its question as the title, the answer first, then what it rests on.
+"""The HTML page of a study.
 
 In: a `StudyResult`. Out: one HTML file that needs no other.
 """

@@ -1,4 +1,4 @@
-"""What a study found: one row per run, differences on the same speakers, and words for them.
+"""The results of a study: one row per run, and paired differences.
 
 In: the folder of a study. Out: tables that are Displays, and the answer to its question. Runs of
 runs of different protocols are not compared; runs on different speakers only on those in both.
@@ -47,8 +47,9 @@ def read_record(path: Path) -> dict[str, Any]:
     except json_records.DamagedError as error:
         raise RunError(
             f"{path} is damaged ({error}).",
-            "It must be as `sertk study` wrote it.",
-            "Delete it and give the command of the study again: trials are kept.",
+            "It must be unchanged since `sertk study` wrote it.",
+            "Delete it, and run the study command again; finished trials are kept.",
+            code="damaged-study",
         ) from error
     return dict(record)
 
@@ -73,18 +74,20 @@ class StudyResult:
         record = self.folder / "study.json"
         if not plain_files.is_file(record):
             raise RunError(
-                f"{self.folder} holds no study (there is no study.json).",
-                "A study is the folder that `sertk study` wrote.",
-                "Check the path, or run one first.",
+                f"{self.folder} is not a study folder (no study.json).",
+                "A study folder is written by `sertk study`.",
+                "Check the path, or run a study first.",
+                code="missing-study",
             )
         self.info = read_record(record)
         self.study = Study.from_record(self.info)
         self.runs = {trial: run for trial in self.study.trials() if (run := self._run(trial))}
         if not self.runs:
             raise RunError(
-                f"No trial of {self.folder} is finished.",
-                "A study needs one at least.",
-                "Give the same command again.",
+                f"The study {self.folder} has no finished trials.",
+                "A comparison needs at least one.",
+                "Run the same command again.",
+                code="no-finished-trials",
             )
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Train the trials of a study, side by side, and go on where it was stopped.
+"""Run the trials of a study in parallel, and resume it.
 
 In: a `Study` and a folder. Out: a run folder per trial below `trials/`, `study.json` with every
 choice, and a `StudyResult`. A trial that cannot be trained is reported, and the others go on.
@@ -78,8 +78,9 @@ def run_study(
     atomic.write_json(home / "failed.json", failed)
     if len(failed) == len(study.trials()):
         raise RunError(
-            f"None of the {len(failed)} trials could be trained, the first because: "
-            f"{next(iter(failed.values()))}"
+            f"None of the {len(failed)} trials could be trained. The first error: "
+            f"{next(iter(failed.values()))}",
+            code="all-trials-failed",
         )
     result = StudyResult(home)
     result.write_csv()
@@ -90,23 +91,27 @@ def _check(study: Study, roots: Mapping[str, str | Path], n_jobs: int) -> None:
     """Refuse what cannot be trained, before anything is written."""
     if n_jobs == 0:
         raise ConfigurationError(
-            "0 processes.",
-            "One run at a time is the least.",
-            "Use -1 for every core, or leave it out.",
+            "Received 0 jobs.",
+            "At least one is needed.",
+            "Use -1 for all cores, or omit it.",
+            code="invalid-jobs",
         )
     if not isinstance(roots, Mapping):
         raise ConfigurationError(
-            f"A study got roots={roots!r}.",
-            "It is a mapping of corpora to folders.",
-            f"Such as roots={{{study.corpus[0]!r}: {str(roots)!r}}}.",
+            f"A study received roots={roots!r}.",
+            "It must be a mapping from corpus to folder.",
+            f"For example: roots={{{study.corpus[0]!r}: {str(roots)!r}}}.",
+            code="wrong-roots-type",
         )
     for factor, objects in study.own.items():
         for name in getattr(study, factor):
             if isinstance(objects.get(name), Described):
                 raise ConfigurationError(
-                    f"The {factor} {name!r} of this study was read from study.json.",
-                    "That keeps what an object was, to tell it from another, and not the object.",
+                    f"The {factor} {name!r} is a Python object, and this study was read from "
+                    "study.json.",
+                    "study.json records the settings of an object, not the object itself.",
                     f"Pass it again: {factor}={{{name!r}: ...}}.",
+                    code="lost-level-object",
                 )
 
 
@@ -125,9 +130,10 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
     }
     if (home / "run.json").is_file():
         raise RunError(
-            f"{home} holds a run.",
-            "A study has a folder of its own.",
+            f"{home} contains a run.",
+            "A study needs a folder of its own.",
             "Choose another (-o).",
+            code="folder-holds-run",
         )
     if path.is_file() and any(home.glob("trials/*/run.json")):
         there = read_record(path)
@@ -143,9 +149,10 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
                 found += _differences(part, name, kept, now[name])
         if found:
             raise RunError(
-                f"{home} holds another study (it differs in: {listing(found, 6)}).",
-                "All trials of a study are trained alike.",
+                f"{home} contains a different study (it differs in: {listing(found, 6)}).",
+                "All trials of a study must have the same settings.",
                 "Choose another folder (-o), or delete this one.",
+                code="different-study",
             )
         if all(there.get(name) == value for name, value in json.loads(json.dumps(asked)).items()):
             return  # the same study again: who began it stays written down
@@ -256,9 +263,10 @@ def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) 
     absent = {trained, tested} - set(known["gender"])
     if absent:
         raise ConfigurationError(
-            f"No utterance is known to be of a {' or '.join(sorted(absent))} speaker.",
-            f"{trained}>{tested} trains on {trained} speakers and tests {tested} ones.",
-            "Fill the column `gender` of the manifest, or leave this level out.",
+            f"No utterance has a {' or '.join(sorted(absent))} speaker.",
+            f"The level {trained}>{tested} trains on {trained} and tests on {tested} speakers.",
+            "Fill the column `gender` of the manifest, or omit this level.",
+            code="no-speakers-of-gender",
         )
     voices = known.drop_duplicates("speaker").set_index("speaker")["gender"]
     selecting = sorted(voices.index[voices == trained])[-val:]

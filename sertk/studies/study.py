@@ -1,4 +1,4 @@
-"""What a study is: a question, a grid of choices, and everything that stays the same.
+"""`Study`: a question, a grid of choices, and what is the same in all trials.
 
 In: nothing. Out: frozen records; `sertk.studies.runner` trains them. Every factor is a tuple of
 levels (`sertk.studies.levels`); a trial is one of each. Seeds are repetitions, not a factor.
@@ -125,22 +125,26 @@ class Study:
             raise UnknownNameError("factor", self.compare, FACTORS)
         if self.compare == "protocol":
             raise ConfigurationError(
-                "A study was to compare protocols.",
-                "They answer different questions, and are not ranked against each other.",
+                "A study received compare='protocol'.",
+                "Scores of different protocols are not comparable.",
                 "Use sertk leak-gap, or compare another factor.",
+                code="protocols-compared",
             )
         if len(self.protocol) > 1 and any(">" in gender for gender in self.gender):
             raise ConfigurationError(
-                f"Got the protocols {', '.join(self.protocol)} and training across genders.",
-                "Across genders there is one division: all speakers of the other are tested.",
-                "Leave one of them out.",
+                f"A study received the protocols {', '.join(self.protocol)} and training across "
+                "genders.",
+                "Across genders, the test set is always all speakers of the other gender.",
+                "Omit one of them.",
+                code="protocols-across-genders",
             )
         for name in ("where", "config"):
             if not isinstance(getattr(self, name), Mapping):
                 raise ConfigurationError(
-                    f"A study got {name}={getattr(self, name)!r}.",
-                    "It is a mapping of names to values.",
-                    "Such as where={'style': 'speech'}, or config={'epochs': 40}.",
+                    f"A study received {name}={getattr(self, name)!r}.",
+                    "It must be a mapping from names to values.",
+                    "For example: where={'style': 'speech'}, or config={'epochs': 40}.",
+                    code="wrong-setting-type",
                 )
         Config().changed(dict(self.config))
 
@@ -151,9 +155,11 @@ class Study:
             return "augment"
         if len(several) > 1:
             raise ConfigurationError(
-                f"Several levels of {listing(several)} were given, and none to compare.",
-                "One factor is compared; the levels of the others are settings to compare it in.",
-                f"Add such as compare={several[-1]!r} (--compare {several[-1]}).",
+                f"A study received several levels of {listing(several)}, and no factor to compare.",
+                "A study compares the levels of one factor; several levels of other factors repeat "
+                "the comparison.",
+                f"Add a factor, such as compare={several[-1]!r} (--compare {several[-1]}).",
+                code="no-compared-factor",
             )
         return several[0]
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
+from sertk._utils import keras_backend
+
 if TYPE_CHECKING:
     from sertk.training.config import Config as Config
     from sertk.training.cross_validation import cross_validate as cross_validate
     from sertk.training.cross_validation import fit as fit
     from sertk.training.learning_rate import lr_range_test as lr_range_test
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+_load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["checkpoint", "config", "fitting", "objective", "saving"],
     submod_attrs={
@@ -23,3 +25,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "learning_rate": ["lr_range_test"],
     },
 )
+__getattr__ = keras_backend.quietly(_load)

@@ -1,4 +1,4 @@
-"""What a fit needs to go on after it was stopped, in one file that is written whole.
+"""Checkpoints: resume a fit after an interruption.
 
 In: a model in training, and how it went so far. Out: `state.npz` with the record of every epoch,
 the weights of the last and of the best one, the optimizer and the random generators. Only numbers
@@ -131,15 +131,16 @@ class Checkpoint:
         values = self._group(name)
         there, given = ([tuple(v.shape) for v in side] for side in (values, variables))
         if there != given:
-            raise self._damaged(f"it holds {len(there)} arrays for {len(given)} variables")
+            raise self._damaged(f"it has {len(there)} arrays for {len(given)} variables")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     def _damaged(self, why: str) -> RunError:
         return RunError(
-            f"{self.path} is damaged, or of another version of sertk ({why}).",
-            "A fit goes on from what its last epochs wrote down.",
-            f"Delete {self.path.parent} and give the same command again: this fit starts anew.",
+            f"The checkpoint {self.path} is damaged or from another version of sertk ({why}).",
+            "Training resumes from this file.",
+            f"Delete {self.path.parent}, and run the same command again; this fit restarts.",
+            code="damaged-checkpoint",
         )
 
 

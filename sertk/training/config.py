@@ -1,4 +1,4 @@
-"""The training configuration: one frozen record, which run.json keeps. It needs no Keras."""
+"""`Config`: the training configuration, a frozen dataclass without Keras."""
 
 import dataclasses
 import math
@@ -137,16 +137,18 @@ class Config:
         bad += [k for k in _SHARES if not 0 <= getattr(self, k) < 1]
         if bad:
             raise ConfigurationError(
-                f"Training got {', '.join(f'{k}={getattr(self, k)}' for k in bad)}.",
-                "Numbers of epochs, sizes, patience and rates are positive; "
-                f"{', '.join(_SHARES[:-1])} and {_SHARES[-1]} lie in [0, 1).",
-                "Leave the setting out to get its default.",
+                f"Training received {', '.join(f'{k}={getattr(self, k)}' for k in bad)}.",
+                "Numbers of epochs, sizes, patience and rates must be positive; "
+                f"{', '.join(_SHARES[:-1])} and {_SHARES[-1]} must be in [0, 1).",
+                "Omit a setting to use its default.",
+                code="invalid-training-settings",
             )
         if self.mixup and self.stability:
             raise ConfigurationError(
-                f"Training got mixup={self.mixup} and stability={self.stability}.",
-                "A mixed clip has no undisturbed twin to compare it with.",
-                "Leave one of them at 0.",
+                f"Training received mixup={self.mixup} and stability={self.stability}.",
+                "Stability training compares single utterances, and mixup mixes two.",
+                "Set one of them to 0.",
+                code="mixup-with-stability",
             )
 
     def changed(self, changes: dict[str, Any]) -> "Config":

@@ -1,4 +1,4 @@
-"""Train: one division (`fit`) or a whole cross-validation (`cross_validate`), into a run folder.
+"""Train one division (`fit`) or a cross-validation (`cross_validate`) into a run folder.
 
 In: datasets, or a manifest with folds and a `Preprocessing`. Out: a `Run`. Both write every
 argument down first, then one folder per fold and seed, and join the tables last; the same call
@@ -33,6 +33,7 @@ def fit(
     test: ClipDataset | None = None,
     *,
     folder: str | Path,
+    config: Config | None = None,
     init_from: str | Path | Run | None = None,
     **changes: Any,
 ) -> Run:
@@ -45,10 +46,11 @@ def fit(
         val: What selects the epoch to keep, and stops.
         test: What to predict in the end; `sertk.evaluation.evaluate(run, test)` does it later.
         folder: Run folder to write.
+        config: `Config` of the training; its defaults if not given.
         init_from: A run of the same model whose weights to start from; layers of another shape
             keep their random weights, as does the last one where the classes are others, or in
             another order.
-        **changes: Fields of `Config` to replace, such as `epochs=60`.
+        **changes: Fields of `config` to replace, such as `epochs=60`.
 
     Returns:
         The finished run.
@@ -57,7 +59,7 @@ def fit(
         RunError: If the folder holds another run, or is in use.
         ConfigurationError: If a setting is out of range, or the weights do not fit.
     """
-    chosen = train.config.changed(changes)
+    chosen = (config or train.config).changed(changes)
     parts = {"train": train, "val": val, **({"test": test} if test is not None else {})}
     for part in parts.values():
         part.configure(chosen)
@@ -83,6 +85,7 @@ def cross_validate(
     prep: Preprocessing,
     *,
     folder: str | Path,
+    config: Config | None = None,
     seeds: Sequence[int] = (0,),
     augment: str | list[Any] | Augmentation | None = None,
     copies: int = 2,
@@ -99,6 +102,7 @@ def cross_validate(
         manifest: Rows with `label`, and `fold` and `val_folds` (or one `split`).
         prep: How a recording becomes a clip.
         folder: Run folder to write.
+        config: `Config` of the training; its defaults if not given.
         seeds: ints. Seeds of weights, order, cuts and dropout; each trains one model per fold.
         augment: Recipe of the copies of training utterances; see `sertk.datasets.make`.
         copies: Augmented copies of each training utterance.
@@ -106,7 +110,7 @@ def cross_validate(
         arguments: What the model takes besides, such as `{"width": 0.5}`.
         init_from: A run whose weights to start from.
         allow_shared_speakers: Accept speakers that stand in several splits; the run is marked.
-        **changes: Fields of `Config` to replace, such as `epochs=60`.
+        **changes: Fields of `config` to replace, such as `epochs=60`.
 
     Returns:
         The finished run.
@@ -116,7 +120,7 @@ def cross_validate(
         RunError: If the folder holds another run, or is in use.
         ConfigurationError: If a setting is out of range or does not fit another.
     """
-    chosen = Config().changed(changes)
+    chosen = (config or Config()).changed(changes)
     name = model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
     arguments, manifest = dict(arguments or {}), manifests.divided(manifest)
     for _, view in records.views(manifest):
@@ -158,9 +162,10 @@ def cross_validate(
 def _check_seeds(seeds: Sequence[int]) -> None:
     if not seeds or len(set(seeds)) < len(seeds):
         raise ConfigurationError(
-            f"Got the seeds {', '.join(map(str, seeds)) or 'none'}.",
-            "Each seed is one more model per fold, so that there is one at least and none twice.",
-            "Name different ones, such as 0,1,2.",
+            f"Received the seeds {', '.join(map(str, seeds)) or '(none)'}.",
+            "Each seed trains one model per fold; at least one is needed, and each once.",
+            "Pass different seeds, such as 0,1,2.",
+            code="invalid-seeds",
         )
 
 
@@ -222,9 +227,10 @@ def _initialize(net: keras.Model, source: Run, fold: int, classes: list[str]) ->
             copied += 1
     if not copied:
         raise ConfigurationError(
-            f"No layer of {net.name!r} has the shapes of its twin in {source.folder}.",
-            "init_from takes a run of the same model.",
-            "Train the same model, or leave init_from out.",
+            f"No layer of {net.name!r} has the shapes of the model in {source.folder}.",
+            "init_from needs a run of the same model.",
+            "Train the same model, or omit init_from.",
+            code="no-matching-layers",
         )
 
 

@@ -1,4 +1,4 @@
-"""Fit one network on one division: optimizer, schedule, selection, stopping, resume.
+"""The training loop of one fit: optimizer, schedule, early stopping, best epoch, resume.
 
 In: a network, datasets and `Config`. Out: the assembled model with the weights of the best
 epoch on validation speakers, and its history. `sertk.training` calls this once per fold and seed.
@@ -204,9 +204,10 @@ class _Keeper(keras.callbacks.Callback):
             value = [epoch, 0.0]
         if not math.isfinite(row["loss"] + row["val_loss"]):
             raise ConfigurationError(
-                f"The loss became {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
+                f"The loss is {row['loss'] + row['val_loss']} in epoch {epoch + 1}.",
                 "Training has diverged.",
-                f"Lower the learning rate (it is {self.config.learning_rate}).",
+                f"Lower the learning rate (currently {self.config.learning_rate}).",
+                code="diverged-training",
             )
         if value > progress.best:
             progress.best, progress.best_epoch = value, epoch + 1

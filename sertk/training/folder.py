@@ -1,4 +1,4 @@
-"""The folder of a run while it is written: who may write, what is there, how it is closed.
+"""Write a run folder: locking, resuming, closing.
 
 In: the record of a run. Out: a folder that belongs to one process. A finished run is left as it is;
 one that was stopped goes on with the same call.
@@ -65,9 +65,10 @@ def writing(
             lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise RunError(
-            f"Another process is writing the run {home}.",
-            "A run folder belongs to one process at a time.",
-            "Wait for it, or choose another folder (-o).",
+            f"Another process is writing to the run {home}.",
+            "Only one process at a time can write to a run folder.",
+            "Wait until it is finished, or choose another folder (-o).",
+            code="run-in-use",
         ) from error
     try:
         there = Run(home) if (home / "run.json").is_file() else None
@@ -94,9 +95,10 @@ def _refuse_foreign(home: Path) -> None:
     taken = [name for name in _WRITTEN if (home / name).exists()]
     if taken:
         raise RunError(
-            f"{home} holds {listing(taken)}, and no run.",
-            "A run is written into a folder of its own.",
+            f"{home} contains {listing(taken)}, and is not a run folder.",
+            "A run needs a folder of its own.",
             "Choose another folder (-o), such as runs/NAME.",
+            code="folder-in-use",
         )
 
 
@@ -112,9 +114,10 @@ def _refuse_another(there: Run, record: dict[str, Any]) -> None:
     differing = [d for key in before for d in runs.differences(key, before[key], now[key])]
     if differing:
         raise RunError(
-            f"{there.folder} holds another run (it differs in: {listing(differing, 6)}).",
-            "A folder is one run; the same command goes on with it.",
+            f"{there.folder} contains a different run (it differs in: {listing(differing, 6)}).",
+            "A run folder holds one run; the same command resumes it.",
             "Choose another folder (-o), or delete this one.",
+            code="different-run",
         )
 
 
@@ -139,7 +142,7 @@ def finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]])
         tables = [
             runs.read_csv(
                 folder / name, ["fold", "seed"],
-                f"Delete {folder} and give the command again: that fit alone is done anew.",
+                f"Delete {folder}, and run the command again: only this fit is trained again.",
             )
             for folder in folders
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Try learning rates: train on one batch after the other while the rate rises, and watch the loss.
+"""Learning rate range test (learning rate finder).
 
 In: a network and its training clips. Out: a Display whose figure shows where the loss falls, and
 where training would diverge. The network keeps the weights that it came with.
@@ -48,9 +48,10 @@ def lr_range_test(
     """
     if not 0 < lowest < highest < np.inf or steps < 10:
         raise ConfigurationError(
-            f"A range test got lowest={lowest}, highest={highest}, steps={steps}.",
-            "Rates rise from above 0, in ten steps at least.",
-            "Leave them out to get 1e-5 to 1 in 100 steps.",
+            f"The learning rate finder received lowest={lowest}, highest={highest}, steps={steps}.",
+            "Learning rates must be positive and rise, in at least ten steps.",
+            "Omit them to use 1e-5 to 1 in 100 steps.",
+            code="invalid-range-test",
         )
     # weights, and what dropout draws from
     kept = [(variable, variable.numpy()) for variable in network.variables]

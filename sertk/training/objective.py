@@ -1,4 +1,4 @@
-"""What a network is trained towards: a loss on labels, mixed pairs, and stability.
+"""Training objectives: losses, mixup, stability training.
 
 In: a network behind its front end, and `Config`. Out: the same as an `ObjectiveModel`, which is
 an ordinary Keras model in everything but what its loss compares.

@@ -1,4 +1,4 @@
-"""What a run is, and what its fits did, as records: run.json and fit.json.
+"""The records of a run and its fits: run.json and fit.json.
 
 In: the arguments of a training, and the datasets of each fit. Out: JSON-ready dictionaries.
 run.json holds what was asked for; fit.json whom a model was trained on, where, when and by which

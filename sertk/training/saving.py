@@ -1,4 +1,4 @@
-"""Read and write .keras files: the one place that does.
+"""Read and write .keras files.
 
 In: a path. Out: a model, or a sentence that says why there is none. A .keras file may carry Python
 code, which is never run here.
@@ -46,14 +46,15 @@ def load_model(path: str | Path) -> keras.Model:
         raise _unusable(path, str(error)) from error
     if _CODE in json.dumps(description):
         raise ModelError(
-            f"{path} holds a lambda: Python code that would run when it is loaded.",
-            "A .keras file is loaded without its code, since anybody may have written it.",
-            "Build the model with layers of its own instead (@keras.saving."
-            "register_keras_serializable), and train it again.",
+            f"{path} contains a lambda: Python code that would run when the model is loaded.",
+            "Models are loaded without code, for security.",
+            "Replace it by a custom layer (@keras.saving.register_keras_serializable), and train "
+            "the model again.",
+            code="lambda-in-model",
         )
     strange = next(_strangers(description), None)
     if strange is not None:
-        raise _unusable(path, f"it names {strange}, which is no class of Keras's own or of sertk")
+        raise _unusable(path, f"it uses {strange}, which is not a class of Keras or sertk")
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras and HDF5 raise many kinds of what is not as they wrote it
@@ -66,9 +67,9 @@ def _description(path: Path) -> Any:
     with plain_files.opened(path) as file, zipfile.ZipFile(file) as opened:
         found = {entry.filename: entry for entry in zip_archives.entries(opened, _LIMITS)}
         if set(found) - _FILES:
-            raise zip_archives.UnfitError(f"it holds {listing(sorted(set(found) - _FILES))}")
+            raise zip_archives.UnfitError(f"it contains {listing(sorted(set(found) - _FILES))}")
         if sum(found[name].file_size for name in found if name != _WEIGHTS) > _LARGEST_TEXT:
-            raise zip_archives.UnfitError("its description is larger than any of ours")
+            raise zip_archives.UnfitError("its configuration is too large")
         _require_plain_weights(opened, found.get(_WEIGHTS))
         return json_records.parse(opened.read("config.json"), dict, deepest=_DEEPEST)
 
@@ -76,7 +77,7 @@ def _description(path: Path) -> Any:
 def _require_plain_weights(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | None) -> None:
     """Refuse weights that lie in other files, or whose arrays say that they are larger."""
     if entry is None:
-        raise KeyError(f"it holds no {_WEIGHTS}")
+        raise KeyError(f"it has no {_WEIGHTS}")
     size = 0
 
     def look(group: h5py.Group) -> None:
@@ -84,17 +85,17 @@ def _require_plain_weights(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | No
         for name in group:
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
-                raise zip_archives.UnfitError(f"its weights hold a link, {name}")
+                raise zip_archives.UnfitError(f"its weights contain a link, {name}")
             inside = group[name]
             if isinstance(inside, h5py.Group):
                 look(inside)
                 continue
             if inside.external or inside.is_virtual:
-                raise zip_archives.UnfitError(f"its weights lie in another file, {name}")
+                raise zip_archives.UnfitError(f"its weights are in another file, {name}")
             size += inside.size * inside.dtype.itemsize
             if size > entry.file_size:
                 raise zip_archives.UnfitError(
-                    f"its weights unfold to more than {size / 1e9:.1f} GB"
+                    f"its weights unpack to more than {size / 1e9:.1f} GB"
                 )
 
     with archive.open(entry) as packed, h5py.File(io.BytesIO(packed.read()), "r") as weights:
@@ -132,8 +133,9 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 def _unusable(path: Path, why: str) -> ModelError:
     return ModelError(
-        f"{path} cannot be loaded ({why.rstrip('.')}).",
-        "It must be a whole .keras file, and what defines its layers must be imported.",
-        "Import the module of your own layers first, or delete the fold's folder and give the "
-        "command of the run again.",
+        f"Cannot load {path} ({why.rstrip('.')}).",
+        "It must be a complete .keras file, and its custom layers must be imported.",
+        "Import the module of the custom layers first, or delete the folder of the fold and run "
+        "the training command again.",
+        code="damaged-model-file",
     )

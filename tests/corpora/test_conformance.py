@@ -12,6 +12,7 @@ from sertk.corpora._download import Archive
 from sertk.errors import ConfigurationError, CorpusError, UnknownNameError
 from sertk.manifest import remarks
 from tests.corpora import trees
+from tests.errors import raises
 
 MADE = ("toy",)  # makes its folder where there is none
 OWN = ("table", "folders", "toy")  # collections of one's own: no paper to cite, nowhere to ask
@@ -43,16 +44,17 @@ def test_only_the_toy_corpus_is_synthetic():
 
 @pytest.mark.parametrize("name", [n for n in corpora.names() if n not in MADE])
 def test_an_empty_folder_is_named(name, tmp_path):
-    with pytest.raises(CorpusError, match=re.escape(str(tmp_path))) as caught:
+    code = "several-tables" if name == "table" else "no-corpus-files"
+    with raises(CorpusError, code, str(tmp_path)):
         corpora.scan(name, tmp_path)
-    assert str(caught.value).count(". ") >= 2
 
 
 @pytest.mark.parametrize("name", corpora.names())
 def test_a_wrong_folder_is_named_and_kept(name, tmp_path):
     trees.text(tmp_path / "holiday.mp4")
     trees.text(tmp_path / "notes.docx")
-    with pytest.raises(CorpusError, match=re.escape(str(tmp_path))):
+    codes = {"table": "several-tables", "toy": "toy-folder-in-use"}
+    with raises(CorpusError, codes.get(name, "no-corpus-files"), str(tmp_path)):
         corpora.scan(name, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["holiday.mp4", "notes.docx"]
 
@@ -61,25 +63,25 @@ def test_a_wrong_folder_is_named_and_kept(name, tmp_path):
 def test_what_was_found_instead_is_counted(name, tmp_path):
     trees.text(tmp_path / "a.mp4")
     trees.text(tmp_path / "b.mp4")
-    with pytest.raises(CorpusError, match=r"found 2 \*\.mp4, 0 \*\.wav"):
+    with raises(CorpusError, "no-corpus-files"):
         corpora.scan(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, "folders"])
 def test_a_missing_folder_and_a_file_are_told_apart(name, tmp_path):
-    with pytest.raises(CorpusError, match=r"There is no folder .*nowhere"):
+    with raises(CorpusError, "missing-corpus-folder"):
         corpora.scan(name, tmp_path / "nowhere")
     archive = trees.text(tmp_path / "archive.zip")
-    with pytest.raises(CorpusError, match=r"archive\.zip is a file.*Unpack it"):
+    with raises(CorpusError, "root-not-a-folder", "archive.zip"):
         corpora.scan(name, archive)
 
 
 def test_the_root_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("SERTK_CORPORA", raising=False)
-    with pytest.raises(CorpusError, match=r"SERTK_CORPORA is not set.*sertk download emodb"):
+    with raises(CorpusError, "no-root-folder", "SERTK_CORPORA"):
         corpora.scan("emodb")
     monkeypatch.setenv("SERTK_CORPORA", str(tmp_path))
-    with pytest.raises(CorpusError, match=r"without a folder savee.*Register at"):
+    with raises(CorpusError, "no-root-folder"):
         corpora.scan("savee")
     trees.sounds(tmp_path / "emodb", "wav/03a01Fa.wav")
     found = corpora.scan("emodb")
@@ -94,11 +96,11 @@ def test_tilde_is_the_home_folder(tmp_path, monkeypatch):
 
 
 def test_unknown_names_and_options(tmp_path):
-    with pytest.raises(UnknownNameError, match=r"Unknown corpus 'ravdes'\. Did you mean 'ravdess'"):
+    with raises(UnknownNameError, "unknown-name", "'ravdes'", "Did you mean 'ravdess'"):
         corpora.scan("ravdes", tmp_path)
-    with pytest.raises(UnknownNameError, match="Did you mean 'style'"):
+    with raises(UnknownNameError, "unknown-name", "Did you mean 'style'"):
         corpora.scan("ravdess", tmp_path, styl="song")
-    with pytest.raises(ConfigurationError, match=r"It takes none\. Leave it out"):
+    with raises(ConfigurationError, "unexpected-option"):
         corpora.scan("emodb", tmp_path, style="song")
 
 
@@ -121,7 +123,7 @@ def test_a_function_of_your_own_is_a_corpus(tmp_path):
     assert found["duration"].tolist() == [0.05, 0.05]
     assert found["sample_rate"].tolist() == [16_000, 16_000]
     assert found["sha256"].str.len().tolist() == [64, 64]
-    with pytest.raises(UnknownNameError, match="Unknown option of mine 'wort'"):
+    with raises(UnknownNameError, "unknown-name", "'wort'"):
         corpora.scan(mine, tmp_path, wort="sad")
 
 

@@ -8,6 +8,7 @@ from sertk import corpora
 from sertk.errors import ConfigurationError, CorpusError, UnknownNameError
 from sertk.manifest import remarks
 from tests.corpora import trees
+from tests.errors import raises
 
 
 def facts(found):
@@ -40,15 +41,13 @@ def test_speaker_then_emotion_and_the_other_way(tmp_path):
 
 def test_words_of_your_own(tmp_path):
     trees.sounds(tmp_path, "wut/a.wav", "sadness/a.wav", "trash/a.wav")
-    with pytest.raises(
-        CorpusError, match=r"no emotion words: trash, wut\).*emotions=\{'your word'"
-    ):
+    with raises(CorpusError, "unclear-folder-layout", "trash, wut"):
         corpora.scan("folders", tmp_path)
     found = corpora.scan("folders", tmp_path, emotions={"Wut": "angry", "trash": None}, corpus="my")
     assert found["utterance_id"].tolist() == ["my_sadness_a", "my_wut_a"]
     assert found["emotion"].tolist() == ["sad", "angry"]
     assert remarks.of(found).skipped == {"emotion trash (left out by emotions=)": 1}
-    with pytest.raises(CorpusError, match="leaves all of them out"):
+    with raises(CorpusError, "all-emotions-excluded"):
         corpora.scan("folders", tmp_path, emotions=dict.fromkeys(("wut", "sadness", "trash"), None))
 
 
@@ -63,7 +62,7 @@ def test_words_of_your_own(tmp_path):
 )
 def test_folders_that_do_not_tell(tmp_path, paths, message):
     trees.sounds(tmp_path, *paths)
-    with pytest.raises(CorpusError, match=rf"do not tell the emotions \({message}\).*layout="):
+    with raises(CorpusError, "unclear-folder-layout", str(message)):
         corpora.scan("folders", tmp_path)
 
 
@@ -84,20 +83,20 @@ def test_layout(tmp_path):
 
 def test_layout_errors(tmp_path):
     trees.sounds(tmp_path, "anger/ann_1.wav", "zorn/ann_1.wav")
-    with pytest.raises(UnknownNameError, match=r"field of a layout 'speker'\. Did you mean 'spe"):
+    with raises(UnknownNameError, "unknown-name", "'speker'", "'spe"):
         corpora.scan("folders", tmp_path, layout="{emotion}/{speker}.wav")
-    with pytest.raises(ConfigurationError, match=r"It needs \{emotion\}"):
+    with raises(ConfigurationError, "invalid-layout"):
         corpora.scan("folders", tmp_path, layout="{speaker}/*.wav")
-    with pytest.raises(CorpusError, match=r"None of the 2 sound files .*there are: anger/ann_1\.w"):
+    with raises(CorpusError, "layout-matches-nothing", "anger/ann_1.w"):
         corpora.scan("folders", tmp_path, layout="{emotion}/{speaker}-*.wav")
-    with pytest.raises(CorpusError, match=r"1 unknown emotion words \(zorn\)"):
+    with raises(CorpusError, "unknown-emotion-words"):
         corpora.scan("folders", tmp_path, layout="{emotion}/{speaker}_*.wav")
 
 
 def test_formats_that_are_not_read(tmp_path):
     trees.text(tmp_path / "happy/my voice.m4a")
     trees.text(tmp_path / "happy/._a.wav")
-    with pytest.raises(CorpusError, match=r"1 \*\.m4a, 0 \*\.wav.*ffmpeg -i 'my voice\.m4a' 'my v"):
+    with raises(CorpusError, "no-corpus-files", "'my voice.m4a' 'my"):
         corpora.scan("folders", tmp_path)
     trees.sounds(tmp_path, "happy/a.wav", "happy/a.flac")
     found = corpora.scan("folders", tmp_path)
@@ -109,7 +108,7 @@ def test_formats_that_are_not_read(tmp_path):
 
 def test_what_is_to_be_typed_is_quoted(tmp_path):
     trees.text(tmp_path / "happy/Ann's voice.m4a")
-    with pytest.raises(CorpusError) as caught:
+    with raises(CorpusError, "no-corpus-files") as caught:
         corpora.scan("folders", tmp_path)
     command = str(caught.value).split("Convert them: ")[1]
     assert shlex.split(command) == ["ffmpeg", "-i", "Ann's voice.m4a", "Ann's voice.wav"]

@@ -9,6 +9,7 @@ from sertk.errors import CacheError, ManifestError
 from sertk.manifest import remarks
 from sertk.preprocessing import Preprocessing
 from tests.corpora import trees
+from tests.errors import raises
 
 
 def save(root, times, rate=16_000):
@@ -21,31 +22,30 @@ def save(root, times, rate=16_000):
 
 def test_milliseconds_are_refused_with_a_guess(tmp_path, refused):
     save(tmp_path, ["0,1500", "1500,4300"])
-    with pytest.raises(ManifestError) as caught:
+    with raises(ManifestError, "times-past-end") as caught:
         corpora.scan("table", tmp_path)
     said = str(caught.value)
-    assert "2 of 2 manifest rows have a time past the end of their file" in said
     assert "table_talk.wav_0: end 1500 s of 4.3 s" in said
-    assert "These look like milliseconds: divide start and end by 1000." in said
+    assert "milliseconds: divide start and end by 1000" in said
     assert said in refused("scan", "table", "--root", tmp_path)
 
 
 def test_samples_are_refused_with_a_guess(tmp_path):
     save(tmp_path, ["0,32000", "32000,68800"])
-    with pytest.raises(ManifestError, match=r"look like samples: divide .* by the sample rate"):
+    with raises(ManifestError, "times-past-end", "samples"):
         corpora.scan("table", tmp_path)
 
 
 @pytest.mark.parametrize("times", ["4.3,", "5,", "1,9", ",60"])
 def test_a_time_past_the_end_is_refused(times, tmp_path):
     save(tmp_path, ["0,1", times])
-    with pytest.raises(ManifestError, match=r"1 of 2 manifest rows .* of 4\.3 s\)"):
+    with raises(ManifestError, "times-past-end", "4.3"):
         corpora.scan("table", tmp_path)
 
 
 def test_a_time_a_little_past_the_end_is_taken_for_seconds(tmp_path):
     save(tmp_path, ["0,1", "1,9"])
-    with pytest.raises(ManifestError, match=r"Correct them; an empty end is the end of the file"):
+    with raises(ManifestError, "times-past-end", "empty end"):
         corpora.scan("table", tmp_path)
 
 
@@ -66,7 +66,7 @@ def test_rounding_is_clipped_and_counted(tmp_path):
     assert found["end"].tolist() == [2.0, 4.3]
     assert found["duration"].tolist() == [2.0, 2.3]
     assert remarks.of(found).notes == [
-        "1 ends lie up to 0.1 s past the end of their file; that end is used."
+        "1 ends are up to 0.1 s after the end of the file, which replaces them."
     ]
 
 
@@ -77,11 +77,11 @@ def test_training_and_features_compare_them_too(tmp_path, refused, capsys):
     wrong.to_csv(tmp_path / "m.csv", index=False)
     for words in (("cv", "--manifest"), ("extract",)):
         out = ("-o", tmp_path / "run", "--grouping", "valence2") if words[0] == "cv" else ()
-        said = refused(*words, tmp_path / "m.csv", "--root", root, *out)
-        assert "look like milliseconds" in said
+        line = refused(*words, tmp_path / "m.csv", "--root", root, *out)
+        line.check("times-past-end", "milliseconds")
     read = manifest.read(tmp_path / "m.csv", root=root)
     prep = Preprocessing("log_mel", clip_seconds=1.0)
-    with pytest.raises(ManifestError, match="look like milliseconds"):
+    with raises(ManifestError, "times-past-end", "milliseconds"):
         cache.compute(read, prep, folder=tmp_path / "cache")
     assert main(["verify", str(tmp_path / "m.csv"), "--root", str(root)]) == 1
     assert "changed: talk.wav end 1000 s of 4.3 s" in capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_files_that_cannot_be_read_are_left_to_those_who_read_them(tmp_path):
          "emotion": "sad", "start": [0.0], "end": [9.0]}
     )  # fmt: skip
     rows["root"] = str(tmp_path)
-    with pytest.raises(CacheError, match="There is no file"):
+    with raises(CacheError, "no-readable-files"):
         cache.compute(rows, Preprocessing("log_mel", clip_seconds=1.0), folder=tmp_path / "cache")
 
 
@@ -101,5 +101,5 @@ def test_rows_of_several_tables_under_one_index(tmp_path):
     rows = corpora.scan("table", save(tmp_path, ["0,1", "1,2"]))
     whole = rows.assign(utterance_id=["c", "d"], start=None, end=[None, 9.0])
     both = pd.concat([rows, whole])
-    with pytest.raises(ManifestError, match=r"1 of 4 manifest rows .*\(d: end 9 s of 4\.3 s\)"):
+    with raises(ManifestError, "times-past-end", "4.3"):
         corpora.check_times(both)

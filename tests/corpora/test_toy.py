@@ -11,6 +11,7 @@ from sertk.corpora import _files, toy
 from sertk.errors import ConfigurationError, CorpusError
 from sertk.manifest import remarks
 from tests.corpora import trees
+from tests.errors import raises
 
 
 @pytest.fixture(scope="module")
@@ -94,20 +95,20 @@ def test_made_once_and_again_where_it_is_incomplete(tmp_path):
 
 def test_real_recordings_are_never_replaced(tmp_path):
     real = trees.sound(tmp_path / "Actor_01" / "03-01-01-01-01-01-01.wav")
-    with pytest.raises(CorpusError, match="something else than the toy corpus"):
+    with raises(CorpusError, "toy-folder-in-use"):
         corpora.scan("toy", tmp_path)
     assert real.is_file()
     ours = tmp_path / "toy"
     corpora.scan("toy", ours, speakers=1, takes=1)
     trees.text(ours / "thesis.docx")
-    with pytest.raises(CorpusError, match=r"thesis\.docx.*a folder of its own"):
+    with raises(CorpusError, "toy-folder-in-use", "thesis.docx"):
         corpora.scan("toy", ours, speakers=2, takes=1)
     assert (ours / "thesis.docx").is_file()
 
 
 def test_the_working_folder_is_not_replaced(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CorpusError, match="is the folder that this process works in"):
+    with raises(CorpusError, "toy-in-working-folder"):
         corpora.scan("toy", root=".")
 
 
@@ -132,7 +133,7 @@ def test_default_folder(tmp_path, monkeypatch):
 
 
 def test_settings_out_of_range(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"speakers=0, takes=2.*1 to 24 speakers"):
+    with raises(ConfigurationError, "invalid-toy-size", "24"):
         corpora.scan("toy", tmp_path / "toy", speakers=0)
 
 

@@ -1,4 +1,4 @@
-"""How much a model loses when speech is disturbed: curves of UAR against noise, rooms, telephones.
+"""Robustness: UAR of a run as speech is degraded by noise, rooms, telephones.
 
 In: a finished run whose sound files are there. Out: a Display with `.frame()` and `.plot(ax=)`, and
 a page. Every utterance is disturbed as it was recorded, before it is trimmed, and predicted by the
@@ -139,10 +139,11 @@ def _spectrum(
         waveform = np.asarray(condition.disturb(utterance, level), np.float32)
         if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
             raise ConfigurationError(
-                f"The condition {condition.name!r} made of {sound['utterance_id']!r} something of "
-                f"the shape {waveform.shape}, or with values that are no numbers.",
-                "It returns a waveform, shape (samples,), of finite numbers.",
+                f"The condition {condition.name!r} returned an array of shape {waveform.shape}, or "
+                f"non-finite values, for {sound['utterance_id']!r}.",
+                "A condition must return a waveform of shape (samples,) with finite values.",
                 "Correct its function `disturb`.",
+                code="invalid-condition-output",
             )
     return replay.prep.extract(replay.prep.prepare(waveform))
 

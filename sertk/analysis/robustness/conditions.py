@@ -1,4 +1,4 @@
-"""What may happen to speech on its way to a model: noise, voices, rooms, telephones, loudness.
+"""Robustness conditions: how speech is degraded, at several levels.
 
 In: an utterance as it was recorded, and how badly it is disturbed. Out: the disturbed waveform.
 What is drawn depends on the condition and the utterance alone, so that every level of a curve has
@@ -211,9 +211,10 @@ def chosen(
         )
     if not made:
         raise ConfigurationError(
-            "No condition was asked for.",
-            "A curve needs something to disturb.",
-            f"Name some of {', '.join(USUAL)}.",
+            "The list of conditions is empty.",
+            "A robustness curve needs at least one condition.",
+            f"Choose from {', '.join(USUAL)}.",
+            code="no-conditions",
         )
     return made
 
@@ -224,8 +225,9 @@ def _voices(sounds: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
         voices.setdefault(str(sound["speaker"]), []).append(sound)
     if len(voices) < 2:
         raise ConfigurationError(
-            f"The run knows {len(voices)} speaker{'s' * (len(voices) != 1)}.",
-            "Babble is made from voices of others than the one who is tested.",
-            "Leave babble out, or give recordings of voices as noises=FOLDER.",
+            f"The run has recordings of {len(voices)} speaker{'s' * (len(voices) != 1)}.",
+            "Babble noise needs recordings of speakers other than the test speaker.",
+            "Omit babble, or pass a folder of recorded noise: noises=FOLDER.",
+            code="too-few-babble-speakers",
         )
     return voices

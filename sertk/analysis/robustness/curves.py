@@ -1,4 +1,4 @@
-"""The curves of a robustness test: a panel per condition, each with the clean point."""
+"""Robustness curves: one panel per condition, each with the score on clean speech."""
 
 import math
 from collections.abc import Sequence

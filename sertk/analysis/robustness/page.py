@@ -1,4 +1,4 @@
-"""The page of a robustness test: the answer in a sentence, the curves, every number.
+"""The robustness page: an answer in one sentence, the curves, every number.
 
 In: a `RobustnessDisplay` and its run. Out: one HTML document that needs nothing else.
 """
