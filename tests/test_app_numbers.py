@@ -98,13 +98,13 @@ def bundles(folder):
     yield {"file": "good.zip", "refused": None}
     (mark,) = [m for m in tampered.pytestmark if m.name == "parametrize"]
     for number, case in enumerate(mark.args[1]):
-        change, words = case
+        change, _, words = case
         name = f"bad{number}.zip"
         fake_model.write_bundle(folder / name, change)
         yield {"file": name, "refused": words}
     content = (folder / "good.zip").read_bytes()
     (folder / "half.zip").write_bytes(content[: len(content) // 2])
-    yield {"file": "half.zip", "refused": "it is no zip"}
+    yield {"file": "half.zip", "refused": "it is not a zip archive"}
 
 
 @needs_node

@@ -125,7 +125,7 @@ def test_the_microphone_gets_the_top_class_of_python(opened, spoken):
     assert spoken[1] in opened.text("said")
     assert opened.text("level-words").endswith("dB")
     opened.click("pause")
-    assert opened.text("pause") == "Go on"
+    assert opened.text("pause") == "Resume"
     time.sleep(0.6)
     count = "document.querySelectorAll('#rows-body tr').length"
     before = opened.driver.execute_script(f"return {count}")
@@ -141,7 +141,7 @@ def test_a_changed_mind_leaves_no_microphone_open(opened):
     )
     time.sleep(1.0)
     assert opened.text("start-words") == "Start listening"
-    assert opened.text("of") == "Nothing heard yet"
+    assert opened.text("of") == "No sound yet"
     opened.click("start")
     opened.until("document.getElementById('of').textContent.startsWith('The last')")
 
@@ -200,7 +200,7 @@ def test_bundles_that_cannot_be_used_are_refused_and_the_old_one_answers(
     half = tmp_path / "half.zip"
     half.write_bytes(packed.read_bytes()[:-3000])
     opened.drop(half)
-    opened.until("document.getElementById('trouble').textContent.includes('it is no zip')")
+    opened.until("document.getElementById('trouble').textContent.includes('it is not a zip archive')")
     content = bytearray(packed.read_bytes())
     content[len(content) // 2] ^= 255
     (tmp_path / "changed.zip").write_bytes(content)
@@ -239,13 +239,13 @@ def test_files_that_are_no_sound(opened, tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     opened.drop(tmp_path / "text.wav")
     opened.until(TROUBLE)
-    assert "cannot be read as sound" in opened.text("trouble")
+    assert "cannot be read as audio" in opened.text("trouble")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"bundle.zip": b"PK"}, "is no bundle that can be used"),
+        ({"bundle.zip": b"PK"}, "Cannot use bundle.zip as a bundle"),
         ({"bundle.zip": None}, "bundle.zip cannot be loaded (status 404)"),
         ({"runtime/ort.js": b"no script"}, "runtime cannot be loaded"),
         ({"runtime/ort-wasm.wasm": b"no wasm"}, "cannot be opened"),
@@ -263,7 +263,7 @@ def test_a_page_that_lacks_something_says_so(change, words, plain, packed):
 def test_a_page_that_was_opened_from_the_disk_says_what_to_do(plain, packed, tmp_path):
     plain.open(app.write(packed, tmp_path / "page").as_uri())
     plain.until(TROUBLE)
-    assert "from a web server alone" in plain.text("trouble")
+    assert "only from a web server" in plain.text("trouble")
 
 
 def started_in_vain(page, server):
@@ -286,7 +286,7 @@ def test_a_microphone_that_is_refused(server):
         page.cdp("Browser.setPermission", permission={"name": "microphone"}, setting="denied",
                  origin=server.address)  # fmt: skip
         trouble, button = started_in_vain(page, server)
-    assert trouble.startswith("The microphone was refused.")
+    assert trouble.startswith("The browser blocks the microphone.")
     assert button == "Start listening"
 
 

@@ -1,5 +1,5 @@
-// Read a bundle: into memory, checked, and never run. The same rules as sertk.predict.bundle.
-// In: bytes of a zip. Out: name -> bytes, each with the sha256 that bundle.json promises.
+// Read a bundle into memory and verify it, by the rules of sertk.predict.bundle.
+// In: bytes of a zip. Out: name -> bytes, each with the sha256 that is listed in bundle.json.
 import { PageError, ofBundle } from "./messages.js";
 
 const SCHEMA_VERSION = 2;
@@ -14,13 +14,13 @@ export async function readBundle(bytes, source) {
   const files = await unzip(bytes, source);
   const sums = indexOf(files, source);
   const missing = NEEDED.filter((name) => !files.has(name));
-  if (missing.length) throw ofBundle(source, `it lacks ${missing.join(", ")}`);
+  if (missing.length) throw ofBundle(source, `missing files: ${missing.join(", ")}`);
   for (const name of files.keys()) {
-    if (name !== INDEX && !Object.hasOwn(sums, name)) throw ofBundle(source, `nobody listed ${name}`);
+    if (name !== INDEX && !Object.hasOwn(sums, name)) throw ofBundle(source, `${name} is not in its index`);
   }
   for (const [name, expected] of Object.entries(sums)) {
     if (!files.has(name) || (await sha256(files.get(name))) !== expected) {
-      throw ofBundle(source, `${name} is not as it was written`);
+      throw ofBundle(source, `${name} was changed`);
     }
   }
   return files;
@@ -31,7 +31,7 @@ export async function sha256(bytes) {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Read the record of a model. */
+/** Read the metadata of a model. */
 export function readSpec(files, source) {
   let record;
   try {
@@ -42,7 +42,7 @@ export function readSpec(files, source) {
   if (!(record.schema_version <= SCHEMA_VERSION)) throw newer(source, record);
   const known = Array.isArray(record.classes) && record.sample_rate > 0 && record.clip_seconds > 0;
   if (!known || !Array.isArray(record.before_the_graph) || !record.after_the_graph?.no_speech) {
-    throw ofBundle(source, "its spec.json does not say what the page must know");
+    throw ofBundle(source, "its spec.json is incomplete");
   }
   return record;
 }
@@ -67,7 +67,7 @@ function newer(source, record) {
   return new PageError(
     `${source} was written by sertk ${record.sertk_version} (schema ${record.schema_version}).`,
     `This page reads schemas up to ${SCHEMA_VERSION}.`,
-    "Take the page of a newer sertk.",
+    "Use the page of a newer sertk.",
   );
 }
 
@@ -86,17 +86,17 @@ async function unfolded(bytes, view, listed, source) {
   const files = new Map();
   for (const { name, method, packed, size, at } of listed) {
     if (/[/\\:]/.test(name) || name.startsWith(".")) {
-      throw ofBundle(source, `it holds the name '${name}', which leads out of it`);
+      throw ofBundle(source, `its entry '${name}' leads outside the archive`);
     }
     if (files.has(name)) throw ofBundle(source, "two of its files have one name");
-    if (size > LARGEST) throw ofBundle(source, `${name} unfolds to ${(size / 1e9).toFixed(1)} GB`);
-    if (view.getUint32(at, true) !== LOCAL) throw ofBundle(source, `${name} is not where it should be`);
+    if (size > LARGEST) throw ofBundle(source, `${name} decompresses to ${(size / 1e9).toFixed(1)} GB`);
+    if (view.getUint32(at, true) !== LOCAL) throw ofBundle(source, `${name} is at the wrong position`);
     const start = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
     const content = bytes.subarray(start, start + packed);
-    if (content.length !== packed) throw ofBundle(source, `${name} is cut short`);
+    if (content.length !== packed) throw ofBundle(source, `${name} is truncated`);
     const whole = method === DEFLATED ? await inflate(content, size) : content;
-    if (method !== DEFLATED && method !== STORED) throw ofBundle(source, `${name} is packed otherwise`);
-    if (whole.length !== size) throw ofBundle(source, `${name} is not as long as it says`);
+    if (method !== DEFLATED && method !== STORED) throw ofBundle(source, `${name} has an unknown compression`);
+    if (whole.length !== size) throw ofBundle(source, `${name} has the wrong length`);
     files.set(name, whole);
   }
   return files;
@@ -105,7 +105,7 @@ async function unfolded(bytes, view, listed, source) {
 function entries(view, source) {
   let end = view.byteLength - 22;
   while (end >= 0 && end > view.byteLength - 22 - 65536 && view.getUint32(end, true) !== END) end--;
-  if (end < 0 || view.getUint32(end, true) !== END) throw ofBundle(source, "it is no zip");
+  if (end < 0 || view.getUint32(end, true) !== END) throw ofBundle(source, "it is not a zip archive");
   const found = [];
   let at = view.getUint32(end + 16, true);
   for (let left = view.getUint16(end + 10, true); left > 0; left--) {

@@ -1,4 +1,4 @@
-// What is said when something goes wrong: what happened, what is needed, what to do.
+// Error messages: what was received, what is needed, what to do.
 // In: where it happened and an error. Out: three sentences.
 
 export class PageError extends Error {
@@ -8,46 +8,46 @@ export class PageError extends Error {
   }
 }
 
-/** Say why a microphone gives nothing. */
+/** Describe an error of the microphone. */
 export function ofMicrophone(error) {
   const known = {
     NotAllowedError: [
-      "The microphone was refused.",
-      "Listening needs your permission, for this page alone.",
-      "Allow it in the browser's address bar and start again, or drop a recording here instead.",
+      "The browser blocks the microphone.",
+      "The page needs your permission to use it.",
+      "Allow it in the address bar and start again, or drop a recording here.",
     ],
     NotFoundError: [
       "No microphone was found.",
-      "Listening needs one.",
-      "Plug one in and start again, or drop a recording here instead.",
+      "Live predictions need a microphone.",
+      "Connect one and start again, or drop a recording here.",
     ],
     NotReadableError: [
-      "The microphone cannot be opened: another program may hold it.",
-      "Listening needs it.",
+      "The microphone cannot be opened: another program may use it.",
+      "The browser needs access to it.",
       "Close that program and start again, or choose another device below.",
     ],
     OverconstrainedError: [
-      "The chosen microphone is gone.",
-      "It was there when the list was made.",
-      "Choose another device below, and start again.",
+      "The selected microphone is disconnected.",
+      "It was available when the list was made.",
+      "Choose another device below and start again.",
     ],
   };
   known.SecurityError = known.NotAllowedError;
-  const told = known[error.name] ?? [
+  const sentences = known[error.name] ?? [
     `The microphone cannot be used (${error.message || error.name}).`,
-    "Listening needs a microphone that the browser can open.",
-    "Try another device or browser, or drop a recording here instead.",
+    "The browser must be able to open the microphone.",
+    "Try another device or browser, or drop a recording here.",
   ];
-  return new PageError(...told);
+  return new PageError(...sentences);
 }
 
-/** Name what this browser lacks, or null. */
+/** Describe what this browser lacks; null if nothing. */
 export function ofBrowser(scope) {
   if (!scope.isSecureContext) {
     return new PageError(
       "This page was opened over plain http from another machine.",
-      "Browsers lend the microphone, and check files, over https or on 127.0.0.1 alone.",
-      "Open it there.",
+      "Browsers allow the microphone and checksums over https or on 127.0.0.1 only.",
+      "Open the page there.",
     );
   }
   const needed = {
@@ -69,24 +69,24 @@ export function ofBrowser(scope) {
 
 export function ofSound(name, reason) {
   return new PageError(
-    `${name} cannot be read as sound${reason ? ` (${reason})` : ""}.`,
-    "WAV, FLAC, OGG and MP3 are read, and what else this browser plays.",
+    `${name} cannot be read as audio${reason ? ` (${reason})` : ""}.`,
+    "The page reads WAV, FLAC, OGG, MP3 and other formats that this browser plays.",
     "Choose another file, or convert this one to WAV.",
   );
 }
 
 export function ofBundle(name, why) {
   return new PageError(
-    `${name} is no bundle that can be used (${why}).`,
-    "A bundle is a zip as `sertk export RUN --to bundle` wrote it, unchanged.",
-    "Copy it again from where it came, or export the run again.",
+    `Cannot use ${name} as a bundle (${why}).`,
+    "A bundle is an unchanged zip file written by `sertk export RUN --to bundle`.",
+    "Copy it again, or export the run again.",
   );
 }
 
 export function ofModel(name, reason) {
   return new PageError(
     `The model in ${name} cannot be opened (${String(reason).split("\n")[0].slice(0, 160)}).`,
-    "It must be a whole ONNX file, as `sertk export` wrote it.",
+    "It must be a complete ONNX file from `sertk export`.",
     "Export the run again, or drop another bundle here.",
   );
 }
@@ -94,7 +94,7 @@ export function ofModel(name, reason) {
 export function ofRuntime(reason) {
   return new PageError(
     `The page's runtime cannot be loaded (${String(reason).split("\n")[0].slice(0, 160)}).`,
-    "The folder `runtime` must stand beside the page, as `sertk app` wrote it.",
-    "Write the page again, and load it again.",
+    "The folder `runtime` that `sertk app` writes must be beside the page.",
+    "Write the page again and reload it.",
   );
 }
