@@ -126,7 +126,7 @@ def test_a_silent_or_broken_recording_is_refused_before_anything_is_made(tmp_pat
             augment.recipe(f"{name}@{tmp_path}")
     (tmp_path / "z.wav").write_bytes(b"RIFF")
     with raises(ConfigurationError, "unreadable-noise-recording", "z.wav"):
-        augment.plan(Augmentation(f"background@{tmp_path}", on_the_fly=True))
+        augment.resolved(Augmentation(f"background@{tmp_path}", on_the_fly=True))
 
 
 def test_a_measured_room_keeps_level_and_moment(tmp_path):
@@ -148,11 +148,11 @@ def test_other_recordings_are_other_copies(small, tmp_path):
     first = augment.copies(divided, name, count=1)["utterance_id"].iloc[0]
     assert str(tmp_path) not in first
     lists = ([name], [augment.background(tmp_path)])
-    before = [augment.plan(given).recipe for given in lists]
+    before = [augment.resolved(given).recipe for given in lists]
     assert all(str(tmp_path) not in str(chain.record) for chain in before)
     soundfile.write(tmp_path / "a.wav", tone(500), RATE)
     assert augment.copies(divided, name, count=1)["utterance_id"].iloc[0] != first
-    after = [augment.plan(given).recipe for given in lists]
+    after = [augment.resolved(given).recipe for given in lists]
     assert all(one != other for one, other in zip(before, after, strict=True))
 
 
@@ -243,7 +243,7 @@ def test_a_list_does_what_its_members_do_in_order():
 
 def test_lists_that_act_alike_are_one_and_others_are_not():
     def name(*transforms):
-        return augment.plan(list(transforms)).recipe.name
+        return augment.resolved(list(transforms)).recipe.name
 
     assert name(halve, louder()) == name(halve, louder())
     used = louder()
@@ -296,19 +296,19 @@ def test_a_range_that_is_none_is_refused_where_it_is_given(make, value):
 
 
 def test_another_constant_is_another_list(monkeypatch):
-    plans = [augment.plan([scaled_by_the_module]).recipe]
+    plans = [augment.resolved([scaled_by_the_module]).recipe]
     monkeypatch.setitem(scaled_by_the_module.__globals__, "FACTOR", 3.0)
-    plans.append(augment.plan([scaled_by_the_module]).recipe)
+    plans.append(augment.resolved([scaled_by_the_module]).recipe)
     assert str(plans[0]) != str(plans[1])
 
 
 def test_a_list_has_the_same_name_in_another_process():
     code = (
         "from sertk import augment; from tests import test_augment_objects as t; "
-        "print(augment.plan([t.halve, t.scale(2), t.louder(), t.by_set]).recipe)"
+        "print(augment.resolved([t.halve, t.scale(2), t.louder(), t.by_set]).recipe)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    own = augment.plan([halve, scale(2), louder(), by_set]).recipe.name
+    own = augment.resolved([halve, scale(2), louder(), by_set]).recipe.name
     assert done.stdout.split()[-1] == own
 
 
@@ -318,13 +318,13 @@ def test_objects_that_read_files_and_what_nobody_can_know(tmp_path):
         kind(str(tmp_path), p=1.0)
         for kind in (audiomentations.AddBackgroundNoise, audiomentations.ApplyImpulseResponse)
     )
-    names = [augment.plan([item]).recipe.name for item in (noise, room)]
+    names = [augment.resolved([item]).recipe.name for item in (noise, room)]
     assert rms(augment.apply([noise], tone(), RATE, 0) - tone()) > 0.001
     augment.apply([room, audiomentations.OneOf([louder(), louder()])], tone(), RATE, 0)
-    assert [augment.plan([item]).recipe.name for item in (noise, room)] == names
+    assert [augment.resolved([item]).recipe.name for item in (noise, room)] == names
     drawing = partial(halve, generator=np.random.default_rng(0))
     with raises(ConfigurationError, "unidentifiable-object"):
-        augment.plan([drawing])
+        augment.resolved([drawing])
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_objects_that_read_files_and_what_nobody_can_know(tmp_path):
 )
 def test_what_cannot_be_done(wrong, code, value):
     with raises(ConfigurationError, code, value):
-        augment.plan(wrong)
+        augment.resolved(wrong)
 
 
 def test_a_transform_that_returns_no_waveform_is_named():

@@ -14,13 +14,13 @@ import pandas as pd
 
 from sertk._utils import seeding
 from sertk.augment import folders, noises, presets
-from sertk.augment.compose import Chain
+from sertk.augment.compose import Compose
 from sertk.augment.config import Augmentation
 from sertk.augment.registry import FUNCTIONS as _WORDS
 from sertk.augment.registry import TRANSFORMS, Step, pipeline
 from sertk.augment.transforms import (
-    CHANGES,
     FROM_FOLDER,
+    WAVEFORM_TRANSFORMS,
     background,
     noise_between,
     room,
@@ -36,15 +36,15 @@ __all__ = [
     "names",
     "noise_between",
     "number",
-    "plan",
     "recipe",
+    "resolved",
     "room",
     "size",
     "speed_between",
     "with_copies",
 ]
 
-FUNCTIONS = {**_WORDS, **CHANGES}  # words that are made here
+FUNCTIONS = {**_WORDS, **WAVEFORM_TRANSFORMS}  # words that are made here
 # recipes with a name of their own: their words, each applied with this chance
 NAMED = {
     "light": (("pitch", "shift", "noise"), 0.5),
@@ -60,10 +60,10 @@ def names() -> list[str]:
     Each entry of a set is a recipe too: `r5:pitch`, `mixnoise:park`. Words that take a folder of
     recordings are not among them: `background@FOLDER`, `room@FOLDER`.
     """
-    return sorted([*TRANSFORMS, *FUNCTIONS, *NAMED, *presets.SETS])
+    return sorted([*TRANSFORMS, *FUNCTIONS, *NAMED, *presets.PRESETS])
 
 
-def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
+def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
     """Build what a recipe does: the steps of its one kind of copy, or of each kind of a set.
 
     Args:
@@ -124,7 +124,7 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
         (['noise+pitch'], ['noise', 'pitch', 'shift'])
     """
     if not isinstance(name, str):
-        chain = name if isinstance(name, Chain) else _chain(name)
+        chain = name if isinstance(name, Compose) else _composed(name)
         return {chain.name: chain.steps}
     plain, at, folder = name.partition("@")
     whole, colon, entry = plain.partition(":")
@@ -144,9 +144,9 @@ def recipe(name: str | Sequence[Any] | Chain) -> dict[str, tuple[Step, ...]]:
             f"Write {plain}@FOLDER.",
             code="no-noise-folder",
         )
-    if whole not in presets.SETS:
+    if whole not in presets.PRESETS:
         return {name: _words(plain, folder)}
-    functions = noises.mixed_from(folder) if at else presets.SETS[whole]
+    functions = noises.mixed_from(folder) if at else presets.PRESETS[whole]
     if colon and entry not in functions:
         raise UnknownNameError("augmentation", plain, [f"{whole}:{e}" for e in functions])
     return {e: pipeline((f,)) for e, f in functions.items() if entry in ("", e)}
@@ -162,7 +162,7 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
         }
         return pipeline([made[word] for word in words], chance)
     whole = unknown[0].partition(":")[0]
-    if len(words) > 1 and (whole in NAMED or whole in presets.SETS):
+    if len(words) > 1 and (whole in NAMED or whole in presets.PRESETS):
         parts = f", or {'+'.join(NAMED[whole][0])}" if whole in NAMED else ""
         raise ConfigurationError(
             f"The augmentation {name!r} combines {unknown[0]!r} with another transform.",
@@ -173,7 +173,7 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
     raise UnknownNameError("augmentation", unknown[0], names())
 
 
-def _chain(transforms: Sequence[Any]) -> Chain:
+def _composed(transforms: Sequence[Any]) -> Compose:
     def named(word: str) -> tuple[str, tuple[Step, ...]]:
         entries = recipe(word)
         if len(entries) > 1:
@@ -187,10 +187,10 @@ def _chain(transforms: Sequence[Any]) -> Chain:
             )
         return _label(word), next(iter(entries.values()))
 
-    return Chain(transforms, named)
+    return Compose(transforms, named)
 
 
-def plan(
+def resolved(
     augment: str | Sequence[Any] | Augmentation, classes: Collection[str] = ()
 ) -> Augmentation:
     """Make an `Augmentation` of what is accepted wherever copies can be asked for.
@@ -204,21 +204,21 @@ def plan(
         ConfigurationError: As for `recipe`.
 
     Examples:
-        >>> plan("noise").recipe
+        >>> resolved("noise").recipe
         'noise'
     """
     wanted = augment if isinstance(augment, Augmentation) else Augmentation(augment)
     for label in wanted.only or ():
         if label not in classes:
             raise UnknownNameError("label", label, classes)
-    if not isinstance(wanted.recipe, (str, Chain)):
-        return Augmentation(_chain(wanted.recipe), wanted.only, wanted.on_the_fly)
+    if not isinstance(wanted.recipe, (str, Compose)):
+        return Augmentation(_composed(wanted.recipe), wanted.only, wanted.on_the_fly)
     recipe(wanted.recipe)
     return wanted
 
 
 def apply(
-    name: str | Sequence[Any] | Chain,
+    name: str | Sequence[Any] | Compose,
     waveform: np.ndarray,
     sample_rate: int,
     seed: int,
@@ -260,7 +260,7 @@ def apply(
     return waveform
 
 
-def size(name: str | Sequence[Any] | Chain) -> int:
+def size(name: str | Sequence[Any] | Compose) -> int:
     """Say how many copies of each utterance a recipe makes by itself: a set one of each entry.
 
     Examples:
@@ -305,7 +305,7 @@ def copies(
         >>> len(copies(frame, "r5"))
         7
     """
-    wanted = plan(augment, manifest["label"].unique() if "label" in manifest else ())
+    wanted = resolved(augment, manifest["label"].unique() if "label" in manifest else ())
     name: Any = wanted.recipe
     kinds = list(recipe(name))
     count = size(name) if count is None else count
@@ -360,7 +360,7 @@ def _free(label: str, originals: pd.Series, manifest: pd.DataFrame, count: int) 
     return label
 
 
-def _label(name: str | Chain) -> str:
+def _label(name: str | Compose) -> str:
     """Name a recipe inside an utterance_id, wherever its folder of recordings is."""
     plain, _, folder = str(name).partition("@")
     if not folder:

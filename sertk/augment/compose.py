@@ -1,7 +1,7 @@
 """Compose transforms: functions, audiomentations objects, and names.
 
-In: the list. Out: a `Chain`, which does what they do one after the other, and knows what it is: two
-chains are equal, in any process, when they would make the same copies.
+In: a list of transforms. Out: a `Compose`, which applies them one after the other. Two of them are
+equal, in any process, when they make the same copies.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from sertk.augment.registry import Step
 from sertk.errors import ConfigurationError
 
 
-class Chain:
+class Compose:
     """Transforms that are applied one after the other.
 
     Args:
@@ -67,7 +67,7 @@ class Chain:
         self.name = f"list-{hashlib.blake2b(text.encode(), digest_size=5).hexdigest()}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Chain) and self.name == other.name
+        return isinstance(other, Compose) and self.name == other.name
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sertk.augment.compose import Chain
+from sertk.augment.compose import Compose
 from sertk.errors import ConfigurationError
 
 
@@ -28,7 +28,7 @@ class Augmentation:
         {'name': 'noise', 'copies': 2, 'only': ['happy']}
     """
 
-    recipe: str | Sequence[Any] | Chain
+    recipe: str | Sequence[Any] | Compose
     only: tuple[str, ...] | None = None
     on_the_fly: bool = False
 
@@ -50,7 +50,7 @@ class Augmentation:
         Args:
             copies: int >= 0. Copies of each utterance.
         """
-        of_list = {"transforms": self.recipe.record} if isinstance(self.recipe, Chain) else {}
+        of_list = {"transforms": self.recipe.record} if isinstance(self.recipe, Compose) else {}
         return {
             "name": str(self.recipe),
             "copies": copies,

@@ -79,7 +79,7 @@ R5: dict[str, Function] = {
     "right_trim": _right_trim,
 }
 
-SETS: dict[str, dict[str, Function]] = {"r3": R3, "r5": R5, "mixnoise": noises.MIXED}
+PRESETS: dict[str, dict[str, Function]] = {"r3": R3, "r5": R5, "mixnoise": noises.MIXED}
 
 
 def entry_name(name: str, entry: str) -> str:

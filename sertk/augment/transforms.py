@@ -217,7 +217,7 @@ def steady_noise(
     return audio.noise_at_snr(waveform, noise, snr_db)
 
 
-CHANGES: dict[str, Function] = {
+WAVEFORM_TRANSFORMS: dict[str, Function] = {
     "strong_noise": noise_between(0, 10),
     "steady_noise": steady_noise,
     "stretch": change_tempo,

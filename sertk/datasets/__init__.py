@@ -155,7 +155,7 @@ class ClipDataset(keras.utils.PyDataset):
     def augment_on_the_fly(self, augment: Any, copies: int) -> None:
         """Draw new copies in every epoch, if the augmentation says so; see `make`."""
         if isinstance(augment, Augmentation) and augment.on_the_fly:
-            wanted = augmenting.plan(augment, self.classes)
+            wanted = augmenting.resolved(augment, self.classes)
             self.on_the_fly = OnTheFlyCopies(self.manifest, self.prep, wanted, copies)
             self.configure(self.config)
 

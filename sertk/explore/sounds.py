@@ -272,7 +272,7 @@ def augmentations(
     waveform = selection.listen(utterances, row, TRIM_DB)
     sounds = {"before": (row, waveform)}
     for recipe in recipes:
-        name = str(augment.plan(recipe).recipe)
+        name = str(augment.resolved(recipe).recipe)
         drawn = seeding.derive(seed, row["utterance_id"], name)
         sounds[name] = (row, augment.apply(recipe, waveform, RATE, drawn))
     return SoundDisplay(sounds, f"{row['utterance_id']}, before and after augmentation")
@@ -333,7 +333,7 @@ def preview(
     """
     row = selection.one(utterances, utterance_id)
     waveform = selection.listen(utterances, row, TRIM_DB)
-    name = str(augment.plan(recipe).recipe)
+    name = str(augment.resolved(recipe).recipe)
     drawn = seeding.derive(seed, row["utterance_id"], name)
     changed = augment.apply(recipe, waveform, RATE, drawn, number)
     sounds = {"before": (row, waveform), "after": (row, changed)}

@@ -243,4 +243,4 @@ def _checked(factor: str, thing: Any) -> Any:
 
 def _plan(thing: Any) -> augment.Augmentation:
     """Look at an augmentation alone: which labels there are is known once they are applied."""
-    return augment.plan(thing, getattr(thing, "only", None) or ())
+    return augment.resolved(thing, getattr(thing, "only", None) or ())

@@ -16,7 +16,7 @@ from sertk import cache, datasets, labels, models, splits
 from sertk import manifest as manifests
 from sertk import run as runs
 from sertk._utils import atomic, provenance, seeding
-from sertk.augment import Augmentation, plan, with_copies
+from sertk.augment import Augmentation, resolved, with_copies
 from sertk.datasets import ClipDataset, Datasets
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
@@ -133,7 +133,7 @@ def cross_validate(
         manifest, prep, chosen, seeds=list(seeds), init_from=source,
         model={"name": name, "arguments": arguments, "parameters": trial.count_params()},
         standardize=standardize,
-        augmentation=augment and plan(augment, labels.classes(manifest)).record(copies),
+        augmentation=augment and resolved(augment, labels.classes(manifest)).record(copies),
     )  # fmt: skip
     with folders.writing(folder, record, manifest) as (home, finished):
         if finished is not None:

@@ -86,7 +86,7 @@ async function unfolded(bytes, view, listed, source) {
   const files = new Map();
   for (const { name, method, packed, size, at } of listed) {
     if (/[/\\:]/.test(name) || name.startsWith(".")) {
-      throw ofBundle(source, `its entry '${name}' leads outside the archive`);
+      throw ofBundle(source, `it contains the path '${name}', which is outside the archive`);
     }
     if (files.has(name)) throw ofBundle(source, "two of its files have one name");
     if (size > LARGEST) throw ofBundle(source, `${name} decompresses to ${(size / 1e9).toFixed(1)} GB`);
