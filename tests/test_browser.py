@@ -161,7 +161,7 @@ def test_silence_and_short_sounds_are_told(opened, sounds):
     opened.until("document.getElementById('label').textContent === 'no speech'")
     assert opened.shares() == {}
     opened.drop(sounds / "short.wav")
-    opened.until("document.getElementById('of').textContent.includes('short, do not rest')")
+    opened.until("document.getElementById('of').textContent.includes('short, unreliable')")
 
 
 def test_the_saved_timeline_is_that_of_python(opened, sounds, predictor, tmp_path):

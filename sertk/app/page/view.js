@@ -113,12 +113,14 @@ export function describeTimeline(rows) {
 export function showAbout(model, name) {
   const { spec, card } = model;
   const uar = /^\| UAR \| ([\d.]+) \| (.+?) \|$/m.exec(card);
+  const evaluated = /^### (.+), cross-validated$/m.exec(card);
+  const where = evaluated?.index < uar?.index ? ` in cross-validation on ${evaluated[1]}` : "";
   const protocol = /^## (?:Evaluation|How it was measured)\n\n(.+)$/m.exec(card);
   const facts = {
     "Trained on": spec.corpora.join(", ") + (spec.synthetic ? " (synthetic speech)" : ""),
     License: spec.license || spec.licence || "unknown",
     Score: uar
-      ? `UAR ${uar[1]} % (95 % interval ${uar[2]}); chance ${(100 / spec.classes.length).toFixed(1)} %`
+      ? `UAR ${uar[1]} % (95 % interval ${uar[2]})${where}; chance ${(100 / spec.classes.length).toFixed(1)} %`
       : "not evaluated on held-out speakers",
     Protocol: protocol?.[1] ?? "unknown",
     Model: `${spec.model}, run ${spec.run}, fold ${spec.fold}, seed ${spec.seed}`,
