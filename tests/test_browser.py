@@ -200,7 +200,7 @@ def test_bundles_that_cannot_be_used_are_refused_and_the_old_one_answers(
     half = tmp_path / "half.zip"
     half.write_bytes(packed.read_bytes()[:-3000])
     opened.drop(half)
-    opened.until("document.getElementById('trouble').textContent.includes('it is not a zip archive')")
+    opened.until("document.getElementById('trouble').textContent.includes('is not a zip archive')")
     content = bytearray(packed.read_bytes())
     content[len(content) // 2] ^= 255
     (tmp_path / "changed.zip").write_bytes(content)
