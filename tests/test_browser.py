@@ -125,7 +125,7 @@ def test_the_microphone_gets_the_top_class_of_python(opened, spoken):
     assert spoken[1] in opened.text("said")
     assert opened.text("level-words").endswith("dB")
     opened.click("pause")
-    assert opened.text("pause") == "Go on"
+    assert opened.text("pause") == "Resume"
     time.sleep(0.6)
     count = "document.querySelectorAll('#rows-body tr').length"
     before = opened.driver.execute_script(f"return {count}")
@@ -141,7 +141,7 @@ def test_a_changed_mind_leaves_no_microphone_open(opened):
     )
     time.sleep(1.0)
     assert opened.text("start-words") == "Start listening"
-    assert opened.text("of") == "Nothing heard yet"
+    assert opened.text("of") == "No sound yet"
     opened.click("start")
     opened.until("document.getElementById('of').textContent.startsWith('The last')")
 
@@ -161,7 +161,7 @@ def test_silence_and_short_sounds_are_told(opened, sounds):
     opened.until("document.getElementById('label').textContent === 'no speech'")
     assert opened.shares() == {}
     opened.drop(sounds / "short.wav")
-    opened.until("document.getElementById('of').textContent.includes('short, do not rest')")
+    opened.until("document.getElementById('of').textContent.includes('short, unreliable')")
 
 
 def test_the_saved_timeline_is_that_of_python(opened, sounds, predictor, tmp_path):
@@ -263,7 +263,7 @@ def test_a_page_that_lacks_something_says_so(change, words, plain, packed):
 def test_a_page_that_was_opened_from_the_disk_says_what_to_do(plain, packed, tmp_path):
     plain.open(app.write(packed, tmp_path / "page").as_uri())
     plain.until(TROUBLE)
-    assert "from a web server alone" in plain.text("trouble")
+    assert "only from a web server" in plain.text("trouble")
 
 
 def started_in_vain(page, server):

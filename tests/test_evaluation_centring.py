@@ -98,7 +98,7 @@ def test_the_report_says_it_beside_its_score(run):
     assert numbers["change"] == pytest.approx(found.uar - result.uar)
     assert numbers["change_low"] < numbers["change"] < numbers["change_high"]
     page = report.write_html(run).read_text("utf-8")
-    assert f"If other recordings of a voice are at hand: UAR {100 * found.uar:.1f} %" in page
+    assert f"With speaker normalization, UAR is {100 * found.uar:.1f} %" in page
 
 
 def test_no_word_of_known_voices_where_nobody_is_known(tmp_path):
@@ -107,7 +107,7 @@ def test_no_word_of_known_voices_where_nobody_is_known(tmp_path):
     predictions.to_csv(run.folder / "predictions.csv", index=False)
     numbers = json.loads(report.write_json(run.folder).read_text("utf-8"))
     assert numbers["speaker_normalization"] is None
-    assert "If other recordings" not in report.write_html(run.folder).read_text("utf-8")
+    assert "With speaker normalization" not in report.write_html(run.folder).read_text("utf-8")
 
 
 def test_on_the_command_line(run, capsys):

@@ -149,7 +149,7 @@ def test_seeds_that_disagree_widen_the_interval_as_in_a_loop():
     sides = [pd.concat(side, ignore_index=True) for side in (lucky, plain)]
     shown = evaluation.compare(*map(scored, sides))
     row = shown.frame().loc["uar"]
-    assert "over them and the seeds of first and second, p" in shown.note
+    assert "over speakers and the seeds of first and second, p" in shown.note
 
     rng = np.random.default_rng(1)
     parts = [

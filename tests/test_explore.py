@@ -170,7 +170,7 @@ def test_the_same_sentence_in_every_emotion(texts):
 
 def test_emotions_without_texts_are_compared_and_said_to_differ(small):
     shown = explore.across_emotions(small)
-    assert shown.note == "The manifest knows no common sentence."
+    assert shown.note == "The manifest has no sentence in common."
     with raises(ManifestError, "no-emotion-pair"):
         explore.across_emotions(manifests.select(small, emotion="sad"))
 
@@ -210,7 +210,7 @@ def test_a_clip_is_what_the_dataset_gives_the_network(small):
     prep.cut(spectrum, -((prep.clip_frames - len(spectrum)) // 2), cut)
     np.testing.assert_array_equal(shown.frame().to_numpy(), prep.finish(cut))
     assert len(cut[shown.sound]) == len(spectrum)
-    assert shown.note.endswith("frames after trimming: the rest is padding.")
+    assert shown.note.endswith("frames after trimming; the rest is padding.")
     short = explore.clip(small, Preprocessing(clip_seconds=0.4))
     assert "cut into 3 clips" in short.note
     assert explore.mfcc(small, n_mfcc=20).frame().shape[1] == 20
@@ -314,7 +314,7 @@ def test_what_a_corpus_cannot_show_is_left_out(small, tmp_path):
     rows = manifests.select(small, emotion="sad", gender="male")
     text = explore.write_html(rows, tmp_path / "page.html", limit=3).read_text("utf-8")
     assert "Two voices" not in text
-    assert "The same words" not in text
+    assert "One sentence in every emotion" not in text
     assert "Augmentation" in text
 
 

@@ -30,12 +30,12 @@ def test_a_card_holds_the_numbers_of_the_run(tmp_path):
     assert "CC BY-NC-SA 4.0" in card
     assert "Livingstone" in card
     assert run.info["protocol"]["sentence"].rstrip(".") in card
-    assert "What it should not be used for" in card
+    assert "Out-of-scope use" in card
     assert "those of all models of the run" in card
     assert "Calibration: Temperature " in card
     assert "abab" in card
     recall = result.per_class().frame()["recall"]
-    assert f"- {recall.idxmin()} is found in {100 * recall.min():.1f} % of cases" in card
+    assert f"- {recall.idxmin()}: recall {100 * recall.min():.1f} %; predicted instead: " in card
     assert "**" not in card
 
 
@@ -43,9 +43,9 @@ def test_a_card_warns_of_leaks_synthetic_speech_and_unknown_licenses(tmp_path):
     leaky = {"name": "random", "sentence": "Random split", "leaky": True}
     run = fake_run.write(tmp_path / "run", speakers=4, synthetic=True, protocol=leaky)
     card = model_card(run, spec_of(run, corpora=["mine"]))
-    assert "Its split leaks" in card
+    assert "Its split leaks test data" in card
     assert "synthetic speech" in card
-    assert "mine: a corpus of your own; its license is not known" in card
+    assert "mine: your own corpus; its license is unknown" in card
 
 
 def test_a_card_needs_a_finished_run(tmp_path):

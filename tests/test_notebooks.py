@@ -71,7 +71,7 @@ def test_a_failing_cell_is_named_and_what_ran_is_kept(tiny, tmp_path, capsys):
         notebooks.run(tiny, output=tmp_path / "out", number=0)
     text = (tmp_path / "out" / "tiny.html").read_text(encoding="utf-8")
     assert "ZeroDivisionError" in text
-    words = ["run", str(tiny), "-p", "number", "0", "-o", str(tmp_path / "out")]
+    words = ["notebook", str(tiny), "-p", "number", "0", "-o", str(tmp_path / "out")]
     assert main(words) == 1
     assert "Cell 5 of tiny.ipynb failed" in capsys.readouterr().err
 
@@ -148,10 +148,10 @@ def test_words_of_the_command_line_become_values(tiny, capsys):
         "number": 3, "share": 0.25, "word": "12", "loud": True, "several": ["a", 1],
     }  # fmt: skip
     assert notebooks.read_words(tiny, [("number", "x")]) == {"number": "x"}
-    assert main(["run", str(tiny), "-p", "nummer", "1"]) == 2
+    assert main(["notebook", str(tiny), "-p", "nummer", "1"]) == 2
     assert "Did you mean 'number'" in capsys.readouterr().err
-    assert main(["run", str(tiny), "-p", "number", "x"]) == 2
-    assert "of type int, such as 2. It means: to divide by." in capsys.readouterr().err
+    assert main(["notebook", str(tiny), "-p", "number", "x"]) == 2
+    assert "of type int, such as 2. Its description: to divide by." in capsys.readouterr().err
 
 
 def test_without_the_extra_it_says_what_to_install(tiny, monkeypatch):

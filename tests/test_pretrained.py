@@ -174,9 +174,9 @@ def test_it_is_made_from_a_run_and_its_cross_validation(tmp_path, monkeypatch, r
     assert {path.name for path in folder.iterdir()} == {bundle.INDEX, *bundle.NEEDED}
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     for part in (
-        f"> **It is a stand-in, to try the ways it takes: {stopped}.**",
+        f"> **Mechanics only: {stopped}.**",
         "### ravdess, cross-validated",
-        "whom that fold never heard",
+        "tested on held-out speakers",
         "| speaker | gender | utterances | UAR, % |",
         "Calibration: Temperature",
         "| White noise | 10 dB SNR | 40.0 | -12.3 |",
@@ -224,4 +224,4 @@ def test_what_is_shipped_is_whole_small_and_hears_eight_emotions(recording):
     assert predictor.spec.corpora == ["emodb", "ravdess"]
     assert predictor.file(recording)["label"] in predictor.classes
     assert "CC-BY-NC-SA-4.0" in files["LICENSE.txt"].decode()
-    assert "## What it should not be used for" in files["MODEL_CARD.md"].decode()
+    assert "## Out-of-scope use" in files["MODEL_CARD.md"].decode()

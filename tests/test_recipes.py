@@ -141,9 +141,9 @@ def test_r3_is_repeated_from_one_command(ravdess, tmp_path, capsys, as_published
     assert run.info["recipe"]["changed"] == {"width": 0.1, "epochs": 2}
     assert {"val", "test"} == set(run.predictions["split"])
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert "Beside the original" in page
+    assert "Comparison with the original" in page
     assert "accuracy 66.88, macro-F1 65.40" in page
-    assert ("Repeated with the defects of the original" in page) is as_published
+    assert ("Reproduced with the defects of the original" in page) is as_published
     assert ("drawn at random after copies" in page) or not as_published
     # what was asked for once more is there already
     assert main(words + ["--as-published"] * as_published) == 0
@@ -187,8 +187,7 @@ def test_the_gap_of_a_recipe_is_validation_against_isolated_speakers(ravdess, tm
     words = ["reproduce", "r3-male-2class", "--leak-gap", "--root", str(ravdess), "--epochs", "1"]
     assert main([*words, "--model-option", "width=0.1", "-o", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "promises" in said
-    assert "in validation" in said
+    assert "on the validation set of the split with data leakage" in said
     gap = studies.LeakGap(Run(tmp_path / "leaky"), Run(tmp_path / "clean"))
     assert gap.frame()["holds"].tolist() == [False, True, True, True]
     assert gap.gap.value == pytest.approx(
@@ -313,7 +312,7 @@ def test_sertks_own_system_is_cross_validated(ravdess, emodb, tmp_path):
     assert run.info["protocol"]["name"] == "loso"
     page = report.write_html(run).read_text(encoding="utf-8")
     assert "Mechanics only." in page
-    assert "Beside the original" not in page
+    assert "Comparison with the original" not in page
 
 
 def test_describe_trains_nothing(capsys, refused):

@@ -149,7 +149,7 @@ def test_the_matrix_has_three_views_that_need_no_script(written):
     assert [r["id"] for r in radios] == ["view-true", "view-pred", "view-counts"]
     cells = [attrs for attrs in found.all("td") if "title" in attrs]
     assert len(cells) == 3 * 64
-    assert re.fullmatch(r"\d+ . neutral heard as neutral", cells[0]["title"])
+    assert re.fullmatch(r"\d+ . neutral predicted as neutral", cells[0]["title"])
 
 
 def test_every_cell_and_every_word_has_contrast():
@@ -213,7 +213,7 @@ def test_a_leak_that_the_audit_found_has_a_red_band(tmp_path):
 def test_a_clean_run_has_no_band_and_says_so(written):
     _, found = written
     assert not [attrs for attrs in found.all("div") if "band" in attrs.get("class", "")]
-    assert "Leak audit Nothing found." in found.words
+    assert "Audit for data leakage Nothing found." in found.words
 
 
 def test_synthetic_speech_has_a_yellow_band(tmp_path):
@@ -230,11 +230,11 @@ def test_a_run_from_python_with_little_known_about_it(tmp_path):
     run.folder.joinpath("history.csv").unlink()
     _, found = read(report.write_html(run.folder))
     for sentence in (
-        "One speaker says nothing about others",
+        "no confidence interval for a single speaker",
         "started from Python",
-        "gap between genders is not known here: genders unknown",
+        "difference between genders is unknown: genders unknown",
         "no interval",
-        "Leak audit Not run.",
+        "Audit for data leakage Not run.",
         "has no learning curves",
         "unknown (n = 1)",
     ):
@@ -246,8 +246,8 @@ def test_a_run_from_python_with_little_known_about_it(tmp_path):
 
 def test_two_speakers_have_no_interval(tmp_path):
     _, found = read(report.write_html(small(tmp_path, speakers=2)))
-    assert "2 speakers are too few for an interval" in found.words
-    assert "too few speakers of a gender for an interval" in found.words
+    assert "2 speakers are too few for a confidence interval" in found.words
+    assert "too few speakers per gender for a confidence interval" in found.words
 
 
 def test_a_run_without_validation_scores(tmp_path):
@@ -257,7 +257,7 @@ def test_a_run_without_validation_scores(tmp_path):
     rows = run.predictions
     rows[rows["split"] == "test"].to_csv(run.folder / "predictions.csv", index=False)
     _, found = read(report.write_html(run))
-    assert "On validation speakers it is" not in found.words
+    assert "Temperature scaling" not in found.words
     assert "loss" in found.words
 
 
@@ -271,7 +271,7 @@ def test_a_class_nobody_speaks_is_pointed_out(tmp_path):
 
 def test_a_run_without_mistakes(tmp_path):
     _, found = read(report.write_html(small(tmp_path, skill=30.0)))
-    assert "There is no mistake." in found.words
+    assert "All predictions are right." in found.words
 
 
 def test_an_unfinished_run_says_what_to_do(tmp_path):
@@ -355,9 +355,9 @@ def test_thumbnails_of_short_and_silent_clips():
 @pytest.mark.parametrize(
     ("gap", "said"),
     [
-        ({"value": 0.1, "low": 0.02, "high": 0.2, "note": ""}, "Female speakers are ahead by 10.0"),
+        ({"value": 0.1, "low": 0.02, "high": 0.2, "note": ""}, "10.0 points higher for female"),
         ({"value": -0.1, "low": -0.2, "high": 0.02, "note": ""}, "includes zero"),
-        ({"value": 0.1, "low": None, "high": None, "note": ""}, "too few speakers of a gender"),
+        ({"value": 0.1, "low": None, "high": None, "note": ""}, "too few speakers per gender"),
     ],
 )
 def test_the_gap_in_words(gap, said):
@@ -366,5 +366,7 @@ def test_the_gap_in_words(gap, said):
 
 def test_who_chose_the_epochs_is_said():
     fits = [{"best_epoch": 8}, {"best_epoch": 8}]
-    assert "chosen by val_uar on validation speakers" in sentences.learning(fits, "val_uar", "best")
-    assert "validation chose nothing" in sentences.learning(fits, "val_uar", "last")
+    assert "the best by val_uar on validation speakers" in sentences.learning(
+        fits, "val_uar", "best"
+    )
+    assert "last epoch was kept (epoch 8)" in sentences.learning(fits, "val_uar", "last")

@@ -125,7 +125,7 @@ def test_saliency_of_an_utterance(run, roots):
     assert other.label == "sad"
     assert (other.frame() >= 0).all(axis=None)
     assert len(shown.plot().child_axes) == len(other.plot().child_axes) == 2
-    assert "what speaks for" in shown._repr_html_()
+    assert "saliency for" in shown._repr_html_()
 
 
 def averaging(input_shape, num_classes):

@@ -144,7 +144,7 @@ def test_a_page_about_a_corpus(divided, tmp_path):
         return explore.write_html(rows, tmp_path / "page.html", limit=4).read_text("utf-8")
 
     first, second = same(page, divided)
-    for part in ("Two voices", "Loudness"):
+    for part in ("Two voices", "Durations and levels"):
         assert (part in first) == (part in second)
 
 

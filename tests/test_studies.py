@@ -50,14 +50,15 @@ def test_no_gap_is_told_as_none(tmp_path):
             for name, skill in (("leaky", 1.0), ("clean", 3.0))]  # fmt: skip
     worse = studies.LeakGap(*runs)
     assert worse.gap.value < 0
-    assert (
-        f", no less: the gap is {100 * worse.gap.value:.1f} points (95 % interval" in worse.sentence
-    )
+    points = f"{100 * worse.gap.value:.1f} points (95 % interval"
+    assert f"does not raise it, the difference is {points}" in worse.sentence
     small = studies.LeakGap(*runs[::-1])
     assert small.gap.low < 0 < small.gap.value
-    assert small.sentence.endswith("is no more than chance.")
+    assert small.sentence.endswith("is not significant.")
     small.gap = Interval(0.05, 0.01, 0.09, 0.95, 6)
-    assert small.sentence.endswith("5.0 points (95 % interval 1.0 to 9.0) do not hold.")
+    assert small.sentence.endswith(
+        "5.0 points (95 % interval 1.0 to 9.0) do not hold for new speakers."
+    )
 
 
 def test_leak_gap_on_the_command_line(small_root, tmp_path, capsys, refused, monkeypatch):
@@ -261,20 +262,22 @@ def test_the_answer_to_one_comparison(tmp_path, monkeypatch):
 
     noise = ("everywhere", "noise")
     assert answered((*noise, -0.019, -0.038, 0.001)) == (
-        "noise differs from none by -1.9 points (-3.8 to +0.1), which is no more than chance."
+        "noise differs from none by -1.9 points (-3.8 to +0.1), which is not significant."
     )
-    assert answered((*noise, 0.02, 0.01, 0.03)).endswith("which is more than chance.")
-    assert answered((*noise, 0.02, 0.01, 0.03, 5)).endswith("chance. That rests on 5 speakers.")
+    assert answered((*noise, 0.02, 0.01, 0.03)).endswith("which is significant.")
+    assert answered((*noise, 0.02, 0.01, 0.03, 5)).endswith(
+        "significant. The result is based on 5 speakers."
+    )
     few = (*noise, 0.02, np.nan, np.nan)
     assert answered(few) == (
-        "noise differs from none by +2.0 points, of too few speakers for an interval."
+        "noise differs from none by +2.0 points, with too few test speakers for an interval."
     )
-    assert "too few speakers were tested for an interval; the best is noise" in answered(
+    assert "there are too few test speakers for an interval; the best is noise" in answered(
         few, ("everywhere", "pitch", 0.01, np.nan, np.nan)
     )
     assert answered() == (
         "There is nothing to compare: ravdess-all-emotion8-usual-compact-noise-speaker_folds-1 "
-        "could not be trained, or is not yet."
+        "could not be trained, or is not finished."
     )
     result.study = result.study.changed(augment=("none",), seed=(0,))
     assert result.answer == "There is nothing to compare: none is the only level of augment."

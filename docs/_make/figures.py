@@ -11,13 +11,13 @@ from sertk._html import pages
 
 DIVISIONS = {
     "loso": "leave one speaker out",
-    "random": "utterances at random",
-    "copies": "copies made first,\nthen at random",
+    "random": "random utterances",
+    "copies": "augmented,\nthen random",
 }
 
 
 def percent(value: float) -> str:
-    """Write a share in per cent.
+    """Write a share in %.
 
     Examples:
         >>> percent(0.4547)
@@ -40,7 +40,7 @@ def spanned(score: dict[str, Any]) -> str:
 
 
 def leak(record: dict[str, Any]) -> str:
-    """Draw the scores of the same recordings under three divisions."""
+    """Draw the scores of the same recordings with three splits."""
     (axes,) = drawing.new_axes(7.2, 3.0)
     colors = dict(zip(record["classifiers"], (drawing.ACCENT, drawing.SECOND), strict=True))
     words = []
@@ -60,10 +60,10 @@ def leak(record: dict[str, Any]) -> str:
                   color=drawing.MUTED)  # fmt: skip
     axes.set_yticks(range(3), list(DIVISIONS.values()))
     axes.set_ylim(2.55, -0.55)
-    axes.set_xlabel("UAR, %, with 95 % interval over speakers")
+    axes.set_xlabel("UAR, %, with 95 % confidence interval over speakers")
     with drawing.style():
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
-    return _figure("leak", axes, f"UAR in per cent with intervals: {'; '.join(words)}.")
+    return _figure("leak", axes, f"UAR in % with confidence intervals: {'; '.join(words)}.")
 
 
 def speakers(report: dict[str, Any]) -> str:
@@ -77,9 +77,9 @@ def speakers(report: dict[str, Any]) -> str:
     axes.axvline(mean, color=drawing.MUTED, linestyle="--", linewidth=1)
     axes.set_yticks([0.25, -0.25], ["female", "male"])
     axes.set_ylim(-0.7, 0.7)
-    axes.set_xlabel("UAR of one speaker, %; the line is the headline")
+    axes.set_xlabel("UAR of one speaker, %; dashed: all speakers")
     scores = [s["uar"] for s in report["by_speaker"]]
-    ends = f"from {percent(min(scores))} to {percent(max(scores))} per cent"
+    ends = f"from {percent(min(scores))} to {percent(max(scores))} %"
     return _figure("speakers", axes, f"UAR of {len(scores)} speakers, {ends}.")
 
 

@@ -93,7 +93,7 @@ def modules() -> list[dict[str, str]]:
             doc = inspect.getdoc(importlib.import_module(f"sertk.{module.name}")) or ""
             page = f"sertk/{module.name}{'/index' if module.ispkg else ''}.md"
             words = " ".join(doc.split("\n\n")[0].split())
-            found.append({"module": f"[`sertk.{module.name}`]({page})", "what_it_does": words})
+            found.append({"module": f"[`sertk.{module.name}`]({page})", "content": words})
     return found
 
 

@@ -26,7 +26,7 @@ NOTEBOOKS = ROOT / "notebooks"
 TARGET = ROOT / "docs" / "figures" / "notebooks"
 _LIMIT = 150_000  # characters of one output
 _HINT = """!!! tip "Run it yourself"
-    Open `notebooks/{0}.ipynb` in JupyterLab, or type `sertk run notebooks/{0}.ipynb`.
+    Open `notebooks/{0}.ipynb` in JupyterLab, or type `sertk notebook notebooks/{0}.ipynb`.
     The outputs below are those of the toy corpus, which is synthetic: its scores mean nothing for
     real voices."""
 

@@ -33,7 +33,8 @@ class CrossDisplay(Display):
     def __init__(self, table: pd.DataFrame, classes: list[str]):
         note = (
             f"Classes: {', '.join(classes)}; chance {percent(1 / len(classes))} %. Probabilities "
-            "of other classes are left out. At home, speakers of the test were never heard."
+            "of other classes are left out. On its own corpus, a run is scored on held-out "
+            "speakers."
         )
         super().__init__(table, "UAR across corpora, %", note)
         self.classes = classes

@@ -45,7 +45,7 @@ class MapDisplay(Display):
             )  # fmt: skip
         ax.set_xticks([])
         ax.set_yticks([])
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="true class; hollow: mistaken")
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="true class; hollow: wrong")
         for handle in ax.get_legend().legend_handles:
             handle.set_facecolor(handle.get_edgecolor())
 
@@ -120,13 +120,13 @@ def embedding_map(
         model = PCA(2, svd_solver="full")
         plane = model.fit_transform(values)
         share = model.explained_variance_ratio_
-        note = f"The two axes hold {percent(share.sum())} % of the variance."
+        note = f"The two axes explain {percent(share.sum())} % of the variance."
     else:
         from sklearn.manifold import TSNE
 
         near = min(30.0, (len(values) - 1) / 3)
         plane = TSNE(2, perplexity=near, init="pca", random_state=0).fit_transform(values)
-        note = f"t-SNE of perplexity {near:.0f}: neighbors mean something, distances do not."
+        note = f"t-SNE, perplexity {near:.0f}. Neighborhoods are meaningful, distances are not."
     rows = replay.run.predictions
     tested = rows[
         (rows["split"] == "test")
@@ -136,7 +136,7 @@ def embedding_map(
     columns = ["speaker", "gender", "label", "predicted"]
     table = tested.set_index("utterance_id").loc[found.index, columns]
     table["x"], table["y"] = plane[:, 0], plane[:, 1]
-    title = f"Test utterances of fold {fold}, as the network sees them"
+    title = f"Embeddings of the test utterances of fold {fold}"
     return MapDisplay(table, replay.run.classes, title, note)
 
 

@@ -119,15 +119,15 @@ def saliency(
     chosen = replay.run.classes.index(label) if label else int(shares.argmax())
     values, rest = attribute(net, finished, chosen, method)
     name = replay.run.classes[chosen]
-    note = f"{name} has a probability of {percent(shares[chosen])} % here. " + (
-        f"The values sum to {values.sum():+.2f} in log-probability, {rest:+.2f} less than the "
-        "clip adds to a featureless one."
+    note = f"The probability of {name} is {percent(shares[chosen])} %. " + (
+        f"The values sum to {values.sum():+.2f}; the difference in log-probability to a "
+        f"featureless clip is {values.sum() + rest:+.2f}."
         if method == "integrated"
-        else "Values say how much a small change of a place changes the log-probability."
+        else "Values are the sensitivity of the log-probability to a small change of the input."
     )
     table = _like(values.sum(axis=-1) if values.ndim == 3 else values, shown)
-    title = f"{utterance_id}: what speaks for {name}" + (
-        " (purple), and against it (orange)" if method == "integrated" else ""
+    title = f"{utterance_id}: saliency for {name}" + (
+        ", for (purple) and against (orange)" if method == "integrated" else ""
     )
     return OverlayDisplay(table, shown, title, note, name)
 
@@ -212,8 +212,8 @@ def attention(
         table = pd.DataFrame({"attention": weights}, index=shown.frame().index)
     else:
         table = _like(weights, shown)
-    note = "The weights of the layer that pools the clip; their sum is 1."
-    return OverlayDisplay(table, shown, f"{utterance_id}: where {model.name} attends", note)
+    note = "Weights of the attention pooling layer; they sum to 1."
+    return OverlayDisplay(table, shown, f"{utterance_id}: attention of {model.name}", note)
 
 
 def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray, FeatureDisplay]:

@@ -48,7 +48,7 @@ def app(args: argparse.Namespace) -> None:
             app.wait()
 
 
-def run(args: argparse.Namespace) -> int:
+def notebook(args: argparse.Namespace) -> int:
     """Execute a notebook; 1 if a cell fails."""
     from sertk import notebooks
 

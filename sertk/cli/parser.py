@@ -109,7 +109,7 @@ def make_parser() -> Parser:
     _predict_arguments(command("inference", "predict", "predict the emotion of recordings"))
     _export_arguments(command("inference", "export", "export a model of a run"))
     _app_arguments(command("pages", "app", "serve a page that predicts in the browser"))
-    _run_arguments(command("pages", "run", "execute a notebook, and write its page"))
+    _notebook_arguments(command("pages", "notebook", "execute a notebook, and write its page"))
     return parser
 
 
@@ -292,7 +292,7 @@ def _app_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _run_arguments(parser: argparse.ArgumentParser) -> None:
+def _notebook_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", help="file such as notebooks/03_train.ipynb")
     parser.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),

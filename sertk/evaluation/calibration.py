@@ -48,7 +48,7 @@ class TemperatureDisplay(Display):
             f"Temperature {at}, fitted on validation speakers. Expected calibration error on test "
             f"speakers: {percent(ece['before'])} % before, {percent(ece['after'])} % after."
         )
-        super().__init__(table, "Calibration before and after a temperature", note)
+        super().__init__(table, "Calibration before and after temperature scaling", note)
         self.temperatures, self.rows, self.ece = temperatures, rows, ece
 
     def _draw(self, ax: "Axes") -> None:
@@ -64,8 +64,8 @@ class TemperatureDisplay(Display):
                 100 * used["confidence"], 100 * used["accuracy"], mark, color=color, lw=1.3,
                 markersize=5, label=f"{when}, ECE {percent(self.ece[when])} %", clip_on=False,
             )  # fmt: skip
-        ax.set_xlabel("probability given to the predicted class, %")
-        ax.set_ylabel("of these, right, %")
+        ax.set_xlabel("probability of the predicted class, %")
+        ax.set_ylabel("accuracy, %")
         ax.set_xlim(0, 100)
         ax.set_ylim(0, 100)
         ax.legend(

@@ -206,10 +206,10 @@ class CalibrationDisplay(Display):
         )
         ax.scatter(
             100 * used["confidence"], 100 * used["accuracy"], s=8 + 500 * size,
-            color=drawing.ACCENT, label="predictions, area: how many", clip_on=False, zorder=3,
+            color=drawing.ACCENT, label="predictions (area: number)", clip_on=False, zorder=3,
         )  # fmt: skip
-        ax.set_xlabel("probability given to the predicted class, %")
-        ax.set_ylabel("of these, right, %")
+        ax.set_xlabel("probability of the predicted class, %")
+        ax.set_ylabel("accuracy, %")
         ax.set_xlim(0, 100)
         ax.set_ylim(0, 100)
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, markerscale=0.6)

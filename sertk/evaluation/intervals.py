@@ -121,11 +121,7 @@ def interval(
     speakers = sum(len(stratum) for stratum in strata)
     fewest = min(len(stratum) for stratum in strata)
     if fewest < MIN_SPEAKERS:
-        note = (
-            "one speaker says nothing about others"
-            if fewest == 1
-            else f"{fewest} speakers are too few"
-        )
+        note = "one speaker only" if fewest == 1 else f"{fewest} speakers are too few"
         return Interval(value, math.nan, math.nan, level, speakers, note)
     drawn = bootstrap(statistic, *strata, resamples=resamples, seed=seed)
     low, high = ends(np.array([value]), drawn[:, None], np.array([fewest]), level, bounds)

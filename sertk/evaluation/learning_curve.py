@@ -117,8 +117,8 @@ def _kept_words(fits: Sequence[dict[str, Any]]) -> str:
     if not epochs:
         return ""
     if len(epochs) == 1:
-        return f"The weights kept are those of epoch {epochs[0]}."
-    return f"The weights kept are those of epochs {epochs[0]} to {epochs[-1]}."
+        return f"The checkpoint of epoch {epochs[0]} was kept."
+    return f"The checkpoints of epochs {epochs[0]} to {epochs[-1]} were kept."
 
 
 class RateDisplay(Display):
@@ -126,9 +126,7 @@ class RateDisplay(Display):
 
     def __init__(self, table: pd.DataFrame):
         self.steepest = steepest(table)
-        note = (
-            f"The loss falls fastest at a rate of {self.steepest:.2g}; beyond its least it rises."
-        )
+        note = f"The loss falls fastest at a learning rate of {self.steepest:.2g}."
         super().__init__(table, "Learning rate range test", note)
 
     def _draw(self, ax: "Axes") -> None:

@@ -141,11 +141,12 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     several = [name for name, side in zip(names, pair, strict=True) if len(side.seeds) > 1]
     seeds = f" and the seeds of {' and '.join(several)}" * bool(several)
     note = (
-        f"{utterances} utterances of {len(speakers)} speakers; 95 % interval over them"
+        f"{utterances} utterances of {len(speakers)} speakers; 95 % confidence interval over "
+        "speakers"
         + seeds
         + (f" (none: {found.note})" if not found.known else "")
-        + ", p from swapping speakers"
-        + ("." if several else "; one seed each, and another training may say otherwise.")
+        + ", p-value from a permutation test over speakers"
+        + ("." if several else "; one seed each: another training may give another result.")
     )
     return PairedDisplay(table, of_speakers, names, note)
 

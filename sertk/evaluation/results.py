@@ -228,7 +228,7 @@ class Evaluation:
             },
             index=pd.Index(self.classes, name="class"),
         )
-        absent = f"Absent from the truth: {listing(self.absent, 20)}." if self.absent else ""
+        absent = f"Without test utterances: {listing(self.absent, 20)}." if self.absent else ""
         return displays.ClassDisplay(table, self.chance, "Recall and precision by class, %", absent)
 
     def confusion_matrix(self, normalize: str | None = None) -> displays.ConfusionDisplay:
@@ -391,12 +391,12 @@ class Evaluation:
     def mistakes(self, n: int = 12) -> displays.ClipDisplay:
         """Show the wrong predictions that were made most confidently, averaged over seeds."""
         table = probabilities.most_confident(self.rows, self.classes, n, right=False)
-        return displays.ClipDisplay(table, "Most confident mistakes")
+        return displays.ClipDisplay(table, "Most confident errors")
 
     def hits(self, n: int = 12) -> displays.ClipDisplay:
         """Show the right predictions that were made most confidently, averaged over seeds."""
         table = probabilities.most_confident(self.rows, self.classes, n, right=True)
-        return displays.ClipDisplay(table, "Most confident hits")
+        return displays.ClipDisplay(table, "Most confident correct predictions")
 
     def calibration(self, bins: int = 10) -> displays.CalibrationDisplay:
         """Show how often predictions of each confidence are right, and the mean gap (ECE).

@@ -34,11 +34,12 @@ class SelectiveDisplay(Display):
         at = table.index[np.isclose(table.index, 0.5)][0]
         half, whole = table.loc[at], table.iloc[-1]
         note = (
-            f"Answering the surest half only, accuracy is {percent(half['accuracy'])} % instead of "
-            f"{percent(whole['accuracy'])} %. AURC {percent(aurc)} % ({percent(best_aurc)} % if "
-            "every mistake were less sure than every hit)."
+            f"Accuracy is {percent(half['accuracy'])} % on the most confident half of the "
+            f"predictions and {percent(whole['accuracy'])} % on all. AURC {percent(aurc)} % "
+            f"({percent(best_aurc)} % if all errors had a lower confidence than all correct "
+            "predictions)."
         )
-        super().__init__(table, "Answering only when sure", note)
+        super().__init__(table, "Selective prediction", note)
         self.aurc, self.best_aurc = aurc, best_aurc
 
     def _draw(self, ax: "Axes") -> None:
@@ -51,12 +52,12 @@ class SelectiveDisplay(Display):
         ax.plot(coverage, 100 * self._table["uar"], color=drawing.SECOND, ls="--", label="UAR")
         ax.axhline(
             100 * self._table["accuracy"].iloc[-1], color=drawing.MUTED, ls=":", lw=1.1,
-            label="answering all",
+            label="all predictions",
         )  # fmt: skip
         ax.set_xlim(0, 100)
         ax.set_ylim(0, 100)
-        ax.set_xlabel("answered, % of all utterances, the surest first")
-        ax.set_ylabel("of these, right, %")
+        ax.set_xlabel("coverage, % of utterances, most confident first")
+        ax.set_ylabel("accuracy, %")
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.4)
         ax.set_title("", loc="left")  # the legend stands there
 

@@ -30,12 +30,12 @@ class DifficultyDisplay(Display):
 
     def __init__(self, table: pd.DataFrame, runs: list[str], agreement: float):
         note = (
-            f"Kendall's W over {len(runs)} runs is {agreement:.2f}: 1 if all find the same "
-            f"speakers hard, about {1 / len(runs):.2f} if chance alone orders them."
+            f"Kendall's W over {len(runs)} runs is {agreement:.2f}: 1 if all runs rank the "
+            f"speakers alike, about {1 / len(runs):.2f} if the ranks are random."
             if len(runs) > 1
             else ""
         )
-        super().__init__(table, "UAR by speaker, the hardest first, %", note)
+        super().__init__(table, "UAR by speaker, lowest first, %", note)
         self.runs, self.agreement = runs, agreement
 
     def _draw(self, ax: "Axes") -> None:

@@ -101,7 +101,7 @@ def durations(
     group = column(utterances, by)
     if trim_db is not None:
         rows, seconds, note = _listen(utterances, limit, trim_db, "seconds")
-        note, words = " " + note, "Duration without silent ends"
+        note, words = " " + note, "Duration without silence at both ends"
     else:
         rows, note, words = utterances, "", "Duration"
         seconds = utterances.get("duration", pd.Series(np.nan, index=group.index)).astype(float)
@@ -186,7 +186,7 @@ def _listen(
         delayed(_measure)(*task, trim_db)
         for task in zip(manifests.paths(rows), spans["start"], spans["end"], strict=True)
     )
-    bar = tqdm(done, total=len(rows), desc="listening", unit="file", delay=2, leave=False)
+    bar = tqdm(done, total=len(rows), desc="reading", unit="file", delay=2, leave=False)
     found = pd.DataFrame(list(bar), index=rows.index, columns=["seconds", "level"])[what]
     failed = int(found.isna().sum())
     if failed == len(rows):

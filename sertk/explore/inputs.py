@@ -129,10 +129,10 @@ def clip(
     kind = _TITLES.get(type(prep.feature).__name__, type(prep.feature).__name__)
     frames, *numbers = finished.shape
     note = (
-        f"{frames} frames, one every {1000 * prep.clip_seconds / frames:.3g} ms, of "
-        f"{' x '.join(map(str, numbers))} numbers. "
+        f"Shape ({frames}, {', '.join(map(str, numbers))}), one frame every "
+        f"{1000 * prep.clip_seconds / frames:.3g} ms. "
         f"The utterance has {len(spectrum)} frames after trimming"
-        + (": the rest is padding." if starts[0] < 0 else f", cut into {len(starts)} clips.")
+        + ("; the rest is padding." if starts[0] < 0 else f", cut into {len(starts)} clips.")
     )
     sound = slice(max(-starts[0], 0), min(len(spectrum) - starts[0], len(finished)))
     return FeatureDisplay(finished, prep, sound, f"{kind} of {row['utterance_id']}", note)

@@ -55,7 +55,7 @@ def write_html(
     sections = _numbers(utterances)
     if sound:
         sections[-1]["items"] += _measured(utterances, limit)
-        sections += _heard(utterances)
+        sections += _listening(utterances)
     for number, section in enumerate(sections):
         section["anchor"] = f"part-{number + 1}"
         for place, item in enumerate(section["items"]):
@@ -65,7 +65,7 @@ def write_html(
     text = pages.render(
         _HERE,
         "page.html",
-        title=", ".join(names) + ": a corpus to look at and listen to",
+        title=", ".join(names) + ": exploration of a corpus",
         names=names,
         lead=_lead(utterances),
         synthetic=any(corpus.SYNTHETIC for corpus in known),
@@ -84,46 +84,46 @@ def _item(display: Display, caption: str = "", **more: Any) -> dict[str, Any]:
 
 def _numbers(utterances: pd.DataFrame) -> list[dict[str, Any]]:
     classes, genders = class_counts.classes(utterances), class_counts.genders(utterances)
-    said: dict[str, Any] = {
-        "title": "Who says what",
-        "words": "Classes of different size need a score that counts each of them alike, which "
-        "is why the reports of sertk put UAR first.",
+    balance: dict[str, Any] = {
+        "title": "Class balance",
+        "words": "If classes have different sizes, accuracy favors the large ones. The reports of "
+        "sertk therefore use UAR, the mean of the recalls of all classes.",
         "items": [_item(classes, table=_table(classes))],
     }
     if _gendered(genders):
-        said["items"].append(_item(genders, "Utterances by gender."))
+        balance["items"].append(_item(genders, "Utterances by gender."))
     shape: dict[str, Any] = {
-        "title": "How long and how loud",
-        "words": "Lengths decide how many seconds a clip should have. Levels differ between "
-        "emotions, and between microphones.",
+        "title": "Durations and levels",
+        "words": "Choose the length of a clip by the durations. Levels differ between emotions, "
+        "and between microphones.",
         "items": [],
     }
     if "duration" in utterances and utterances["duration"].notna().any():
-        shape["items"].append(_item(distributions.durations(utterances), "Files as they are."))
-    return [said, shape] if shape["items"] else [said]
+        shape["items"].append(_item(distributions.durations(utterances), "Whole files."))
+    return [balance, shape] if shape["items"] else [balance]
 
 
 def _measured(utterances: pd.DataFrame, limit: int | None) -> list[dict[str, Any]]:
     kept = distributions.durations(utterances, trim_db=TRIM_DB, limit=limit)
     return [
-        _item(kept, f"Without the silent ends, {TRIM_DB:.0f} dB below the loudest frame."),
-        _item(distributions.levels(utterances, limit=limit), "Silent ends do not count."),
+        _item(kept, f"Without silence at both ends, {TRIM_DB:.0f} dB below the loudest frame."),
+        _item(distributions.levels(utterances, limit=limit), "Without silence at both ends."),
     ]
 
 
-def _heard(utterances: pd.DataFrame) -> list[dict[str, Any]]:
+def _listening(utterances: pd.DataFrame) -> list[dict[str, Any]]:
     """Make the sections with players; what a corpus cannot show is left out."""
     parts: list[tuple[str, str, Callable[[], Display]]] = [
-        ("One utterance", "Above the waveform, below the spectrogram: where in time and "
-         "frequency there is energy.", lambda: sounds.utterance(utterances)),
-        ("The same words in every emotion", "Same mouth, same words: what is left is the "
-         "emotion. Play neutral first, then any other.",
+        ("One utterance", "Above, the waveform; below, the spectrogram: the level at each time "
+         "and frequency.", lambda: sounds.utterance(utterances)),
+        ("One sentence in every emotion", "One speaker says one sentence, so that the differences "
+         "come from the emotion. Play neutral first.",
          lambda: sounds.across_emotions(utterances)),
-        ("Two voices", "Voices differ at least as much as emotions do, which is why a model "
-            "is tested on speakers it never heard.",
+        ("Two voices", "Speakers differ at least as much as emotions. Models are therefore tested "
+         "on held-out speakers.",
             lambda: sounds.across_genders(utterances)),
-        ("Augmentation", "Copies for training, changed so that the emotion stays. Listen "
-         "whether it does.", lambda: sounds.augmentations(utterances)),
+        ("Augmentation", "Changed copies for the training set. They must not change the emotion.",
+         lambda: sounds.augmentations(utterances)),
     ]  # fmt: skip
     sections = []
     for title, words, make in parts:
@@ -134,15 +134,15 @@ def _heard(utterances: pd.DataFrame) -> list[dict[str, Any]]:
             if title in ("One utterance", "Augmentation"):
                 raise
             continue
-        if title.startswith("The same") and shown.note:
-            title, words = "One voice in every emotion", "Play neutral first, then any other."
+        if title.startswith("One sentence") and shown.note:
+            title, words = "One speaker in every emotion", "Play neutral first."
         item = _item(shown, f"{shown.title}.")
         item["players"] = shown.players()  # type: ignore[attr-defined]
         sections.append({"title": title, "words": words, "items": [item]})
     clip, mfcc = inputs.clip(utterances), inputs.mfcc(utterances)
     seen = [_item(clip, f"{clip.title}."), _item(mfcc, f"{mfcc.title}.")]
-    words = "A clip after trimming, cutting or padding, scaled to its own maximum."
-    return [*sections, {"title": "What a network gets", "words": words, "items": seen}]
+    words = "A clip after trimming, cutting or padding, and normalization to its maximum."
+    return [*sections, {"title": "Features: the input of the model", "words": words, "items": seen}]
 
 
 def _figure(name: str, display: Display, caption: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _lead(utterances: pd.DataFrame) -> str:
     ]
     minutes = utterances.get("duration", pd.Series(dtype=float)).sum() / 60
     if minutes:
-        parts.append(f"{minutes:,.0f} minutes of sound")
+        parts.append(f"{minutes:,.0f} minutes")
     return ", ".join(parts) + "."
 
 
@@ -203,10 +203,10 @@ def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
             (corpus.TITLE, corpus.CITATION),
             ("License", corpus.LICENSE),
         ]
-    said = remarks.of(utterances)
-    for reason, count in said.skipped.items():
-        facts.append(("Found and not taken", f"{count:,} {reason}"))
-    for name, reason in said.unreadable:
+    notes = remarks.of(utterances)
+    for reason, count in notes.skipped.items():
+        facts.append(("Left out", f"{count:,} {reason}"))
+    for name, reason in notes.unreadable:
         facts.append(("Unreadable", f"{name}: {reason}"))
-    facts += [("Note", str(note)) for note in said.notes]
+    facts += [("Note", str(note)) for note in notes.notes]
     return facts

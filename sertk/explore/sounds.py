@@ -209,7 +209,7 @@ def across_emotions(
         str(r["emotion"]): (r, selection.listen(utterances, r, TRIM_DB)) for _, r in rows.iterrows()
     }
     title = f"{rows['speaker'].iloc[0]}, {about}, with the median pitch"
-    return SoundDisplay(sounds, title, "" if same else "The manifest knows no common sentence.")
+    return SoundDisplay(sounds, title, "" if same else "The manifest has no sentence in common.")
 
 
 def across_genders(
@@ -233,8 +233,8 @@ def across_genders(
     sounds = {
         str(r["gender"]): (r, selection.listen(utterances, r, TRIM_DB)) for _, r in rows.iterrows()
     }
-    said = f", “{rows['text'].iloc[0]}”" if _known(rows.iloc[0], "text") else ""
-    title = f"{rows['emotion'].iloc[0]}{said}: the stripes of the higher voice stand further apart"
+    text = f", “{rows['text'].iloc[0]}”" if _known(rows.iloc[0], "text") else ""
+    title = f"{rows['emotion'].iloc[0]}{text}: the harmonics of the higher voice are further apart"
     return SoundDisplay(sounds, title, top=3000.0)
 
 

@@ -19,22 +19,23 @@ from sertk.run import Run
 
 _SCORES = {"uar": "UAR", "wa": "WA", "macro_f1": "macro-F1"}
 _NOT_FOR = """\
-It must not be used to decide about people: not in hiring, schools, policing, border control,
-insurance, health or care; not to watch employees, and not to find out whether somebody lies or is
-ill. In the European Union, inferring emotions at work and in education is forbidden but for medical
-and safety reasons (Regulation 2024/1689, article 5). What it hears is how a voice sounds, not what
-a person feels: actors play what listeners expect, and other people, languages and cultures sound
-otherwise."""
+The model must not be used for decisions about people: not in hiring, schools, policing, border
+control, insurance, health or care; not to monitor employees, and not to find out whether a person
+lies or is ill. In the European Union, emotion recognition at work and in education is forbidden
+except for medical and safety reasons (Regulation 2024/1689, article 5). The model classifies how a
+voice sounds, not what a person feels: actors play what listeners expect, and other people,
+languages and cultures express emotions differently."""
 _FAILS = """\
-- Voices, languages, accents, ages and microphones that the corpus does not have.
-- Spontaneous speech, where the corpus is acted: emotions there are weaker and mixed.
-- Music, several voices at once, telephone codecs, noise that comes and goes. A gate keeps out
-  silence, and noise and hum that do not change.
-- Children, and voices changed by illness or by age: none were measured.
-- Its probabilities say how sure the network is, not how sure you can be (see calibration)."""
+- Voices, languages, accents, ages and microphones that are not in the training data.
+- Spontaneous speech, if the training data are acted: its emotions are weaker and mixed.
+- Music, several voices at once, telephone codecs, intermittent noise. Silence, steady noise and hum
+  are labeled `no speech`.
+- Children, and voices changed by illness or age: none were evaluated.
+- A probability is the confidence of the model, not the chance that it is right (see calibration
+  above)."""
 _NO_FREER = """\
-A model is no freer than what it learned from: where a corpus forbids commercial use, so does this
-model. Add the license of a corpus that is not known here before you pass the model on."""
+A model inherits the license of its training data: if a corpus forbids commercial use, so does this
+model. Add the license of a corpus that is unknown to sertk before you distribute the model."""
 # what makes a cross-validated run one of the same training
 _SAME = ("preprocessing", "augmentation", "standardize")
 
@@ -66,26 +67,26 @@ def model_card(
     parts = [
         f"# Model card: {spec.model} on {', '.join(spec.corpora)}",
         _warning(info),
-        "## What it is",
-        f"A network ({info['model'].get('parameters', 0):,} parameters) that takes speech and "
-        f"answers with probabilities of {len(spec.classes)} classes: {', '.join(spec.classes)}. "
+        "## Description",
+        f"A speech emotion classifier with {info['model'].get('parameters', 0):,} parameters and "
+        f"{len(spec.classes)} classes: {', '.join(spec.classes)}. "
         f"Trained by sertk {info.get('sertk_version', __version__)}; fold {spec.fold}, seed "
         f"{spec.seed} of the run `{spec.run}`; sha256 of the weights `{spec.weights_sha256}`."
-        + (f" The run was made by `{info['command']}`." if info.get("command") else ""),
+        + (f" The training command was `{info['command']}`." if info.get("command") else ""),
         "## Intended use",
-        "Research on, and teaching of, speech emotion recognition; demonstrations in which those "
-        "who speak know of it and agree.",
-        "## What it should not be used for",
+        "Research on and teaching of speech emotion recognition; demonstrations with the consent "
+        "of all speakers.",
+        "## Out-of-scope use",
         _NOT_FOR,
-        "## Data and license",
+        "## Training data and license",
         data(spec),
         _NO_FREER,
-        "## How it was measured",
+        "## Evaluation",
         f"{info['protocol']['sentence']}.".replace("..", "."),
         *(_numbers(run) if run in measured else []),
-        "" if measured else "No test speaker was predicted, so that there is no number to give.",
+        "" if measured else "The model has no test speakers, and therefore no scores.",
         *(part for other in beside for part in _cross_validated(run, other)),
-        "## Known failures",
+        "## Limitations",
         *map(_weakest, measured),
         _FAILS,
     ]
@@ -95,23 +96,27 @@ def model_card(
 def _warning(info: dict[str, Any]) -> str:
     found = []
     if info.get("synthetic"):
-        found.append("It learned from synthetic speech: it says nothing about voices.")
+        found.append(
+            "It was trained on synthetic speech: its predictions mean nothing for real voices."
+        )
     if stopped := (info.get("recipe") or {}).get("stopped"):
-        found.append(f"It is a stand-in, to try the ways it takes: {stopped}.")
+        found.append(f"Mechanics only: {stopped}.")
     if info["protocol"].get("leaky"):
-        found.append("Its split leaks: speakers were trained on and tested. Its numbers do not "
-                     "hold for new voices.")  # fmt: skip
+        found.append(
+            "Its split leaks test data: test speakers are in the training set. Its scores do not "
+            "hold for new speakers."
+        )
     return "\n".join(f"> **{sentence}**" for sentence in found)
 
 
 def data(spec: Spec) -> str:
-    """List the corpora that a model learned from, with their licenses and citations."""
+    """List the corpora that a model was trained on, with their licenses and citations."""
     known = corpora.names()
     lines = []
     for name in spec.corpora:
         module = corpora.load(name) if name in known else None
         if module is None or not getattr(module, "LICENSE", ""):
-            lines.append(f"- {name}: a corpus of your own; its license is not known to sertk.")
+            lines.append(f"- {name}: your own corpus; its license is unknown to sertk.")
             continue
         where = f" {module.URL}" if module.URL else ""
         lines.append(f"- {module.TITLE}, {module.LICENSE}. {module.CITATION}{where}".rstrip())
@@ -144,7 +149,7 @@ def _require_same(run: Run, other: Run) -> None:
 
 
 def _cross_validated(run: Run, other: Run) -> list[str]:
-    """Tell what a cross-validation of the same training says."""
+    """Write the scores of a cross-validation of the same training."""
     usual = run.info["training"]
     changed = [
         f"{name} {value} instead of {usual.get(name)}"
@@ -153,9 +158,9 @@ def _cross_validated(run: Run, other: Run) -> list[str]:
     training = f" Its training differs in {listing(changed, 8)}." if changed else ""
     return [
         f"### {' and '.join(other.info['corpora'])}, cross-validated",
-        "The same network and preprocessing, trained anew for each fold, and asked about speakers "
-        "whom that fold never heard; the model of this card has heard them, so that it cannot be "
-        f"measured on them itself. {other.info['protocol']['sentence']}.".replace("..", ".")
+        "The same architecture and preprocessing, trained for each fold and tested on held-out "
+        "speakers. These speakers are in the training set of the model of this card, so that it "
+        f"cannot be tested on them. {other.info['protocol']['sentence']}.".replace("..", ".")
         + training,
         *_numbers(other),
     ]
@@ -169,7 +174,7 @@ def _calibration(run: Run) -> list[str]:
 
 
 def _robustness(run: Run) -> list[str]:
-    """Tell what `sertk robustness` wrote beside its page."""
+    """Write the robustness scores that `sertk robustness` measured."""
     path = run.folder / "robustness.json"
     if not plain_files.is_file(path):
         return []
@@ -188,7 +193,7 @@ def _robustness(run: Run) -> list[str]:
         for row in record["rows"]
         if row["uar"] is not None and row["change"] is not None
     ]  # fmt: skip
-    head = ["disturbed by", "level", "UAR, %", "change, points"]
+    head = ["condition", "level", "UAR, %", "change, points"]
     return [f"Robustness: {record['note']}", _table(head, rows)]
 
 
@@ -197,12 +202,12 @@ def _numbers(run: Run) -> list[str]:
     basis = (
         f"{result.num_utterances:,} utterances of {result.num_speakers} test speakers, "
         f"{len(result.folds)} fold{'s' * (len(result.folds) != 1)}, {len(result.seeds)} "
-        f"seed{'s' * (len(result.seeds) != 1)}. Intervals cover 95 %, from resampling speakers. "
-        f"UAR by chance: {percent(result.chance)} %."
+        f"seed{'s' * (len(result.seeds) != 1)}. 95 % confidence intervals over speakers. "
+        f"Chance: {percent(result.chance)} % UAR."
     )
     several = len(result.folds) * len(result.seeds) > 1
     if several:
-        basis += " The numbers are those of all models of the run."
+        basis += " The scores are those of all models of the run."
     summary = [
         [_SCORES.get(str(name), str(name)), percent(row["value"]), ends(row["low"], row["high"])]
         for name, row in result.summary().frame().iterrows()
@@ -234,7 +239,7 @@ def _numbers(run: Run) -> list[str]:
 
 
 def _weakest(run: Run) -> str:
-    """Name the classes that are missed most, and what they are taken for."""
+    """Name the classes with the lowest recall and their most frequent confusions."""
     result = evaluation.evaluate(run)
     matrix = result.confusion_matrix(normalize="true").frame().to_dict("index")
     lines = [f"On {' and '.join(run.info['corpora'])}:", ""]
@@ -244,8 +249,8 @@ def _weakest(run: Run) -> str:
         row = {str(other): float(share) for other, share in shares.items() if other != name}
         others = sorted(row.items(), key=lambda one: -one[1])
         taken = [f"{other} ({percent(share)} %)" for other, share in others[:2] if share]
-        heard = f", heard as {listing(taken)}" if taken else ""
-        lines.append(f"- {name} is found in {percent(recall)} % of cases{heard}.")
+        confused = f"; predicted instead: {listing(taken)}" if taken else ""
+        lines.append(f"- {name}: recall {percent(recall)} %{confused}.")
     return "\n".join(lines)
 
 

@@ -21,15 +21,15 @@ def views(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     by_pred = divide(counts, counts.sum(0, keepdims=True))
     most = max(float(counts.max()), 1.0)
     made = (
-        ("true", "% of true", by_true, by_true, "% of the row"),
-        ("pred", "% of predicted", by_pred, by_pred, "% of the column"),
-        ("counts", "Counts", counts / most, None, "how many"),
+        ("true", "% of true", by_true, by_true, "% of the true class"),
+        ("pred", "% of predicted", by_pred, by_pred, "% of the predicted class"),
+        ("counts", "Counts", counts / most, None, "number of predictions"),
     )  # fmt: skip
     return [
         {
             "key": key,
             "name": name,
-            "caption": f"Rows: what is true; columns: what was heard; cells: {what}. "
+            "caption": f"Rows: true class; columns: predicted class; cells: {what}. "
             f"{int(counts.sum()):,} predictions{summed}.",
             "long": max(map(len, classes)) > 9,
             "rows": _rows(classes, shade, shares, counts),
@@ -52,7 +52,7 @@ def _rows(
                 {
                     "text": text,
                     "below": "" if shares is None or text == DASH else count,
-                    "title": f"{count} × {true} heard as {predicted}",  # noqa: RUF001
+                    "title": f"{count} × {true} predicted as {predicted}",  # noqa: RUF001
                     "background": background,
                     "ink": ink,
                 }

@@ -63,7 +63,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "by_gender": _rows(result.by_gender().frame()),
             "gender_gap": _interval(result.by_gender().gap),
             "by_speaker": _rows(result.by_speaker().frame()),
-            "speaker_normalization": _known_voices(result),
+            "speaker_normalization": _speaker_normalization(result),
             "by_condition": _conditions(result),
             "calibration": _calibration(result),
         }
@@ -151,7 +151,7 @@ def _conditions(result: Evaluation) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _known_voices(result: Evaluation) -> dict[str, Any] | None:
+def _speaker_normalization(result: Evaluation) -> dict[str, Any] | None:
     """Score answers normalized by speaker; `None` where no speaker has two recordings."""
     if not result.rows.loc[result.rows["speaker"] != "unknown", "speaker"].duplicated().any():
         return None

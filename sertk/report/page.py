@@ -25,14 +25,14 @@ NUM_MISTAKES, NUM_HITS = 12, 6
 _SECTIONS = {
     "result": "Result",
     "original": "Original",
-    "confusions": "Confusions",
+    "confusions": "Confusion matrix",
     "coarser": "Fewer classes",
     "speakers": "Speakers",
-    "learning": "Learning",
+    "learning": "Learning curves",
     "calibration": "Calibration",
-    "clips": "Mistakes",
+    "clips": "Errors",
     "checks": "Checks",
-    "repeat": "Repeat",
+    "repeat": "Reproduce",
 }
 _DEFAULTS: dict[str, Any] = {
     "unreadable": [],
@@ -77,15 +77,13 @@ def render(
         info=info,
         title=" / ".join(parts) + ": speech emotion recognition report",
         title_parts=parts,
-        lead=sentence(
-            info["protocol"].get("sentence") or "This run does not say how speakers were split"
-        ),
+        lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
         sections=[(a, s) for a, s in _SECTIONS.items() if there.get(a, True)],
         cards=_cards(numbers),
         basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers),
         gap_sentence=sentences.gap(numbers),
-        known_sentence=sentences.speaker_normalization(numbers),
+        normalization_sentence=sentences.speaker_normalization(numbers),
         calibration_sentences=sentences.calibration(numbers, scaled),
         selective_note=answered.note,
         views=matrix.views(numbers),
@@ -125,7 +123,7 @@ def _cards(numbers: dict[str, Any]) -> list[dict[str, Any]]:
             "track": False,
             "value": numbers["chance"],
             "chance": numbers["chance"],
-            "under": f"UAR of guessing among {count} classes",
+            "under": f"UAR of random guessing among {count} classes",
         }
     )
     return cards
@@ -153,7 +151,7 @@ def _figures(
 
     drawn: dict[str, Any] = {
         "strip": pages.pair("strip", strip, speakers),
-        "strip_caption": f"Each mark is one speaker, an upright bar their mean. {speakers}",
+        "strip_caption": f"Each mark is one speaker; bars are means. {speakers}",
         "calibration": pages.pair(
             "reliability",
             lambda wide: figures.of(scaled or result.calibration(), 4.6 if wide else 3.9, 3.9),

@@ -26,22 +26,23 @@ def basis(numbers: dict[str, Any]) -> str:
     """Say what the headline rests on, and how much it moves."""
     on = numbers["basis"]
     sentence = (
-        f"Measured on {plural(on['utterances'], 'utterance')} of "
+        f"Evaluated on {plural(on['utterances'], 'utterance')} of "
         f"{plural(on['speakers'], 'test speaker')}, {plural(on['folds'], 'fold')}, "
         f"{plural(len(on['seeds']), 'seed')}."
     )
     for row in numbers["spread"]:
         if row["metric"] == "uar" and row["n"] > 1:
             sentence += (
-                f" Over {row['over']}, UAR runs from {percent(row['min'])} to "
-                f"{percent(row['max'])} % (sd {percent(row['sd'])}, n = {row['n']})."
+                f" Over {row['over']}, UAR ranges from {percent(row['min'])} to "
+                f"{percent(row['max'])} % (standard deviation {percent(row['sd'])}, "
+                f"n = {row['n']})."
             )
     if on["speakers"] == 1:
-        return sentence + " One speaker says nothing about others, so there is no interval."
+        return sentence + " There is no confidence interval for a single speaker."
     if on["speakers"] < MIN_SPEAKERS:
-        return f"{sentence} {on['speakers']} speakers are too few for an interval."
-    few = " With so few speakers, they are wide." if on["speakers"] < FEW_SPEAKERS else ""
-    return f"{sentence} Intervals cover 95 %, over the {on['speakers']} speakers.{few}"
+        return f"{sentence} {on['speakers']} speakers are too few for a confidence interval."
+    few = " With few speakers they are wide." if on["speakers"] < FEW_SPEAKERS else ""
+    return f"{sentence} Confidence intervals are 95 %, over {on['speakers']} speakers.{few}"
 
 
 def confusions(numbers: dict[str, Any]) -> str:
@@ -53,32 +54,30 @@ def confusions(numbers: dict[str, Any]) -> str:
     order = np.argsort(-shares, axis=None, kind="stable")[:3]
     names = numbers["classes"]
     found = [
-        f"{names[i]} heard as {names[j]} ({percent(shares[i, j])} % of all {names[i]})"
+        f"{names[i]} predicted as {names[j]} ({percent(shares[i, j])} % of {names[i]})"
         for i, j in zip(*np.unravel_index(order, shares.shape), strict=True)
         if shares[i, j] > 0
     ]
     known = [row for row in numbers["per_class"] if row["recall"] is not None]
     weak = min(known, key=lambda row: row["recall"])
-    first = f"The weakest class is {weak['class']}, found in {percent(weak['recall'])} % of cases."
-    return first + (f" Most frequent: {'; '.join(found)}." if found else "")
+    first = f"The lowest recall is that of {weak['class']}, {percent(weak['recall'])} %."
+    return first + (f" Most frequent confusions: {'; '.join(found)}." if found else "")
 
 
 def gap(numbers: dict[str, Any]) -> str:
     """Say how far apart women and men are, and whether it could be chance."""
     found = numbers["gender_gap"]
     if found["value"] is None:
-        return f"The gap between genders is not known here: {found['note']}."
+        return f"The difference between genders is unknown: {found['note']}."
     points = f"{abs(100 * found['value']):.1f} points"
-    lead = "Female" if found["value"] >= 0 else "Male"
-    said = f"{lead} speakers are ahead by {points} of UAR"
+    higher, lower = ("female", "male") if found["value"] >= 0 else ("male", "female")
+    sentence = f"UAR is {points} higher for {higher} than for {lower} speakers"
     if found["low"] is None:
-        return f"{said}; there are too few speakers of a gender for an interval."
+        return f"{sentence}; there are too few speakers per gender for a confidence interval."
     ends = f"female minus male, 95 % interval {percent(found['low'])} to {percent(found['high'])}"
     if found["low"] <= 0 <= found["high"]:
-        return (
-            f"{said} ({ends}): the interval includes zero, so this could be these speakers alone."
-        )
-    return f"{said} ({ends})."
+        return f"{sentence} ({ends}). The interval includes zero: it is not significant."
+    return f"{sentence} ({ends}). The interval excludes zero: it is significant."
 
 
 def speakers(numbers: dict[str, Any]) -> str:
@@ -89,8 +88,8 @@ def speakers(numbers: dict[str, Any]) -> str:
         return f"The only test speaker, {only['speaker']}, has a UAR of {percent(only['uar'])} %."
     low, high = rows[0], rows[-1]
     return (
-        f"Lowest of {len(rows)}: {low['speaker']} with {percent(low['uar'])} %; "
-        f"highest: {high['speaker']} with {percent(high['uar'])} %."
+        f"UAR of {len(rows)} speakers: lowest {low['speaker']}, {percent(low['uar'])} %; "
+        f"highest {high['speaker']}, {percent(high['uar'])} %."
     )
 
 
@@ -106,27 +105,27 @@ def speaker_normalization(numbers: dict[str, Any]) -> str:
         low, high = (f"{100 * found[end]:+.1f}" for end in ("change_low", "change_high"))
         change += f", {low} to {high}"
     return (
-        f"If other recordings of a voice are at hand: UAR {percent(uar['value'])} %{ends}, where "
-        "log-probabilities are counted from their mean over all test recordings of the speaker "
-        f"({change}). This looks at no label, but it is transductive: it needs recordings of the "
-        "same voice in several emotions, and holds for no voice that is heard once."
+        f"With speaker normalization, UAR is {percent(uar['value'])} %{ends} ({change}). It "
+        "subtracts the mean log-probabilities of all test recordings of a speaker. It uses no "
+        "labels, but it is transductive: it needs recordings of the speaker in several emotions, "
+        "and does not apply to a speaker with a single recording."
     )
 
 
 def learning(fits: list[dict[str, Any]], monitor: str, checkpoint: str) -> str:
     """Say how many fits there were, and which epochs were kept."""
     kept = [fit["best_epoch"] for fit in fits if fit.get("best_epoch")]
-    said = f"{plural(len(fits), 'fit')}" + (
-        ", thin; their median, thick." if len(fits) > 1 else "."
+    lines = f"{plural(len(fits), 'fit')}" + (
+        " (thin lines) and their median (thick line)." if len(fits) > 1 else "."
     )
     if not kept:
-        return said
+        return lines
     at = f"epoch {kept[0]}" if min(kept) == max(kept) else (
         f"epochs {min(kept)} to {max(kept)} (median {np.median(kept):.0f})"
     )  # fmt: skip
     if checkpoint == "last":
-        return f"{said} The weights of {at}, the last, were kept; validation chose nothing."
-    return f"{said} The weights of {at} were kept, chosen by {monitor} on validation speakers."
+        return f"{lines} The checkpoint of the last epoch was kept ({at})."
+    return f"{lines} The checkpoint of {at} was kept, the best by {monitor} on validation speakers."
 
 
 def calibration(numbers: dict[str, Any], scaled: TemperatureDisplay | None) -> list[str]:
@@ -137,20 +136,20 @@ def calibration(numbers: dict[str, Any], scaled: TemperatureDisplay | None) -> l
     right = sum(row["predictions"] * row["accuracy"] for row in bins) / total
     ece = numbers["calibration"]["ece"]
     said = [
-        f"On average the predicted class gets a probability of {percent(sure)} %, and "
-        f"{percent(right)} % of predictions are right: the model is "
-        + ("too sure" if sure > right + 0.02 else "not sure enough" if sure < right - 0.02
-           else "about as sure as it should be") + ".",
-        f"The expected calibration error is {percent(ece)} % (n = {total:,} predictions on test "
-        "speakers).",
+        f"The mean probability of the predicted class is {percent(sure)} %, and {percent(right)} "
+        "% of predictions are right: the model is "
+        + ("overconfident" if sure > right + 0.02 else "underconfident" if sure < right - 0.02
+           else "well calibrated on average") + ".",
+        f"The expected calibration error (ECE) is {percent(ece)} % (n = {total:,} predictions on "
+        "test speakers).",
     ]  # fmt: skip
     if scaled is not None:
         found = scaled.temperatures["temperature"]
         said.append(
-            f"Dividing log-probabilities by a temperature of {found.median():.2f}"
+            f"Temperature scaling with a temperature of {found.median():.2f}"
             + (f" (median of {len(found)} models)" if len(found) > 1 else "")
-            + f", fitted on validation speakers, makes it {percent(scaled.ece['after'])} %. No "
-            "prediction changes by it; the probabilities elsewhere in this report are without."
+            + f", fitted on validation speakers, changes it to {percent(scaled.ece['after'])} %. "
+            "It changes no predicted class. The other probabilities in this report are not scaled."
         )
     return said
 
@@ -173,7 +172,7 @@ def facts(info: dict[str, Any]) -> list[tuple[str, str]]:
         "Machine": f"{machine['platform']}{cores}" if machine.get("platform") else "",
         "Data, SHA-256": info.get("data_sha256"),
         "Git commit": info.get("git_commit"),
-        "Trained elsewhere": _elsewhere(info),
+        "Other machines": _elsewhere(info),
         "Started": _moment(info.get("started")),
         "Finished": _moment(info.get("finished")),
         "Wall time": duration(seconds) if seconds else "",

@@ -66,7 +66,7 @@ class DifferenceDisplay(_RowDisplay):
                 100 * row["difference"], place, "o", color=color, markersize=6.5,
                 markerfacecolor=color if sure else "none",
             )  # fmt: skip
-        ax.set_xlabel("points of UAR, with 95 % intervals (filled: without zero)")
+        ax.set_xlabel("points of UAR, with 95 % intervals (filled: excludes zero)")
 
 
 class ScoreDisplay(_RowDisplay):
@@ -78,4 +78,4 @@ class ScoreDisplay(_RowDisplay):
             ax.plot(100 * row["uar"], place, "o", color=drawing.ACCENT, markersize=6.5)
             ax.plot(100 * row["chance"], place, "|", color=drawing.MUTED, markersize=9)
         ax.set_xlim(0, 100)
-        ax.set_xlabel("UAR, % (upright tick: chance)")
+        ax.set_xlabel("UAR, % (tick: chance)")

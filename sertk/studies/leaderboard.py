@@ -66,7 +66,7 @@ class Leaderboard(Display):
         super().__init__(
             pd.DataFrame(rows).set_index(["protocol", "rank"]),
             "Runs by UAR, %, within each protocol",
-            "Runs of different protocols are not comparable, and are not ranked together.",
+            "Runs with different protocols are not comparable and are ranked separately.",
         )
 
     def _nothing(self) -> RunError:

@@ -127,12 +127,12 @@ class LeakGap(Display):
             for name, run in (("leaky", leaky), ("clean", clean))
             for split in ("val", "test")
         }
-        shared = _heard_in_test(leaky)
+        shared = _leaks_into_test(leaky)
         held = {key: key[0] == "clean" or (key[1] == "test" and not shared) for key in parts}
         table = pd.DataFrame(
             [_row(*key, result, holds=held[key]) for key, result in parts.items()]
         ).set_index(["division", "scored on"])
-        super().__init__(table, "Scores of the same training on two divisions, UAR in %")
+        super().__init__(table, "Scores of the same training with two splits, UAR in %")
         promise = parts["leaky", "test" if shared else "val"]
         held_by = parts["clean" if shared else "leaky", "test"]
         self.promised, self.kept = promise.interval(), held_by.interval()
@@ -144,24 +144,24 @@ class LeakGap(Display):
         if set(promise.rows["utterance_id"]) == set(kept.rows["utterance_id"]):
             return difference((promise, kept))
         value = promise.uar - kept.uar
-        note = "the two scores are of different utterances"
+        note = "the two scores are on different utterances"
         return Interval(value, np.nan, np.nan, 0.95, kept.num_speakers, note)
 
     @property
     def sentence(self) -> str:
         """The answer, in words."""
-        where = "in its test" if _heard_in_test(self.leaky) else "in validation"
+        where = "test set" if _leaks_into_test(self.leaky) else "validation set"
         between = f" (95 % interval {100 * self.gap.low:.1f} to {100 * self.gap.high:.1f})"
         points = f"{100 * self.gap.value:.1f} points{between * self.gap.known}"
-        said = (
-            f"The division that leaks promises {percent(self.promised.value)} % UAR {where}; on "
-            f"speakers whom nobody had heard it is {percent(self.kept.value)} %"
+        scores = (
+            f"UAR is {percent(self.promised.value)} % on the {where} of the split with data "
+            f"leakage, and {percent(self.kept.value)} % on held-out speakers"
         )
         if self.gap.value <= 0:
-            return f"{said}, no less: the gap is {points}."
+            return f"{scores}: data leakage does not raise it, the difference is {points}."
         if self.gap.known and self.gap.low <= 0:
-            return f"{said}: the gap of {points} is no more than chance."
-        return f"{said}: {points} do not hold."
+            return f"{scores}: the difference of {points} is not significant."
+        return f"{scores}: {points} do not hold for new speakers."
 
     def record(self) -> dict[str, Any]:
         """Write it down for JSON: `sentence, gap, gap_low, gap_high, scores`; null if unknown."""
@@ -187,14 +187,14 @@ class LeakGap(Display):
             (axes,) = drawing.new_axes(11.2 if wide else 3.9, 2.5 if wide else 3.0)
             self.plot(axes)
             axes.set_title("", loc="left")
-            axes.set_xlabel("UAR, %")  # the caption says the rest
+            axes.set_xlabel("UAR, %")  # the caption explains the crosses
             return drawing.svg(axes, themed=True)
 
         info = self.clean.info
         text = pages.render(
             _HERE,
             "leak.html",
-            title=f"{info['model']['name']}: how much of the score is leak?",
+            title=f"{info['model']['name']}: how much does data leakage add to the score?",
             answer=self.sentence,
             drawing=pages.pair("scores", draw, self.sentence),
             rows=self.frame().reset_index().to_dict("records"),
@@ -217,10 +217,10 @@ class LeakGap(Display):
         ax.set_yticks(places, [f"{division}, {part}" for division, part in self._table.index])
         ax.set_ylim(len(places) - 0.5, -0.5)
         ax.set_xlim(0, 100)
-        ax.set_xlabel("UAR, % (cross: on speakers that were trained on)")
+        ax.set_xlabel("UAR, % (cross: on speakers of the training set)")
 
 
-def _heard_in_test(run: Run) -> bool:
+def _leaks_into_test(run: Run) -> bool:
     return any(
         f["severity"] == "leak" and f.get("reaches_test", True) for f in run.info.get("audit", [])
     )

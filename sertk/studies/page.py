@@ -85,20 +85,20 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
     seconds = sum(run.info.get("wall_seconds") or 0 for run in runs)
     facts = [(factor, ", ".join(map(str, getattr(study, factor)))) for factor in (*FACTORS, "seed")]
     facts += [
-        (f"{factor} {name}", _told(levels.describe(factor, thing)))
+        (f"{factor} {name}", _as_text(levels.describe(factor, thing)))
         for factor, objects in study.own.items()
         for name, thing in objects.items()
     ]
     facts += [
         ("Training", ", ".join(f"{k} {v}" for k, v in first.info["training"].items() if v)),
-        ("Copies", f"{study.copies} of each training utterance"),
-        ("Clips are scaled by", study.standardize),
-        ("Runs", f"{len(result.runs)}, {seconds / 60:.0f} minutes of training in all"),
+        ("Augmented copies", f"{study.copies} of each training utterance"),
+        ("Standardization", study.standardize),
+        ("Runs", f"{len(result.runs)}, {seconds / 60:.0f} minutes of training in total"),
         (
             "Backend",
             _all_of(run.info["environment"].get("backend") for run in runs),
         ),
-        ("Commit", _all_of(run.info.get("git_commit") for run in runs)),
+        ("Git commit", _all_of(run.info.get("git_commit") for run in runs)),
     ]
     return [(name, value) for name, value in facts if value]
 
@@ -108,14 +108,14 @@ def _all_of(values: Iterable[str | None]) -> str:
     return ", ".join(sorted({value for value in values if value}))
 
 
-def _told(record: dict[str, Any]) -> str:
-    """Tell what a level of one's own is, in one line: what is set, without what is not."""
+def _as_text(record: dict[str, Any]) -> str:
+    """Describe a level of one's own in one line: what is set, without what is not."""
     parts = []
     for name, value in record.items():
         if isinstance(value, dict):
             parts.append(", ".join(f"{key} {item}" for key, item in value.items()))
         elif isinstance(value, list):
-            words = [_told(item) if isinstance(item, dict) else str(item) for item in value]
+            words = [_as_text(item) if isinstance(item, dict) else str(item) for item in value]
             parts += [f"{name.replace('_', ' ')} {', '.join(words)}"] * bool(words)
         elif value is not None and value is not False and value != "" and name != "code":
             parts.append(f"{name.replace('_', ' ')} {value}")

@@ -218,7 +218,7 @@ class StudyResult:
         order = {name: k for k, name in enumerate(dict.fromkeys(table["context"]))}
         table = table.sort_values("context", key=lambda names: names.map(order), kind="stable")
         return DifferenceDisplay(
-            table.set_index(["context", self.study.compare]), f"UAR minus that of {base}, points"
+            table.set_index(["context", self.study.compare]), f"Difference of UAR to {base}, points"
         )
 
     def _pairs(self, level: str, base: str) -> Iterator[tuple[str, tuple[Evaluation, Evaluation]]]:
@@ -266,7 +266,7 @@ class StudyResult:
         if not rows:
             return None
         table = pd.DataFrame(rows).set_index(["context", "grouping", "regrouped from"])
-        return DifferenceDisplay(table, "Trained in fewer classes, minus regrouped, points of UAR")
+        return DifferenceDisplay(table, "Trained in fewer classes minus regrouped, points of UAR")
 
     def _grouping(self, name: str) -> Grouping:
         return labels.grouping(self.study.own.get("grouping", {}).get(name, name))
@@ -287,7 +287,7 @@ class StudyResult:
     def answer(self) -> str:
         """The answer to the question, in one or two sentences."""
         if self.study.compare == "grouping" and (regrouped := self.regrouped()):
-            table, against = regrouped.frame().reset_index(), "regrouping a finer training"
+            table, against = regrouped.frame().reset_index(), "regrouping"
         else:
             table = self.differences().frame().reset_index()
             against = getattr(self.study, self.study.compare)[0]
@@ -295,7 +295,7 @@ class StudyResult:
             return f"There is nothing to compare: {self._why_nothing()}."
         first = table[table["context"] == table["context"].iloc[0]]
         contexts = table["context"].nunique() - 1
-        over = f" over {contexts} config" * (contexts > 0)
+        over = f" over {contexts} configurations" * (contexts > 0)
         if len(first) == 1:
             row = first.iloc[0]
             lead = f"{row[self.study.compare]} differs from {against}{over} by {_verdict(row)}."
@@ -305,28 +305,28 @@ class StudyResult:
             ranked = sure.sort_values("difference", ascending=False)
             changes = [f"{row[self.study.compare]} {_points(row)}" for _, row in ranked.iterrows()]
             lead = (
-                f"Against {against}{over}, these differ by more than chance: {'; '.join(changes)}."
+                f"Compared with {against}{over}, these differ significantly: {'; '.join(changes)}."
             )
         elif first["low"].isna().all():
             best = first.loc[first["difference"].idxmax()]
             lead = (
-                f"Against {against}{over}, too few speakers were tested for an interval; the best "
-                f"is {best[self.study.compare]}, {_points(best)}."
+                f"Compared with {against}{over}, there are too few test speakers for an interval; "
+                f"the best is {best[self.study.compare]}, {_points(best)}."
             )
         else:
             best = first.loc[first["difference"].idxmax()]
             lead = (
-                f"Against {against}{over}, no choice moves UAR by more than chance; the best is "
+                f"Compared with {against}{over}, no difference is significant; the best is "
                 f"{best[self.study.compare]}, {_points(best)}."
             )
-        luck = f" With {len(first)} comparisons, one in twenty would look sure by luck."
+        luck = f" Of {len(first)} comparisons, one in twenty is significant by chance alone."
         return lead + luck + self._caution(first)
 
     def _caution(self, table: pd.DataFrame) -> str:
         """Say what the intervals cannot know."""
         fewest = int(table["speakers"].min())
-        few = f" That rests on {fewest} speakers." if fewest < FEW_SPEAKERS else ""
-        return few + " There is one seed: another training may say otherwise." * self.one_seed
+        few = f" The result is based on {fewest} speakers." if fewest < FEW_SPEAKERS else ""
+        return few + " There is one seed: another training may give another result." * self.one_seed
 
     @property
     def one_seed(self) -> bool:
@@ -335,7 +335,7 @@ class StudyResult:
 
     def _why_nothing(self) -> str:
         if self.missing:
-            return f"{listing(sorted(self.missing), 3)} could not be trained, or is not yet"
+            return f"{listing(sorted(self.missing), 3)} could not be trained, or is not finished"
         levels = getattr(self.study, self.study.compare)
         if len(levels) == 1:
             return f"{levels[0]} is the only level of {self.study.compare}"
@@ -370,8 +370,8 @@ def _points(row: pd.Series) -> str:
 
 
 def _verdict(row: pd.Series) -> str:
-    """Tell one difference, and whether the draw of speakers and seeds could have made it."""
+    """Describe one difference, and whether it is significant."""
     if np.isnan(row["low"]):
-        return f"{_points(row)}, of too few speakers for an interval"
+        return f"{_points(row)}, with too few test speakers for an interval"
     sure = row["low"] > 0 or row["high"] < 0
-    return f"{_points(row)}, which is {'more' if sure else 'no more'} than chance"
+    return f"{_points(row)}, which is {'' if sure else 'not '}significant"

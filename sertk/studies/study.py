@@ -222,21 +222,21 @@ STUDIES: dict[str, Study] = {
             "r3_noise+r3_shift", "r3_pitch+r3_noise",
         ),
         config={"optimizer": "adamw", "epochs": 40, "patience": 10},
-        note="The reference system R3 trained 700 epochs of SGD. Here it is AdamW with an early "
-        "end on validation speakers: its network is the same, and its training is not. R3 added "
-        "copies to the recordings; here an utterance is visited once an epoch, as itself or as its "
-        "copy, so that no recipe trains for more steps than another. A + stands for both changes "
-        "in one copy.",
+        note="The reference system R3 trained for 700 epochs with SGD. This study uses AdamW with "
+        "early stopping on validation speakers: the network is the same, the training is not. R3 "
+        "added copies to the recordings; here an epoch visits each utterance once, as the original "
+        "or as its copy, so that all recipes train for the same number of steps. A + combines both "
+        "changes in one copy.",
     ),
     "gender": Study(
-        "Does it matter whose voices a model has heard?",
+        "Does the gender of the training speakers matter?",
         compare="gender",
         gender=("all", "male", "female", "male>female", "female>male", "classes"),
         config={"epochs": 40, "patience": 10},
-        note="male and female hear and test voices of one gender, and so hear fewer of them; "
-        "male>female hears men and tests women, female>male the reverse; classes tells men from "
-        "women as well, and is scored by emotion. Each is set against what all reaches on the same "
-        "tested speakers. How many voices each has learned from stands in the table of scores.",
+        note="male and female train and test on one gender, and thus on fewer speakers; "
+        "male>female trains on men and tests women, female>male the reverse; classes predicts "
+        "gender too, and is scored by emotion. Each is compared with all on the same test "
+        "speakers. The table of scores lists the number of training speakers.",
     ),
     "grouping": Study(
         "Is it better to train in fewer classes, or to regroup?",

@@ -140,7 +140,7 @@ test("the rate of a WAV is read", () => {
   assert.equal(rateOfWav(new Uint8Array(40)), null);
 });
 
-test("a WAV that is cut short is known by its header", () => {
+test("a truncated WAV is recognized by its header", () => {
   const whole = new Uint8Array(readFileSync(`${at}/sound.wav`));
   assert.equal(cutWav(whole), false);
   assert.equal(cutWav(whole.subarray(0, whole.length - 100)), true);

@@ -163,15 +163,15 @@ USUAL = {
     condition.name: condition
     for condition in (
         Condition("white", "White noise", "dB SNR", _SNRS, white),
-        Condition("babble", "Voices of others", "dB SNR", _SNRS, partial(babble, {})),
+        Condition("babble", "Babble", "dB SNR", _SNRS, partial(babble, {})),
         Condition(
-            "reverberation", "Reverberation", "s to fall by 60 dB",
+            "reverberation", "Reverberation", "s reverberation time (T60)",
             (0.2, 0.4, 0.8, 1.6), reverberation,
         ),
         Condition("gain", "Loudness", "dB", (-40.0, -20.0, 20.0, 30.0), gain, 0.0),
         Condition("band", "Band limit", "Hz", (4000.0, 2000.0, 1000.0), band),
         Condition("telephone", "Telephone", "Hz sample rate", (8000.0,), telephone),
-        Condition("offset", "Constant offset", "of full scale", (0.003, 0.01, 0.05), offset),
+        Condition("offset", "DC offset", "of full scale", (0.003, 0.01, 0.05), offset),
         Condition("hum", "Mains hum, 50 Hz", "of full scale", (0.003, 0.01, 0.03), hum),
         Condition("length", "Clip length", "s", (2.0, 1.0, 0.5), length),
     )

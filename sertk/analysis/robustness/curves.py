@@ -34,11 +34,10 @@ class RobustnessDisplay(Display):
         self, table: pd.DataFrame, conditions: Sequence[Condition], clean: Evaluation, run: str
     ):
         note = (
-            f"{clean.num_utterances} utterances of {clean.num_speakers} test speakers, disturbed "
-            "as they were recorded; 95 % intervals over speakers; chance "
-            f"{percent(clean.chance)} %."
+            f"{clean.num_utterances} utterances of {clean.num_speakers} test speakers, degraded "
+            f"before preprocessing; 95 % intervals over speakers; chance {percent(clean.chance)} %."
         )
-        super().__init__(table, "UAR when speech is disturbed, %", note)
+        super().__init__(table, "UAR with degraded speech, %", note)
         self.conditions = list(conditions)
         self.clean = clean
         self.run = run

@@ -42,13 +42,13 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
         return drawing.svg(axes, themed=True)
 
     caption = (
-        "The clean point is the large one; away from it, it gets harder. Dashed: clean; dotted: "
-        "chance; band: 95 % interval over speakers."
+        "Large point: clean recordings; the degradation increases with distance from it. Dashed: "
+        "clean; dotted: chance; band: 95 % confidence interval over speakers."
     )
     text = pages.render(
         _HERE,
         "page.html",
-        title=f"{shown.run}: how much it loses when speech is disturbed",
+        title=f"{shown.run}: robustness to noise and other degradations",
         parts=[", ".join(info["corpora"]), str(info.get("grouping", "")), info["model"]["name"]],
         lead=_answer(shown),
         synthetic=bool(info.get("synthetic")),
@@ -96,15 +96,15 @@ def _answer(shown: RobustnessDisplay) -> str:
 
     found: list[dict[Any, Any]] = worst.to_dict("records")
     hardest, mildest = found[0], found[-1]
-    said = (
-        f"UAR is {percent(shown.clean.uar)} % on clean speech and "
-        f"{percent(hardest['uar'])} % under what hurts most, {phrase(hardest)}"
+    answer = (
+        f"UAR is {percent(shown.clean.uar)} % on clean speech and {percent(hardest['uar'])} % with "
+        f"the worst condition, {phrase(hardest)}"
     )
     if hardest["change"] >= 0:
-        said = f"Nothing that was tried lowers the UAR of {percent(shown.clean.uar)} %"
+        answer = f"No condition lowers the UAR of {percent(shown.clean.uar)} %"
     elif mildest is not hardest:
-        said += f"; {phrase(mildest)} changes it by {points(mildest['change'])} points"
-    return f"{said}. Chance is {percent(shown.clean.chance)} %."
+        answer += f"; {phrase(mildest)} changes it by {points(mildest['change'])} points"
+    return f"{answer}. Chance is {percent(shown.clean.chance)} %."
 
 
 def _tables(shown: RobustnessDisplay) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
-// Read a bundle: into memory, checked, and never run. The same rules as sertk.predict.bundle.
-// In: bytes of a zip. Out: name -> bytes, each with the sha256 that bundle.json promises.
+// Read a bundle into memory and verify it, by the rules of sertk.predict.bundle.
+// In: bytes of a zip. Out: name -> bytes, each with the sha256 that is listed in bundle.json.
 import { PageError, ofBundle } from "./messages.js";
 
 const SCHEMA_VERSION = 2;
@@ -31,7 +31,7 @@ export async function sha256(bytes) {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Read the record of a model. */
+/** Read the metadata of a model. */
 export function readSpec(files, source) {
   let record;
   try {

@@ -16,7 +16,7 @@ async function open() {
   for (const clip of clips) largest = Math.max(largest, await compare(model, clip));
   find("status").textContent = clips.length
     ? `${clips.length} ${clips.length === 1 ? "clip" : "clips"}. Largest difference of a probability: ${largest.toExponential(1)}.`
-    : "No clips were given.";
+    : "No clips. Add some with sertk app --clips FILE.";
   find("status").dataset.largest = String(largest);
 }
 
@@ -28,10 +28,10 @@ async function compare(model, clip) {
   const apart = here && there ? here.map((p, n) => Math.abs(p - there[n])) : [];
   const same = here && there ? answer.label === clip.label : !here && !there;
   const largest = same && !here ? 0 : Math.max(...apart, 0);
-  const verdict = same && largest <= CLOSE ? "agrees" : same ? "same label, further apart" : "differs";
+  const verdict = same && largest <= CLOSE ? "agrees" : same ? "same label, larger difference" : "differs";
   const part = make("section", "", { class: "clip" });
   const words = here
-    ? `${verdict}: at most ${largest.toExponential(1)} apart`
+    ? `${verdict}: largest difference ${largest.toExponential(1)}`
     : `${verdict}: ${answer.label}`;
   part.append(make("h2", clip.name), make("p", words, { class: verdict === "agrees" ? "good" : "bad" }));
   const player = make("audio", "", { src: clip.file, controls: "", preload: "none" });
@@ -47,7 +47,7 @@ async function compare(model, clip) {
 function table(classes, there, here, apart) {
   const made = make("table");
   const head = make("tr");
-  for (const word of ["class", "Python", "browser", "apart"]) {
+  for (const word of ["class", "Python", "browser", "difference"]) {
     head.append(make("th", word, word === "class" ? { scope: "col" } : { scope: "col", class: "number" }));
   }
   made.append(make("thead"), make("tbody"));

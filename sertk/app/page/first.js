@@ -1,10 +1,10 @@
-// Run before the modules, by every browser: say why they will not run, where they will not.
+// Runs before the modules, in every browser: explains why they cannot run.
 (function () {
   var trouble = document.getElementById("trouble");
   if (location.protocol === "file:") {
     trouble.textContent =
-      "This page was opened from the disk. " +
-      "Browsers run it from a web server alone. " +
+      "This page was opened from a file. " +
+      "Browsers run it only from a web server. " +
       "Serve its folder, for example with `python -m http.server --bind 127.0.0.1`, or use `sertk app`.";
   } else if (!("noModule" in HTMLScriptElement.prototype)) {
     trouble.textContent =

@@ -1,4 +1,4 @@
-// The page: what happens when. In: clicks, keys, files. Out: everything that can be seen.
+// The page: event handlers. In: clicks, keys, files. Out: everything that is shown.
 import { Spectrogram, drawTimeline, drawValence, drawWaveform, span } from "./charts.js";
 import { loudestDb } from "./dsp.js";
 import { PageError, ofBrowser } from "./messages.js";
@@ -25,7 +25,7 @@ const KEPT = 20_000; // answers: almost three hours
 const COLUMN = 0.02; // seconds of sound between columns of the spectrogram
 
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-const page = { model: null, mode: "loading", rows: [], source: "", heardBefore: 0, work: 0 };
+const page = { model: null, mode: "loading", rows: [], source: "", recordedBefore: 0, work: 0 };
 let recorder = null;
 let spectrogram = new Spectrogram(Math.round(SHOWN / COLUMN));
 let [asking, drawnColumns, lastDrawn, sound] = [false, 0, 0, null];
@@ -48,7 +48,7 @@ async function loadModel(bytes, name) {
   find("gate").value = String(model.silenceDb);
   find("gate").dispatchEvent(new Event("input"));
   prepareBars(model.classes);
-  showAnswer(null, "Nothing heard yet");
+  showAnswer(null, "No sound yet");
   showAbout(model, name);
   find("valence-part").hidden = !model.valence;
   find("band").textContent = `0 to ${Math.round(model.sampleRate / 2000)} kHz`;
@@ -83,7 +83,7 @@ function setMode(mode) {
   find("start").classList.toggle("on", on);
   find("start-words").textContent = on ? "Stop listening" : "Start listening";
   find("pause").disabled = !on;
-  find("pause").textContent = mode === "paused" ? "Go on" : "Pause";
+  find("pause").textContent = mode === "paused" ? "Resume" : "Pause";
   if (mode === "listening") find("status").textContent = "Listening.";
   if (mode === "paused") find("status").textContent = "Paused. The microphone stays open.";
   if (mode === "idle" && page.model) find("status").textContent = "Ready.";
@@ -117,11 +117,11 @@ async function start() {
     return;
   }
   if (recorder !== opening) {
-    opening.close(); // somebody changed their mind while the browser asked
+    opening.close(); // stopped while the browser asked for permission
     return;
   }
   page.opened = performance.now();
-  page.heardBefore = page.rows.length ? page.rows.at(-1).end : 0;
+  page.recordedBefore = page.rows.length ? page.rows.at(-1).end : 0;
   spectrogram = new Spectrogram(Math.round(SHOWN / COLUMN));
   drawnColumns = 0;
   sound = null;
@@ -150,22 +150,22 @@ async function pause() {
   }
 }
 
-/** Ask for an answer to what was heard last; the timer calls this. */
+/** Predict the latest clip; the timer calls this. */
 async function listen() {
   if (page.mode !== "listening" || asking || !recorder) return;
   const { model } = page;
-  const heard = recorder.seconds;
-  if (heard === 0 && performance.now() - page.opened > 4000) {
+  const recorded = recorder.seconds;
+  if (recorded === 0 && performance.now() - page.opened > 4000) {
     stop();
     tell(new PageError("The microphone returns no audio.", "", "Choose another device below, and start again."));
   }
-  if (heard < Math.min(model.clipSeconds, model.shortSeconds)) return;
+  if (recorded < Math.min(model.clipSeconds, model.shortSeconds)) return;
   asking = true;
   const work = page.work;
   try {
     const answer = await model.latest(recorder);
     if (page.mode !== "listening" || page.work !== work || page.model !== model) return;
-    const end = page.heardBefore + heard;
+    const end = page.recordedBefore + recorded;
     const before = page.rows.at(-1)?.end ?? 0;
     const wide = Math.min(end - before, 2 * EVERY);
     keep({ source: page.source, start: end - answer.seconds, end, at: end - wide, span: wide, ...answer });
@@ -175,7 +175,7 @@ async function listen() {
     say(answer);
     drawAlong();
   } catch (error) {
-    if (page.model !== model) return; // it was closed while it computed
+    if (page.model !== model) return; // replaced while it computed
     stop();
     tell(error);
   } finally {
@@ -195,8 +195,8 @@ function forget() {
   drawAlong();
 }
 
-/** Answer for a recording as a whole, and along it. */
-async function hear(bytes, name) {
+/** Predict a recording as a whole and along it. */
+async function predict(bytes, name) {
   const { model } = page;
   if (!model) throw new PageError("No model is loaded.", "", "Drop a bundle here first.");
   stop();
@@ -212,7 +212,7 @@ async function hear(bytes, name) {
     if (seconds <= LONGEST) {
       const answer = await model.whole(waveform);
       if (work !== page.work) return;
-      const short = answer.short ? "; short, do not rest much on it" : "";
+      const short = answer.short ? "; short, unreliable" : "";
       showAnswer(answer, `${name}, ${seconds.toFixed(1)} s${short}`);
       say(answer, 0);
     } else {
@@ -248,7 +248,7 @@ function showSound(bytes, waveform) {
   player.hidden = false;
 }
 
-/** Draw what is heard, again and again; seldom where little motion is wanted. */
+/** Draw the live signal; rarely if the user prefers reduced motion. */
 function draw(now) {
   if (page.mode !== "listening" || !recorder) return;
   requestAnimationFrame(draw);
@@ -295,7 +295,7 @@ async function take(file) {
   try {
     const bytes = new Uint8Array(await file.arrayBuffer());
     const zipped = file.name.toLowerCase().endsWith(".zip");
-    await (zipped ? loadModel(bytes, file.name) : hear(bytes, file.name));
+    await (zipped ? loadModel(bytes, file.name) : predict(bytes, file.name));
   } catch (error) {
     tell(error);
   }
@@ -307,7 +307,7 @@ async function listDevices() {
   const options = found
     .filter(({ deviceId }) => deviceId && deviceId !== "default")
     .map(({ deviceId, label }, n) => make("option", label || `Microphone ${n + 1}`, { value: deviceId }));
-  find("device").replaceChildren(make("option", "The browser's choice", { value: "" }), ...options);
+  find("device").replaceChildren(make("option", "Browser default", { value: "" }), ...options);
   find("device").value = options.some(({ value }) => value === chosen) ? chosen : "";
 }
 

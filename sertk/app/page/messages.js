@@ -1,4 +1,4 @@
-// What is said when something goes wrong: what happened, what is needed, what to do.
+// Error messages: what was received, what is needed, what to do.
 // In: where it happened and an error. Out: three sentences.
 
 export class PageError extends Error {
@@ -8,7 +8,7 @@ export class PageError extends Error {
   }
 }
 
-/** Say why a microphone gives nothing. */
+/** Describe an error of the microphone. */
 export function ofMicrophone(error) {
   const known = {
     NotAllowedError: [
@@ -33,15 +33,15 @@ export function ofMicrophone(error) {
     ],
   };
   known.SecurityError = known.NotAllowedError;
-  const told = known[error.name] ?? [
+  const sentences = known[error.name] ?? [
     `Cannot use the microphone (${error.message || error.name}).`,
     "Live prediction needs a microphone that the browser can open.",
     "Try another device or browser, or drop a recording here.",
   ];
-  return new PageError(...told);
+  return new PageError(...sentences);
 }
 
-/** Name what this browser lacks, or null. */
+/** Describe what this browser lacks; null if nothing. */
 export function ofBrowser(scope) {
   if (!scope.isSecureContext) {
     return new PageError(

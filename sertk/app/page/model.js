@@ -1,5 +1,5 @@
-// A model: what its record says, done in its order. before_the_graph, the graph, after_the_graph.
-// In: the bytes of a bundle; waveforms. Out: answers with the columns of sertk's timelines.
+// A model: the steps of its metadata in order: before_the_graph, the graph, after_the_graph.
+// In: the bytes of a bundle; waveforms. Out: predictions with the columns of sertk's timelines.
 import { readBundle, readSpec, text } from "./bundle.js";
 import { cancels, loudestDb, mixDown, modulationDb, removeOffset, roundHalfEven, trim, windows } from "./dsp.js";
 import { PageError, ofModel, ofRuntime, ofSound } from "./messages.js";
@@ -92,27 +92,27 @@ export class Model {
 
   /** Decode a file, and bring it to the model's rate: mono, not trimmed. */
   async decode(bytes, name) {
-    if (cutWav(bytes)) throw ofSound(name, "it is cut short");
+    if (cutWav(bytes)) throw ofSound(name, "it is truncated");
     const rate = rateOfWav(bytes) ?? 48000;
     let buffer;
     try {
       const context = new OfflineAudioContext(1, 1, Math.min(Math.max(rate, 8000), 96000));
       buffer = await context.decodeAudioData(bytes.slice().buffer);
     } catch {
-      throw ofSound(name, "its content is damaged or of another kind");
+      throw ofSound(name, "its content is damaged or in another format");
     }
     if (buffer.duration > MOST) {
       throw new PageError(
-        `${name} lasts ${Math.round(buffer.duration / 60)} minutes.`,
-        `This page takes ${MOST / 60} minutes at once.`,
-        "Cut it, or use `sertk predict --timeline`, which takes hours.",
+        `${name} is ${Math.round(buffer.duration / 60)} minutes long.`,
+        `The limit of this page is ${MOST / 60} minutes.`,
+        "Cut the file, or use `sertk predict --timeline`.",
       );
     }
     const channels = Array.from({ length: buffer.numberOfChannels }, (_, n) => buffer.getChannelData(n));
     const mixed = mixDown(channels);
-    if (mixed.length === 0) throw ofSound(name, "it holds no samples");
+    if (mixed.length === 0) throw ofSound(name, "it has no samples");
     if (cancels(channels, mixed)) throw ofSound(name, "its channels cancel each other");
-    if (!mixed.every(Number.isFinite)) throw ofSound(name, "it holds samples that are no numbers");
+    if (!mixed.every(Number.isFinite)) throw ofSound(name, "it has samples that are not finite");
     return this.resampled(mixed, buffer.sampleRate);
   }
 
@@ -120,7 +120,7 @@ export class Model {
   async resampled(waveform, rate) {
     if (rate === this.sampleRate) return waveform;
     const answer = await this.#ask({ resample: [waveform, rate, this.sampleRate] });
-    if (answer.failed) throw ofSound("What was heard", answer.failed);
+    if (answer.failed) throw ofSound("The sound", answer.failed);
     return answer.waveform;
   }
 
@@ -149,11 +149,11 @@ export class Model {
   async *along(waveform) {
     const window = this.clipSeconds;
     for (const piece of windows(waveform, this.sampleRate, window, window / 2)) {
-      const heard = roundHalfEven((piece.end - piece.start) * this.sampleRate);
+      const length = roundHalfEven((piece.end - piece.start) * this.sampleRate);
       const padded = new Float32Array(piece.waveform.length);
-      padded.set(this.#withoutOffset(piece.waveform.subarray(0, heard)));
-      const answer = await this.answer(padded, heard);
-      yield { start: piece.start, end: piece.end, short: this.#isShort(heard), ...answer };
+      padded.set(this.#withoutOffset(piece.waveform.subarray(0, length)));
+      const answer = await this.answer(padded, length);
+      yield { start: piece.start, end: piece.end, short: this.#isShort(length), ...answer };
     }
   }
 
@@ -162,10 +162,10 @@ export class Model {
   }
 
   /** Answer for a waveform as it is; silence and steady noise are not given to the graph. */
-  async answer(waveform, heard = waveform.length) {
+  async answer(waveform, length = waveform.length) {
     const level = loudestDb(waveform, this.sampleRate, this.gate.frame_seconds);
     if (!(level > this.silenceDb)) return this.#labeled(null, level);
-    if (this.#isSteady(waveform.subarray(0, heard))) return this.#labeled(null, level);
+    if (this.#isSteady(waveform.subarray(0, length))) return this.#labeled(null, level);
     const { probabilities, ms, failed } = await this.#ask({ waveform });
     if (failed) throw ofModel("use", failed);
     this.ms = ms;

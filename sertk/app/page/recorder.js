@@ -1,4 +1,4 @@
-// The microphone: opened, heard, closed. In: a device. Out: the last seconds, mono, at its own rate.
+// The microphone: open, record, close. In: a device. Out: the last seconds, mono, at its own rate.
 // Browsers would resample it, but lose up to 10 dB of the highest octave's end; dsp.js does not.
 import { Ring } from "./dsp.js";
 import { PageError, ofMicrophone } from "./messages.js";
@@ -12,7 +12,7 @@ export class Recorder {
   async open({ device, keep, lost }) {
     if (!navigator.mediaDevices?.getUserMedia) throw ofMicrophone({ name: "NotFoundError" });
     const exact = device ? { deviceId: { exact: device } } : {};
-    // as the microphone hears it: networks are trained on recordings without these
+    // unprocessed: models are trained on recordings without these
     const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ audio: { ...exact, ...plain } });
@@ -40,7 +40,7 @@ export class Recorder {
     await this.#context.resume();
   }
 
-  /** Seconds heard since it was opened. */
+  /** Seconds recorded since it was opened. */
   get seconds() {
     return this.ring.total / this.rate;
   }
@@ -58,7 +58,7 @@ export class Recorder {
     return this.#context.resume();
   }
 
-  /** Close the microphone: the browser's sign goes out. */
+  /** Close the microphone; the browser's indicator goes off. */
   close() {
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#context?.close();

@@ -1,4 +1,4 @@
-// What stands on the page: the answer, the note on the model, the table. In: answers. Out: elements.
+// The content of the page: prediction, model, table. In: predictions. Out: elements.
 import { clock } from "./charts.js";
 
 export const find = (id) => document.getElementById(id);
@@ -42,17 +42,17 @@ export function prepareBars(classes) {
   document.documentElement.style.setProperty("--classes", classes.length);
 }
 
-/** Show an answer, or that there is none yet. */
+/** Show a prediction, or that there is none yet. */
 export function showAnswer(answer, of) {
-  const heard = answer?.probabilities ?? null;
+  const probabilities = answer?.probabilities ?? null;
   find("of").textContent = of;
-  find("answer").classList.toggle("quietly", heard === null);
+  find("answer").classList.toggle("quietly", probabilities === null);
   find("label").textContent = answer ? words(answer.label) : "–";
-  find("probability").textContent = heard ? percent(answer.probability) : "";
+  find("probability").textContent = probabilities ? percent(answer.probability) : "";
   [...find("bars").children].forEach((bar, n) => {
-    const share = heard?.[n];
+    const share = probabilities?.[n];
     const [, track, value] = bar.children;
-    bar.classList.toggle("is-top", heard !== null && share === answer.probability);
+    bar.classList.toggle("is-top", probabilities !== null && share === answer.probability);
     track.firstChild.style.width = `${100 * (share ?? 0)}%`;
     value.textContent = share === undefined ? "–" : percent(share);
     value.value = share === undefined ? "" : String(share);
@@ -105,29 +105,31 @@ export function describeTimeline(rows) {
   const sorted = Object.entries(counts).sort((a, b) => b[1] - a[1]);
   const shares = sorted.map(([name, n]) => `${name} ${percent(n / rows.length)}`).join(", ");
   const until = rows.length ? clock(rows.at(-1).end) : "";
-  const told = rows.length ? `Top labels until ${until}: ${shares} of the answers` : "Empty";
-  find("timeline").setAttribute("aria-label", `Probabilities over time. ${told}.`);
+  const summary = rows.length ? `Top labels until ${until}: ${shares}` : "Empty";
+  find("timeline").setAttribute("aria-label", `Probabilities over time. ${summary}.`);
 }
 
-/** Say what answers: data, license, how well, and what it must not be used for. */
+/** Describe the model: training data, license, score, protocol. */
 export function showAbout(model, name) {
   const { spec, card } = model;
   const uar = /^\| UAR \| ([\d.]+) \| (.+?) \|$/m.exec(card);
-  const measured = /^## How it was measured\n\n(.+)$/m.exec(card);
+  const evaluated = /^### (.+), cross-validated$/m.exec(card);
+  const where = evaluated?.index < uar?.index ? ` in cross-validation on ${evaluated[1]}` : "";
+  const protocol = /^## (?:Evaluation|How it was measured)\n\n(.+)$/m.exec(card);
   const facts = {
     "Trained on": spec.corpora.join(", ") + (spec.synthetic ? " (synthetic speech)" : ""),
-    License: spec.license || spec.licence || "not known",
-    Measured: uar
-      ? `UAR ${uar[1]} % (95 % interval ${uar[2]}); by chance ${(100 / spec.classes.length).toFixed(1)} %`
-      : "not on new voices",
-    Protocol: measured?.[1] ?? "not known",
+    License: spec.license || spec.licence || "unknown",
+    Score: uar
+      ? `UAR ${uar[1]} % (95 % interval ${uar[2]})${where}; chance ${(100 / spec.classes.length).toFixed(1)} %`
+      : "not evaluated on held-out speakers",
+    Protocol: protocol?.[1] ?? "unknown",
     Model: `${spec.model}, run ${spec.run}, fold ${spec.fold}, seed ${spec.seed}`,
     Classes: spec.classes.join(", "),
-    Hears: `${spec.sample_rate} Hz, the last ${spec.clip_seconds} s, a new answer every half second`,
-    File: `${name}, network of ${(model.size / 1e6).toFixed(1)} MB`,
+    Input: `the last ${spec.clip_seconds} s at ${spec.sample_rate} Hz; a prediction every half second`,
+    File: `${name}, model of ${(model.size / 1e6).toFixed(1)} MB`,
   };
   find("facts").replaceChildren(
-    ...Object.entries(facts).flatMap(([term, told]) => [make("dt", term), make("dd", told)]),
+    ...Object.entries(facts).flatMap(([term, value]) => [make("dt", term), make("dd", value)]),
   );
   find("synthetic").hidden = !spec.synthetic;
   find("leaky").hidden = !/^> \*\*.*\bleaks\b/m.test(card);
