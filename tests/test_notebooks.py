@@ -151,7 +151,7 @@ def test_words_of_the_command_line_become_values(tiny, capsys):
     assert main(["run", str(tiny), "-p", "nummer", "1"]) == 2
     assert "Did you mean 'number'" in capsys.readouterr().err
     assert main(["run", str(tiny), "-p", "number", "x"]) == 2
-    assert "of type int, such as 2. It means: to divide by." in capsys.readouterr().err
+    assert "of type int, such as 2. Its description: to divide by." in capsys.readouterr().err
 
 
 def test_without_the_extra_it_says_what_to_install(tiny, monkeypatch):
