@@ -155,7 +155,7 @@ def test_difficulty_agrees_with_friedman_and_with_the_confusions(run, result, tm
     name = table.index[0]
     own = rows[rows["speaker"] == name]
     of_class = own[own["label"] == table.loc[name, "true"]]
-    share = (of_class["predicted"] == table.loc[name, "heard"]).mean()
+    share = (of_class["predicted"] == table.loc[name, "predicted"]).mean()
     assert table.loc[name, "taken"] == pytest.approx(share)
     assert share == max(
         (part["predicted"] == heard).mean()

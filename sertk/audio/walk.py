@@ -50,7 +50,7 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
         .hidden.wav - hidden
         a.FLAC - None
         b.wav - None
-        notes.txt - not sound (*.txt)
+        notes.txt - not audio (*.txt)
     """
     files: list[File] = []
     seen: set[str] = set()

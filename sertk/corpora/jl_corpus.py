@@ -63,7 +63,7 @@ def parse(path: PurePosixPath) -> _files.Row | str:
         >>> row["speaker"], row["emotion"], row["text"], row["session"]
         ('jl_corpus_female1', 'angry', '10', 'a')
         >>> parse(PurePosixPath("JL(wav+txt)/male2_sad_3b_2(1).wav"))
-        'a repeated file, named (1)'
+        'duplicate file, named (1)'
     """
     if path.stem.endswith("(1)"):
         return "duplicate file, named (1)"
