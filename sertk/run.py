@@ -135,18 +135,6 @@ class Run:
         """Whether the run has test speakers; the run of a final model has none."""
         return not self.finished or bool((self.predictions["split"] == "test").any())
 
-    def keep_test_predictions(self, table: pd.DataFrame) -> None:
-        """Add the predictions of test utterances to a run that has none yet.
-
-        Args:
-            table: As `ClipDataset.predict` gives it.
-        """
-        there = self.predictions
-        if not (there["split"] == "test").any():
-            added = table.assign(split="test", fold=there["fold"][0], seed=there["seed"][0])
-            together = pd.concat([there, added[there.columns]], ignore_index=True)
-            write_csv(self.folder / "predictions.csv", together)
-
     @property
     def history(self) -> pd.DataFrame:
         """One row per fold, seed and epoch: losses, scores and learning rate."""

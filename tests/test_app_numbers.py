@@ -104,7 +104,7 @@ def bundles(folder):
         yield {"file": name, "refused": words}
     content = (folder / "good.zip").read_bytes()
     (folder / "half.zip").write_bytes(content[: len(content) // 2])
-    yield {"file": "half.zip", "refused": "it is not a zip archive"}
+    yield {"file": "half.zip", "refused": "it is not a zip file"}
 
 
 @needs_node

@@ -219,7 +219,7 @@ def test_a_fifo_and_a_folder_are_refused_at_once(tmp_path):
     (tmp_path / "b.wav").mkdir()
     for name, what in (("a.wav", "FIFO"), ("b.wav", "folder")):
         for function in (audio.read, audio.info, audio.content_hash):
-            with raises(AudioError, "unopenable-audio", str(what)):
+            with raises(AudioError, "unopenable-audio", what):
                 function(tmp_path / name)
 
 
@@ -319,12 +319,9 @@ def test_what_ffmpeg_refuses_says_why(tmp_path):
 def test_without_ffmpeg_the_message_names_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "it's.m4a").write_bytes(b"ftypM4A ")
-    with raises(AudioError, "ffmpeg-not-installed") as caught:
+    with raises(AudioError, "ffmpeg-not-installed", "a .m4a file") as caught:
         audio.read(tmp_path / "it's.m4a")
-    assert "is a .m4a file, which is decoded by ffmpeg, and ffmpeg is not installed" in str(
-        caught.value
-    )
-    command = str(caught.value).partition("it is installed: ")[2]
+    command = str(caught.value).partition("that has it: ")[2]
     quoted = subprocess.run(
         ["/bin/sh", "-c", f"printf '%s\\n' {command.removeprefix('ffmpeg ')}"],
         capture_output=True, text=True, check=True,

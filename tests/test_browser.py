@@ -200,7 +200,7 @@ def test_bundles_that_cannot_be_used_are_refused_and_the_old_one_answers(
     half = tmp_path / "half.zip"
     half.write_bytes(packed.read_bytes()[:-3000])
     opened.drop(half)
-    opened.until("document.getElementById('trouble').textContent.includes('is not a zip archive')")
+    opened.until("document.getElementById('trouble').textContent.includes('it is not a zip file')")
     content = bytearray(packed.read_bytes())
     content[len(content) // 2] ^= 255
     (tmp_path / "changed.zip").write_bytes(content)
@@ -239,16 +239,16 @@ def test_files_that_are_no_sound(opened, tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     opened.drop(tmp_path / "text.wav")
     opened.until(TROUBLE)
-    assert "cannot be read as audio" in opened.text("trouble")
+    assert "Cannot read" in opened.text("trouble")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"bundle.zip": b"PK"}, "Cannot use bundle.zip as a bundle"),
-        ({"bundle.zip": None}, "bundle.zip cannot be loaded (status 404)"),
-        ({"runtime/ort.js": b"no script"}, "runtime cannot be loaded"),
-        ({"runtime/ort-wasm.wasm": b"no wasm"}, "cannot be opened"),
+        ({"bundle.zip": b"PK"}, "as a bundle"),
+        ({"bundle.zip": None}, "Cannot load bundle.zip (status 404)"),
+        ({"runtime/ort.js": b"no script"}, "Cannot load the page"),
+        ({"runtime/ort-wasm.wasm": b"no wasm"}, "Cannot open the model"),
     ],
 )
 def test_a_page_that_lacks_something_says_so(change, words, plain, packed):
@@ -286,7 +286,7 @@ def test_a_microphone_that_is_refused(server):
         page.cdp("Browser.setPermission", permission={"name": "microphone"}, setting="denied",
                  origin=server.address)  # fmt: skip
         trouble, button = started_in_vain(page, server)
-    assert trouble.startswith("The browser blocks the microphone.")
+    assert trouble.startswith("The browser denied access to the microphone.")
     assert button == "Start listening"
 
 

@@ -87,7 +87,7 @@ def test_the_next_fold_validates_where_nothing_else_is_written(kind):
         splits.check(view)
     found = audit.audit(frame)
     assert found.ok
-    assert "in each fold the next one validates" in str(found)
+    assert "each fold uses the next one for validation" in str(found)
 
 
 def test_two_folds_say_what_is_missing():
@@ -122,7 +122,7 @@ def test_lists_of_folds_are_read_as_people_write_them():
     frame = rows(fold=[0, 1, 2, 3], val_folds=["1, 2", "2.0", "3;0", "7"])
     read = manifest.divided(frame)
     assert read["val_folds"].tolist() == ["1 2", "2", "3 0", "7"]
-    assert "val_folds names 7" in remarks.of(read).division[0]
+    assert "val_folds contains 7" in remarks.of(read).division[0]
     frame = rows(fold=[0, 1, 2, 3], val_folds=["[1, 2]", [2.0, 3], "3|0", 1])
     assert manifest.divided(frame)["val_folds"].tolist() == ["1 2", "2 3", "3 0", "1"]
 
@@ -145,5 +145,5 @@ def test_a_file_holds_what_was_given(tmp_path):
     assert "val_folds" not in (tmp_path / "m.csv").read_text()
     read = manifest.read(tmp_path / "m.csv")
     assert remarks.of(read).division == [
-        "the column val_folds is missing: in each fold the next one validates"
+        "the column val_folds is missing: each fold uses the next one for validation"
     ]

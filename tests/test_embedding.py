@@ -89,7 +89,7 @@ def test_files_made_elsewhere(small, tmp_path):
     (tmp_path / "made" / first["path"]).with_suffix(".npy").unlink()
     fewer = cache.compute(small, prep, folder=tmp_path / "cache")
     ((reason,),) = [[row["reason"]] for row in fewer.unreadable]
-    assert "holds no embedding of" in reason
+    assert "has no embedding of" in reason
 
 
 def test_the_cache_knows_another_encoder_under_the_same_name(tmp_path):

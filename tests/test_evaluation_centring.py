@@ -117,6 +117,6 @@ def test_on_the_command_line(run, capsys):
     assert scores["uar"] == evaluation.normalize_speakers(result).uar
     assert scores["speaker_normalization"] is True
     assert main(["evaluate", str(run.folder), "--speaker-normalization"]) == 0
-    assert "other recordings of the voice" in capsys.readouterr().out
+    assert "Speaker normalization (transductive)" in capsys.readouterr().out
     assert main(["evaluate", str(run.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["uar"] == result.uar

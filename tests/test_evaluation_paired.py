@@ -252,7 +252,7 @@ def test_what_cannot_be_compared(pair):
     with raises(ConfigurationError, "different-utterances"):
         evaluation.compare(one, scored(renamed))
     relabeled = pair[1].assign(label=np.where(pair[1].index < 2, "b", pair[1]["label"]))
-    with raises(ConfigurationError, "different-true-labels", "s0_"):
+    with raises(ConfigurationError, "different-true-labels", "0_0"):
         evaluation.compare(one, scored(relabeled))
     with raises(ConfigurationError, "wrong-number-of-names"):
         evaluation.compare(one, one, names=["good"])

@@ -152,7 +152,7 @@ def test_the_file_says_what_it_is(onnx_file, trained):
     assert json.loads(told["classes"]) == trained.classes
     assert told["sample_rate"] == "16000"
     assert told["weights_sha256"] == specs.sha256(trained.model_path())
-    assert "license not known" in told["license"]
+    assert "unknown license" in told["license"]
     assert Preprocessing.from_dict(json.loads(told["preprocessing"])).clip_seconds == 0.6
     record = json.loads(told["sertk"])
     steps = [step["step"] for step in record["before_the_graph"]]

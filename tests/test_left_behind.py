@@ -53,7 +53,7 @@ def test_no_file_may_be_large(small, small_root, tmp_path):
     )  # fmt: skip
     said = [line for line in done.stderr.splitlines() if line.startswith("status ")]
     assert [line.split()[1] for line in said] == ["2"] * len(commands), done.stderr[-2000:]
-    assert done.stderr.count("files may be no larger here") == len(commands), done.stderr[-3000:]
+    assert done.stderr.count("file size limit") == len(commands), done.stderr[-3000:]
     assert "Traceback" not in done.stderr
     shutil.rmtree(tmp_path / "home")  # caches of other libraries
     left = {p.name for p in tmp_path.rglob("*") if p.is_file()} - set(before)
@@ -187,7 +187,7 @@ def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
     assert sorted(p.name for p in home.iterdir()) == ["mine", "mine.txt"]
     capsys.readouterr()
     assert main(["cache", "--cache", str(home)]) == 0
-    assert "holds nothing" in capsys.readouterr().out
+    assert "is empty" in capsys.readouterr().out
     with raises(ConfigurationError, "invalid-days"):
         housekeeping.prune(home, days=-1)
 
@@ -231,7 +231,7 @@ def test_packs_of_an_older_version_are_said_listed_and_removed(tmp_path, small, 
     ]
     assert [main(words), main(words)] == [0, 0]
     assert capsys.readouterr().err.splitlines() == [
-        f"The cache {tmp_path} holds 1 pack of an older sertk, not used any more; free the space "
+        f"The cache {tmp_path} contains 1 unused pack of an older version of sertk. Free the space "
         f"with: sertk cache prune --cache {tmp_path}"
     ]
 

@@ -38,33 +38,21 @@ def test_every_column_has_one_place_and_a_sentence():
 
 @pytest.mark.parametrize("column", manifest.REQUIRED)
 def test_a_missing_column_is_named(column):
-    with raises(ManifestError, "missing-manifest-columns", str(column)):
+    with raises(ManifestError, "missing-manifest-columns", column):
         manifest.validate(rows().drop(columns=column))
-
-
-def test_all_missing_columns_are_named():
-    with raises(ManifestError, "missing-manifest-columns", "path, emotion"):
-        manifest.validate(rows().drop(columns=["path", "emotion"]))
 
 
 @pytest.mark.parametrize("column", ["utterance_id", "corpus", "path", "emotion"])
 def test_empty_cells(column):
     frame = rows()
     frame.loc[2, column] = None
-    with raises(ManifestError, "invalid-manifest-rows", str(column)):
+    with raises(ManifestError, "invalid-manifest-rows", column):
         manifest.validate(frame)
 
 
 def test_a_speaker_may_be_unknown():
     frame = rows(speaker=None)
     assert manifest.validate(frame) is frame
-
-
-def test_an_utterance_twice():
-    frame = rows()
-    frame.loc[3, "utterance_id"] = "my_0"
-    with raises(ManifestError, "invalid-manifest-rows", "utterance_id", "my_0"):
-        manifest.validate(frame)
 
 
 def test_a_file_twice():
@@ -179,16 +167,16 @@ def test_where_the_roots_come_from(tmp_path, monkeypatch):
 
 def test_concatenate():
     first, second = rows(gender="male"), rows(2, corpus="other", session="s1")
-    first = remarks.put(first.assign(root="/a"), skipped={"not sound (*.txt)": 2})
+    first = remarks.put(first.assign(root="/a"), skipped={"not audio (*.txt)": 2})
     second = remarks.put(
-        second.assign(root="/b"), skipped={"not sound (*.txt)": 3, "x": 1},
+        second.assign(root="/b"), skipped={"not audio (*.txt)": 3, "x": 1},
         unreadable=[("a.wav", "cut short")], notes=["hm"],
     )  # fmt: skip
     both = manifest.concatenate([first, second])
     assert len(both) == 6
     assert both.index.tolist() == list(range(6))
     assert manifest.roots(both) == {"my": "/a", "other": "/b"}
-    assert remarks.of(both).skipped == {"not sound (*.txt)": 5, "x": 1}
+    assert remarks.of(both).skipped == {"not audio (*.txt)": 5, "x": 1}
     assert remarks.of(both).unreadable == [("a.wav", "cut short")]
     assert remarks.of(both).notes == ["hm"]
     assert both["gender"].isna().sum() == 2

@@ -132,7 +132,7 @@ def test_names_and_types_are_checked_before_anything_runs(tiny, tmp_path, monkey
     for wrong in ({"number": "3"}, {"number": True}, {"number": 0.5}, {"share": "x"}, {"word": 1},
                   {"loud": 1}, {"several": "ab"}):  # fmt: skip
         (name,) = wrong
-        with raises(ConfigurationError, "wrong-parameter-type", str(name)):
+        with raises(ConfigurationError, "wrong-parameter-type", name):
             notebooks.run(tiny, output=tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
     with raises(ConfigurationError, "notebook-overwrites-itself"):

@@ -345,7 +345,7 @@ def test_lists_may_name_what_cannot_be(model, recordings, capsys, monkeypatch):
     assert main(["predict", "--model", str(model), "-", "--format", "csv"]) == 1
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 2
-    assert captured.err.count("There is no file") == 2
+    assert captured.err.count("No audio file at") == 2
     assert "File name too long" in captured.err
     assert captured.err.count("unreadable: nowhere.wav") == 0  # the name stands there once
 

@@ -101,7 +101,7 @@ def test_a_package_without_the_folder_works_and_says_what_is_missing(recording, 
     done = run()
     assert (done.returncode, done.stdout) == (2, "")
     (paragraph,) = done.stderr.splitlines()
-    assert paragraph.startswith("sertk: The pretrained model is not in this installation")
+    assert paragraph.startswith("sertk: This installation does not include the pretrained model")
     for words in ("--run, --model or --bundle", "reproduce compact --everyone", "--to pretrained"):
         assert words in paragraph
     assert run("--model", str(model)).returncode == 0

@@ -224,5 +224,5 @@ def test_a_copy_that_strayed_is_refused_whoever_divided(small):
 
 @pytest.mark.parametrize(("folds", "remedy"), [(2, "more"), (1000, "fewer")])
 def test_random_folds_that_cannot_be(small, folds, remedy):
-    with raises(SplitError, "wrong-number-of-folds", str(remedy)):
+    with raises(SplitError, "wrong-number-of-folds", remedy):
         splits.random(small, folds=folds)

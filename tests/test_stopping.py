@@ -54,7 +54,7 @@ def test_a_stopped_cross_validation_goes_on_with_the_same_result(how, tmp_path):
         assert "Traceback" not in said
         assert not (run / "predictions.csv").exists()
         if how == signal.SIGINT:
-            stopped = "sertk: stopped. The same command goes on where this one was."
+            stopped = "sertk: stopped. Run the same command again to resume."
             assert said.rstrip().endswith(stopped)
     last = start(*words, run)
     last.communicate(timeout=200)
@@ -76,7 +76,7 @@ def test_scan_and_cache_are_stopped_at_any_point(tmp_path, monkeypatch):
     ):
         status, out, said = stop_when(start(*words), there, signal.SIGINT)
         assert (status, out) == (1, "")
-        assert said.endswith("sertk: stopped. The same command goes on where this one was.\n")
+        assert said.endswith("sertk: stopped. Run the same command again to resume.\n")
         assert "Traceback" not in said
         again = start(*words)
         again.communicate(timeout=100)

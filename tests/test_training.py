@@ -89,9 +89,14 @@ def test_standardization_per_speaker(divided):
 def test_fit_evaluate_and_what_the_folder_holds(divided, tmp_path):
     train, val, test = datasets.make(divided, PREP, batch_size=16)
     model = models.build("mlp", train.input_shape, train.num_classes)
-    run = training.fit(model, train, val, folder=tmp_path / "run", epochs=12, learning_rate=5e-3)
-    result = evaluation.evaluate(run, test)
+    run = training.fit(
+        model, train, val, test, folder=tmp_path / "run", epochs=12, learning_rate=5e-3
+    )
+    result = evaluation.evaluate(run)
     assert result.uar > 0.6
+    before = (run.folder / "predictions.csv").read_bytes()
+    assert evaluation.evaluate(run, val).uar == evaluation.evaluate(run, "val").uar
+    assert (run.folder / "predictions.csv").read_bytes() == before
     assert run.finished
     assert run.info["model"]["parameters"] == model.count_params()
     assert run.info["environment"]["backend"] == keras.backend.backend()

@@ -38,7 +38,7 @@ def test_training_names_them(damaged, capsys):
     protocol = ("--grouping", "valence2", "--protocol", "by_speaker", "--val", "1", "--test", "1")
     assert main(words(damaged, "train", *protocol)) == 0
     told = capsys.readouterr().err
-    for name, reason in (("sad_0", "is empty"), ("sad_1", "16000 samples that are no numbers")):
+    for name, reason in (("sad_0", "is empty"), ("sad_1", "16000 samples that are not a numbers")):
         (line,) = [x for x in told.splitlines() if x.startswith("unreadable: ") and name in x]
         assert reason in line
 

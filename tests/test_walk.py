@@ -42,12 +42,12 @@ def test_everything_below_a_folder_is_taken_or_left_out_for_a_reason(tree):
         "lost.wav": None,  # reading it says what is missing
         "happy/._a.wav": "macOS metadata (._ files)",
         "happy/.f.wav": "hidden",
-        "happy/notes.txt": "not sound (*.txt)",
-        "happy/README": "not sound (no suffix)",
-        ".hidden": "a hidden folder",
-        "again": "a link to a folder that is walked already",
-        "up": "a link to a folder that is walked already",
-        "self": "not sound (no suffix)",
+        "happy/notes.txt": "not audio (*.txt)",
+        "happy/README": "not audio (no suffix)",
+        ".hidden": "hidden folder",
+        "again": "link to a folder that is already included",
+        "up": "link to a folder that is already included",
+        "self": "not audio (no suffix)",
         "pipe.wav": "not a regular file",
     }
 
@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tree, monkeypatch):
 
     monkeypatch.setattr(Path, "iterdir", refusing)
     files = {str(file.path): file.reason for file in walk.walk(tree)}
-    assert files["sad"] == "a folder that cannot be opened (Permission denied)"
+    assert files["sad"] == "unreadable folder (Permission denied)"
     assert "sad/c.WAV" not in files
 
 
@@ -80,14 +80,14 @@ def test_scan_counts_what_it_leaves_out(tree, capsys):
     found = corpora.scan("folders", tree, layout="{emotion}/*", emotions={"linked": "calm"})
     assert found["path"].tolist() == ["happy/a.wav", "linked/e.wav", "sad/c.WAV"]
     assert remarks.of(found).skipped == {
-        "a hidden folder": 1,
-        "a link to a folder that is walked already": 2,
-        "does not fit the layout {emotion}/*": 1,
+        "hidden folder": 1,
+        "link to a folder that is already included": 2,
+        "does not match the layout {emotion}/*": 1,
         "hidden": 1,
         "macOS metadata (._ files)": 1,
         "not a regular file": 1,
-        "not sound (*.txt)": 1,
-        "not sound (no suffix)": 2,
+        "not audio (*.txt)": 1,
+        "not audio (no suffix)": 2,
     }
 
 
@@ -108,7 +108,7 @@ def test_predict_counts_and_names_what_it_leaves_out(tree):
 def test_a_pattern_means_what_the_shell_would_make_of_it(tree, monkeypatch):
     found = predict.search([f"{tree}/happy/*"])
     assert [path.name for path in found.files] == ["a.wav", "b.flac"]
-    assert set(found.left_out) == {"not sound (*.txt)", "not sound (no suffix)"}
+    assert set(found.left_out) == {"not audio (*.txt)", "not audio (no suffix)"}
     deep = predict.search([f"{tree}/happy/**"])
     assert [path.name for path in deep.files] == ["a.wav", "b.flac"]
     assert "named twice" not in deep.left_out
@@ -129,8 +129,8 @@ def test_the_command_line_says_what_is_left_out(tree, capsys):
     (tree / "lost.wav").unlink()
     assert main(["predict", str(tree / "happy")]) == 0
     told = capsys.readouterr().err
-    assert f"left out: 1 not sound (*.txt) ({tree / 'happy/notes.txt'})" in told
-    assert "left out: 1 hidden" in told
+    assert f"skipped: 1 not audio (*.txt) ({tree / 'happy/notes.txt'})" in told
+    assert "skipped: 1 hidden" in told
 
 
 def test_noises_are_walked_alike(tree, tmp_path):
@@ -143,5 +143,5 @@ def test_a_name_with_a_backslash_is_left_out_of_tables(tmp_path):
     trees.sounds(tmp_path, "ann/sad/a.wav", "ann/sad/b\\c.wav")
     found = corpora.scan("folders", tmp_path)
     assert found["path"].tolist() == ["ann/sad/a.wav"]
-    assert remarks.of(found).skipped == {"a name with a backslash": 1}
+    assert remarks.of(found).skipped == {"name with a backslash": 1}
     assert len(walk.sounds(tmp_path)) == 2

@@ -17,7 +17,7 @@ from sertk.errors import ConfigurationError, UnknownNameError
 
 _WORDS: dict[Any, str] = {
     int: "a whole number",
-    float: "a number",
+    float: "a finite number",
     bool: "true or false",
     str: "a string",
     Path: "a path",

@@ -125,7 +125,7 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
         found.append(Finding("two divisions", "note", message))
     if compared.missed.any():
         words = "files are missing or unreadable, so their audio is not compared"
-        found.append(_named("audio not compared", words, manifest[compared.missed], "note"))
+        found.append(_named("sound not compared", words, manifest[compared.missed], "note"))
     division = (
         "1 division"
         if len(divisions) == 1

@@ -16,6 +16,7 @@ from sertk._utils import seeding
 from sertk.augment import folders, noises, presets
 from sertk.augment.compose import Compose
 from sertk.augment.config import Augmentation
+from sertk.augment.fingerprints import named
 from sertk.augment.registry import FUNCTIONS as _WORDS
 from sertk.augment.registry import TRANSFORMS, Step, pipeline
 from sertk.augment.transforms import (
@@ -33,6 +34,7 @@ __all__ = [
     "apply",
     "background",
     "copies",
+    "named",
     "names",
     "noise_between",
     "number",

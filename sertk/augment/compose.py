@@ -118,6 +118,7 @@ def _step(transform: Any) -> Step:
 
 def _num_arguments(transform: Any) -> int:
     """Count the arguments that must be given by place."""
+    transform = transform.function if isinstance(transform, fingerprints.Named) else transform
     parameters = inspect.signature(transform).parameters.values()
     by_place = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return sum(p.default is p.empty for p in by_place)

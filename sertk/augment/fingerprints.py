@@ -1,17 +1,13 @@
-"""Describe an object as JSON, so that it can be recorded and distinguished from others.
+"""Identify an object as JSON: by its name and its parameters, the same in any process.
 
-In: a function, an object, a file. Out: plain values, the same in any process. Of a function they
-are its code, defaults, closure and the constants it names, of an object its attributes, of a file
-its content; what a function calls is known by name only, so that a change there is not noticed.
+In: a function, a `named` one, or an object such as a transform of audiomentations. Out: plain
+values. What a function computes is not looked at: change its name or a parameter when it changes.
 """
 
-import dis
 import functools
 import hashlib
-import inspect
 import math
-import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,6 @@ from sertk.audio import walk
 from sertk.augment import folders
 from sertk.errors import ConfigurationError
 
-_CONSTANTS = (bool, int, float, str, tuple, np.ndarray)  # of a module, that a function may name
 # what audiomentations changes in its own objects while they work
 _STATE = (
     "parameters", "are_parameters_frozen", "should_apply", "time_info_arr", "transform_index",
@@ -29,104 +24,109 @@ _STATE = (
 )  # fmt: skip
 
 
-def described(value: Any, within: tuple[Any, ...] = ()) -> Any:
-    """Say in plain values what something is, so that what would act otherwise reads otherwise.
+class Named:
+    """A function with a name and parameters that identify it; made by `named`."""
+
+    def __init__(self, name: str, function: Callable[..., np.ndarray], parameters: dict[str, Any]):
+        self.name, self.function, self.parameters = name, function, parameters
+
+    def __call__(self, *arguments: Any) -> np.ndarray:
+        return self.function(*arguments)
+
+
+def named(name: str, function: Callable[..., np.ndarray], **parameters: Any) -> Named:
+    """Name a function that has no name of its own: a lambda, or one defined inside another.
 
     Args:
-        value: Anything of the caller's.
-        within: What holds it, outermost first: something that contains itself is described once.
+        name: str. Identifies the function; choose another name when it changes.
+        function: `(waveform, sample_rate, generator) -> waveform`.
+        **parameters: What distinguishes it from other functions of that name: numbers, strings,
+            paths, arrays, and lists or mappings of these.
+
+    Returns:
+        A callable that does the same.
+
+    Examples:
+        >>> halved = named("scale", lambda waveform, sample_rate, rng: 0.5 * waveform, factor=0.5)
+        >>> described(halved)
+        {'name': 'scale', 'parameters': {'factor': 0.5}}
+    """
+    return Named(name, function, parameters)
+
+
+def described(value: Any) -> Any:
+    """Describe an object in plain values, so that objects that act differently differ.
+
+    Args:
+        value: A function, an object, or a plain value.
 
     Raises:
-        ConfigurationError: If it cannot be described.
+        ConfigurationError: If it cannot be identified.
 
     Examples:
         >>> described(len), described((1, "a"))
         ({'name': 'builtins.len'}, [1, 'a'])
     """
+    try:
+        return _described(value)
+    except RecursionError as error:
+        raise _unidentifiable(value) from error
+
+
+def _described(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
-    if any(value is holder for holder in within):
-        return {"again": type(value).__name__}
-    within = (*within, value)
     if isinstance(value, Path) and value.is_file():
-        of_sound = walk.is_sound(value)
-        content = folders.content(value) if of_sound else _hash(value.read_bytes())
+        sound = walk.is_sound(value)
+        content = folders.content(value) if sound else _hash(value.read_bytes())
         return {"file": value.name, "content": content}
     if isinstance(value, (Path, np.generic)):
         return str(value)
-    if isinstance(value, (set, frozenset)):
-        return _in_order(value)
     if isinstance(value, np.ndarray):
-        return {
-            "array": list(value.shape),
-            "sha": _hash(value.tobytes() + str(value.dtype).encode()),
-        }
+        sha = _hash(value.tobytes() + str(value.dtype).encode())
+        return {"array": list(value.shape), "sha": sha}
     if isinstance(value, Mapping):
-        return {str(key): described(inner, within) for key, inner in value.items()}
+        return {str(key): _described(inner) for key, inner in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(repr, value))
     if isinstance(value, (list, tuple)):
-        return [described(inner, within) for inner in value]
+        return [_described(inner) for inner in value]
+    if isinstance(value, Named):
+        return {"name": value.name, "parameters": _described(value.parameters)}
     if isinstance(value, functools.partial):
-        given = [value.args, value.keywords]
-        return {"partial": described(value.func, within), "of": described(given, within)}
-    if isinstance(value, types.MethodType):
-        return {"method": value.__name__, "of": described(value.__self__, within)}
-    if isinstance(value, types.FunctionType):
-        return _described_function(value, within)
-    if isinstance(value, types.ModuleType):
-        return {"module": value.__name__}
-    if isinstance(value, type) or inspect.isbuiltin(value):
-        return {"name": f"{value.__module__}.{value.__qualname__}"}
-    if hasattr(value, "__wrapped__"):  # a function behind functools.cache
-        inner = described(inspect.unwrap(value), within)
-        return {"wrapped": inner, "by": _qualified(type(value))}
+        return {**_described(value.func), "with": _described([value.args, value.keywords])}
+    if hasattr(value, "__qualname__"):
+        return {"name": _qualified(value)}
     if not hasattr(value, "__dict__"):
-        raise ConfigurationError(
-            f"An object is, or contains, a value of type {type(value).__name__}, which cannot be "
-            "fingerprinted.",
-            "Runs and caches are identified by the settings that produced them, so every object "
-            "needs a stable fingerprint.",
-            "Use a function, or an object whose attributes are plain values.",
-            code="unidentifiable-object",
-        )
+        raise _unidentifiable(value)
     state = _STATE if of_audiomentations(value) else ()
     own = {k: v for k, v in vars(value).items() if k not in state and not k.startswith("__")}
-    parameters = {k: described(v, within) for k, v in sorted(own.items())}
+    parameters = {name: _described(inner) for name, inner in sorted(own.items())}
     return {"name": _qualified(type(value)), **parameters}
 
 
-def _described_function(function: types.FunctionType, within: tuple[Any, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": _qualified(function), "code": _hash(_code(function.__code__))}
-    if function.__defaults__ or function.__kwdefaults__:
-        found["defaults"] = described([function.__defaults__, function.__kwdefaults__], within)
-    if function.__closure__:
-        held = [cell.cell_contents for cell in function.__closure__]
-        found["closure"] = described([value for value in held if value is not function], within)
-    named = {step.argval for step in dis.get_instructions(function) if step.opname == "LOAD_GLOBAL"}
-    known = {name: function.__globals__.get(name) for name in sorted(named)}
-    constants = {name: value for name, value in known.items() if isinstance(value, _CONSTANTS)}
-    if constants:
-        found["constants"] = described(constants, within)
-    return found
-
-
 def _qualified(thing: Any) -> str:
+    if "<" in thing.__qualname__:
+        raise ConfigurationError(
+            f"The function {thing.__qualname__} has no name of its own.",
+            "Runs and caches identify a function by its name and parameters.",
+            "Define it in a module, or name it: "
+            "sertk.augment.named('my_noise', function, snr_db=10).",
+            code="unnamed-function",
+        )
     return f"{thing.__module__}.{thing.__qualname__}"
 
 
-def _code(code: types.CodeType) -> bytes:
-    """Write down what a function does; what it calls is known by name."""
-    constants = [
-        _code(c) if isinstance(c, types.CodeType) else repr(_in_order(c)).encode()
-        for c in code.co_consts
-    ]
-    return b"\0".join([code.co_code, repr(code.co_names).encode(), *constants])
-
-
-def _in_order(value: Any) -> Any:
-    """Sort a set, whose order differs from process to process."""
-    return sorted(map(repr, value)) if isinstance(value, (set, frozenset)) else value
+def _unidentifiable(value: Any) -> ConfigurationError:
+    return ConfigurationError(
+        f"An object is, or contains, a value of type {type(value).__name__}, which cannot be "
+        "identified.",
+        "Runs and caches are identified by the names and parameters of objects.",
+        "Use a function, an object whose attributes are plain values, or sertk.augment.named().",
+        code="unidentifiable-object",
+    )
 
 
 def _hash(content: bytes) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from sertk import audio
 from sertk._utils import seeding
+from sertk.augment.fingerprints import named
 
 Function = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 Step = Callable[[np.ndarray, int, int], np.ndarray]  # waveform, sample rate, seed
@@ -53,7 +54,7 @@ def add_white_noise(amplitude: float) -> Function:
         level = amplitude * generator.uniform() * waveform.max()
         return waveform + level * generator.normal(size=len(waveform))
 
-    return function
+    return named("add_white_noise", function, amplitude=amplitude)
 
 
 def raise_pitch(
@@ -78,7 +79,7 @@ def stretch(rate: float) -> Function:
         stretched = librosa.effects.time_stretch(_at_least_a_frame(waveform), rate=rate)
         return stretched[: max(round(len(waveform) / rate), 1)]
 
-    return function
+    return named("stretch", function, rate=rate)
 
 
 def _at_least_a_frame(waveform: np.ndarray, factor: float = 1.0) -> np.ndarray:

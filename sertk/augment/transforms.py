@@ -12,6 +12,7 @@ import numpy as np
 
 from sertk import audio
 from sertk.augment import noises
+from sertk.augment.fingerprints import named
 from sertk.augment.folders import recorded, response, sounds
 from sertk.augment.registry import Function, as_loud_as, stretch
 from sertk.errors import ConfigurationError
@@ -48,7 +49,7 @@ def noise_between(min_snr_db: float, max_snr_db: float) -> Function:
         snr_db = generator.uniform(min_snr_db, max_snr_db)
         return audio.noise_at_snr(waveform, generator.normal(size=len(waveform)), snr_db)
 
-    return function
+    return named("noise_between", function, min_snr_db=min_snr_db, max_snr_db=max_snr_db)
 
 
 def background(
@@ -73,7 +74,9 @@ def background(
         noise = recorded(files, len(waveform), sample_rate, generator)
         return audio.noise_at_snr(waveform, noise, generator.uniform(min_snr_db, max_snr_db))
 
-    return function
+    return named(
+        "background", function, recordings=files, min_snr_db=min_snr_db, max_snr_db=max_snr_db
+    )
 
 
 def room(folder: str | Path) -> Function:
@@ -95,7 +98,7 @@ def room(folder: str | Path) -> Function:
         measured = response(files[generator.integers(len(files))], sample_rate)
         return as_loud_as(waveform, audio.reverberate(waveform, measured))
 
-    return function
+    return named("room", function, recordings=files)
 
 
 def gain(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
@@ -144,7 +147,7 @@ def speed_between(slowest: float, fastest: float) -> Function:
         factor = float(np.exp(generator.uniform(np.log(slowest), np.log(fastest))))
         return audio.resample(waveform, round(sample_rate * factor), sample_rate)
 
-    return function
+    return named("speed_between", function, slowest=slowest, fastest=fastest)
 
 
 def _check_range(what: str, lowest: float, highest: float, *, above: float = -math.inf) -> None:

@@ -60,8 +60,7 @@ def evaluate(
         source: A run, its folder, or a table with `label` and `predicted`, and if they are known
             `utterance_id, speaker, gender, split, fold, seed` and `p_<class>`.
         split: `"test"` or `"val"`; a table without the column `split` is taken whole. A dataset
-            instead of a name is predicted with the run's model, and its predictions are kept as
-            the run's test predictions where it has none, so that its report has them.
+            instead of a name is predicted with the run's model; nothing is written.
         classes: The class list, in order; a run knows its own, and a table with `p_<class>`
             columns has it there. It is never taken from the labels: a class that no utterance
             has would vanish, and the score would rise.
@@ -103,9 +102,7 @@ def evaluate(
             code="unfinished-run",
         )
     if not isinstance(split, str):
-        table = split.predict_run(run)
-        run.keep_test_predictions(table)
-        return _from_table(table, "test", classes or run.classes, run.manifest)
+        return _from_table(split.predict_run(run), "test", classes or run.classes, run.manifest)
     return _from_table(run.predictions, split, classes or run.classes, run.manifest)
 
 

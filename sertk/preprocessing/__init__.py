@@ -30,26 +30,28 @@ DB_REFERENCES = ("clip", "full_scale", "clip_loud_padding", "full_scale_zero_pad
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Say how a recording becomes the input of a model.
+    """Configure how a recording becomes the input of a model.
 
     Args:
-        feature: A feature such as `sertk.features.LogMel()`, or the name of one.
-        sample_rate: Everything is resampled to it, in Hz.
-        clip_seconds: Length of a clip. Shorter utterances are padded with silence, longer ones
-            are cut at random places in training and into several clips in evaluation.
-        trim_db: Cut the ends that are so many dB below the loudest frame; `None` keeps them.
-        top_db: Decibels below the clip's maximum at which everything is floored.
-        db_reference: `"clip"` expresses decibels below the clip's own maximum, so that another
-            distance from the microphone changes nothing; `"full_scale"` keeps the level;
+        feature: `Feature`, such as `sertk.features.LogMel()`, or the name of one.
+        sample_rate: int, Hz. Recordings are resampled to it.
+        clip_seconds: float > 0, seconds. Length of a clip. Shorter utterances are padded with
+            silence; longer ones are cut at random places in training, and into several clips in
+            evaluation.
+        trim_db: float > 0, dB below the loudest frame at which silent ends are cut; `None` keeps
+            them.
+        top_db: float > 0, dB below the clip's maximum at which values are clipped.
+        db_reference: `"clip"` expresses decibels below the clip's own maximum, so that the
+            distance to the microphone changes nothing; `"full_scale"` keeps the level;
             `"clip_loud_padding"` repeats a defect of reference system R1, whose padding is 0, the
-            loudest value there is; `"full_scale_zero_padding"` one of R3, whose padding is 0, a
-            value that the mean of cepstral coefficients of speech does not take.
-        target_rms_db: Scale each recording to this root mean square after trimming, in dB re full
-            scale; `None` leaves it. It matters for waveforms and encoders.
-        channel: Number of the channel to take, from 1; `None` averages the channels.
+            largest value; `"full_scale_zero_padding"` one of R3, whose padding is 0, a value that
+            the mean of cepstral coefficients of speech does not take.
+        target_rms_db: float, dB re full scale. Root mean square that each recording is scaled to
+            after trimming; `None` keeps the level. It matters for waveforms and encoders.
+        channel: int >= 1. Channel to take; `None` averages all channels.
 
-    Every recording loses its offset, slow drift and steps of it (`sertk.audio.remove_offset`): they
-    come from the microphone, and change spectra and silent ends. Rumble and hum stay.
+    Offset, slow drift and steps of it are removed (`sertk.audio.remove_offset`): they come from the
+    microphone and change spectra and silent ends. Rumble and hum stay.
 
     Raises:
         ConfigurationError: If a value is out of range.

@@ -49,7 +49,7 @@ def aggregate_clips(probabilities: np.ndarray, counts: list[int], how: str = "me
         [[0.75, 0.25], [0.0, 1.0]]
     """
     if how not in CLIP_AGGREGATIONS:
-        raise UnknownNameError("combination", how, CLIP_AGGREGATIONS)
+        raise UnknownNameError("clip_aggregation", how, CLIP_AGGREGATIONS)
     first = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
     if how == "max":
         joined = np.maximum.reduceat(probabilities, first, axis=0)

@@ -44,7 +44,7 @@ def fit(
             reference, the feature and the standardization that belong to `train`.
         train: What to learn from.
         val: What selects the epoch to keep, and stops.
-        test: What to predict in the end; `sertk.evaluation.evaluate(run, test)` does it later.
+        test: What to predict in the end, for scores and report; `None` predicts nothing.
         folder: Run folder to write.
         config: `Config` of the training; its defaults if not given.
         init_from: A run of the same model whose weights to start from; layers of another shape

@@ -21,12 +21,12 @@ def test_a_pointer_and_an_mp3_beside_the_wav(tmp_path):
     trees.sounds(tmp_path, f"AudioMP3/{name}.mp3", f"AudioWAV/{name}.wav")
     found = corpora.scan("crema_d", tmp_path)
     assert found["path"].tolist() == [f"AudioWAV/{name}.wav"]
-    assert remarks.of(found).skipped == {"the same recording again, lossy": 1}
+    assert remarks.of(found).skipped == {"duplicate recording, lossy": 1}
     assert f"AudioWAV/{name}.wav for AudioMP3/{name}.mp3" in remarks.of(found).notes[0]
     trees.text(tmp_path / f"AudioWAV/{name}.wav", "version https://git-lfs.github.com/spec/v1\n")
     found = corpora.scan("crema_d", tmp_path)
     assert found["path"].tolist() == [f"AudioMP3/{name}.mp3"]
-    assert remarks.of(found).skipped == {"the same recording again, unreadable": 1}
+    assert remarks.of(found).skipped == {"duplicate recording, unreadable": 1}
     assert remarks.of(found).unreadable == []
 
 
@@ -35,12 +35,12 @@ def test_a_shallow_copy_that_is_cut_short(suffix, tmp_path):
     trees.sounds(tmp_path, f"{RAVDESS}.{suffix}", f"deep/Actor_03/{RAVDESS}.wav")
     whole = corpora.scan("ravdess", tmp_path)
     assert whole["path"].tolist() == [f"{RAVDESS}.{suffix}"]
-    assert remarks.of(whole).skipped == {"the same recording again": 1}
+    assert remarks.of(whole).skipped == {"duplicate recording": 1}
     assert remarks.of(whole).notes == []
     cut(tmp_path / f"{RAVDESS}.{suffix}")
     found = corpora.scan("ravdess", tmp_path)
     assert found["path"].tolist() == [f"deep/Actor_03/{RAVDESS}.wav"]
-    assert remarks.of(found).skipped == {"the same recording again, unreadable": 1}
+    assert remarks.of(found).skipped == {"duplicate recording, unreadable": 1}
 
 
 def test_copies_that_are_all_unreadable_stay_as_one_row(tmp_path):
@@ -59,7 +59,7 @@ def test_iemocap_twice(tmp_path):
         trees.text(home / f"dialog/EmoEvaluation/{DIALOG}.txt", label)
     found = corpora.scan("iemocap", tmp_path)
     assert found["path"].tolist() == [f"Session1/sentences/wav/{DIALOG}/{DIALOG}_F000.wav"]
-    assert remarks.of(found).skipped["the same recording again"] == 1
+    assert remarks.of(found).skipped["duplicate recording"] == 1
     cut(tmp_path / f"Session1/sentences/wav/{DIALOG}/{DIALOG}_F000.wav")
     found = corpora.scan("iemocap", tmp_path)
     assert found["path"].tolist() == [f"copy/Session1/sentences/wav/{DIALOG}/{DIALOG}_F000.wav"]

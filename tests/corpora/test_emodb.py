@@ -45,7 +45,7 @@ def test_what_is_not_taken_is_counted(tmp_path):
     assert remarks.of(found).skipped == {
         "macOS metadata (._ files)": 1,
         "not an EmoDB file name": 2,
-        "not sound (*.lablaut)": 1,
-        "not sound (*.txt)": 1,
-        "the same recording again": 1,
+        "not audio (*.lablaut)": 1,
+        "not audio (*.txt)": 1,
+        "duplicate recording": 1,
     }

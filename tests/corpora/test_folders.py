@@ -21,7 +21,7 @@ def test_a_folder_per_emotion(tmp_path, top):
     found = corpora.scan("folders", tmp_path)
     assert sorted(found["emotion"]) == ["angry", "bored", "happy"]
     assert found["speaker"].isna().all()
-    assert "speaker-independent splits will refuse" in remarks.of(found).notes[0]
+    assert "speaker-independent splits are not possible" in remarks.of(found).notes[0]
     assert found["duration"].notna().all()
 
 
@@ -46,23 +46,23 @@ def test_words_of_your_own(tmp_path):
     found = corpora.scan("folders", tmp_path, emotions={"Wut": "angry", "trash": None}, corpus="my")
     assert found["utterance_id"].tolist() == ["my_sadness_a", "my_wut_a"]
     assert found["emotion"].tolist() == ["sad", "angry"]
-    assert remarks.of(found).skipped == {"emotion trash (left out by emotions=)": 1}
+    assert remarks.of(found).skipped == {"emotion trash (excluded by emotions=)": 1}
     with raises(CorpusError, "all-emotions-excluded"):
         corpora.scan("folders", tmp_path, emotions=dict.fromkeys(("wut", "sadness", "trash"), None))
 
 
 @pytest.mark.parametrize(
-    ("paths", "message"),
+    ("paths", "value"),
     [
-        (["a.wav", "b.wav"], "all files lie in one folder"),
-        (["happy/a.wav", "sad/ann/a.wav"], "files lie 1 and 2 folders deep"),
-        (["happy/sad/a.wav", "angry/calm/b.wav"], "both levels are emotion words"),
-        (["x/happy/1/a.wav", "y/sad/2/a.wav"], "they are 3 deep"),
+        (["a.wav", "b.wav"], "in one folder"),
+        (["happy/a.wav", "sad/ann/a.wav"], "1 and 2 folders deep"),
+        (["happy/sad/a.wav", "angry/calm/b.wav"], "both levels"),
+        (["x/happy/1/a.wav", "y/sad/2/a.wav"], "3 deep"),
     ],
 )
-def test_folders_that_do_not_tell(tmp_path, paths, message):
+def test_folders_that_do_not_tell(tmp_path, paths, value):
     trees.sounds(tmp_path, *paths)
-    with raises(CorpusError, "unclear-folder-layout", str(message)):
+    with raises(CorpusError, "unclear-folder-layout", value):
         corpora.scan("folders", tmp_path)
 
 
@@ -74,7 +74,7 @@ def test_layout(tmp_path):
         ("anger/ben_1_b.wav", "folders_ben", "angry"),
         ("joy/ann_1.WAV", "folders_ann", "happy"),
     ]
-    assert remarks.of(found).skipped == {"does not fit the layout {emotion}/{speaker}_*.wav": 1}
+    assert remarks.of(found).skipped == {"does not match the layout {emotion}/{speaker}_*.wav": 1}
     only_names = corpora.scan(
         "folders", tmp_path, layout="*/{emotion}_*.*", emotions={"ann": "sad", "ben": "happy"}
     )

@@ -79,7 +79,7 @@ def test_labels_speakers_and_styles(release):
         "neutral",
     ]
     assert remarks.of(found).skipped == {
-        "a whole dialog (dialog/wav)": 2,
+        "complete dialog (dialog/wav)": 2,
         "category oth (another emotion)": 1,
         "category xxx (no agreement)": 1,
         "category zzz (unknown)": 1,
@@ -92,7 +92,7 @@ def test_the_folder_above_and_one_style(release):
     found = corpora.scan("iemocap", release.parent, style="improvised")
     assert found["style"].tolist() == ["improvised", "improvised"]
     assert found["path"][0].startswith("IEMOCAP_full_release/Session1/")
-    assert remarks.of(found).skipped["scripted (style='improvised' was asked for)"] == 9
+    assert remarks.of(found).skipped["scripted (style='improvised' requested)"] == 9
     with raises(UnknownNameError, "unknown-name", "Did you mean 'improvised'"):
         corpora.scan("iemocap", release, style="improvized")
 
@@ -110,9 +110,9 @@ def test_shadow_files_missing_sound_and_second_labels(release):
     assert found["emotion"].tolist() == ["neutral"]
     skipped = remarks.of(found).skipped
     assert skipped["macOS metadata (._ files)"] == 2
-    assert skipped["a label without its sound"] == 1
-    assert skipped["sound without a label"] == 1
-    assert skipped["a second label of one utterance"] == 1
+    assert skipped["label without audio"] == 1
+    assert skipped["audio without label"] == 1
+    assert skipped["second label of an utterance"] == 1
 
 
 def test_labels_without_sound(release):

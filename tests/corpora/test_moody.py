@@ -36,7 +36,7 @@ def test_tess_reads_names_whatever_the_folders_are_called(tmp_path):
     }
     assert set(found["speaker"]) == {"tess_OAF", "tess_YAF"}
     assert set(found["gender"]) == {"female"}
-    assert remarks.of(found).skipped == {"not a TESS file name": 1, "the same recording again": 1}
+    assert remarks.of(found).skipped == {"not a TESS file name": 1, "duplicate recording": 1}
 
 
 def test_crema_d_knows_its_actors_from_the_table_alone(tmp_path):
@@ -94,9 +94,9 @@ def test_jl_corpus_skips_and_counts_the_copies(tmp_path):
     }
     assert set(found["gender"]) == {"female", "male"}
     assert remarks.of(found).skipped == {
-        "a repeated file, named (1)": 1,
+        "duplicate file, named (1)": 1,
         "not a JL-Corpus file name": 1,
-        "not sound (*.txt)": 1,
+        "not audio (*.txt)": 1,
     }
 
 

@@ -57,7 +57,7 @@ def test_a_tree_that_is_there_twice(tmp_path):
     )
     found = corpora.scan("ravdess", tmp_path)
     assert found["path"].tolist() == [f"Actor_03/{SPOKEN}", f"Actor_04/{SUNG}"]
-    assert remarks.of(found).skipped == {"the same recording again": 1}
+    assert remarks.of(found).skipped == {"duplicate recording": 1}
 
 
 def test_what_is_not_taken_is_counted(tmp_path):
@@ -85,8 +85,8 @@ def test_what_is_not_taken_is_counted(tmp_path):
         "audio with video (modality 01)": 2,
         "macOS metadata (._ files)": 2,
         "not a RAVDESS file name": 3,
-        "not sound (*.md)": 1,
-        "not sound (no suffix)": 1,
+        "not audio (*.md)": 1,
+        "not audio (no suffix)": 1,
         "video (modality 02)": 1,
     }
 
@@ -95,7 +95,7 @@ def test_style(tmp_path):
     trees.sounds(tmp_path, f"Actor_03/{SPOKEN}", f"Actor_04/{SUNG}")
     spoken = corpora.scan("ravdess", tmp_path, style="speech")
     assert spoken["style"].tolist() == ["speech"]
-    assert remarks.of(spoken).skipped == {"song (style='speech' was asked for)": 1}
+    assert remarks.of(spoken).skipped == {"song (style='speech' requested)": 1}
     assert corpora.scan("ravdess", tmp_path, style="song")["style"].tolist() == ["song"]
     with raises(UnknownNameError, "unknown-name", "Did you mean 'song'"):
         corpora.scan("ravdess", tmp_path, style="sung")

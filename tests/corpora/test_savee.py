@@ -28,7 +28,7 @@ def test_both_layouts(tmp_path, pattern):
     }
     assert sorted(set(found["speaker"])) == ["savee_DC", "savee_JE", "savee_JK", "savee_KL"]
     assert set(found["gender"]) == {"male"}
-    assert remarks.of(found).skipped == {"not sound (*.txt)": 1}
+    assert remarks.of(found).skipped == {"not audio (*.txt)": 1}
 
 
 def test_both_layouts_at_once_and_wrong_names(tmp_path):
@@ -36,7 +36,7 @@ def test_both_layouts_at_once_and_wrong_names(tmp_path):
     found = corpora.scan("savee", tmp_path)
     assert found["path"].tolist() == ["DC_sa01.wav"]
     assert remarks.of(found).skipped == {
-        "a SAVEE file name without its speaker": 1,
+        "SAVEE file name without speaker": 1,
         "not a SAVEE file name": 1,
-        "the same recording again": 1,
+        "duplicate recording": 1,
     }

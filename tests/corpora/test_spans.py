@@ -56,8 +56,8 @@ def test_several_stretches_without_an_end(tmp_path):
     manifest.write(found, tmp_path / "m.csv")
     assert len(manifest.read(tmp_path / "m.csv", root=tmp_path)) == 3
     hashed = found.assign(sha256="a")
-    assert "same sound" not in str(audit.audit(hashed, compare_audio=False))
-    assert "same sound" in str(audit.audit(hashed.assign(start=1.5), compare_audio=False))
+    assert "same audio" not in str(audit.audit(hashed, compare_audio=False))
+    assert "same audio" in str(audit.audit(hashed.assign(start=1.5), compare_audio=False))
 
 
 def test_rounding_is_clipped_and_counted(tmp_path):

@@ -96,12 +96,12 @@ def test_all_that_is_wrong_is_said_at_once(root, tmp_path):
         "1 rows without speaker (line 8)",
         "1 rows without emotion (line 9)",
         "2 paths outside",
-        "1 files that are not there (ann/z.wav)",
-        "1 files in a format that is not read; convert them: ffmpeg -i IN OUT.wav (ann/c.pdf)",
-        "1 rows that name a file again (ann/a.wav)",
+        "1 missing files (ann/z.wav)",
+        "1 files in an unsupported format; convert them: ffmpeg -i IN OUT.wav (ann/c.pdf)",
+        "1 duplicate rows of a file (ann/a.wav)",
         "1 unknown emotion words (hangry)",
         "1 genders that are neither male nor female (femal)",
-        "1 cells of duration that are no number (long)",
+        "1 cells of duration that are not a number (long)",
         "Correct these rows; emotions=",
     ):
         assert part in message
@@ -113,7 +113,7 @@ def test_words_of_your_own(root):
         corpora.scan("table", root)
     found = corpora.scan("table", root, emotions={"wut": "angry", "unklar": None})
     assert found["emotion"].tolist() == ["angry", "happy"]
-    assert remarks.of(found).skipped == {"emotion unklar (left out by emotions=)": 1}
+    assert remarks.of(found).skipped == {"emotion unklar (excluded by emotions=)": 1}
     with raises(CorpusError, "all-emotions-excluded"):
         corpora.scan("table", root, emotions={"wut": None, "unklar": None, "happiness": None})
 
@@ -206,9 +206,9 @@ def test_numbers_that_are_not_whole(root):
     with raises(CorpusError, "invalid-table-rows") as caught:
         corpora.scan("table", root)
     for part in (
-        "1 cells of fold that are no whole number (1.5)",
-        "1 cells of fold that are no number (x)",
-        "1 cells of start that are no number (inf)",
+        "1 cells of fold that are not a whole number (1.5)",
+        "1 cells of fold that are not a number (x)",
+        "1 cells of start that are not a number (inf)",
     ):
         assert part in str(caught.value)
 

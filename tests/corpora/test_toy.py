@@ -33,7 +33,7 @@ def test_counts(whole):
     assert set(whole["sample_rate"]) == {16_000}
     assert whole["duration"].between(0.9, 3.0).all()
     # the mark and the README
-    assert remarks.of(whole).skipped == {"not sound (*.json)": 1, "not sound (*.txt)": 1}
+    assert remarks.of(whole).skipped == {"not audio (*.json)": 1, "not audio (*.txt)": 1}
 
 
 def test_it_says_that_it_is_synthetic(whole):

@@ -1,6 +1,5 @@
 """What a folder has of a manifest."""
 
-import re
 import unicodedata
 
 import pandas as pd
@@ -47,8 +46,8 @@ def test_every_difference(rows, tmp_path):
         f"again/{NAMES[0]}": "extra",
     }
     assert "expected" in table.loc[NAMES[0], "detail"]
-    assert "cannot be read as sound" in table.loc[NAMES[1], "detail"]
-    assert "there already" in table.loc[f"again/{NAMES[0]}", "detail"]
+    assert "Cannot read" in table.loc[NAMES[1], "detail"]
+    assert "exists already" in table.loc[f"again/{NAMES[0]}", "detail"]
     assert table["utterance_id"].isna().sum() == 2
 
 
@@ -61,7 +60,7 @@ def test_nested_unpackings_are_found(rows, tmp_path):
     assert table.loc[NAMES[0], "detail"] == f"at Audio_Speech_Actors_01-24/{NAMES[0]}"
     # the same name elsewhere is no proof, but worth a hint
     assert table.loc[NAMES[1], "status"] == "missing"
-    assert "a file of this name is at flat/" in table.loc[NAMES[1], "detail"]
+    assert "a file with this name is at flat/" in table.loc[NAMES[1], "detail"]
     assert (table["status"] == "extra").sum() == 1
 
 
@@ -80,7 +79,7 @@ def test_two_corpora_have_their_own_roots(rows, tmp_path):
 
 def test_no_such_folder(rows, tmp_path):
     nowhere = tmp_path / "nowhere"
-    with raises(CorpusError, "missing-corpus-folder", str(re.escape(str(nowhere)))):
+    with raises(CorpusError, "missing-corpus-folder", str(nowhere)):
         corpora.verify(rows, nowhere)
 
 

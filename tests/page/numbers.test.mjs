@@ -153,8 +153,8 @@ test("a truncated WAV is recognized by its header", () => {
 
 test("messages say what to do", () => {
   const words = ofMicrophone({ name: "NotAllowedError" }).message;
-  assert.match(words, /blocks the microphone.*permission.*Allow it/);
+  assert.match(words, /denied.*permission.*Allow it/);
   assert.match(ofMicrophone({ name: "Odd", message: "why" }).message, /\(why\)/);
-  assert.match(ofBrowser({}).message, /plain http/);
-  assert.match(ofBrowser({ isSecureContext: true }).message, /lacks WebAssembly, Web Workers/);
+  assert.match(ofBrowser({}).message, /over http /);
+  assert.match(ofBrowser({ isSecureContext: true }).message, /support WebAssembly, Web Workers/);
 });

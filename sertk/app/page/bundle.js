@@ -67,7 +67,7 @@ function newer(source, record) {
   return new PageError(
     `${source} was written by sertk ${record.sertk_version} (schema ${record.schema_version}).`,
     `This page reads schemas up to ${SCHEMA_VERSION}.`,
-    "Use the page of a newer sertk.",
+    "Use the page of a newer version of sertk.",
   );
 }
 
@@ -78,7 +78,7 @@ export async function unzip(bytes, source) {
     return await unfolded(bytes, view, entries(view, source), source);
   } catch (error) {
     if (error instanceof PageError) throw error;
-    throw ofBundle(source, "it is cut short or damaged"); // a place beyond the end of the file
+    throw ofBundle(source, "it is truncated or damaged"); // a place beyond the end of the file
   }
 }
 
@@ -88,15 +88,15 @@ async function unfolded(bytes, view, listed, source) {
     if (/[/\\:]/.test(name) || name.startsWith(".")) {
       throw ofBundle(source, `it contains the path '${name}', which is outside the archive`);
     }
-    if (files.has(name)) throw ofBundle(source, "two of its files have one name");
-    if (size > LARGEST) throw ofBundle(source, `${name} decompresses to ${(size / 1e9).toFixed(1)} GB`);
-    if (view.getUint32(at, true) !== LOCAL) throw ofBundle(source, `${name} is at the wrong position`);
+    if (files.has(name)) throw ofBundle(source, "two of its files have the same name");
+    if (size > LARGEST) throw ofBundle(source, `${name} unpacks to ${(size / 1e9).toFixed(1)} GB`);
+    if (view.getUint32(at, true) !== LOCAL) throw ofBundle(source, `${name} is misplaced`);
     const start = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
     const content = bytes.subarray(start, start + packed);
     if (content.length !== packed) throw ofBundle(source, `${name} is truncated`);
     const whole = method === DEFLATED ? await inflate(content, size) : content;
-    if (method !== DEFLATED && method !== STORED) throw ofBundle(source, `${name} has an unknown compression`);
-    if (whole.length !== size) throw ofBundle(source, `${name} has the wrong length`);
+    if (method !== DEFLATED && method !== STORED) throw ofBundle(source, `${name} has an unsupported compression`);
+    if (whole.length !== size) throw ofBundle(source, `${name} has a wrong size`);
     files.set(name, whole);
   }
   return files;
@@ -105,7 +105,7 @@ async function unfolded(bytes, view, listed, source) {
 function entries(view, source) {
   let end = view.byteLength - 22;
   while (end >= 0 && end > view.byteLength - 22 - 65536 && view.getUint32(end, true) !== END) end--;
-  if (end < 0 || view.getUint32(end, true) !== END) throw ofBundle(source, "it is not a zip archive");
+  if (end < 0 || view.getUint32(end, true) !== END) throw ofBundle(source, "it is not a zip file");
   const found = [];
   let at = view.getUint32(end + 16, true);
   for (let left = view.getUint16(end + 10, true); left > 0; left--) {

@@ -71,8 +71,8 @@ async function fetchModel() {
 
 function missing(name, why) {
   return new PageError(
-    `${name} cannot be loaded (${why}).`,
-    "The bundle that `sertk app` writes must be beside the page.",
+    `Cannot load ${name} (${why}).`,
+    "It must be next to the page, as `sertk app` wrote it.",
     "Reload the page, or drop a bundle here.",
   );
 }
@@ -157,7 +157,7 @@ async function listen() {
   const recorded = recorder.seconds;
   if (recorded === 0 && performance.now() - page.opened > 4000) {
     stop();
-    tell(new PageError("The microphone sends no sound.", "", "Choose another device below and start again."));
+    tell(new PageError("The microphone returns no audio.", "", "Choose another device below, and start again."));
   }
   if (recorded < Math.min(model.clipSeconds, model.shortSeconds)) return;
   asking = true;

@@ -12,30 +12,30 @@ export class PageError extends Error {
 export function ofMicrophone(error) {
   const known = {
     NotAllowedError: [
-      "The browser blocks the microphone.",
-      "The page needs your permission to use it.",
+      "The browser denied access to the microphone.",
+      "This page needs permission to use the microphone.",
       "Allow it in the address bar and start again, or drop a recording here.",
     ],
     NotFoundError: [
       "No microphone was found.",
-      "Live predictions need a microphone.",
+      "Live prediction needs a microphone.",
       "Connect one and start again, or drop a recording here.",
     ],
     NotReadableError: [
-      "The microphone cannot be opened: another program may use it.",
-      "The browser needs access to it.",
+      "Cannot open the microphone; another program may be using it.",
+      "Live prediction needs a microphone.",
       "Close that program and start again, or choose another device below.",
     ],
     OverconstrainedError: [
-      "The selected microphone is disconnected.",
-      "It was available when the list was made.",
-      "Choose another device below and start again.",
+      "The selected microphone is not connected.",
+      "The list of microphones is out of date.",
+      "Choose another device below, and start again.",
     ],
   };
   known.SecurityError = known.NotAllowedError;
   const sentences = known[error.name] ?? [
-    `The microphone cannot be used (${error.message || error.name}).`,
-    "The browser must be able to open the microphone.",
+    `Cannot use the microphone (${error.message || error.name}).`,
+    "Live prediction needs a microphone that the browser can open.",
     "Try another device or browser, or drop a recording here.",
   ];
   return new PageError(...sentences);
@@ -45,9 +45,9 @@ export function ofMicrophone(error) {
 export function ofBrowser(scope) {
   if (!scope.isSecureContext) {
     return new PageError(
-      "This page was opened over plain http from another machine.",
-      "Browsers allow the microphone and checksums over https or on 127.0.0.1 only.",
-      "Open the page there.",
+      "This page was opened over http from another machine.",
+      "Browsers allow the microphone and Web Cryptography only over https or on 127.0.0.1.",
+      "Open it over https, or on 127.0.0.1.",
     );
   }
   const needed = {
@@ -61,16 +61,16 @@ export function ofBrowser(scope) {
   const missing = Object.keys(needed).filter((name) => !needed[name]);
   if (missing.length === 0) return null;
   return new PageError(
-    `This browser cannot run the page: it lacks ${missing.join(", ")}.`,
-    "Chrome, Edge, Firefox and Safari have had these since 2023.",
+    `This browser does not support ${missing.join(", ")}.`,
+    "Chrome, Edge, Firefox and Safari support these since 2023.",
     "Update the browser, or open the page in another one.",
   );
 }
 
 export function ofSound(name, reason) {
   return new PageError(
-    `${name} cannot be read as audio${reason ? ` (${reason})` : ""}.`,
-    "The page reads WAV, FLAC, OGG, MP3 and other formats that this browser plays.",
+    `Cannot read ${name} as audio${reason ? ` (${reason})` : ""}.`,
+    "Supported formats are WAV, FLAC, OGG, MP3 and others that this browser plays.",
     "Choose another file, or convert this one to WAV.",
   );
 }
@@ -85,16 +85,16 @@ export function ofBundle(name, why) {
 
 export function ofModel(name, reason) {
   return new PageError(
-    `The model in ${name} cannot be opened (${String(reason).split("\n")[0].slice(0, 160)}).`,
-    "It must be a complete ONNX file from `sertk export`.",
+    `Cannot open the model in ${name} (${String(reason).split("\n")[0].slice(0, 160)}).`,
+    "It must be a complete ONNX file written by `sertk export`.",
     "Export the run again, or drop another bundle here.",
   );
 }
 
 export function ofRuntime(reason) {
   return new PageError(
-    `The page's runtime cannot be loaded (${String(reason).split("\n")[0].slice(0, 160)}).`,
-    "The folder `runtime` that `sertk app` writes must be beside the page.",
-    "Write the page again and reload it.",
+    `Cannot load the page's runtime (${String(reason).split("\n")[0].slice(0, 160)}).`,
+    "The folder `runtime` must be next to the page, as `sertk app` wrote it.",
+    "Run `sertk app` again, and reload the page.",
   );
 }

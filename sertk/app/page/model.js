@@ -19,9 +19,9 @@ export class Model {
     const strange = spec.before_the_graph.filter(({ step }) => !STEPS.includes(step));
     if (strange.length) {
       throw new PageError(
-        `The model in ${source} needs the step '${strange[0].step}' before its graph.`,
-        `This page implements ${STEPS.join(", ")}.`,
-        "Use the page of the sertk version that exported the model.",
+        `The model in ${source} needs the unknown preprocessing step '${strange[0].step}'.`,
+        `This page supports ${STEPS.join(", ")}.`,
+        "Use the page of the version of sertk that exported it.",
       );
     }
     const model = new Model(spec, text(files.get("MODEL_CARD.md")), files.get("model.onnx").length);
