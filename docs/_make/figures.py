@@ -60,7 +60,7 @@ def leak(record: dict[str, Any]) -> str:
                   color=drawing.MUTED)  # fmt: skip
     axes.set_yticks(range(3), list(DIVISIONS.values()))
     axes.set_ylim(2.55, -0.55)
-    axes.set_xlabel("UAR, %, with 95 % confidence interval over speakers")
+    axes.set_xlabel("UAR, %, 95 % confidence interval")
     with drawing.style():
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     return _figure("leak", axes, f"UAR in % with confidence intervals: {'; '.join(words)}.")
@@ -77,7 +77,7 @@ def speakers(report: dict[str, Any]) -> str:
     axes.axvline(mean, color=drawing.MUTED, linestyle="--", linewidth=1)
     axes.set_yticks([0.25, -0.25], ["female", "male"])
     axes.set_ylim(-0.7, 0.7)
-    axes.set_xlabel("UAR of one speaker, %; dashed: all speakers")
+    axes.set_xlabel("UAR of one speaker, %")
     scores = [s["uar"] for s in report["by_speaker"]]
     ends = f"from {percent(min(scores))} to {percent(max(scores))} %"
     return _figure("speakers", axes, f"UAR of {len(scores)} speakers, {ends}.")
