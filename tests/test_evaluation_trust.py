@@ -158,10 +158,10 @@ def test_difficulty_agrees_with_friedman_and_with_the_confusions(run, result, tm
     share = (of_class["predicted"] == table.loc[name, "predicted"]).mean()
     assert table.loc[name, "taken"] == pytest.approx(share)
     assert share == max(
-        (part["predicted"] == heard).mean()
+        (part["predicted"] == other).mean()
         for true, part in own.groupby("label")
-        for heard in result.classes
-        if heard != true
+        for other in result.classes
+        if other != true
     )
     assert len(shown.plot().get_xticks()) == 8
 

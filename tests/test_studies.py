@@ -179,7 +179,7 @@ def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, 
     page = (tmp_path / "study.html").read_text(encoding="utf-8")
     assert "<h1><span>Which model?</span></h1>" in page
     assert "1 run is missing" in page
-    assert "R3 trained 700 epochs of SGD" in page
+    assert "R3 trained for 700 epochs with SGD" in page
 
 
 def test_a_leaderboard_ranks_within_each_protocol(studied, capsys, tmp_path):
