@@ -1,5 +1,6 @@
 """The folder of a study: what goes on in it, what is refused. Nothing is trained here."""
 
+import functools
 import json
 import shutil
 from types import MappingProxyType
@@ -36,8 +37,12 @@ def fits(monkeypatch):
     return asked
 
 
-def net(width):
-    return lambda input_shape, num_classes: width
+def built(input_shape, num_classes, units=4):
+    return units
+
+
+def net(units):
+    return functools.partial(built, units=units)
 
 
 def test_an_object_is_remembered_while_others_are_asked_for(fits, ravdess, tmp_path):
@@ -52,14 +57,14 @@ def test_an_object_is_remembered_while_others_are_asked_for(fits, ravdess, tmp_p
         studies.run(studies.Study("?", augment=mine, **ONE), tmp_path, roots=roots)
 
 
-def test_functions_that_differ_in_what_they_hold_are_told_apart(fits, ravdess, tmp_path):
+def test_functions_with_other_parameters_are_another_study(fits, ravdess, tmp_path):
     one = {**ONE, "model": {"net": net(4)}}
     studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
     one["model"] = {"net": net(4)}
     studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
     assert len(fits) == 1
     one["model"] = {"net": net(64)}
-    with raises(RunError, "different-study", "model.net.closure"):
+    with raises(RunError, "different-study", "model.net.with"):
         studies.run(studies.Study("?", **one), tmp_path, roots={"ravdess": ravdess})
 
 

@@ -6,6 +6,7 @@ and what study.json keeps of an object: enough to tell it from another, not to t
 
 import dataclasses
 import hashlib
+import inspect
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
@@ -94,7 +95,11 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     if factor == "augment":
         record = _plan(thing).record(copies=1)
         return {key: value for key, value in record.items() if key != "copies"}  # the study's
-    return {"name": thing} if isinstance(thing, str) else fingerprints.described(thing)
+    if isinstance(thing, str):
+        return {"name": thing}
+    if inspect.isroutine(thing):  # its level gives it a name, so that it needs none of its own
+        return {"name": f"{thing.__module__}.{thing.__qualname__}"}
+    return fingerprints.described(thing)
 
 
 def fingerprint(manifest: pd.DataFrame) -> str:
