@@ -105,7 +105,8 @@ class ClipDataset(keras.utils.PyDataset):
         self._speaker = self.manifest["speaker"].tolist()
         position = {label: k for k, label in enumerate(self.classes)}
         self._labels = np.array([position[label] for label in self.manifest["label"]], int)
-        self.clips_per_utterance = [len(self._starts(self._spectrum(name))) for name in self._ids]
+        spectra = (self._spectrum(name) for name in self._ids)
+        self.clips_per_utterance = [len(self.prep.clip_starts(spectrum)) for spectrum in spectra]
         self.configure(config)
 
     def configure(self, config: Config) -> None:
@@ -205,13 +206,10 @@ class ClipDataset(keras.utils.PyDataset):
         live = self.on_the_fly is not None and name in self.on_the_fly
         return self.on_the_fly[name] if live else self.features[name]
 
-    def _starts(self, spectrum: np.ndarray) -> list[int]:
-        return self.prep.clip_starts(spectrum)
-
     def _cut(self, visit: _Visit) -> _Clip:
         """Take one of the clips that an utterance is always cut into."""
         spectrum = self._spectrum(visit.name)
-        return _Clip(visit.row, visit.name, spectrum, self._starts(spectrum)[visit.clip])
+        return _Clip(visit.row, visit.name, spectrum, self.prep.clip_starts(spectrum)[visit.clip])
 
     def _draw(self, number: int) -> _Clip:
         """Choose this epoch's version of a visited utterance, and where it is cut."""
@@ -224,7 +222,7 @@ class ClipDataset(keras.utils.PyDataset):
             name = self._version(original, seed, generator)
         spectrum = self._spectrum(name)  # once: of a copy that is drawn on the fly it takes long
         if clip is not None:
-            starts = self._starts(spectrum)
+            starts = self.prep.clip_starts(spectrum)
             return _Clip(row, name, spectrum, starts[min(clip, len(starts) - 1)])
         room = len(spectrum) - self.prep.clip_frames
         start = int(generator.integers(min(room, 0), max(room, 0) + 1))

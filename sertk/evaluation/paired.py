@@ -15,7 +15,8 @@ import pandas as pd
 from sertk._display import drawing
 from sertk._display.display import Display, percent
 from sertk.errors import ConfigurationError, listing
-from sertk.evaluation import confusion_matrices, intervals
+from sertk.evaluation import confusion_matrices as matrices
+from sertk.evaluation import intervals
 from sertk.evaluation.results import Evaluation
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     one, other = (side.counts.mean(1) for side in pair)
     rows = {}
     for metric in _METRICS:
-        score = confusion_matrices.METRICS[metric]
+        score = matrices.METRICS[metric]
         values = [float(score(matrix.sum(0))) for matrix in (one, other)]
         found = _interval([(pair[0], pair[1])], metric)
         rows[metric] = {
@@ -133,7 +134,7 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
             "utterances": utterances,
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
-    scores = [confusion_matrices.uar_present(matrix) for matrix in (one, other)]
+    scores = [matrices.uar_present(matrix) for matrix in (one, other)]
     of_speakers = pd.DataFrame(
         {"first": scores[0], "second": scores[1], "difference": scores[0] - scores[1]},
         index=pd.Index(speakers, name="speaker"),
@@ -226,7 +227,7 @@ def _side(
     )
     seed, seeds = pd.factorize(rows["seed"], sort=True)
     sizes = [len(speakers), len(seeds)]
-    counts = confusion_matrices.count(truth, predicted, len(classes), [speaker, seed], sizes)
+    counts = matrices.count(truth, predicted, len(classes), [speaker, seed], sizes)
     return _Side(speakers, tuple(seeds), counts)
 
 
@@ -237,7 +238,7 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
     otherwise the variance of their mean would come out too small: by a third, of three.
     """
     sides = [side for pair in pairs for side in pair]
-    scores = [confusion_matrices.of_resamples(metric, side.counts.sum((0, 1))) for side in sides]
+    scores = [matrices.of_resamples(metric, side.counts.sum((0, 1))) for side in sides]
     everybody = pd.Index(list(dict.fromkeys(name for side in sides for name in side.speakers)))
     blocks = []
     for side in sides:
@@ -270,7 +271,7 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
 
 def _permutation(one: np.ndarray, other: np.ndarray, metric: str) -> float:
     """Compute the two-sided p-value of swapping whole speakers; exact for few speakers."""
-    score = confusion_matrices.METRICS[metric]
+    score = matrices.METRICS[metric]
     middle, half = (one + other).sum(0) / 2, (one - other) / 2
     count = len(one)
     exact = count <= _ALL_SWAPS

@@ -16,7 +16,8 @@ import pandas as pd
 from sertk import labels
 from sertk._display.display import ends, percent
 from sertk.errors import ConfigurationError, UnknownNameError, listing
-from sertk.evaluation import confusion_matrices, displays, intervals, probabilities
+from sertk.evaluation import confusion_matrices as matrices
+from sertk.evaluation import displays, intervals, probabilities
 
 _NORMALIZE = {
     None: "Confusions, utterances",
@@ -95,14 +96,11 @@ class Evaluation:
     def _counts(self, *keys: pd.Series) -> tuple[np.ndarray, list[list[Any]]]:
         """Count confusions by the values of some columns, and name these values."""
         coded = [pd.factorize(key, sort=True) for key in keys]
-        matrices = confusion_matrices.count(
-            self._truth,
-            self._predicted,
-            len(self.classes),
-            [codes for codes, _ in coded],
-            [len(names) for _, names in coded],
-        )
-        return matrices, [list(names) for _, names in coded]
+        counts = matrices.count(
+            self._truth, self._predicted, len(self.classes),
+            [codes for codes, _ in coded], [len(names) for _, names in coded],
+        )  # fmt: skip
+        return counts, [list(names) for _, names in coded]
 
     @cached_property
     def _by_seed(self) -> np.ndarray:  # (seeds, classes, classes)
@@ -113,7 +111,7 @@ class Evaluation:
         return self._counts(self.rows["speaker"])[0]
 
     def _score(self, metric: str) -> float:
-        return float(np.mean(confusion_matrices.METRICS[metric](self._by_seed)))
+        return float(np.mean(matrices.METRICS[metric](self._by_seed)))
 
     @property
     def uar(self) -> float:
@@ -151,8 +149,8 @@ class Evaluation:
             UnknownNameError: If there is no such metric.
             ConfigurationError: If the level is not between 0 and 1.
         """
-        if metric not in confusion_matrices.METRICS:
-            raise UnknownNameError("metric", metric, confusion_matrices.METRICS)
+        if metric not in matrices.METRICS:
+            raise UnknownNameError("metric", metric, matrices.METRICS)
         if not 0 < level < 1 or resamples < 1:
             raise ConfigurationError(
                 f"Received level={level}, resamples={resamples}.",
@@ -161,14 +159,14 @@ class Evaluation:
                 code="invalid-interval-settings",
             )
         return intervals.interval(
-            self._score(metric), confusion_matrices.of_resamples(metric, self._by_seed.sum(0)),
+            self._score(metric), matrices.of_resamples(metric, self._by_seed.sum(0)),
             self._by_speaker, level=level, resamples=resamples, seed=seed,
         )  # fmt: skip
 
     def summary(self) -> displays.SummaryDisplay:
         """Show UAR, WA and macro-F1 with 95 % intervals and the standard deviation over seeds."""
         rows = {}
-        for metric, score in confusion_matrices.METRICS.items():
+        for metric, score in matrices.METRICS.items():
             over = score(self._by_seed)
             found = self.interval(metric)
             rows[metric] = {
@@ -211,10 +209,8 @@ class Evaluation:
         `support` counts utterances, not predictions: several seeds do not multiply it.
         """
         total = self._by_seed.sum(0)
-        recall = confusion_matrices.recall(total)
-        drawn = intervals.bootstrap(
-            confusion_matrices.recall, self._by_speaker, resamples=10_000, seed=0
-        )
+        recall = matrices.recall(total)
+        drawn = intervals.bootstrap(matrices.recall, self._by_speaker, resamples=10_000, seed=0)
         speakers = (self._by_speaker.sum(2) > 0).sum(0)  # who spoke the class
         ends = intervals.ends(recall, drawn, speakers, 0.95)
         table = pd.DataFrame(
@@ -222,8 +218,8 @@ class Evaluation:
                 "recall": recall,
                 "low": ends[0],
                 "high": ends[1],
-                "precision": confusion_matrices.precision(total),
-                "f1": confusion_matrices.f1(total),
+                "precision": matrices.precision(total),
+                "f1": matrices.f1(total),
                 "support": np.round(total.sum(1) / len(self.seeds)).astype(int),
             },
             index=pd.Index(self.classes, name="class"),
@@ -294,22 +290,20 @@ class Evaluation:
 
     def _grouped(self, keys: pd.Series, *, with_intervals: bool = False) -> pd.DataFrame:
         """Score each group: per seed over the classes present, then the mean over seeds."""
-        matrices, (names, _) = self._counts(keys, self.rows["seed"])
+        counts, (names, _) = self._counts(keys, self.rows["seed"])
         found = pd.DataFrame(
             {
                 "utterances": self.rows.groupby(keys)["utterance_id"].nunique().reindex(names),
                 "speakers": self.rows.groupby(keys)["speaker"].nunique().reindex(names),
-                "classes": (matrices.sum(1).sum(-1) > 0).sum(-1),
-                "uar": confusion_matrices.mean_known(confusion_matrices.uar_present(matrices)),
-                "wa": confusion_matrices.mean_known(confusion_matrices.wa(matrices)),
+                "classes": (counts.sum(1).sum(-1) > 0).sum(-1),
+                "uar": matrices.mean_known(matrices.uar_present(counts)),
+                "wa": matrices.mean_known(matrices.wa(counts)),
             },
             index=pd.Index(names, name=keys.name),
         )
         if with_intervals:
             ends = [
-                intervals.interval(
-                    value, confusion_matrices.uar_present, self._speakers_of(keys == name)
-                )
+                intervals.interval(value, matrices.uar_present, self._speakers_of(keys == name))
                 for name, value in found["uar"].items()
             ]
             found.insert(4, "low", [end.low for end in ends])
@@ -320,7 +314,7 @@ class Evaluation:
         """Confusions of the speakers in some rows, shape (speakers, classes, classes)."""
         mask = chosen.to_numpy()
         codes, names = pd.factorize(self.rows["speaker"][mask], sort=True)
-        return confusion_matrices.count(
+        return matrices.count(
             self._truth[mask], self._predicted[mask], len(self.classes), [codes], [len(names)]
         )
 
@@ -333,7 +327,7 @@ class Evaluation:
         scores = self._grouped(genders)["uar"]
         return intervals.interval(
             float(scores["female"] - scores["male"]),
-            lambda f, m: confusion_matrices.uar_present(f) - confusion_matrices.uar_present(m),
+            lambda f, m: matrices.uar_present(f) - matrices.uar_present(m),
             female,
             male,
             bounds=intervals.DIFFERENCE,
@@ -348,14 +342,11 @@ class Evaluation:
         cells, (folds, _) = self._counts(self.rows["fold"], self.rows["seed"])
         points = {
             "folds": pd.DataFrame(
-                {
-                    name: confusion_matrices.mean_known(score(cells))
-                    for name, score in confusion_matrices.PRESENT.items()
-                },
+                {m: matrices.mean_known(score(cells)) for m, score in matrices.PRESENT.items()},
                 index=pd.Index(folds, name="fold"),
             ),
             "seeds": pd.DataFrame(
-                {m: score(self._by_seed) for m, score in confusion_matrices.METRICS.items()},
+                {m: score(self._by_seed) for m, score in matrices.METRICS.items()},
                 index=pd.Index(self.seeds, name="seed"),
             ),
         }  # fmt: skip

@@ -11,7 +11,8 @@ import pandas as pd
 
 from sertk._display import drawing
 from sertk._display.display import Display, percent
-from sertk.evaluation import confusion_matrices, intervals, probabilities
+from sertk.evaluation import confusion_matrices as matrices
+from sertk.evaluation import intervals, probabilities
 from sertk.evaluation.results import Evaluation
 
 if TYPE_CHECKING:
@@ -102,20 +103,18 @@ def selective_prediction(result: Evaluation) -> SelectiveDisplay:
     table = []
     for coverage in _COVERAGE:
         kept = order[: max(round(coverage * len(order)), 1)]
-        counts = confusion_matrices.count(
+        counts = matrices.count(
             truth[kept], predicted[kept], len(classes), [speaker[kept]], [len(speakers)]
         )
         spoken = counts[counts.sum((1, 2)) > 0]
         pooled = counts.sum(0)
-        found = intervals.interval(
-            float(confusion_matrices.wa(pooled)), confusion_matrices.wa, spoken, resamples=2_000
-        )
+        found = intervals.interval(float(matrices.wa(pooled)), matrices.wa, spoken, resamples=2_000)
         table.append(
             {
                 "accuracy": found.value,
                 "low": found.low,
                 "high": found.high,
-                "uar": float(confusion_matrices.uar_present(pooled)),
+                "uar": float(matrices.uar_present(pooled)),
                 "threshold": confidence[kept[-1]],
                 "classes": int((pooled.sum(1) > 0).sum()),
                 "n": len(kept),
