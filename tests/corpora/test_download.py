@@ -1,6 +1,7 @@
 """Downloads, against a server of our own; archives that want out of their folder."""
 
 import functools
+import gc
 import hashlib
 import http.server
 import io
@@ -9,6 +10,7 @@ import shutil
 import stat
 import threading
 import types
+import warnings
 import zipfile
 from collections import Counter
 from typing import ClassVar
@@ -68,6 +70,10 @@ def server(tmp_path):
     httpd.shutdown()
     thread.join()
     httpd.server_close()
+    with warnings.catch_warnings():
+        # pooch leaves the connection of a broken download to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
