@@ -11,7 +11,7 @@ from sertk.errors import ConfigurationError, UnknownNameError
 
 def names(args: argparse.Namespace) -> None:
     """List what can be named."""
-    from sertk import augment, corpora, features, labels, models, splits
+    from sertk import augment, classical, corpora, features, labels, models, splits
     from sertk.recipes import RECIPES
     from sertk.studies import STUDIES
     from sertk.training.config import Config
@@ -20,6 +20,7 @@ def names(args: argparse.Namespace) -> None:
         "corpora": corpora.names(),
         "features": features.names(),
         "models": models.names(),
+        "classical models": classical.names(),
         "groupings": list(labels.GROUPINGS),
         "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
         "augmentations": [*augment.names(), "background@FOLDER", "mixnoise@FOLDER", "room@FOLDER"],

@@ -64,6 +64,7 @@ class ClipDataset(keras.utils.PyDataset):
             finished and standardized here; otherwise the graph does both.
 
     Attributes:
+        rows: The rows that are there, copies included.
         manifest: The originals that are there, in order.
         input_shape: Shape of a finished clip: the input shape of a network.
         versions: Utterance -> the names of itself and its copies.
@@ -89,6 +90,7 @@ class ClipDataset(keras.utils.PyDataset):
         super().__init__()
         there = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
         parent = there.get("parent", pd.Series(None, index=there.index, dtype=object))
+        self.rows = there
         self.manifest = there[parent.isna()].reset_index(drop=True)
         self.features, self.prep, self.classes = features, prep, list(classes)
         self.training, self.seed = training, seed
@@ -159,6 +161,14 @@ class ClipDataset(keras.utils.PyDataset):
             wanted = augmenting.resolved(augment, self.classes)
             self.on_the_fly = OnTheFlyCopies(self.manifest, self.prep, wanted, copies)
             self.configure(self.config)
+
+    def joined(self, other: "ClipDataset") -> "ClipDataset":
+        """Make a dataset like this one that holds the utterances of another besides."""
+        return ClipDataset(
+            pd.concat([self.rows, other.rows]), self.features, self.prep, self.classes,
+            config=self.config, training=self.training, seed=self.seed,
+            standardize=self.standardize, speakers=self.speakers,
+        )  # fmt: skip
 
     @property
     def num_classes(self) -> int:

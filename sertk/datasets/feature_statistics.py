@@ -12,6 +12,8 @@ import pandas as pd
 from sertk.cache import Features
 from sertk.preprocessing import Preprocessing
 
+_LEAST = 1e-6  # of its size, by which a number must vary: functionals may be small, and vary less
+
 
 def frame_statistics(
     features: Features, utterances: list[str], prep: Preprocessing
@@ -19,7 +21,8 @@ def frame_statistics(
     """Compute mean and standard deviation per bin over all frames of finished utterances.
 
     Returns:
-        Two arrays of the shape of a finished frame, float32; the deviation is at least 0.001.
+        Two arrays of the shape of a finished frame, float32; the deviation of a bin that does not
+        vary is 1.
     """
     count, total, squares = 0, np.zeros(1), np.zeros(1)
     for frames in _finished(features, utterances, prep):
@@ -27,7 +30,8 @@ def frame_statistics(
         total = total + frames.sum(axis=0)
         squares = squares + np.square(frames).sum(axis=0)
     mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 1e-6))
+    deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
+    deviation[deviation <= _LEAST * np.maximum(np.abs(mean), _LEAST)] = 1
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 

@@ -154,11 +154,12 @@ def require_variant(name: str) -> None:
 def _refuse_feature(spec: Spec) -> None:
     name = spec.preprocessing["feature"]["name"]
     require_variant(spec.variant)
-    if name == "embedding":
+    if not spec.prep.feature.in_graph:
         raise ConfigurationError(
-            "The run's feature is 'embedding'.",
-            "Its encoder is a separate file and cannot be part of the exported graph.",
-            "Predict from the run folder, or train with a feature such as log_mel.",
+            f"The run's feature is {name!r}.",
+            "It is computed outside of the graph, by another program or from a file, and cannot be "
+            "exported.",
+            "Predict from the run folder, or train with a feature such as log_mel or functionals.",
             code="feature-outside-graph",
         )
     if spec.variant == "stft" and not stft.fits(spec.prep):

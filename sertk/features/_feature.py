@@ -14,6 +14,8 @@ class Feature(abc.ABC):
     Attributes:
         sample_rate: int, Hz. A `Preprocessing` sets it to its own.
         in_decibels: Whether the values are absolute dB, so that clips are referenced and floored.
+        in_graph: Whether `layer()` computes it, so that a model can be exported with it.
+        license: str. License of what computes it, if that is not sertk; empty otherwise.
         folder: str. Where embeddings are that were computed elsewhere; empty for other features.
         identity: What decides the values besides the parameters, such as a hash of an encoder.
 
@@ -25,6 +27,8 @@ class Feature(abc.ABC):
 
     sample_rate: Any
     in_decibels: ClassVar[bool] = True
+    in_graph: Any = True
+    license: Any = ""
     folder: Any = ""
     identity: Any = None
 
@@ -50,6 +54,18 @@ class Feature(abc.ABC):
     @abc.abstractmethod
     def shape(self, frames: int) -> tuple[int, ...]:
         """Give the shape of a finished clip with that number of frames."""
+
+    @property
+    def number_names(self) -> list[str]:
+        """Name the numbers of a frame, in order."""
+        name = type(self).__module__.rsplit(".", 1)[-1]
+        shape = self.shape(1)[1:]
+        return [" ".join(map(str, (name, *place))) for place in np.ndindex(*shape)]
+
+    @property
+    def number_groups(self) -> list[str]:
+        """Name the group that each number belongs to, such as its low-level descriptor."""
+        return self.number_names
 
     @property
     def source(self) -> "Feature":

@@ -5,6 +5,8 @@ The DFT is a matrix product, because `ops.stft` does not export. `sertk.features
 in numpy; a test holds the two together.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -378,3 +380,66 @@ class MeanBin(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 1)
+
+
+@keras.saving.register_keras_serializable("sertk")
+class FrameStatistics(keras.layers.Layer):
+    """Compute `sertk.features.functionals` of frames.
+
+    Args:
+        statistics: Names of statistics, in order.
+
+    Input shape:
+        (batch, frames, bins[, channels]), any number of frames.
+
+    Output shape:
+        (batch, 1, statistics * bins [* channels]).
+    """
+
+    def __init__(self, statistics: list[str], **kwargs):
+        super().__init__(**kwargs)
+        self.statistics = list(statistics)
+
+    def call(self, inputs):
+        numbers = math.prod(inputs.shape[2:])
+        frames = ops.reshape(inputs, (ops.shape(inputs)[0], -1, numbers))
+        count = ops.shape(frames)[1]
+        last = ops.cast(count - 1, "float32")
+        index = ops.cast(ops.arange(count, dtype="int32"), "float32")
+        time = (2 * index / ops.maximum(last, 1.0) - 1) * ops.cast(last > 0, "float32")
+        # the first frame stands twice, so that one frame alone has a difference, too: 0
+        before = ops.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
+        change, pairs = frames - before, ops.maximum(last, 1.0)
+        ordered = None
+        parts = []
+        for name in self.statistics:
+            if name == "mean":
+                part = ops.mean(frames, axis=1)
+            elif name == "std":
+                part = ops.std(frames, axis=1)
+            elif name == "slope":
+                part = ops.sum(time[None, :, None] * frames, axis=1)
+                part = part / ops.maximum(ops.sum(ops.square(time)), 1e-12)
+            elif name == "change":
+                part = ops.sum(ops.abs(change), axis=1) / pairs
+            elif name == "change_std":
+                mean = ops.sum(change, axis=1) / pairs
+                squares = ops.sum(ops.square(change), axis=1) / pairs
+                part = ops.sqrt(ops.maximum(squares - ops.square(mean), 0.0))
+            else:
+                ordered = ops.sort(frames, axis=1) if ordered is None else ordered
+                place = last * (float(name[1:]) / 100)
+                low = ops.cast(ops.floor(place), "int32")
+                high = ops.minimum(low + 1, count - 1)
+                share = place - ops.floor(place)
+                ends = (ops.take(ordered, side, axis=1) for side in (low, high))
+                lower, upper = ends
+                part = lower + share * (upper - lower)
+            parts.append(part)
+        return ops.concatenate(parts, axis=-1)[:, None]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1, len(self.statistics) * math.prod(input_shape[2:]))
+
+    def get_config(self):
+        return {**super().get_config(), "statistics": self.statistics}

@@ -48,6 +48,7 @@ class Embedding(Feature):
     frame_rate: float = 50.0
     sample_rate: int = 16_000
     in_decibels = False
+    in_graph = False
 
     def __post_init__(self) -> None:
         if bool(self.encoder) == bool(self.folder):

@@ -3,11 +3,13 @@
 In and out: (batch, frames, bins[, channels]) tensors; each layer's docstring gives its shapes.
 """
 
+from sertk.layers.kernels import LogProbabilities, PairwiseVotes, RadialBasis, Temperature, Trees
 from sertk.layers.pooling import (
     AdaptiveAveragePooling2D,
     AttentionPooling,
     MapAttention,
     SigmoidAttention,
+    StatisticsPooling,
 )
 from sertk.layers.scaling import Standardize
 from sertk.layers.spec_augment import SpecAugment
@@ -16,9 +18,15 @@ from sertk.layers.spectrogram_image import SpectrogramImage
 __all__ = [
     "AdaptiveAveragePooling2D",
     "AttentionPooling",
+    "LogProbabilities",
     "MapAttention",
+    "PairwiseVotes",
+    "RadialBasis",
     "SigmoidAttention",
     "SpecAugment",
     "SpectrogramImage",
     "Standardize",
+    "StatisticsPooling",
+    "Temperature",
+    "Trees",
 ]

@@ -3,6 +3,8 @@
 In: (batch, frames[, bins], channels) tensors. Out: what is left of them; each docstring says it.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -54,6 +56,29 @@ class AttentionPooling(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable("sertk")
+class StatisticsPooling(keras.layers.Layer):
+    """Pool over time: mean and standard deviation of each bin.
+
+    Input shape:
+        (batch, frames, bins[, channels]).
+
+    Output shape:
+        (batch, 2 * bins [* channels]); of single frames (batch, bins [* channels]), the mean alone.
+    """
+
+    def call(self, inputs):
+        x = ops.reshape(inputs, (-1, inputs.shape[1], math.prod(inputs.shape[2:])))
+        mean = ops.mean(x, axis=1)
+        if x.shape[1] == 1:
+            return mean
+        return ops.concatenate([mean, ops.std(x, axis=1)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        numbers = math.prod(input_shape[2:])
+        return (input_shape[0], numbers * (1 if input_shape[1] == 1 else 2))
 
 
 @keras.saving.register_keras_serializable("sertk")

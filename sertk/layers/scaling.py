@@ -36,9 +36,9 @@ class Standardize(keras.layers.Layer):
         )
 
     def set_statistics(self, mean, deviation) -> None:
-        """Store the statistics, each of shape (bins[, channels])."""
+        """Store the statistics, each of shape (bins[, channels]), the second above 0."""
         self.mean.assign(mean)
-        self.deviation.assign(ops.maximum(deviation, 1e-3))
+        self.deviation.assign(deviation)
 
     def call(self, inputs):
         scaled = (inputs - self.mean) / self.deviation

@@ -134,7 +134,8 @@ def _require_usable(spec: Spec) -> None:
         raise UnknownNameError("clip_aggregation", spec.clip_aggregation, CLIP_AGGREGATIONS)
     if len(set(spec.classes)) < len(spec.classes):
         raise json_records.DamagedError("a class is listed twice")
-    Preprocessing.from_dict(spec.preprocessing)
+    if not spec.prep.feature.in_graph:
+        raise json_records.DamagedError("its feature is computed outside of the graph")
 
 
 def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[Spec, Path]:

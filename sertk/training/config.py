@@ -34,7 +34,7 @@ _SHARES = ("momentum", "warmup", "label_smoothing", "time_mask", "freq_mask")  #
 
 @dataclass(frozen=True)
 class Config:
-    """Configure how a network is trained.
+    """Configure how a model is trained.
 
     Args:
         epochs: int >= 1. Largest number of epochs.
@@ -81,6 +81,8 @@ class Config:
             bins.
         head_epochs: int >= 0. Epochs in which only the last dense layers are trained, first.
         head_learning_rate: float > 0, or `None` for `learning_rate`. Learning rate in those epochs.
+        refit: bool. Whether a classical model, once calibrated on validation speakers, is fitted
+            again on training and validation speakers together. Networks ignore it.
 
     Raises:
         ConfigurationError: If a value is out of range.
@@ -123,6 +125,7 @@ class Config:
     freq_mask: float = 0.0
     head_epochs: int = 0
     head_learning_rate: float | None = None
+    refit: bool = True
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from sertk import cache, datasets, labels, models, splits
+from sertk import cache, classical, datasets, labels, models, splits
 from sertk import manifest as manifests
 from sertk import run as runs
 from sertk._utils import atomic, provenance, seeding
@@ -21,9 +21,10 @@ from sertk.datasets import ClipDataset, Datasets
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-from sertk.training import checkpoint, fitting, records, saving
+from sertk.training import checkpoint, fitting, records, saving, solving
 from sertk.training import folder as folders
 from sertk.training.config import Config
+from sertk.training.fitting import Trained
 
 
 def fit(
@@ -75,7 +76,8 @@ def fit(
     with folders.writing(folder, record, manifest) as (home, finished):
         if finished is not None:
             return finished
-        _fit_once(lambda: model, Datasets(train, val, test), chosen, home, 0, source)
+        division = Datasets(train, val, test)
+        _fit_once(lambda home: _train(model, division, chosen, home, 0, source), division, home, 0)
         return folders.finish(home, record, train.features.unreadable)
 
 
@@ -98,7 +100,8 @@ def cross_validate(
     """Train and test one network per fold and seed, and write them as one run.
 
     Args:
-        model: Name of a model, or a function like those in `sertk.models`.
+        model: Name of a network or of a classical model, or a function like those in
+            `sertk.models`.
         manifest: Rows with `label`, and `fold` and `val_folds` (or one `split`).
         prep: How a recording becomes a clip.
         folder: Run folder to write.
@@ -128,10 +131,16 @@ def cross_validate(
         splits.check_classes(view, labels.classes(manifest))
     _check_seeds(seeds)
     source = _opened(init_from)
-    trial = models.build(model, prep.input_shape, len(labels.classes(manifest)), **arguments)
+    solved = name in classical.names()
+    if solved:
+        solving.check(name, arguments, prep, chosen, source)
+        parameters = 0  # known once it is fitted, and different for each fit
+    else:
+        trial = models.build(model, prep.input_shape, len(labels.classes(manifest)), **arguments)
+        parameters = trial.count_params()
     record = records.of_run(
         manifest, prep, chosen, seeds=list(seeds), init_from=source,
-        model={"name": name, "arguments": arguments, "parameters": trial.count_params()},
+        model={"name": name, "arguments": arguments, "parameters": parameters},
         standardize=standardize,
         augmentation=augment and resolved(augment, labels.classes(manifest)).record(copies),
     )  # fmt: skip
@@ -149,12 +158,15 @@ def cross_validate(
                 )  # fmt: skip
                 parts.train.augment_on_the_fly(augment, copies)
 
-                def build(shape: tuple = parts.train.input_shape, seed: int = seed) -> keras.Model:
-                    weights = seeding.derive(seed, fold)  # noqa: B023 - called before the next
-                    count = len(record["classes"])
-                    return models.build(model, shape, count, seed=weights, **arguments)
+                def train(home: Path, parts: Datasets = parts, fold: int = fold) -> Trained:
+                    if solved:
+                        return solving.fit(name, parts, chosen, arguments)
+                    weights = seeding.derive(parts.train.seed, fold)
+                    shape, count = parts.train.input_shape, len(record["classes"])
+                    net = models.build(model, shape, count, seed=weights, **arguments)
+                    return _train(net, parts, chosen, home, fold, source)
 
-                _fit_once(build, parts, chosen, home, fold, source)
+                _fit_once(train, parts, home, fold)
                 keras.utils.clear_session()
         return folders.finish(home, record, features.unreadable)
 
@@ -169,32 +181,36 @@ def _check_seeds(seeds: Sequence[int]) -> None:
         )
 
 
-def _fit_once(
-    build: Callable[[], keras.Model],
-    parts: Datasets,
-    config: Config,
-    home: Path,
-    fold: int,
-    source: Run | None,
-) -> None:
+def _train(
+    net: keras.Model, parts: Datasets, config: Config, home: Path, fold: int, source: Run | None
+) -> Trained:
+    """Train a network by gradients, from the weights of another run if one is given."""
+    if source is not None:
+        _initialize(net, source, fold, parts.train.classes)
+    return fitting.fit_network(net, parts.train, parts.val, config, home)
+
+
+def _fit_once(train: Callable[[Path], Trained], parts: Datasets, home: Path, fold: int) -> None:
     """Fit one fold and seed, unless it is there already; fit.json, written last, says so."""
     seed = parts.train.seed
     if folders.has_fit(home, fold, seed):
         return
     folder, started = atomic.folder(folders.of_fit(home, fold, seed)), provenance.now()
-    net = build()
-    if source is not None:
-        _initialize(net, source, fold, parts.train.classes)
-    model, history, record = fitting.fit_network(net, parts.train, parts.val, config, folder)
+    model, history, record, selected, importance = train(folder)
     saving.save_model(model, folder / "model.keras")
     runs.write_csv(folder / "history.csv", history.assign(fold=fold, seed=seed))
     tables = [
-        part.predict(model).assign(split=split)
-        for split, part in (("val", parts.val), ("test", parts.test))
+        part.predict(by).assign(split=split)
+        for split, part, by in (
+            ("val", parts.val, selected or model),
+            ("test", parts.test, model),
+        )
         if part is not None and len(part)
     ]
     predictions = pd.concat(tables, ignore_index=True).assign(fold=fold, seed=seed)
     runs.write_csv(folder / "predictions.csv", predictions)
+    if importance is not None:
+        runs.write_csv(folder / "importance.csv", importance.assign(fold=fold, seed=seed))
     atomic.write_json(
         folder / "fit.json",
         {"fold": fold, "seed": seed, **record, **records.of_fit(parts, started)},

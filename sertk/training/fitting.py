@@ -7,7 +7,7 @@ epoch on validation speakers, and its history. `sertk.training` calls this once 
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -24,12 +24,30 @@ from sertk.training.config import MONITORS, Config
 from sertk.training.objective import Mixup, ObjectiveModel, Stability
 
 
-def assemble(net: keras.Model, train: ClipDataset, config: Config) -> ObjectiveModel:
-    """Put reference, feature and standardization before a network.
+class Trained(NamedTuple):
+    """What a fit gives.
 
-    The result takes clips as the dataset makes them and carries everything that was fitted on
-    the training split, so that it can be used without it. What hides, mixes or compares clips
-    in training stands between, and does nothing afterwards.
+    Args:
+        model: The assembled model.
+        history: `epoch, loss, val_loss, val_uar, val_wa, learning_rate`, one row per epoch.
+        record: What fit.json says of the fit, such as `best_epoch`, `epochs` and `seconds`.
+        selected: The model before it was fitted on validation speakers as well, with which these
+            are predicted; `None` where `model` was not.
+        importance: What decides, one row per group of inputs; `None` for networks.
+    """
+
+    model: keras.Model
+    history: pd.DataFrame
+    record: dict[str, Any]
+    selected: keras.Model | None = None
+    importance: pd.DataFrame | None = None
+
+
+def front_end(train: ClipDataset) -> tuple[Any, Any]:
+    """Build what stands before every model: reference, feature and standardization.
+
+    Returns:
+        The input, clips as the dataset makes them, and finished, standardized clips.
     """
     inputs = keras.Input(train.item_shape, name="clip")
     x = inputs
@@ -40,6 +58,17 @@ def assemble(net: keras.Model, train: ClipDataset, config: Config) -> ObjectiveM
         x = standardize(x)
         if train.speakers is None:
             standardize.set_statistics(*train.statistics())
+    return inputs, x
+
+
+def assemble(net: keras.Model, train: ClipDataset, config: Config) -> ObjectiveModel:
+    """Put reference, feature and standardization before a network.
+
+    The result takes clips as the dataset makes them and carries everything that was fitted on
+    the training split, so that it can be used without it. What hides, mixes or compares clips
+    in training stands between, and does nothing afterwards.
+    """
+    inputs, x = front_end(train)
     if config.time_mask or config.freq_mask:
         seed = seeding.derive(train.seed, "hide")
         x = SpecAugment(1, config.time_mask, config.freq_mask, seed=seed, name="hide")(x)
@@ -53,17 +82,15 @@ def assemble(net: keras.Model, train: ClipDataset, config: Config) -> ObjectiveM
 
 def fit_network(
     net: keras.Model, train: ClipDataset, val: ClipDataset, config: Config, folder: Path
-) -> tuple[keras.Model, pd.DataFrame, dict[str, Any]]:
+) -> Trained:
     """Train, and keep the epoch that is best on validation speakers.
 
     Called again after an interruption, it goes on from the last epoch that was written down, with
     the same result; what is needed for that lies in `folder` until `sertk.training` clears it.
 
     Returns:
-        The assembled model with the kept weights, the history (`epoch, loss, val_loss, val_uar,
-        val_wa, learning_rate`), and a record of `best_epoch`, `epochs` and the `seconds` that they
-        took, those before an interruption included; of a fit that was stopped and went on,
-        `resumed_after_epoch` as well.
+        The model with the kept weights; `seconds` of its record include those before an
+        interruption; of a fit that was stopped and went on, it has `resumed_after_epoch` as well.
     """
     checkpoint = Checkpoint(folder)
     progress = checkpoint.progress
@@ -106,7 +133,7 @@ def fit_network(
         **({"resumed_after_epoch": resumed} if resumed else {}),
     }
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
-    return plain, pd.DataFrame(progress.history), record
+    return Trained(plain, pd.DataFrame(progress.history), record)
 
 
 def _phases(config: Config) -> list[tuple[int, int, bool]]:

@@ -138,7 +138,8 @@ def finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]])
     fits = [runs.read_fit(path) for path in home.glob("fold_*/seed_*/fit.json")]
     fits.sort(key=lambda fit: (fit["fold"], fit["seed"]))
     folders = [home / f"fold_{fit['fold']}" / f"seed_{fit['seed']}" for fit in fits]
-    for name in _JOINED:
+    classical = all((folder / "importance.csv").is_file() for folder in folders)
+    for name in (*_JOINED, *(("importance.csv",) * classical)):
         tables = [
             runs.read_csv(
                 folder / name, ["fold", "seed"],

@@ -51,6 +51,7 @@ def of_run(
         "emotions": _emotions(manifest),
         "classes": labels.classes(manifest),
         "preprocessing": prep.to_dict(),
+        **({"feature_license": prep.feature.license} if prep.feature.license else {}),
         "training": dataclasses.asdict(config),
         "protocol": splits.protocol(manifest),
         "folds": [
