@@ -147,7 +147,7 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
         default = getattr(Config, name)
         fit.add_argument(
             f"--{name.replace('_', '-')}", metavar="VALUE",
-            type=type(default) if isinstance(default, int | float) else str,
+            type=type(default) if type(default) in (int, float) else str,
             help=f"{_plain(description)} Default: {default}.".replace("None", "null"),
         )  # fmt: skip
     add_device(fit)

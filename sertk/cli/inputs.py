@@ -207,7 +207,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
     given = {name: getattr(args, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.trim_db is not None:
-        chosen["trim_db"] = None if args.trim_db == "none" else _value(args.trim_db)
+        chosen["trim_db"] = None if args.trim_db == "none" else read_value(args.trim_db)
     return Preprocessing(feature, **chosen)
 
 
@@ -222,7 +222,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
     sertk.use_backend(args.backend, args.device)
     words = {name: getattr(args, name, None) for name in Config.__dataclass_fields__}
     config = {
-        name: _value(word) if isinstance(word, str) else word
+        name: read_value(word) if isinstance(word, str) else word
         for name, word in words.items()
         if word is not None
     }
@@ -272,7 +272,7 @@ def augmentation(args: argparse.Namespace) -> "Augmentation | None":
 
 def options(words: Sequence[str], flag: str) -> dict[str, Any]:
     """Read NAME=VALUE words; values are numbers, true, false or null where they can be."""
-    return {name: _value(text) for name, text in (pair(word, flag) for word in words)}
+    return {name: read_value(text) for name, text in (pair(word, flag) for word in words)}
 
 
 def pair(word: str, flag: str) -> tuple[str, str]:
@@ -288,7 +288,7 @@ def pair(word: str, flag: str) -> tuple[str, str]:
     return name, value
 
 
-def _value(text: str) -> Any:
+def read_value(text: str) -> Any:
     """Read a number, true, false or null where it is one, else the word itself."""
     try:
         return json.loads(text)

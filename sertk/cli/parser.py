@@ -76,6 +76,9 @@ def make_parser() -> Parser:
     _study_arguments(
         command("studies", "study", "train and compare all combinations of some factors")
     )
+    _search_arguments(
+        command("studies", "search", "search settings on validation speakers, and confirm them")
+    )
     gap = command("studies", "leak-gap", "train with and without speaker leakage, and compare")
     groups.add_training(gap, "speaker_folds")
     board = command("studies", "leaderboard", "rank runs within each protocol")
@@ -168,6 +171,19 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="parallel runs (default: %(default)s)")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the study")
     groups.add_device(parser)
+
+
+def _search_arguments(parser: Parser) -> None:
+    groups.add_training(parser, "speaker_folds")
+    add = parser.add_argument_group("search").add_argument
+    add(
+        "--space", action="append", default=[], metavar="NAME=VALUES",
+        help="vary a setting: LOW..HIGH, LOW..HIGH:log or A,B,C, such as model.C=1e-4..1:log, "
+        "feature.n_mels=40,64,80 or mixup=0..0.5; repeat for another (default: the penalty of a "
+        "linear model, or learning rate, weight decay, label smoothing, mixup and time masks)",
+    )  # fmt: skip
+    add("--trials", type=int, default=30, help="number of trials (default: %(default)s)")
+    add("--parallel", type=int, default=1, metavar="N", help="trials at a time (%(default)s)")
 
 
 def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:

@@ -58,6 +58,44 @@ def study(args: argparse.Namespace) -> int:
     return int(bool(result.missing))
 
 
+def search(args: argparse.Namespace) -> None:
+    """Search settings on validation speakers, and confirm them on test speakers."""
+    from sertk import studies
+    from sertk.cli.runs import start_backend
+    from sertk.studies import space
+
+    words = inputs.training(args)
+    (seed,) = _one(words.pop("seeds"))
+    model, prep = words.pop("model"), words.pop("prep")
+    chosen = None
+    if args.space:
+        pairs = (inputs.pair(word, "--space") for word in args.space)
+        chosen = {name: space.read(name, text, inputs.read_value) for name, text in pairs}
+    utterances = inputs.divide(inputs.utterances(args), args)
+    start_backend(args)
+    result = studies.search(
+        model, utterances, prep, folder=args.output, space=chosen, trials=args.trials, seed=seed,
+        n_jobs=args.parallel, **words,
+    )  # fmt: skip
+    if args.json:
+        give(json.dumps({"best": result.best, **result.worth()["uar"].to_dict()}))
+        return
+    give(result.answer)
+    give(f"Run with the best settings: {result.confirmed['best'].folder}")
+    give(f"Page: {studies.write_search_html(result)}")
+
+
+def _one(seeds: list[int]) -> list[int]:
+    if len(seeds) != 1:
+        raise ConfigurationError(
+            f"Received {len(seeds)} seeds.",
+            "A search has one seed.",
+            "Pass one, such as --seeds 0.",
+            code="several-search-seeds",
+        )
+    return seeds
+
+
 def compare(args: argparse.Namespace) -> None:
     """Say whether one run is better than another."""
     from sertk import evaluation

@@ -9,17 +9,23 @@ from sertk.studies.leak import LeakGap, leak_gap, leak_gap_of_recipe
 from sertk.studies.page import write_html
 from sertk.studies.results import StudyResult
 from sertk.studies.runner import run_study as run
+from sertk.studies.search import search
+from sertk.studies.search_page import write_search_html
+from sertk.studies.search_result import SearchResult
 from sertk.studies.study import STUDIES, Study, Trial
 
 __all__ = [
     "STUDIES",
     "Leaderboard",
     "LeakGap",
+    "SearchResult",
     "Study",
     "StudyResult",
     "Trial",
     "leak_gap",
     "leak_gap_of_recipe",
     "run",
+    "search",
     "write_html",
+    "write_search_html",
 ]

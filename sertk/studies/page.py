@@ -62,7 +62,9 @@ def write_html(result: StudyResult, path: str | Path | None = None) -> Path:
     return pages.write(text, result.folder / "study.html" if path is None else path)
 
 
-def _figure(name: str, display: Display) -> dict[str, Any]:
+def drawn(name: str, display: Display) -> dict[str, Any]:
+    """Draw a Display for wide and for narrow pages, without the title that a page has beside it."""
+
     def draw(wide: bool) -> str:
         (axes,) = drawing.new_axes(_WIDE if wide else _NARROW, display.size[1])
         display.plot(axes)

@@ -67,7 +67,7 @@ def run_study(
     _write_down(study, home, data)
     waiting = [t for t in study.trials() if not _finished(home / "trials" / t.name)]
     failed = {}
-    with _shared_cores(n_jobs), tqdm(total=len(study.trials()), unit="run", desc="study") as bar:
+    with shared_cores(n_jobs), tqdm(total=len(study.trials()), unit="run", desc="study") as bar:
         bar.update(len(study.trials()) - len(waiting))
         here = os.getpid()
         work = (joblib.delayed(_attempt)(study, t, home, dict(roots), here) for t in waiting)
@@ -173,7 +173,7 @@ def _finished(folder: Path) -> bool:
 
 
 @contextmanager
-def _shared_cores(n_jobs: int) -> Iterator[None]:
+def shared_cores(n_jobs: int) -> Iterator[None]:
     """Give each process its share of the cores, and let the bars of single fits be silent."""
     if n_jobs == 1:
         yield

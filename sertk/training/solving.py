@@ -87,8 +87,7 @@ def fit(name: str, parts: Datasets, config: Config, arguments: dict[str, Any]) -
         "temperature": round(temperature, 4),
         "parameters": fitted.network.count_params(),
     }
-    tested = parts.test if len(parts.test) else val
-    table = importance.table(model, fitted, tested)
+    table = importance.table(model, fitted, parts.test) if len(parts.test) else None
     return Trained(model, history, record, selected if config.refit else None, table)
 
 
