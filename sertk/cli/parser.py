@@ -89,6 +89,14 @@ def make_parser() -> Parser:
     compare.add_argument("run", nargs=2, help="two run folders with the same test utterances")
     compare.add_argument("--grouping", help="regroup the classes of both, such as valence2")
     compare.add_argument("--json", action="store_true", help="print JSON")
+    fuse = command("studies", "fuse", "combine the predictions of runs with the same folds")
+    fuse.add_argument("run", nargs="+", help="run folders with the same utterances and folds")
+    fuse.add_argument(
+        "--method", default="mean", metavar="NAME",
+        help="mean; weighted or stacking, fitted on validation speakers (default: %(default)s)",
+    )  # fmt: skip
+    fuse.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder to write")
+    fuse.add_argument("--json", action="store_true", help="print scores as JSON")
     evaluate = command("runs", "evaluate", "print the scores of a run")
     evaluate.add_argument("run", help="run folder")
     evaluate.add_argument("--grouping", help="regroup the classes, such as valence2")

@@ -72,7 +72,7 @@ def _train(args: argparse.Namespace) -> None:
 
     run = training.cross_validate(manifest=utterances, folder=args.output, **training_words)
     inputs.tell_unreadable([run], [why for _, why in remarks.of(utterances).unreadable])
-    _report(run, args)
+    report_run(run, args)
 
 
 def reproduce(args: argparse.Namespace) -> None:
@@ -110,10 +110,11 @@ def reproduce(args: argparse.Namespace) -> None:
         return
     run = recipes.reproduce(args.recipe, as_published=args.as_published, **words)
     inputs.tell_unreadable([run])
-    _report(run, args)
+    report_run(run, args)
 
 
-def _report(run: "Run", args: argparse.Namespace) -> None:
+def report_run(run: "Run", args: argparse.Namespace) -> None:
+    """Write the report of a run that has ended, and print its scores."""
     from sertk import report
 
     scores = _scores(run)

@@ -96,6 +96,14 @@ def _one(seeds: list[int]) -> list[int]:
     return seeds
 
 
+def fuse(args: argparse.Namespace) -> None:
+    """Fuse finished runs into one, and report it."""
+    from sertk import studies
+    from sertk.cli.runs import report_run
+
+    report_run(studies.fuse(args.run, args.output, method=args.method), args)
+
+
 def compare(args: argparse.Namespace) -> None:
     """Say whether one run is better than another."""
     from sertk import evaluation

@@ -4,6 +4,7 @@ In: a recipe, or utterances and what to vary. Out: runs in one folder, a table w
 differences on the same test speakers with intervals, and one page that answers the question first.
 """
 
+from sertk.studies.fusing import fuse
 from sertk.studies.leaderboard import Leaderboard
 from sertk.studies.leak import LeakGap, leak_gap, leak_gap_of_recipe
 from sertk.studies.page import write_html
@@ -22,6 +23,7 @@ __all__ = [
     "Study",
     "StudyResult",
     "Trial",
+    "fuse",
     "leak_gap",
     "leak_gap_of_recipe",
     "run",

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sertk import classical, features, models
+from sertk import classical, features
 from sertk._utils import lookup
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
@@ -56,8 +56,8 @@ def names(model: str, prep: Preprocessing) -> list[str]:
     """List what can vary for a model and a feature.
 
     Examples:
-        >>> "model.C" in names("probe", Preprocessing()), "feature.n_mels" in names("mlp", Preprocessing())
-        (True, True)
+        >>> "model.C" in names("probe", Preprocessing())
+        True
     """
     if model in classical.names():
         own = sorted(lookup.load("sertk.classical", model, "model").RANGES)
@@ -75,9 +75,7 @@ def names(model: str, prep: Preprocessing) -> list[str]:
 
 
 def usual(model: str) -> "dict[str, BaseDistribution]":
-    """Give the space that is searched by default: the penalty of linear models, the training of
-    networks.
-    """
+    """Give the default space: the penalty of a linear model, the training of a network."""
     chosen = USUAL.get(model, _OF_NETWORKS)
     return {name: _numbers(low, high, log=bool(log)) for name, (low, high, log) in chosen.items()}
 
