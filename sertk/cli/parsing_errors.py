@@ -69,6 +69,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{**settings, "allow_abbrev": False})
         self.set_defaults(options=self._options)
 
+    def flag(self, name: str, words: str) -> None:
+        """Add an option without a value."""
+        self.add_argument(name, action="store_true", help=words)
+
+    def several(self, name: str, metavar: str, words: str) -> None:
+        """Add an option that may be repeated."""
+        self.add_argument(name, action="append", default=[], metavar=metavar, help=words)
+
     def _options(self) -> list[str]:
         """List the options of this command, for which a misspelled one may stand."""
         return [word for word in self._option_string_actions if word.startswith("--")]
