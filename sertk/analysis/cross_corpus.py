@@ -6,19 +6,16 @@ that all of them share. At home only the run's own test predictions count.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sertk import cache, evaluation
+from sertk._display import drawing
 from sertk._display.display import Display, ends, percent
 from sertk.analysis.replay import Replay
 from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import Evaluation
 from sertk.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class CrossDisplay(Display):
@@ -39,7 +36,7 @@ class CrossDisplay(Display):
         super().__init__(table, "UAR across corpora, %", note)
         self.classes = classes
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         scores = 100 * self._table["uar"].unstack("test", sort=False)
         ax.imshow(scores, cmap="cividis", vmin=100 / len(self.classes), vmax=100, aspect="auto")
         ax.grid(visible=False)

@@ -5,7 +5,6 @@ and after on speakers that it was not fitted on.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,6 @@ from sertk._display.display import Display, percent
 from sertk.errors import ConfigurationError
 from sertk.evaluation import probabilities
 from sertk.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _LEAST = 1e-12  # probability whose logarithm is taken at least
 _RANGE = (0.05, 20.0)  # temperatures that are tried
@@ -51,7 +47,7 @@ class TemperatureDisplay(Display):
         super().__init__(table, "Calibration before and after temperature scaling", note)
         self.temperatures, self.rows, self.ece = temperatures, rows, ece
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
         for when, mark, color in (
             ("before", "s--", drawing.MUTED),

@@ -6,7 +6,6 @@ full precision), `.plot(ax=None)` and a table that notebooks show.
 
 import html
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,6 @@ import pandas as pd
 from sertk._display import drawing
 from sertk._display.display import Display, percent
 from sertk.evaluation.intervals import Interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class ConfusionDisplay(Display):
@@ -34,7 +30,7 @@ class ConfusionDisplay(Display):
         self.normalize = normalize
         self.counts = counts
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         values = self._table.to_numpy(float)
         top = 1.0 if self.normalize else max(float(np.nanmax(values)), 1.0)
         ax.imshow(values, cmap="cividis", vmin=0, vmax=top)
@@ -73,7 +69,7 @@ class ClassDisplay(Display):
         super().__init__(table, title, note)
         self.chance = chance
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         for name, mark, color in (
             ("precision", "D", drawing.MUTED),
@@ -105,7 +101,7 @@ class GroupDisplay(Display):
         super().__init__(table, title, note)
         self.gap = gap
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         for place, (name, row) in zip(places, self._table.iterrows(), strict=True):
             mark, color = drawing.MARKS.get(str(name), ("o", drawing.ACCENT))
@@ -129,7 +125,7 @@ class SpeakerDisplay(Display):
         self.headline = headline
         self.chance = chance
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         gender = self._table["gender"].fillna("unknown")
         rows = [name for name in drawing.MARKS if (gender == name).any()]
         for place, name in enumerate(rows):
@@ -175,7 +171,7 @@ class SpreadDisplay(Display):
         super().__init__(table, title)
         self.points = dict(points)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         for place, table in enumerate(self.points.values()):
             scores = 100 * table["uar"].to_numpy()
             ax.plot(scores, place + _spread(scores, 0.8), "o", color=drawing.ACCENT, alpha=0.8)
@@ -195,7 +191,7 @@ class CalibrationDisplay(Display):
         super().__init__(table, title, f"Expected calibration error: {percent(ece)} %.")
         self.ece = ece
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         share = self._table["predictions"] / max(self._table["predictions"].sum(), 1)
         used, size = self._table[share > 0], share[share > 0]
         ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
@@ -219,7 +215,7 @@ class CalibrationDisplay(Display):
 class ClipDisplay(Display):
     """Utterances with their true label, the predicted one, and its probability."""
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         ax.barh(places, 100 * self._table["confidence"], color=drawing.ACCENT, height=0.6)
         ax.set_yticks(
@@ -243,7 +239,7 @@ class SummaryDisplay(Display):
         super().__init__(table, title, note)
         self.chance = chance
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         ax.hlines(places, 100 * self._table["low"], 100 * self._table["high"], drawing.SOFT, lw=6)
         ax.plot(100 * self._table["value"], places, "o", color=drawing.ACCENT, markersize=8)
@@ -253,7 +249,7 @@ class SummaryDisplay(Display):
         _percent_axis(ax, "% (dotted: UAR by chance)")
 
 
-def _percent_axis(ax: "Axes", label: str) -> None:
+def _percent_axis(ax: "drawing.Axes", label: str) -> None:
     ax.set_xlim(0, 100)
     ax.set_xlabel(label)
 

@@ -7,7 +7,7 @@ speakers.
 
 from collections.abc import Hashable, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,6 @@ from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import confusion_matrices as matrices
 from sertk.evaluation import intervals
 from sertk.evaluation.results import Evaluation
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _METRICS = ("uar", "wa")
 _ALL_SWAPS = 12  # up to so many speakers, every way to swap them is tried
@@ -44,7 +41,7 @@ class PairedDisplay(Display):
         self.names = tuple(names)
         self.size = (8.0, 1.4 + 0.18 * min(len(speakers), _NAMED))
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         points = 100 * self.speakers["difference"].sort_values()
         places = np.arange(len(points))
         ax.axvline(0, color=drawing.MUTED, lw=1)

@@ -4,8 +4,6 @@ In: an evaluation with probabilities. Out: accuracy and UAR against coverage, an
 curve of risk (AURC).
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -14,9 +12,6 @@ from sertk._display.display import Display, percent
 from sertk.evaluation import confusion_matrices as matrices
 from sertk.evaluation import intervals, probabilities
 from sertk.evaluation.results import Evaluation
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _COVERAGE = np.arange(1, 21) / 20
 
@@ -43,7 +38,7 @@ class SelectiveDisplay(Display):
         super().__init__(table, "Selective prediction", note)
         self.aurc, self.best_aurc = aurc, best_aurc
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         coverage = 100 * self._table.index.to_numpy()
         ax.fill_between(
             coverage, 100 * self._table["low"], 100 * self._table["high"], color=drawing.SOFT,

@@ -1,7 +1,7 @@
 """The input of a network: one clip after trimming, cutting and referencing."""
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from sertk.explore.spectrogram import draw_image
 from sertk.explore.tables import Table
 from sertk.features.mfcc import Mfcc
 from sertk.preprocessing import Preprocessing
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _TITLES = {
     "LogMel": "Log-mel",
@@ -58,7 +55,7 @@ class FeatureDisplay(Table):
         self.prep, self.sound = prep, sound
         self.channels = finished.shape[2] if finished.ndim == 3 else 1
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         pictures = np.split(self._table.to_numpy(float), self.channels, axis=1)
         if self.channels == 1:
             self._draw_channel(ax, pictures[0])
@@ -75,7 +72,7 @@ class FeatureDisplay(Table):
             panel.tick_params(labelbottom=last)
             panel.set_xlabel(panel.get_xlabel() if last else "")
 
-    def _draw_channel(self, ax: "Axes", values: np.ndarray) -> None:
+    def _draw_channel(self, ax: "drawing.Axes", values: np.ndarray) -> None:
         """Draw one channel, shape (frames, bins): an image, or a line if there is one bin."""
         bins = values.shape[1]
         ax.set_xlabel("time, s")

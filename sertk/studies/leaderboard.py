@@ -7,10 +7,11 @@ kept apart in the same way. What was published stands beside, with its protocol,
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from sertk._display import drawing
 from sertk._display.display import Display, percent
 from sertk._html import pages
 from sertk.errors import RunError, SertkError
@@ -19,9 +20,6 @@ from sertk.evaluation.paired import difference
 from sertk.recipes import RECIPES
 from sertk.run import Run
 from sertk.studies.displays import ScoreDisplay
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _HERE = Path(__file__).parent
 
@@ -138,7 +136,7 @@ class Leaderboard(Display):
         )  # fmt: skip
         return pages.write(text, path)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         table = self._table.reset_index().set_index(["protocol", "run"])
         ScoreDisplay(table, self.title)._draw(ax)
 

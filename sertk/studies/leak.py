@@ -7,7 +7,7 @@ scores, two of each run, of which those on speakers that were trained on do not 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,6 @@ from sertk.evaluation import Evaluation, Interval, evaluate
 from sertk.evaluation.paired import difference
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _HERE = Path(__file__).parent
 
@@ -208,7 +205,7 @@ class LeakGap(Display):
         )
         return pages.write(text, path)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         for place, (_, row) in zip(places, self._table.iterrows(), strict=True):
             color = drawing.ACCENT if row["holds"] else drawing.SECOND

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,6 @@ from sertk._display import drawing
 from sertk._display.display import Display, ends, percent
 from sertk.analysis.robustness.conditions import Condition
 from sertk.evaluation import Evaluation
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MINUS = "\N{MINUS SIGN}"
 _TALL = 0.46  # space between rows of panels, as a share of a panel's height
@@ -55,7 +51,7 @@ class RobustnessDisplay(Display):
         """Hand out the table as text, in percent and points."""
         return self._shown()
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         ax.set_axis_off()
         wide = ax.get_window_extent().width > 500
         columns = min(len(self.conditions), 4 if wide else 2)
@@ -76,7 +72,7 @@ class RobustnessDisplay(Display):
                 panel.set_ylabel("UAR, %")
         ax.set_title(ax.get_title("left"), loc="left", pad=22)
 
-    def _draw_curve(self, panel: "Axes", condition: Condition) -> None:
+    def _draw_curve(self, panel: "drawing.Axes", condition: Condition) -> None:
         levels = self.of(condition.name)
         harmless = condition.harmless
         first = 0 if harmless is None else int((levels["level"] < harmless).sum())
