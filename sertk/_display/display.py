@@ -94,5 +94,7 @@ class Display:
 
     def _repr_html_(self) -> str:
         note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        table = self._shown().to_html(escape=True, na_rep=DASH)
-        return f"<p><b>{html.escape(self.title)}</b></p>{table}{note}"
+        return f"<p><b>{html.escape(self.title)}</b></p>{self._body()}{note}"
+
+    def _body(self) -> str:
+        return self._shown().to_html(escape=True, na_rep=DASH)

@@ -78,14 +78,7 @@ def _axes_class() -> type:
 
 
 def style(**changes: Any) -> Any:
-    """Switch to the style of these figures for a `with` block.
-
-    Args:
-        **changes: rcParams of matplotlib with underscores for dots, such as `axes_titlesize=14`.
-
-    Raises:
-        UnknownNameError: If matplotlib has no such rcParam.
-    """
+    """Switch to the style of these figures, and changes of it, for a `with` block."""
     from matplotlib import rc_context, rcParams
 
     names = {name.replace(".", "_"): name for name in rcParams}
@@ -98,12 +91,7 @@ def style(**changes: Any) -> Any:
 def new_axes(
     width: float = 8.0, height: float = 3.5, *, columns: int = 1, rows: int = 1
 ) -> "list[Axes]":
-    """Make axes in a grid on a figure of their own, in inches, without pyplot.
-
-    Examples:
-        >>> len(new_axes(columns=2))
-        2
-    """
+    """Make axes in a grid on a figure of their own, in inches, without pyplot."""
     from matplotlib.figure import Figure
 
     with style():
@@ -117,15 +105,7 @@ def new_axes(
 def svg(axes: "Axes", *, themed: bool = False) -> str:
     """Write the figure of some axes as an `<svg>` element; the same drawing gives the same bytes.
 
-    Args:
-        axes: Any of its axes.
-        themed: For a page of ours: transparent, colors as CSS variables, ready to stand in HTML.
-
-    Examples:
-        >>> axes, = new_axes()
-        >>> text = svg(axes, themed=True)
-        >>> text.startswith("<svg"), "http" in text
-        (True, False)
+    For a page of ours it is themed: transparent, colors as CSS variables, ready to stand in HTML.
     """
     figure: Any = axes.get_figure(root=True)
     _shorten(figure)
@@ -149,12 +129,7 @@ def _shorten(figure: Any) -> None:
 
 
 def _short(text: str) -> str:
-    """Shorten each line of a text.
-
-    Examples:
-        >>> len(_short("a" * 500)), _short("anger")
-        (40, 'anger')
-    """
+    """Shorten each line of a text."""
     lines = text.split("\n")
     return "\n".join(n if len(n) <= _LONGEST else n[: _LONGEST - 3] + "..." for n in lines)
 
@@ -169,16 +144,9 @@ def restyled(text: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
-    return _with_variables(_without_idle_ids(text))
-
-
-def _without_idle_ids(text: str) -> str:
-    """Drop ids that nothing refers to: several figures share a page, and ids must be unique."""
+    # ids that nothing refers to: several figures share a page, and ids must be unique
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
-    return re.sub(r'\s+id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
-
-
-def _with_variables(text: str) -> str:
+    text = re.sub(r'\s+id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var({variable},{color})")
     return text

@@ -2,10 +2,8 @@
 
 import argparse
 import csv
-import io
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +85,9 @@ def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
     """Name the model of a run that predicts, where none was asked for."""
     if args.run is None or (args.fold is not None and args.seed is not None):
         return
+    spec = predictor.spec
     count = len(list(Path(args.run).expanduser().glob("fold_*/seed_*/model.keras")))
     if count > 1:
-        spec = predictor.spec
         tell(
             f"The run has {count} models; this prediction uses fold {spec.fold}, seed {spec.seed} "
             "(choose another with --fold and --seed)."
@@ -139,23 +137,15 @@ def _give(
     if kind == "json":
         give("\n".join(map(json.dumps, plain)) if lines else json.dumps(plain, indent=1))
         return
-    for line in _csv(plain, head):
-        sys.stdout.write(line)
-
-
-def _csv(rows: list[dict[str, Any]], head: bool) -> Iterator[str]:
-    sink = io.StringIO()
     # a lone carriage return, as a file name may hold it, is a line end to readers of CSV
-    odd = any("\r" in str(value) for row in rows for value in row.values())
+    odd = any("\r" in str(value) for row in plain for value in row.values())
     writer = csv.DictWriter(
-        sink, list(rows[0]) if rows else [], lineterminator="\n",
+        sys.stdout, list(plain[0]) if plain else [], lineterminator="\n",
         quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
     )  # fmt: skip
     if head:
         writer.writeheader()
-    for row in rows:
-        writer.writerow(row)
-    yield sink.getvalue()
+    writer.writerows(plain)
 
 
 def _plain(value: Any) -> Any:
@@ -192,11 +182,8 @@ def export(args: argparse.Namespace) -> None:
     from sertk.run import Run
 
     run = Run(args.run)
-    options: dict[str, Any] = {
-        "fold": args.fold,
-        "seed": args.seed,
-        "roots": inputs.roots(run.info["corpora"], args.root),
-    }
+    options: dict[str, Any] = {"fold": args.fold, "seed": args.seed}
+    options["roots"] = inputs.roots(run.info["corpora"], args.root)
     if args.evaluation:
         if args.to not in _CARDED:
             raise ConfigurationError(
@@ -226,7 +213,4 @@ def export(args: argparse.Namespace) -> None:
             )
         options["precision"] = "int8" if args.int8 else "fp16"
     made = export.export(run, args.to, path=args.output, **options)
-    if args.json:
-        give(json.dumps(made.to_dict()))
-    else:
-        give(str(made))
+    give(json.dumps(made.to_dict()) if args.json else str(made))

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 def tell_about(utterances: "pd.DataFrame") -> None:
     """Say what was found, and all that was found and not taken."""
     from sertk import manifest
-    from sertk.manifest import remarks
 
     tell(manifest.describe(utterances).to_string(index=False))
     said = remarks.of(utterances)
@@ -36,19 +35,12 @@ def tell_about(utterances: "pd.DataFrame") -> None:
 
 def _tell_files(utterances: "pd.DataFrame") -> None:
     """Name the files that cannot be read."""
-    from sertk.manifest import remarks
-
     for path, reason in remarks.of(utterances).unreadable:
         tell(f"unreadable: {path}: {reason}")
 
 
 def tell_unreadable(runs: "Iterable[Run]", known: Iterable[str] = ()) -> None:
-    """Name the files that runs could not read; a header does not show all that is wrong.
-
-    Args:
-        runs: Finished ones.
-        known: Reasons that were printed before.
-    """
+    """Name the files that runs could not read, but for reasons that were printed before."""
     seen = set(known)
     for run in runs:
         for row in run.info["unreadable"]:
@@ -62,7 +54,7 @@ def read(args: argparse.Namespace) -> "pd.DataFrame":
     from sertk import manifest
 
     rows = manifest.read(args.manifest, root=args.root)
-    for note in manifest.remarks.of(rows).division:
+    for note in remarks.of(rows).division:
         tell(f"note: {note}")
     return rows
 
@@ -159,15 +151,10 @@ def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
     known = [*splits.PROTOCOLS, *splits.PUBLISHED]
     if args.protocol not in known:
         raise UnknownNameError("protocol", args.protocol, [*known, "manifest"])
-    options = {
-        "val": _speakers(args.val),
-        "test": _speakers(args.test),
-        "folds": args.folds,
-        "seed": args.split_seed,
-    }
-    return splits.make(
-        rows, args.protocol, **{name: value for name, value in options.items() if value is not None}
-    )
+    speakers = {"val": _speakers(args.val), "test": _speakers(args.test)}
+    options = {**speakers, "folds": args.folds, "seed": args.split_seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    return splits.make(rows, args.protocol, **given)
 
 
 def _speakers(text: str | None) -> Any:
@@ -204,8 +191,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
         )
     feature = features.get(args.feature, **parameters)
     names = ("sample_rate", "clip_seconds", "top_db", "target_rms_db", "db_reference", "channel")
-    given = {name: getattr(args, name) for name in names}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = {name: value for name in names if (value := getattr(args, name)) is not None}
     if args.trim_db is not None:
         chosen["trim_db"] = None if args.trim_db == "none" else _value(args.trim_db)
     return Preprocessing(feature, **chosen)
@@ -220,11 +206,10 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
     from sertk.training.config import Config
 
     sertk.use_backend(args.backend, args.device)
-    words = {name: getattr(args, name, None) for name in Config.__dataclass_fields__}
     config = {
         name: _value(word) if isinstance(word, str) else word
-        for name, word in words.items()
-        if word is not None
+        for name in Config.__dataclass_fields__
+        if (word := getattr(args, name, None)) is not None
     }
     return {
         "model": args.model,

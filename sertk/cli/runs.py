@@ -34,7 +34,7 @@ def demo(args: argparse.Namespace) -> None:
         "compact", utterances, sertk.Preprocessing(clip_seconds=2.0),
         folder=args.output, augment="light", copies=1, epochs=args.epochs, batch_size=16,
     )  # fmt: skip
-    _summarize(_scores(run))
+    give(_summary(_scores(run)))
     give(f"Report: {report.write_html(run)}")
 
 
@@ -118,11 +118,8 @@ def _report(run: "Run", args: argparse.Namespace) -> None:
 
     scores = _scores(run)
     page = report.write_html(run) if scores["split"] == "test" else None
-    if args.json:
-        give(json.dumps(scores))
-    else:
-        _summarize(scores)
-        give(f"Report: {page}" if page else f"Run: {run.folder}")
+    where = f"Report: {page}" if page else f"Run: {run.folder}"
+    give(json.dumps(scores) if args.json else f"{_summary(scores)}\n{where}")
 
 
 def start_backend(args: argparse.Namespace) -> None:
@@ -162,31 +159,29 @@ def _scores(
     }
 
 
-def _summarize(scores: dict[str, Any]) -> None:
-    """Print the scores, and before them what limits what they say."""
-    if scores["synthetic"]:
-        give("Synthetic speech: these scores show that the pipeline runs, not how well it works.")
-    if scores["protocol"]["leaky"]:
-        give("LEAKY: training and test share speakers; this score does not apply to new speakers.")
-    give(f"Protocol: {scores['protocol']['sentence']}.")
-    if scores["split"] == "val":
-        give(
-            "Validation scores, which selected the epoch and are optimistic; there is no test set."
-        )
-    if scores["speaker_normalization"]:
-        give("Speaker normalization (transductive): uses all test recordings of each speaker.")
+def _summary(scores: dict[str, Any]) -> str:
+    """Write the scores, and before them what limits what they say."""
+    lines = {
+        "Synthetic speech: these scores show that the pipeline runs, not how well it works.":
+            scores["synthetic"],
+        "LEAKY: training and test share speakers; this score does not apply to new speakers.":
+            scores["protocol"]["leaky"],
+        f"Protocol: {scores['protocol']['sentence']}.": True,
+        "Validation scores, which selected the epoch and are optimistic; there is no test set.":
+            scores["split"] == "val",
+        "Speaker normalization (transductive): uses all test recordings of each speaker.":
+            scores["speaker_normalization"],
+    }  # fmt: skip
+    interval = scores["interval_note"].rstrip(".")
     if scores["uar_interval"]:
         interval = "95 % interval over speakers {:.1%} to {:.1%}".format(*scores["uar_interval"])
-    else:
-        interval = scores["interval_note"].rstrip(".")
-    give(
+    recall = (f"{c} {'-' if r is None else format(r, '.0%')}" for c, r in scores["recall"].items())
+    scored = (
         f"UAR {scores['uar']:.1%} ({interval}), WA {scores['wa']:.1%}, "
         f"macro-F1 {scores['macro_f1']:.1%}, chance {scores['chance']:.1%}"
     )
-    recall = ", ".join(
-        f"{c} {'-' if r is None else format(r, '.0%')}" for c, r in scores["recall"].items()
-    )
-    give(f"Recall: {recall}")
+    return "\n".join([*(line for line, said in lines.items() if said), scored,
+                      f"Recall: {', '.join(recall)}"])  # fmt: skip
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -194,10 +189,7 @@ def evaluate(args: argparse.Namespace) -> None:
     from sertk.run import Run
 
     scores = _scores(Run(args.run), args.grouping, speaker_normalization=args.speaker_normalization)
-    if args.json:
-        give(json.dumps(scores))
-    else:
-        _summarize(scores)
+    give(json.dumps(scores) if args.json else _summary(scores))
 
 
 def report(args: argparse.Namespace) -> None:

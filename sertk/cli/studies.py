@@ -33,10 +33,8 @@ def study(args: argparse.Namespace) -> int:
         for name in ("question", "compare", "folds", "val", "copies")
         if getattr(args, name) is not None
     }
-    if args.where:
-        given["where"] = inputs.where(args.where)
-    if args.seeds:
-        given["seed"] = tuple(inputs.seeds(args.seeds))
+    given |= {"where": inputs.where(args.where)} if args.where else {}
+    given |= {"seed": tuple(inputs.seeds(args.seeds))} if args.seeds else {}
     start = studies.STUDIES.get(args.name, studies.Study("What differs?"))
     config = {**start.config, **inputs.options(args.config, "--config")}
     if args.epochs is not None:
@@ -128,13 +126,7 @@ def leaderboard(args: argparse.Namespace) -> None:
 
 
 def tell_gap(found: "LeakGap", args: argparse.Namespace, known: Iterable[str] = ()) -> None:
-    """Print the answer, and write its page beside the two runs.
-
-    Args:
-        found: The answer.
-        args: Parsed arguments of the command.
-        known: Reasons of unreadable files that were printed before.
-    """
+    """Print the answer, and write its page beside the two runs."""
     from sertk import report
     from sertk._utils import atomic, provenance
 
@@ -144,8 +136,4 @@ def tell_gap(found: "LeakGap", args: argparse.Namespace, known: Iterable[str] = 
     home = Path(found.clean.folder).parent
     page = found.write_html(home / "leak_gap.html", provenance.command())
     atomic.write_json(home / "leak_gap.json", found.record())
-    if args.json:
-        give(json.dumps(found.record()))
-        return
-    give(found.sentence)
-    give(f"Page: {page}")
+    give(json.dumps(found.record()) if args.json else f"{found.sentence}\nPage: {page}")

@@ -21,12 +21,9 @@ class ConfusionDisplay(Display):
     size = (6.2, 5.4)
 
     def __init__(self, counts: pd.DataFrame, normalize: str | None, title: str, note: str = ""):
-        matrix = counts.to_numpy(float)
-        if normalize == "true":
-            matrix = matrix / _or_nan(matrix.sum(1, keepdims=True))
-        elif normalize == "pred":
-            matrix = matrix / _or_nan(matrix.sum(0, keepdims=True))
-        super().__init__(counts.copy() if normalize is None else _like(counts, matrix), title, note)
+        axis = {"true": 1, "pred": 0}.get(str(normalize))
+        table = counts if axis is None else counts / counts.to_numpy(float).sum(axis, keepdims=True)
+        super().__init__(table.copy(), title, note)
         self.normalize = normalize
         self.counts = counts
 
@@ -49,17 +46,8 @@ class ConfusionDisplay(Display):
                 color = drawing.INK
             ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
 
-    def _repr_html_(self) -> str:
-        shown = self._table if self.normalize is None else self._table.map(percent)
-        return f"<p><b>{html.escape(self.title)}</b></p>{shown.to_html(escape=True)}"
-
-
-def _or_nan(sums: np.ndarray) -> np.ndarray:
-    return np.where(sums > 0, sums, np.nan)
-
-
-def _like(frame: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(values, index=frame.index, columns=frame.columns)
+    def _shown(self) -> pd.DataFrame:
+        return self._table if self.normalize is None else self._table.map(percent)
 
 
 class ClassDisplay(Display):

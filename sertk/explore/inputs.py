@@ -1,6 +1,5 @@
 """The input of a network: one clip after trimming, cutting and referencing."""
 
-import html
 from typing import Any
 
 import numpy as np
@@ -91,9 +90,8 @@ class FeatureDisplay(Table):
         ax.set_ylabel(label)
         ax.set_yticks(*ticks)
 
-    def _repr_html_(self) -> str:
-        table = self._shown().to_html(escape=True, max_rows=6, max_cols=8)
-        return f"<p><b>{html.escape(self.title)}</b></p>{table}<p>{html.escape(self.note)}</p>"
+    def _body(self) -> str:
+        return self._shown().to_html(escape=True, max_rows=6, max_cols=8)
 
 
 def clip(

@@ -132,7 +132,7 @@ class SoundDisplay(Table):
             words.append(f"{row['pitch_hz']:.0f} Hz")
         return ", ".join(words)
 
-    def _repr_html_(self) -> str:
+    def _body(self) -> str:
         cells = "".join(
             "<figure style='margin:0 1.2em .8em 0;width:17em'>"
             f"<figcaption><b>{html.escape(name)}</b><br><small>{html.escape(words)}</small>"
@@ -140,11 +140,7 @@ class SoundDisplay(Table):
             "style='width:100%;height:36px'></audio></figure>"
             for name, words, source in self.players()
         )
-        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        return (
-            f"<p><b>{html.escape(self.title)}</b></p>"
-            f"<div style='display:flex;flex-wrap:wrap'>{cells}</div>{note}"
-        )
+        return f"<div style='display:flex;flex-wrap:wrap'>{cells}</div>"
 
 
 def utterance(utterances: pd.DataFrame, utterance_id: str | None = None) -> SoundDisplay:
