@@ -129,7 +129,12 @@ def _shorten(figure: Any) -> None:
 
 
 def _short(text: str) -> str:
-    """Shorten each line of a text."""
+    """Shorten each line of a text.
+
+    Examples:
+        >>> len(_short("a" * 500)), _short("anger")
+        (40, 'anger')
+    """
     lines = text.split("\n")
     return "\n".join(n if len(n) <= _LONGEST else n[: _LONGEST - 3] + "..." for n in lines)
 

@@ -50,23 +50,24 @@ class ConfusionDisplay(Display):
         return self._table if self.normalize is None else self._table.map(percent)
 
 
-class ClassDisplay(Display):
-    """Recall, precision and F1 of each class, and how often it occurs."""
-
+class _WithChance(Display):
     def __init__(self, table: pd.DataFrame, chance: float, title: str, note: str = ""):
         super().__init__(table, title, note)
         self.chance = chance
 
+
+class ClassDisplay(_WithChance):
+    """Recall, precision and F1 of each class, and how often it occurs."""
+
     def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
+        table = 100 * self._table
         for name, mark, color in (
             ("precision", "D", drawing.MUTED),
             ("recall", "o", drawing.ACCENT),
         ):
-            ax.plot(100 * self._table[name], places, mark, color=color, label=name, markersize=6)
-        ax.hlines(
-            places, 100 * self._table["low"], 100 * self._table["high"], drawing.ACCENT, lw=1.2
-        )
+            ax.plot(table[name], places, mark, color=color, label=name, markersize=6)
+        ax.hlines(places, table["low"], table["high"], drawing.ACCENT, lw=1.2)
         ax.axvline(100 * self.chance, color=drawing.MUTED, ls=":", lw=1.2, label="chance")
         ax.set_yticks(places, list(self._table.index))
         ax.invert_yaxis()
@@ -125,10 +126,8 @@ class SpeakerDisplay(Display):
                 markeredgewidth=0, label=f"{name} (n = {len(scores)})", clip_on=False, zorder=3,
             )  # fmt: skip
             ax.vlines(scores.mean(), place - 0.34, place + 0.34, color, lw=1.6)
-        for value, style, label in (
-            (self.headline, "--", f"all, {percent(self.headline)}"),
-            (self.chance, ":", f"chance, {percent(self.chance)}"),
-        ):
+        for value, style, name in ((self.headline, "--", "all"), (self.chance, ":", "chance")):
+            label = f"{name}, {percent(value)}"
             ax.axvline(100 * value, color=drawing.MUTED, ls=style, lw=1.1, label=label)
         ax.set_yticks(range(len(rows)), rows)
         ax.set_ylim(len(rows) - 0.45, -0.55)
@@ -181,23 +180,25 @@ class CalibrationDisplay(Display):
 
     def _draw(self, ax: "drawing.Axes") -> None:
         share = self._table["predictions"] / max(self._table["predictions"].sum(), 1)
-        used, size = self._table[share > 0], share[share > 0]
-        ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
+        used, size = 100 * self._table[share > 0], share[share > 0]
+        _draw_ideal(ax)
         # a line through bins of a handful would draw the eye to noise
         trusted = used[size >= 0.01]
-        ax.plot(
-            100 * trusted["confidence"], 100 * trusted["accuracy"], color=drawing.ACCENT, lw=1.2
-        )
+        ax.plot(trusted["confidence"], trusted["accuracy"], color=drawing.ACCENT, lw=1.2)
         ax.scatter(
-            100 * used["confidence"], 100 * used["accuracy"], s=8 + 500 * size,
-            color=drawing.ACCENT, label="predictions (area: number)", clip_on=False, zorder=3,
+            used["confidence"], used["accuracy"], s=8 + 500 * size, color=drawing.ACCENT,
+            label="predictions (area: number)", clip_on=False, zorder=3,
         )  # fmt: skip
-        ax.set_xlabel("probability of the predicted class, %")
-        ax.set_ylabel("accuracy, %")
-        ax.set_xlim(0, 100)
-        ax.set_ylim(0, 100)
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, markerscale=0.6)
-        ax.set_title("", loc="left")  # the legend stands there
+
+
+def _draw_ideal(ax: "drawing.Axes") -> None:
+    """Draw the axes of a reliability diagram, and the line of perfect calibration."""
+    ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
+    _percent_axis(ax, "probability of the predicted class, %")
+    ax.set_ylabel("accuracy, %")
+    ax.set_ylim(0, 100)
+    ax.set_title("", loc="left")  # the legend stands there
 
 
 class ClipDisplay(Display):
@@ -206,26 +207,17 @@ class ClipDisplay(Display):
     def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         ax.barh(places, 100 * self._table["confidence"], color=drawing.ACCENT, height=0.6)
-        ax.set_yticks(
-            places,
-            [
-                f"{name}: {row.label} → {row.predicted}"
-                for name, row in zip(self._table.index, self._table.itertuples(), strict=True)
-            ],
-        )
+        names = [f"{row.Index}: {row.label} → {row.predicted}" for row in self._table.itertuples()]
+        ax.set_yticks(places, names)
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
         _percent_axis(ax, "probability of the prediction, %")
 
 
-class SummaryDisplay(Display):
+class SummaryDisplay(_WithChance):
     """UAR, WA and macro-F1 with their intervals."""
 
     size = (8.0, 2.2)
-
-    def __init__(self, table: pd.DataFrame, chance: float, title: str, note: str = ""):
-        super().__init__(table, title, note)
-        self.chance = chance
 
     def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))

@@ -51,10 +51,8 @@ class PairedDisplay(Display):
         row = 100 * self._table.loc["uar"]
         ax.hlines(top, row["low"], row["high"], drawing.SECOND, lw=3)
         ax.plot(row["difference"], top, "D", color=drawing.SECOND, markersize=8)
-        if len(points) > _NAMED:
-            ax.set_yticks([top], ["UAR, all"])
-        else:
-            ax.set_yticks([*places, top], [*map(str, points.index), "UAR, all"])
+        named = points.index.map(str) if len(points) <= _NAMED else ()
+        ax.set_yticks([*places[: len(named)], top], [*named, "UAR, all"])
         ax.set_ylim(-1, top + 1)
         ax.grid(visible=False, axis="y")
         ax.set_xlabel(f"points of UAR; right of zero, {self.names[0]} is better")
@@ -140,10 +138,8 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     seeds = f" and the seeds of {' and '.join(several)}" * bool(several)
     note = (
         f"{utterances} utterances of {len(speakers)} speakers; 95 % confidence interval over "
-        "speakers"
-        + seeds
-        + (f" (none: {found.note})" if not found.known else "")
-        + ", p-value from a permutation test over speakers"
+        f"speakers{seeds}{f' (none: {found.note})' * (not found.known)}, p-value from a "
+        "permutation test over speakers"
         + ("." if several else "; one seed each: another training may give another result.")
     )
     return PairedDisplay(table, of_speakers, names, note)

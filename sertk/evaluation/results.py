@@ -224,7 +224,7 @@ class Evaluation:
             },
             index=pd.Index(self.classes, name="class"),
         )
-        absent = f"Without test utterances: {listing(self.absent, 20)}." if self.absent else ""
+        absent = f"Without test utterances: {listing(self.absent, 20)}." * bool(self.absent)
         return displays.ClassDisplay(table, self.chance, "Recall and precision by class, %", absent)
 
     def confusion_matrix(self, normalize: str | None = None) -> displays.ConfusionDisplay:

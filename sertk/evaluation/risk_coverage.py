@@ -27,8 +27,7 @@ class SelectiveDisplay(Display):
     size = (5.6, 3.9)
 
     def __init__(self, table: pd.DataFrame, aurc: float, best_aurc: float):
-        at = table.index[np.isclose(table.index, 0.5)][0]
-        half, whole = table.loc[at], table.iloc[-1]
+        half, whole = table[np.isclose(table.index, 0.5)].iloc[0], table.iloc[-1]
         note = (
             f"Accuracy is {percent(half['accuracy'])} % on the most confident half of the "
             f"predictions and {percent(whole['accuracy'])} % on all. AURC {percent(aurc)} % "
@@ -39,17 +38,12 @@ class SelectiveDisplay(Display):
         self.aurc, self.best_aurc = aurc, best_aurc
 
     def _draw(self, ax: "drawing.Axes") -> None:
-        coverage = 100 * self._table.index.to_numpy()
-        ax.fill_between(
-            coverage, 100 * self._table["low"], 100 * self._table["high"], color=drawing.SOFT,
-            alpha=0.35, lw=0,
-        )  # fmt: skip
-        ax.plot(coverage, 100 * self._table["accuracy"], color=drawing.ACCENT, label="accuracy")
-        ax.plot(coverage, 100 * self._table["uar"], color=drawing.SECOND, ls="--", label="UAR")
-        ax.axhline(
-            100 * self._table["accuracy"].iloc[-1], color=drawing.MUTED, ls=":", lw=1.1,
-            label="all predictions",
-        )  # fmt: skip
+        coverage, table = 100 * self._table.index.to_numpy(), 100 * self._table
+        ax.fill_between(coverage, table["low"], table["high"], color=drawing.SOFT, alpha=0.35, lw=0)
+        ax.plot(coverage, table["accuracy"], color=drawing.ACCENT, label="accuracy")
+        ax.plot(coverage, table["uar"], color=drawing.SECOND, ls="--", label="UAR")
+        whole = table["accuracy"].iloc[-1]
+        ax.axhline(whole, color=drawing.MUTED, ls=":", lw=1.1, label="all predictions")
         ax.set_xlim(0, 100)
         ax.set_ylim(0, 100)
         ax.set_xlabel("coverage, % of utterances, most confident first")
@@ -116,11 +110,8 @@ def selective_prediction(result: Evaluation) -> SelectiveDisplay:
             }
         )
     wrong = (truth != predicted)[order]
-    return SelectiveDisplay(
-        pd.DataFrame(table, index=pd.Index(_COVERAGE, name="coverage")),
-        _aurc(wrong),
-        _aurc(np.sort(wrong)),
-    )
+    rows = pd.DataFrame(table, index=pd.Index(_COVERAGE, name="coverage"))
+    return SelectiveDisplay(rows, _aurc(wrong), _aurc(np.sort(wrong)))
 
 
 def _aurc(wrong: np.ndarray) -> float:

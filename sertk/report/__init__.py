@@ -48,7 +48,7 @@ def write_html(
     run = Run.open(run)
     result = evaluate(run)
     text = page.render(run, result, numbers.collect(run, result), audio=audio, roots=roots)
-    return _write(text, run, path, "report.html")
+    return pages.write(text, path or run.folder / "report.html")
 
 
 def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
@@ -73,8 +73,4 @@ def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
     run = Run.open(run)
     record = numbers.collect(run, evaluate(run))
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return _write(text, run, path, "report.json")
-
-
-def _write(text: str, run: Run, path: str | Path | None, name: str) -> Path:
-    return pages.write(text, run.folder / name if path is None else path)
+    return pages.write(text, path or run.folder / "report.json")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sertk import evaluation, labels
-from sertk.evaluation import Evaluation, Interval
+from sertk.evaluation import Evaluation
 from sertk.run import Run
 
 SCHEMA_VERSION = 1
@@ -61,7 +61,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "confusion": result.confusion_matrix().frame().to_numpy().tolist(),
             "regroupings": regroupings(result),
             "by_gender": _rows(result.by_gender().frame()),
-            "gender_gap": _interval(result.by_gender().gap),
+            "gender_gap": vars(result.by_gender().gap),
             "by_speaker": _rows(result.by_speaker().frame()),
             "speaker_normalization": _speaker_normalization(result),
             "by_condition": _conditions(result),
@@ -172,10 +172,6 @@ def _calibration(result: Evaluation) -> dict[str, Any]:
         "bins": _rows(shown.frame()),
         "aurc": evaluation.selective_prediction(result).aurc,
     }
-
-
-def _interval(found: Interval | None) -> dict[str, Any] | None:
-    return None if found is None else {**vars(found)}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
