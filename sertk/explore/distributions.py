@@ -44,18 +44,15 @@ class QuantileDisplay(Table):
         ax.hlines(places, t["p25"], t["p75"], drawing.SOFT, lw=9, label="25 to 75 %")
         ax.plot(t["median"], places, "o", color=drawing.ACCENT, markersize=6, label="median")
         if self.mark is not None:
-            ax.axvline(
-                self.mark[0], color=drawing.SECOND, ls="--", lw=1.2, zorder=0, label=self.mark[1]
-            )
+            at, words = self.mark
+            ax.axvline(at, color=drawing.SECOND, ls="--", lw=1.2, zorder=0, label=words)
         ax.set_yticks(places, [str(name) for name in t.index])
         ax.set_ylim(len(places) - 0.4, -0.6)
         ax.grid(visible=False, axis="y")
         ax.set_xlabel(self.unit)
         columns = 4 if ax.get_window_extent().width > 500 else 2
-        ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, handlelength=1.4,
-            borderaxespad=0.2,
-        )  # fmt: skip
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        ax.legend(**place, ncols=columns, handlelength=1.4)
         ax.set_title("", loc="left")  # the legend stands there
 
 

@@ -171,15 +171,13 @@ def _numbered(bins: int) -> tuple[list[float], list[str]]:
     return [k + 0.5 for k in shown], [str(k) for k in shown]
 
 
-def _mel_ticks(feature: object) -> tuple[list[float], list[str]]:
+def _mel_ticks(feature: Any) -> tuple[list[float], list[str]]:
     """Place round frequencies among the mel bands."""
     import librosa
 
-    top = getattr(feature, "fmax", None) or feature.sample_rate / 2  # type: ignore[attr-defined]
-    low = getattr(feature, "fmin", 0.0)
-    count = feature.n_mels  # type: ignore[attr-defined]
+    top = getattr(feature, "fmax", None) or feature.sample_rate / 2
+    low, count = getattr(feature, "fmin", 0.0), feature.n_mels
     centers = librosa.mel_frequencies(count + 2, fmin=low, fmax=top)[1:-1]
     shown = [hertz for hertz in _HERTZ if low <= hertz <= centers[-1] * 1.05]
-    return [float(np.interp(h, centers, np.arange(count) + 0.5)) for h in shown], [
-        f"{hertz:,}" for hertz in shown
-    ]
+    places = np.interp(shown, centers, np.arange(count) + 0.5)
+    return places.tolist(), [f"{hertz:,}" for hertz in shown]

@@ -22,8 +22,6 @@ from sertk.explore.tables import UNKNOWN
 from sertk.manifest import remarks
 
 _HERE = Path(__file__).parent
-# narrow pages draw the panels of several sounds below each other
-_WIDE, _NARROW = 11.2, 3.9
 
 
 def write_html(
@@ -148,13 +146,10 @@ def _listening(utterances: pd.DataFrame) -> list[dict[str, Any]]:
 def _figure(name: str, display: Display, caption: str) -> dict[str, Any]:
     """Draw a display for wide and for narrow pages; panels need height where they are stacked."""
     several = len(getattr(display, "waveforms", ()))
-    rows = math.ceil(several / 2)
+    narrow = 0.6 + 1.5 * math.ceil(several / 2) if several > 1 else display.size[1]
 
     def draw(wide: bool) -> str:
-        width, height = (_WIDE, display.size[1]) if wide else (_NARROW, display.size[1])
-        if not wide and several > 1:
-            height = 0.6 + 1.5 * rows
-        (axes,) = drawing.new_axes(width, height)
+        (axes,) = drawing.new_axes(*((11.2, display.size[1]) if wide else (3.9, narrow)))
         display.plot(axes)
         axes.set_title("", loc="left")
         return drawing.svg(axes, themed=True)
@@ -197,16 +192,9 @@ def _gendered(genders: class_counts.CountDisplay) -> bool:
 
 
 def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
-    facts = []
+    notes, facts = remarks.of(utterances), []
     for corpus in known:
-        facts += [
-            (corpus.TITLE, corpus.CITATION),
-            ("License", corpus.LICENSE),
-        ]
-    notes = remarks.of(utterances)
-    for reason, count in notes.skipped.items():
-        facts.append(("Left out", f"{count:,} {reason}"))
-    for name, reason in notes.unreadable:
-        facts.append(("Unreadable", f"{name}: {reason}"))
-    facts += [("Note", str(note)) for note in notes.notes]
-    return facts
+        facts += [(corpus.TITLE, corpus.CITATION), ("License", corpus.LICENSE)]
+    facts += [("Left out", f"{count:,} {reason}") for reason, count in notes.skipped.items()]
+    facts += [("Unreadable", f"{name}: {reason}") for name, reason in notes.unreadable]
+    return facts + [("Note", str(note)) for note in notes.notes]

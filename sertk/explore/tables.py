@@ -24,11 +24,7 @@ class Table(Display):
         for column in shown:
             if pd.api.types.is_float_dtype(self._table[column]):
                 shown[column] = [written(v, self.decimals) for v in self._table[column]]
-            else:
-                shown[column] = (
-                    self._table[column].astype(object).where(self._table[column].notna(), DASH)
-                )
-        return shown
+        return shown.where(shown.notna(), DASH)
 
 
 def written(value: float, decimals: int = 1) -> str:

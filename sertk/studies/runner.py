@@ -252,9 +252,8 @@ def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> p
 
 def _scanned(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
     corpus = study.level("corpus", trial)
-    if isinstance(corpus, pd.DataFrame):
-        return corpus
-    return corpora.scan(corpus, roots.get(trial.corpus))
+    given = isinstance(corpus, pd.DataFrame)
+    return corpus if given else corpora.scan(corpus, roots.get(trial.corpus))
 
 
 def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) -> pd.DataFrame:
