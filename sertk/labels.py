@@ -17,19 +17,9 @@ from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
 from sertk.manifest import constant, remarks
 
 EMOTIONS = (
-    "neutral",
-    "calm",
-    "happy",
-    "sad",
-    "angry",
-    "fearful",
-    "disgust",
-    "surprised",
-    "bored",
-    "excited",
-    "frustrated",
-    "anxious",
-)
+    "neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored",
+    "excited", "frustrated", "anxious",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,36 +74,23 @@ GROUPINGS: dict[str, Grouping] = {
         _merged(positive="happy", neutral="calm neutral", negative="angry fearful sad")
     ),
     "merged_negative": Grouping(
-        _merged(
-            calm="calm",
-            happy="happy",
-            neutral="neutral",
-            surprised="surprised",
-            negative="angry fearful sad disgust",
-        )
+        _same("calm", "happy", "neutral", "surprised")
+        | _merged(negative="angry fearful sad disgust")
     ),
     "moody7": Grouping(
-        _merged(
-            neutral="neutral calm bored",
-            happy="happy",
-            sad="sad",
-            angry="angry",
-            fearful="fearful anxious",
-            disgust="disgust",
-            surprised="surprised excited",
-        )
+        _merged(neutral="neutral calm bored")
+        | _same("happy", "sad", "angry")
+        | _merged(fearful="fearful anxious", disgust="disgust", surprised="surprised excited")
     ),
 }
 
 
 # what `valence2` leaves out has a side as well; neutral and surprised have none
+_SIDES = {"positive": 1, "negative": -1}
 VALENCE = {
-    **{emotion: 1 for emotion in ("positive", "excited")},
-    **{emotion: -1 for emotion in ("negative", "disgust", "frustrated", "anxious", "bored")},
-    **{
-        emotion: 1 if label == "positive" else -1
-        for emotion, label in GROUPINGS["valence2"].mapping.items()
-    },
+    **_SIDES,
+    **{emotion: _SIDES[label] for emotion, label in GROUPINGS["valence2"].mapping.items()},
+    **{"excited": 1, "disgust": -1, "frustrated": -1, "anxious": -1, "bored": -1},
 }
 
 
