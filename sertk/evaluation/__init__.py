@@ -24,21 +24,10 @@ from sertk.evaluation.speakers import speaker_difficulty
 from sertk.run import Run
 
 __all__ = [
-    "Display",
-    "Evaluation",
-    "Interval",
-    "compare",
-    "confusion",
-    "evaluate",
-    "f1",
-    "learning_curves",
-    "normalize_speakers",
-    "selective_prediction",
-    "speaker_difficulty",
-    "temperature",
-    "uar",
-    "wa",
-]
+    "Display", "Evaluation", "Interval", "compare", "confusion", "evaluate", "f1",
+    "learning_curves", "normalize_speakers", "selective_prediction", "speaker_difficulty",
+    "temperature", "uar", "wa",
+]  # fmt: skip
 
 
 class Predictable(Protocol):

@@ -18,16 +18,6 @@ from sertk.explore.sounds import (
 )
 
 __all__ = [
-    "across_emotions",
-    "across_genders",
-    "augmentations",
-    "classes",
-    "clip",
-    "durations",
-    "genders",
-    "levels",
-    "mfcc",
-    "preview",
-    "utterance",
-    "write_html",
-]
+    "across_emotions", "across_genders", "augmentations", "classes", "clip", "durations", "genders",
+    "levels", "mfcc", "preview", "utterance", "write_html",
+]  # fmt: skip

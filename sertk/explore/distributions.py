@@ -51,8 +51,10 @@ class QuantileDisplay(Table):
         ax.grid(visible=False, axis="y")
         ax.set_xlabel(self.unit)
         columns = 4 if ax.get_window_extent().width > 500 else 2
-        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
-        ax.legend(**place, ncols=columns, handlelength=1.4)
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, handlelength=1.4,
+            borderaxespad=0.2,
+        )  # fmt: skip
         ax.set_title("", loc="left")  # the legend stands there
 
 

@@ -12,14 +12,6 @@ from sertk.studies.runner import run_study as run
 from sertk.studies.study import STUDIES, Study, Trial
 
 __all__ = [
-    "STUDIES",
-    "Leaderboard",
-    "LeakGap",
-    "Study",
-    "StudyResult",
-    "Trial",
-    "leak_gap",
-    "leak_gap_of_recipe",
-    "run",
-    "write_html",
-]
+    "STUDIES", "Leaderboard", "LeakGap", "Study", "StudyResult", "Trial", "leak_gap",
+    "leak_gap_of_recipe", "run", "write_html",
+]  # fmt: skip

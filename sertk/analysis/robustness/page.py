@@ -32,8 +32,6 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
     """
     info = Run.open(run).info
     rows = -(-len(shown.conditions) // 2)
-    # of the run, then of what measured it
-    commands = [info.get("command"), provenance.command()]
 
     def draw(wide: bool) -> str:
         (axes,) = drawing.new_axes(11.2 if wide else 3.9, 5.4 if wide else 0.4 + 2.1 * rows)
@@ -58,7 +56,7 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
         caption=caption,
         tables=_tables(shown),
         note=shown.note,
-        commands="\n".join(filter(None, commands)),
+        commands="\n".join(filter(None, [info.get("command"), provenance.command()])),
         version=info.get("sertk_version", ""),
     )
     return pages.write(text, path)
@@ -86,7 +84,6 @@ def write_json(shown: RobustnessDisplay, path: str | Path) -> Path:
 
 def _answer(shown: RobustnessDisplay) -> str:
     """Say what costs most, and what costs least."""
-    worst = shown.worst()
     titles = {condition.name: condition for condition in shown.conditions}
 
     def phrase(row: dict[Any, Any]) -> str:
@@ -94,7 +91,7 @@ def _answer(shown: RobustnessDisplay) -> str:
         level = f"{written(row['level'])} {condition.unit}".replace("k Hz", " kHz")
         return f"{condition.title.lower()} ({level})"
 
-    found: list[dict[Any, Any]] = worst.to_dict("records")
+    found: list[dict[Any, Any]] = shown.worst().to_dict("records")
     hardest, mildest = found[0], found[-1]
     answer = (
         f"UAR is {percent(shown.clean.uar)} % on clean speech and {percent(hardest['uar'])} % with "
