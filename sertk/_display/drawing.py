@@ -24,13 +24,9 @@ SOFT = "#8fa9cf"
 _LONGEST = 40  # letters of a line in a drawing
 # every color that a page may restyle, and the CSS variable that takes its place there
 _VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--grid",
-    ACCENT: "--accent",
-    SECOND: "--second",
+    INK: "--ink", MUTED: "--muted", GRID: "--grid", ACCENT: "--accent", SECOND: "--second",
     SOFT: "--soft",
-}
+}  # fmt: skip
 MARKS = {"female": ("o", SECOND), "male": ("^", ACCENT), "unknown": ("s", MUTED)}
 
 _STYLE: Any = {

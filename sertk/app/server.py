@@ -25,18 +25,12 @@ _MOST_CONNECTIONS = 64  # a browser opens six
 _IDLE_SECONDS = 20.0  # without a byte from the other side, or taken by it
 _ASKING_SECONDS = 20.0  # for the whole head of a request
 _KINDS = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".onnx": "application/octet-stream",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-    ".wasm": "application/wasm",
-    ".wav": "audio/wav",
-    ".zip": "application/zip",
-}
+    ".css": "text/css; charset=utf-8", ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8", ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8", ".onnx": "application/octet-stream",
+    ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
+    ".wav": "audio/wav", ".zip": "application/zip",
+}  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",

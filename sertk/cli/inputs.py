@@ -212,16 +212,11 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         if (word := getattr(args, name, None)) is not None
     }
     return {
-        "model": args.model,
-        "prep": preprocessing(args),
-        "seeds": seeds(args.seeds),
-        "augment": augmentation(args),
-        "copies": args.copies,
-        "standardize": args.standardize,
-        "arguments": options(args.model_option, "--model-option"),
-        "init_from": args.init_from,
+        "model": args.model, "prep": preprocessing(args), "seeds": seeds(args.seeds),
+        "augment": augmentation(args), "copies": args.copies, "standardize": args.standardize,
+        "arguments": options(args.model_option, "--model-option"), "init_from": args.init_from,
         **config,
-    }
+    }  # fmt: skip
 
 
 def seeds(text: str) -> list[int]:

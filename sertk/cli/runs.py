@@ -92,16 +92,12 @@ def reproduce(args: argparse.Namespace) -> None:
     if args.epochs is not None:
         config["epochs"] = args.epochs
     words: dict[str, Any] = {
-        "folder": Path(args.output or Path("runs") / args.recipe),
-        "names": names,
+        "folder": Path(args.output or Path("runs") / args.recipe), "names": names,
         "roots": inputs.roots(names, args.root),
         "arguments": inputs.options(args.model_option, "--model-option"),
-        "seeds": inputs.seeds(args.seeds) if args.seeds else [],
-        "fold": args.fold,
-        "grouping": args.grouping,
-        "everyone": args.everyone,
-        **config,
-    }
+        "seeds": inputs.seeds(args.seeds) if args.seeds else [], "fold": args.fold,
+        "grouping": args.grouping, "everyone": args.everyone, **config,
+    }  # fmt: skip
     start_backend(args)
     if args.leak_gap:
         from sertk import studies
@@ -144,19 +140,14 @@ def _scores(
         result = result.regroup(grouping)
     interval = result.interval("uar")
     return {
-        "run": str(run.folder),
-        "protocol": run.info["protocol"],
-        "split": split,
-        "speaker_normalization": speaker_normalization,
-        "synthetic": run.info["synthetic"],
+        "run": str(run.folder), "protocol": run.info["protocol"], "split": split,
+        "speaker_normalization": speaker_normalization, "synthetic": run.info["synthetic"],
         "uar": result.uar,
         "uar_interval": [interval.low, interval.high] if interval.known else None,
-        "interval_note": interval.note,
-        "wa": result.wa,
-        "macro_f1": result.macro_f1,
+        "interval_note": interval.note, "wa": result.wa, "macro_f1": result.macro_f1,
         "chance": result.chance,
         "recall": {c: None if r != r else float(r) for c, r in result.recall_per_class().items()},
-    }
+    }  # fmt: skip
 
 
 def _summary(scores: dict[str, Any]) -> str:

@@ -119,15 +119,10 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
         values = [float(score(matrix.sum(0))) for matrix in (one, other)]
         found = _interval([(pair[0], pair[1])], metric)
         rows[metric] = {
-            "first": values[0],
-            "second": values[1],
-            "difference": found.value,
-            "low": found.low,
-            "high": found.high,
-            "p": _permutation(one, other, metric),
-            "speakers": len(speakers),
+            "first": values[0], "second": values[1], "difference": found.value, "low": found.low,
+            "high": found.high, "p": _permutation(one, other, metric), "speakers": len(speakers),
             "utterances": utterances,
-        }
+        }  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     scores = [matrices.uar_present(matrix) for matrix in (one, other)]
     of_speakers = pd.DataFrame(

@@ -100,15 +100,11 @@ def selective_prediction(result: Evaluation) -> SelectiveDisplay:
         found = intervals.interval(float(matrices.wa(pooled)), matrices.wa, spoken, resamples=2_000)
         table.append(
             {
-                "accuracy": found.value,
-                "low": found.low,
-                "high": found.high,
-                "uar": float(matrices.uar_present(pooled)),
-                "threshold": confidence[kept[-1]],
-                "classes": int((pooled.sum(1) > 0).sum()),
-                "n": len(kept),
+                "accuracy": found.value, "low": found.low, "high": found.high,
+                "uar": float(matrices.uar_present(pooled)), "threshold": confidence[kept[-1]],
+                "classes": int((pooled.sum(1) > 0).sum()), "n": len(kept),
             }
-        )
+        )  # fmt: skip
     wrong = (truth != predicted)[order]
     rows = pd.DataFrame(table, index=pd.Index(_COVERAGE, name="coverage"))
     return SelectiveDisplay(rows, _aurc(wrong), _aurc(np.sort(wrong)))

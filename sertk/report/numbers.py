@@ -44,11 +44,8 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "recipe": info.get("recipe"),
             "classes": list(result.classes),
             "basis": {
-                "split": result.split,
-                "utterances": result.num_utterances,
-                "speakers": result.num_speakers,
-                "folds": len(result.folds),
-                "seeds": result.seeds,
+                "split": result.split, "utterances": result.num_utterances,
+                "speakers": result.num_speakers, "folds": len(result.folds), "seeds": result.seeds,
                 "absent_classes": result.absent,
             },
             "chance": result.chance,
@@ -67,7 +64,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "by_condition": _conditions(result),
             "calibration": _calibration(result),
         }
-    )
+    )  # fmt: skip
 
 
 def leaks(info: dict[str, Any], *, reaching_test: bool = True) -> list[str]:
@@ -129,16 +126,13 @@ def regroupings(result: Evaluation) -> list[dict[str, Any]]:
         recalls = other.per_class().frame()
         found.append(
             {
-                "name": name,
-                "classes": list(other.classes),
-                "chance": other.chance,
-                "utterances": other.num_utterances,
-                "speakers": other.num_speakers,
+                "name": name, "classes": list(other.classes), "chance": other.chance,
+                "utterances": other.num_utterances, "speakers": other.num_speakers,
                 "dropped": dict(other.dropped),
                 "headline": other.summary().frame().to_dict("index"),
                 "recall": recalls["recall"].to_dict(),
             }
-        )
+        )  # fmt: skip
     return found
 
 

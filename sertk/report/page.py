@@ -24,17 +24,10 @@ from sertk.run import Run
 _HERE = Path(__file__).parent
 NUM_MISTAKES, NUM_HITS = 12, 6
 _SECTIONS = {
-    "result": "Result",
-    "original": "Original",
-    "confusions": "Confusion matrix",
-    "coarser": "Fewer classes",
-    "speakers": "Speakers",
-    "learning": "Learning curves",
-    "calibration": "Calibration",
-    "clips": "Errors",
-    "checks": "Checks",
-    "repeat": "Reproduce",
-}
+    "result": "Result", "original": "Original", "confusions": "Confusion matrix",
+    "coarser": "Fewer classes", "speakers": "Speakers", "learning": "Learning curves",
+    "calibration": "Calibration", "clips": "Errors", "checks": "Checks", "repeat": "Reproduce",
+}  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     "unreadable": [],
     "dropped": {},  # of runs before 0.1.0 was released

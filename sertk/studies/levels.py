@@ -184,14 +184,10 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
 def _known(factor: str) -> list[str]:
     """List the names of a factor that can be listed: recipes of copies are words joined by +."""
     return {
-        "corpus": corpora.names(),
-        "gender": list(GENDERS),
-        "grouping": list(labels.GROUPINGS),
-        "feature": [USUAL, *features.names()],
-        "model": models.names(),
-        "augment": ["none", *augment.names()],
-        "protocol": [*splits.PROTOCOLS, *splits.PUBLISHED],
-    }[factor]
+        "corpus": corpora.names(), "gender": list(GENDERS), "grouping": list(labels.GROUPINGS),
+        "feature": [USUAL, *features.names()], "model": models.names(),
+        "augment": ["none", *augment.names()], "protocol": [*splits.PROTOCOLS, *splits.PUBLISHED],
+    }[factor]  # fmt: skip
 
 
 def _check_known(factor: str, level: Any) -> None:

@@ -118,10 +118,8 @@ def _tables(shown: RobustnessDisplay) -> list[dict[str, Any]]:
 def _row(row: dict[Any, Any]) -> dict[str, Any]:
     low, high = row["change_low"], row["change_high"]
     return {
-        "level": written(row["level"]),
-        "uar": percent(row["uar"]),
-        "ends": ends(row["low"], row["high"]),
-        "change": points(row["change"]),
+        "level": written(row["level"]), "uar": percent(row["uar"]),
+        "ends": ends(row["low"], row["high"]), "change": points(row["change"]),
         "change_ends": "no interval" if low != low else f"{points(low)} to {points(high)}",
         "n": row["n"],
-    }
+    }  # fmt: skip
