@@ -1,4 +1,4 @@
-"""Commands before training: names, download, scan, verify, audit, extract, cache."""
+"""Commands before training: from names to explore; and notebook."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import json
 from sertk._utils import atomic
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
-from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
 
 
 def names(args: argparse.Namespace) -> None:
@@ -17,16 +17,12 @@ def names(args: argparse.Namespace) -> None:
     from sertk.training.config import Config
 
     families = {
-        "corpora": corpora.names(),
-        "features": features.names(),
-        "models": models.names(),
-        "groupings": list(labels.GROUPINGS),
-        "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
+        "corpora": corpora.names(), "features": features.names(), "models": models.names(),
+        "groupings": list(labels.GROUPINGS), "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
         "augmentations": [*augment.names(), "background@FOLDER", "mixnoise@FOLDER", "room@FOLDER"],
-        "recipes": list(RECIPES),
-        "studies": list(STUDIES),
+        "recipes": list(RECIPES), "studies": list(STUDIES),
         "config": list(Config.__dataclass_fields__),
-    }
+    }  # fmt: skip
     if args.family is None:
         for family, entries in families.items():
             give(f"{family}: {' '.join(entries)}")
@@ -129,3 +125,29 @@ def extract(args: argparse.Namespace) -> None:
               f"{table['frames'].sum()} frames, in {cache.default_folder()}")  # fmt: skip
     for row in features.unreadable:
         tell(f"unreadable: {row['reason']}")
+
+
+def explore(args: argparse.Namespace) -> None:
+    """Write the page of a corpus."""
+    from sertk import explore
+
+    rows = inputs.read(args)
+    limit = args.limit if args.limit > 0 else None
+    page = explore.write_html(rows, args.output, limit=limit, sound=not args.no_sound)
+    give(f"Page: {page}")
+    if not args.no_sound:
+        tell("The page contains audio: check the license of the corpus before you share it.")
+
+
+def notebook(args: argparse.Namespace) -> int:
+    """Execute a notebook; 1 if a cell fails."""
+    from sertk import notebooks
+
+    parameters = notebooks.read_words(args.notebook, args.parameter)
+    try:
+        page = notebooks.run(args.notebook, output=args.output, **parameters)
+    except NotebookError as error:
+        tell(f"sertk: {error}")
+        return 1
+    give(f"Notebook: {page.with_suffix('.ipynb')}\nPage: {page}")
+    return 0

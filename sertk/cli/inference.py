@@ -1,14 +1,16 @@
-"""Commands that use a trained model: predict, export."""
+"""Commands that use a trained model: predict, export, app."""
 
 import argparse
 import csv
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
+from sertk.cli.stopping import take_as_the_end
 from sertk.errors import AudioError, ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -214,3 +216,29 @@ def export(args: argparse.Namespace) -> None:
         options["precision"] = "int8" if args.int8 else "fp16"
     made = export.export(run, args.to, path=args.output, **options)
     give(json.dumps(made.to_dict()) if args.json else str(made))
+
+
+def app(args: argparse.Namespace) -> None:
+    """Serve the listening page until Ctrl-C, or write it."""
+    from sertk import app
+
+    source = inputs.model(args, "run", "bundle")
+    options = {"fold": args.fold, "seed": args.seed, "clips": args.clips, "runtime": args.runtime}
+    if args.clips:
+        tell("The page contains these clips: check their license before you share it.")
+    if args.out is not None:
+        with inputs.terms_printed():
+            page = app.write(source, args.out, **options)
+        give(f"Page: {page}")
+        tell("Serve the folder with a web server; the microphone needs https, or 127.0.0.1.")
+        return
+    with inputs.terms_printed():
+        files = app.files(source, **options)
+    with app.Server(files, args.port) as server:
+        give(f"Listening page: {server.address} (Ctrl-C ends it)")
+        if args.clips:
+            give(f"Browser and Python: {server.address}debug.html")
+        sys.stdout.flush()
+        take_as_the_end()
+        with suppress(KeyboardInterrupt):
+            app.wait()

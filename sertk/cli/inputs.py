@@ -108,15 +108,13 @@ def where(words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
-    """Say where corpora are: in the folder given, or several in folders of their names in it.
-
-    Several may also share the folder itself; one that is made there gets a folder of its own.
-    """
+    """Say where corpora are: in the folder given, or in folders of their names below it."""
     if not root:
         return {}
     from sertk import corpora, manifest
 
     places = {n: Path(place) for n, place in manifest.roots_below(root, list(names)).items()}
+    # one that is made there gets a folder of its own
     for name in set(names) & set(corpora.names()):
         if len(names) > 1 and corpora.load(name).SYNTHETIC:
             places[name] = Path(root).expanduser() / name
@@ -198,10 +196,7 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
 
 
 def training(args: argparse.Namespace) -> dict[str, Any]:
-    """Read what `sertk.training.cross_validate` takes besides utterances and a folder.
-
-    Mistakes in the options are reported before anything is read or Keras is loaded.
-    """
+    """Read what a training takes besides utterances and a folder, before anything is loaded."""
     import sertk
     from sertk.training.config import Config
 

@@ -62,7 +62,7 @@ def make_parser() -> Parser:
     )
     cached.flag("--json", "print JSON")
     _explore_arguments(
-        command("pages", "explore", "write a page with figures and audio players of a corpus")
+        command("data", "explore", "write a page with figures and audio players of a corpus")
     )
     train = command("runs", "train", "train with one speaker-independent split, and report")
     groups.add_training(train, "by_speaker")
@@ -105,8 +105,8 @@ def make_parser() -> Parser:
     )
     _predict_arguments(command("inference", "predict", "predict the emotion of recordings"))
     _export_arguments(command("inference", "export", "export a model of a run"))
-    _app_arguments(command("pages", "app", "serve a page that predicts in the browser"))
-    _notebook_arguments(command("pages", "notebook", "execute a notebook, and write its page"))
+    _app_arguments(command("inference", "app", "serve a page that predicts in the browser"))
+    _notebook_arguments(command("data", "notebook", "execute a notebook, and write its page"))
     return parser
 
 

@@ -82,12 +82,7 @@ class Parser(argparse.ArgumentParser):
         return [word for word in self._option_string_actions if word.startswith("--")]
 
     def understand(self, words: Sequence[str] | None = None) -> argparse.Namespace:
-        """Parse all words; those of the process by default.
-
-        Raises:
-            UnknownNameError: If a command or an option does not exist.
-            ConfigurationError: If a word is missing, left over, or of the wrong kind.
-        """
+        """Parse all words; those of the process by default."""
         found, left = self.parse_known_args(words)
         if left:
             word = left[0].partition("=")[0]
