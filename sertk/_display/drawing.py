@@ -29,6 +29,7 @@ _VARIABLES = {
 }  # fmt: skip
 MARKS = {"female": ("o", SECOND), "male": ("^", ACCENT), "unknown": ("s", MUTED)}
 
+# no mathematics in texts: a class or speaker may be called anything, dollar signs included
 _STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
@@ -50,7 +51,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sertk",
     "text.color": INK,
-    "text.parse_math": False,  # a class or speaker may be called anything, dollar signs included
+    "text.parse_math": False,
     "xtick.color": MUTED,
     "xtick.labelcolor": INK,
     "xtick.labelsize": 9,

@@ -322,11 +322,9 @@ class Evaluation:
         scores = self._grouped(genders)["uar"]
         return intervals.interval(
             float(scores["female"] - scores["male"]),
-            lambda f, m: matrices.uar_present(f) - matrices.uar_present(m),
-            female,
-            male,
+            lambda f, m: matrices.uar_present(f) - matrices.uar_present(m), female, male,
             bounds=intervals.DIFFERENCE,
-        )
+        )  # fmt: skip
 
     def over_folds_and_seeds(self) -> displays.SpreadDisplay:
         """Show mean, sd, min and max of each score over folds, and over seeds.

@@ -14,13 +14,10 @@ from sertk.features.mfcc import Mfcc
 from sertk.preprocessing import Preprocessing
 
 _TITLES = {
-    "LogMel": "Log-mel",
-    "LogMelDelta": "Log-mel and its deltas",
-    "LogSpectrogram": "Log spectrogram",
-    "Mfcc": "MFCC",
-    "MfccTrace": "Mean of the MFCC",
+    "LogMel": "Log-mel", "LogMelDelta": "Log-mel and its deltas",
+    "LogSpectrogram": "Log spectrogram", "Mfcc": "MFCC", "MfccTrace": "Mean of the MFCC",
     "NoiseReverbSpectrogram": "Log spectrogram, clean, with noise and in a room",
-}
+}  # fmt: skip
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000)
 
 

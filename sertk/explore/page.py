@@ -61,16 +61,10 @@ def write_html(
     names = sorted(utterances["corpus"].unique())
     known = [corpora.load(name) for name in names if name in corpora.names()]
     text = pages.render(
-        _HERE,
-        "page.html",
-        title=", ".join(names) + ": exploration of a corpus",
-        names=names,
-        lead=_lead(utterances),
-        synthetic=any(corpus.SYNTHETIC for corpus in known),
-        sections=sections,
-        facts=_facts(utterances, known),
-        sound=sound,
-    )
+        _HERE, "page.html", title=", ".join(names) + ": exploration of a corpus", names=names,
+        lead=_lead(utterances), synthetic=any(corpus.SYNTHETIC for corpus in known),
+        sections=sections, facts=_facts(utterances, known), sound=sound,
+    )  # fmt: skip
     return pages.write(text, path)
 
 

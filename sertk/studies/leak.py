@@ -190,16 +190,13 @@ class LeakGap(Display):
 
         info = self.clean.info
         text = pages.render(
-            _HERE,
-            "leak.html",
+            _HERE, "leak.html",
             title=f"{info['model']['name']}: how much does data leakage add to the score?",
-            answer=self.sentence,
-            drawing=pages.pair("scores", draw, self.sentence),
+            answer=self.sentence, drawing=pages.pair("scores", draw, self.sentence),
             rows=self.frame().reset_index().to_dict("records"),
-            runs={"leaky": self.leaky.info, "clean": info},
-            command=command or info.get("command"),
+            runs={"leaky": self.leaky.info, "clean": info}, command=command or info.get("command"),
             pct=percent,
-        )
+        )  # fmt: skip
         return pages.write(text, path)
 
     def _draw(self, ax: "drawing.Axes") -> None:

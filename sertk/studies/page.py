@@ -32,24 +32,16 @@ def write_html(result: StudyResult, path: str | Path | None = None) -> Path:
     regrouped = result.regrouped()
     shown |= {} if regrouped is None else {"regrouped": regrouped}
     text = pages.render(
-        _HERE,
-        "page.html",
-        title=study.question,
-        answer=result.answer,
-        one_seed=result.one_seed,
-        study=study,
-        baseline=getattr(study, study.compare)[0],
+        _HERE, "page.html", title=study.question, answer=result.answer, one_seed=result.one_seed,
+        study=study, baseline=getattr(study, study.compare)[0],
         figures={n: _figure(n, display) for n, display in shown.items() if len(display.frame())},
         rows={n: each.frame().reset_index().to_dict("records") for n, each in shown.items()},
-        runs=result.frame().to_dict("records"),
-        missing=result.missing,
+        runs=result.frame().to_dict("records"), missing=result.missing,
         protocols=sorted({run.info["protocol"]["sentence"] for run in result.runs.values()}),
-        facts=_facts(result),
-        command=result.info["command"],
-        factors=[f for f in FACTORS if len(getattr(study, f)) > 1],
-        pct=percent,
+        facts=_facts(result), command=result.info["command"],
+        factors=[f for f in FACTORS if len(getattr(study, f)) > 1], pct=percent,
         known=lambda value: value is not None and value == value,
-    )
+    )  # fmt: skip
     return pages.write(text, result.folder / "study.html" if path is None else path)
 
 

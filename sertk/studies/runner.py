@@ -181,12 +181,9 @@ def _shared_cores(n_jobs: int) -> Iterator[None]:
     count = os.cpu_count() or 1
     share = str(max(1, count // (count if n_jobs < 0 else n_jobs)))
     given = {
-        "OMP_NUM_THREADS": share,
-        "TF_NUM_INTRAOP_THREADS": share,
-        "TF_NUM_INTEROP_THREADS": share,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TQDM_DISABLE": "1",
-    }
+        "OMP_NUM_THREADS": share, "TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share,
+        "TF_CPP_MIN_LOG_LEVEL": "3", "TQDM_DISABLE": "1",
+    }  # fmt: skip
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     try:

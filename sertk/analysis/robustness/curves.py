@@ -49,7 +49,19 @@ class RobustnessDisplay(Display):
 
     def written(self) -> pd.DataFrame:
         """Hand out the table as text, in percent and points."""
-        return self._shown()
+        table = self._table
+        return pd.DataFrame(
+            {
+                "condition": table["condition"],
+                "level": ["" if np.isnan(v) else written(v) for v in table["level"]],
+                "UAR, %": [percent(v) for v in table["uar"]],
+                "interval": [ends(*v) for v in table[["low", "high"]].to_numpy()],
+                "change": [points(v) for v in table["change"]],
+                "n": table["n"],
+            }
+        )
+
+    _shown = written
 
     def _draw(self, ax: "drawing.Axes") -> None:
         ax.set_axis_off()
@@ -91,19 +103,6 @@ class RobustnessDisplay(Display):
         panel.set_xlabel(condition.unit, fontsize=8.5, labelpad=2)
         panel.tick_params(labelsize=8)
         panel.set_title(condition.title, loc="left", fontsize=9.5, pad=4)
-
-    def _shown(self) -> pd.DataFrame:
-        table = self._table
-        return pd.DataFrame(
-            {
-                "condition": table["condition"],
-                "level": ["" if np.isnan(v) else written(v) for v in table["level"]],
-                "UAR, %": [percent(v) for v in table["uar"]],
-                "interval": [ends(*v) for v in table[["low", "high"]].to_numpy()],
-                "change": [points(v) for v in table["change"]],
-                "n": table["n"],
-            }
-        )
 
 
 def written(level: float) -> str:

@@ -44,21 +44,15 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
         "clean; dotted: chance; band: 95 % confidence interval over speakers."
     )
     text = pages.render(
-        _HERE,
-        "page.html",
-        title=f"{shown.run}: robustness to noise and other degradations",
+        _HERE, "page.html", title=f"{shown.run}: robustness to noise and other degradations",
         parts=[", ".join(info["corpora"]), str(info.get("grouping", "")), info["model"]["name"]],
-        lead=_answer(shown),
-        synthetic=bool(info.get("synthetic")),
-        leaky=bool(info["protocol"].get("leaky")),
-        protocol=info["protocol"]["sentence"],
-        figure_drawn=pages.pair("curves", draw, _answer(shown)),
-        caption=caption,
-        tables=_tables(shown),
-        note=shown.note,
+        lead=_answer(shown), synthetic=bool(info.get("synthetic")),
+        leaky=bool(info["protocol"].get("leaky")), protocol=info["protocol"]["sentence"],
+        figure_drawn=pages.pair("curves", draw, _answer(shown)), caption=caption,
+        tables=_tables(shown), note=shown.note,
         commands="\n".join(filter(None, [info.get("command"), provenance.command()])),
         version=info.get("sertk_version", ""),
-    )
+    )  # fmt: skip
     return pages.write(text, path)
 
 
