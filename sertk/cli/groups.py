@@ -123,17 +123,12 @@ def add_training(parser: Parser, protocol: str) -> None:
     add("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     add("--init-from", metavar="RUN", help="initialize with the weights of this run")
     for name, description in docstrings.arguments(Config).items():
-        default = getattr(Config, name)
+        default, words = getattr(Config, name), description.replace("`", "").replace("%", "%%")
         add(
             f"--{name.replace('_', '-')}", metavar="VALUE",
             type=type(default) if isinstance(default, int | float) else str,
-            help=f"{_plain(description)} Default: {default}.".replace("None", "null"),
+            help=f"{words} Default: {default}.".replace("None", "null"),
         )  # fmt: skip
     add_device(fit)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder")
     parser.flag("--json", "print scores as JSON")
-
-
-def _plain(description: str) -> str:
-    """Write a docstring's description as help text."""
-    return description.replace("`", "").replace("%", "%%")

@@ -52,7 +52,10 @@ def write_html(
     """
     sections = _numbers(utterances)
     if sound:
-        sections[-1]["items"] += _measured(utterances, limit)
+        kept = distributions.durations(utterances, trim_db=TRIM_DB, limit=limit)
+        words = f"Without silence at both ends, {TRIM_DB:.0f} dB below the loudest frame."
+        level = distributions.levels(utterances, limit=limit)
+        sections[-1]["items"] += [_item(kept, words), _item(level, "Without silence at both ends.")]
         sections += _listening(utterances)
     for number, section in enumerate(sections):
         section["anchor"] = f"part-{number + 1}"
@@ -93,14 +96,6 @@ def _numbers(utterances: pd.DataFrame) -> list[dict[str, Any]]:
     if "duration" in utterances and utterances["duration"].notna().any():
         shape["items"].append(_item(distributions.durations(utterances), "Whole files."))
     return [balance, shape] if shape["items"] else [balance]
-
-
-def _measured(utterances: pd.DataFrame, limit: int | None) -> list[dict[str, Any]]:
-    kept = distributions.durations(utterances, trim_db=TRIM_DB, limit=limit)
-    return [
-        _item(kept, f"Without silence at both ends, {TRIM_DB:.0f} dB below the loudest frame."),
-        _item(distributions.levels(utterances, limit=limit), "Without silence at both ends."),
-    ]
 
 
 def _listening(utterances: pd.DataFrame) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
         result: Its evaluation on the test split.
     """
     info = run.info
-    summary = result.summary().frame()
+    summary, calibration = result.summary().frame(), result.calibration()
     return _plain(
         {
             "schema_version": SCHEMA_VERSION,
@@ -62,7 +62,11 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "by_speaker": _rows(result.by_speaker().frame()),
             "speaker_normalization": _speaker_normalization(result),
             "by_condition": _conditions(result),
-            "calibration": _calibration(result),
+            "calibration": {
+                "ece": calibration.ece,
+                "bins": _rows(calibration.frame()),
+                "aurc": evaluation.selective_prediction(result).aurc,
+            },
         }
     )  # fmt: skip
 
@@ -156,15 +160,6 @@ def _speaker_normalization(result: Evaluation) -> dict[str, Any] | None:
         "change": change["difference"],
         "change_low": change["low"],
         "change_high": change["high"],
-    }
-
-
-def _calibration(result: Evaluation) -> dict[str, Any]:
-    shown = result.calibration()
-    return {
-        "ece": shown.ece,
-        "bins": _rows(shown.frame()),
-        "aurc": evaluation.selective_prediction(result).aurc,
     }
 
 

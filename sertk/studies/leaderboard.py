@@ -49,7 +49,10 @@ class Leaderboard(Display):
             try:
                 run = Run(path.parent)
                 result = evaluate(run)
-                key, _ = _protocol(run, result), _facts(run)
+                # what makes scores comparable: words, classes, and the utterances of each fold
+                pairs = zip(result.rows["fold"], result.rows["utterance_id"], strict=True)
+                digest = hashlib.sha256(repr(sorted(set(pairs))).encode()).hexdigest()
+                key, _ = (describe(run), *sorted(run.classes), digest), _facts(run)
             except SertkError as error:
                 self.unread[str(path.parent.relative_to(self.folder))] = str(error)
                 continue
@@ -164,10 +167,3 @@ def _name(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> str:
     """Name a group; two of the same name with other test speakers get a number."""
     alike = [other for other in keys if other[0] == key[0]]
     return key[0] if len(alike) == 1 else f"{key[0]} (test set {alike.index(key) + 1})"
-
-
-def _protocol(run: Run, result: Evaluation) -> tuple[str, ...]:
-    """Name what makes scores comparable: words, classes, and the utterances of each fold."""
-    tested = sorted(set(zip(result.rows["fold"], result.rows["utterance_id"], strict=True)))
-    digest = hashlib.sha256(repr(tested).encode()).hexdigest()
-    return describe(run), *sorted(run.classes), digest
