@@ -3,18 +3,18 @@
 import argparse
 import json
 
+from sertk import augment, corpora, features, labels, manifest, models, notebooks, splits
 from sertk._utils import atomic
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
+from sertk.recipes import RECIPES
+from sertk.training.config import Config
 
 
 def names(args: argparse.Namespace) -> None:
     """List what can be named."""
-    from sertk import augment, corpora, features, labels, models, splits
-    from sertk.recipes import RECIPES
     from sertk.studies import STUDIES
-    from sertk.training.config import Config
 
     families = {
         "corpora": corpora.names(), "features": features.names(), "models": models.names(),
@@ -37,15 +37,11 @@ def names(args: argparse.Namespace) -> None:
 
 def download(args: argparse.Namespace) -> None:
     """Fetch a corpus and print the folder to scan."""
-    from sertk import corpora
-
     give(str(corpora.download(args.corpus, args.to)))
 
 
 def scan(args: argparse.Namespace) -> None:
     """Write the manifest of a folder of recordings."""
-    from sertk import corpora, manifest
-
     found = corpora.scan(
         args.corpus, root=args.root, hash_files=args.hash, **inputs.options(args.option, "--option")
     )
@@ -59,8 +55,6 @@ def scan(args: argparse.Namespace) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """Print how a folder differs from a manifest; 1 if it lacks or changes anything."""
-    from sertk import corpora
-
     table = corpora.verify(inputs.read(args))
     wrong = table[table["status"] != "ok"]
     if args.json:
@@ -141,8 +135,6 @@ def explore(args: argparse.Namespace) -> None:
 
 def notebook(args: argparse.Namespace) -> int:
     """Execute a notebook; 1 if a cell fails."""
-    from sertk import notebooks
-
     parameters = notebooks.read_words(args.notebook, args.parameter)
     try:
         page = notebooks.run(args.notebook, output=args.output, **parameters)

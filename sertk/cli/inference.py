@@ -6,15 +6,15 @@ import json
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.cli.stopping import take_as_the_end
 from sertk.errors import AudioError, ConfigurationError, UnknownNameError
-
-if TYPE_CHECKING:
-    from sertk.predict import Predictor
+from sertk.predict import Predictor
+from sertk.predict.displays import require_picture
+from sertk.run import Run
 
 _FORMATS = ("table", "json", "csv")
 _CARDED = ("bundle", "pretrained")  # formats with a model card
@@ -25,7 +25,6 @@ def predict(args: argparse.Namespace) -> int:
     if args.format not in _FORMATS:
         raise UnknownNameError("format", args.format, _FORMATS)
     from sertk import predict
-    from sertk.predict.displays import require_picture
 
     if args.plot:
         require_picture(args.plot)
@@ -66,7 +65,7 @@ def _of(path: Path, error: AudioError) -> str:
     return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
-def _opened(args: argparse.Namespace) -> "Predictor":
+def _opened(args: argparse.Namespace) -> Predictor:
     """Open the model that was named, or the pretrained one, and say what must be known of it."""
     from sertk import predict, use_backend
 
@@ -83,7 +82,7 @@ def _opened(args: argparse.Namespace) -> "Predictor":
     return predictor
 
 
-def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
+def _tell_which(args: argparse.Namespace, predictor: Predictor) -> None:
     """Name the model of a run that predicts, where none was asked for."""
     if args.run is None or (args.fold is not None and args.seed is not None):
         return
@@ -96,7 +95,7 @@ def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
         )
 
 
-def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespace) -> int:
+def _timelines(predictor: Predictor, paths: list[Path], args: argparse.Namespace) -> int:
     """Print the timeline of each file, one after the other."""
     if args.plot and len(paths) > 1:
         raise ConfigurationError(
@@ -181,7 +180,6 @@ def _number(text: str, flag: str) -> float:
 def export(args: argparse.Namespace) -> None:
     """Write a run as a file for use outside."""
     from sertk import export
-    from sertk.run import Run
 
     run = Run(args.run)
     options: dict[str, Any] = {"fold": args.fold, "seed": args.seed}

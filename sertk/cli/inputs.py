@@ -6,24 +6,23 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+import sertk
+from sertk import corpora, features, labels, manifest, splits
+from sertk.augment import Augmentation
 from sertk.cli.output import tell
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.manifest import remarks
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sertk.augment import Augmentation
-    from sertk.preprocessing import Preprocessing
-    from sertk.run import Run
+from sertk.preprocessing import Preprocessing
+from sertk.run import Run
+from sertk.training.config import Config
 
 
-def tell_about(utterances: "pd.DataFrame") -> None:
+def tell_about(utterances: pd.DataFrame) -> None:
     """Say what was found, and all that was found and not taken."""
-    from sertk import manifest
-
     tell(manifest.describe(utterances).to_string(index=False))
     said = remarks.of(utterances)
     for reason, count in said.skipped.items():
@@ -33,13 +32,13 @@ def tell_about(utterances: "pd.DataFrame") -> None:
     _tell_files(utterances)
 
 
-def _tell_files(utterances: "pd.DataFrame") -> None:
+def _tell_files(utterances: pd.DataFrame) -> None:
     """Name the files that cannot be read."""
     for path, reason in remarks.of(utterances).unreadable:
         tell(f"unreadable: {path}: {reason}")
 
 
-def tell_unreadable(runs: "Iterable[Run]", known: Iterable[str] = ()) -> None:
+def tell_unreadable(runs: Iterable[Run], known: Iterable[str] = ()) -> None:
     """Name the files that runs could not read, but for reasons that were printed before."""
     seen = set(known)
     for run in runs:
@@ -49,20 +48,16 @@ def tell_unreadable(runs: "Iterable[Run]", known: Iterable[str] = ()) -> None:
                 tell(f"unreadable: {row['path']}: {row['reason']}")
 
 
-def read(args: argparse.Namespace) -> "pd.DataFrame":
+def read(args: argparse.Namespace) -> pd.DataFrame:
     """Read the manifest that was named, and say what of it was read in another way."""
-    from sertk import manifest
-
     rows = manifest.read(args.manifest, root=args.root)
     for note in remarks.of(rows).division:
         tell(f"note: {note}")
     return rows
 
 
-def utterances(args: argparse.Namespace) -> "pd.DataFrame":
+def utterances(args: argparse.Namespace) -> pd.DataFrame:
     """Find the utterances, keep those asked for, and label them."""
-    from sertk import corpora, labels, manifest
-
     if (args.corpus is None) == (args.manifest is None):
         raise ConfigurationError(
             f"Received {'both' if args.corpus else 'neither'} of --corpus and --manifest.",
@@ -111,8 +106,6 @@ def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
     """Say where corpora are: in the folder given, or in folders of their names below it."""
     if not root:
         return {}
-    from sertk import corpora, manifest
-
     places = {n: Path(place) for n, place in manifest.roots_below(root, list(names)).items()}
     # one that is made there gets a folder of its own
     for name in set(names) & set(corpora.names()):
@@ -123,8 +116,6 @@ def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
 
 def _groupings_for(emotions: set[str]) -> str:
     """Say which groupings leave no class empty; those that take most emotions come first."""
-    from sertk import labels
-
     fitting = []
     for name, group in labels.GROUPINGS.items():
         used = {group.mapping[emotion] for emotion in emotions if emotion in group.mapping}
@@ -140,10 +131,8 @@ def _groupings_for(emotions: set[str]) -> str:
     return f"These groupings fit: {'; '.join(fits[:4])}."
 
 
-def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
+def divide(rows: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
     """Apply the protocol that the words ask for."""
-    from sertk import splits
-
     if args.protocol == "manifest":
         return rows
     known = [*splits.PROTOCOLS, *splits.PUBLISHED]
@@ -175,10 +164,8 @@ def _speakers(text: str | None) -> Any:
     return names
 
 
-def preprocessing(args: argparse.Namespace) -> "Preprocessing":
+def preprocessing(args: argparse.Namespace) -> Preprocessing:
     """Build the preprocessing that the words ask for."""
-    from sertk import Preprocessing, features
-
     parameters = options(args.feature_option, "--feature-option")
     if "sample_rate" in parameters:
         raise ConfigurationError(
@@ -197,9 +184,6 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
 
 def training(args: argparse.Namespace) -> dict[str, Any]:
     """Read what a training takes besides utterances and a folder, before anything is loaded."""
-    import sertk
-    from sertk.training.config import Config
-
     sertk.use_backend(args.backend, args.device)
     config = {
         name: _value(word) if isinstance(word, str) else word
@@ -227,10 +211,8 @@ def seeds(text: str) -> list[int]:
         ) from error
 
 
-def augmentation(args: argparse.Namespace) -> "Augmentation | None":
+def augmentation(args: argparse.Namespace) -> Augmentation | None:
     """Read what copies the words ask for."""
-    from sertk.augment import Augmentation
-
     if args.augment is None:
         for flag, given in (("only", args.augment_only), ("on-the-fly", args.augment_on_the_fly)):
             if given:

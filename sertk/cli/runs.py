@@ -4,16 +4,17 @@ import argparse
 import importlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import sertk
+from sertk import corpora, evaluation, labels, recipes, splits
+from sertk import report as reports
 from sertk._utils.keras_backend import without_native_messages
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError
 from sertk.manifest import remarks
-
-if TYPE_CHECKING:
-    from sertk.run import Run
+from sertk.run import Run
 
 # protocols that make one division; the others make folds
 _DIVISIONS = ("by_speaker", "random", "manifest")
@@ -21,10 +22,8 @@ _DIVISIONS = ("by_speaker", "random", "manifest")
 
 def demo(args: argparse.Namespace) -> None:
     """Run the toy corpus from sound to report."""
-    import sertk
-
     start_backend(args)
-    from sertk import corpora, labels, report, splits, training
+    from sertk import training
 
     utterances = corpora.scan("toy", root=args.root)
     tell(f"{len(utterances)} utterances of synthetic speech, without human speakers.")
@@ -35,7 +34,7 @@ def demo(args: argparse.Namespace) -> None:
         folder=args.output, augment="light", copies=1, epochs=args.epochs, batch_size=16,
     )  # fmt: skip
     give(_summary(_scores(run)))
-    give(f"Report: {report.write_html(run)}")
+    give(f"Report: {reports.write_html(run)}")
 
 
 def train(args: argparse.Namespace) -> None:
@@ -77,7 +76,6 @@ def _train(args: argparse.Namespace) -> None:
 
 def reproduce(args: argparse.Namespace) -> None:
     """Train and test a published system again, or sertk's own."""
-    from sertk import recipes
     from sertk.cli.studies import tell_gap
 
     text = recipes.describe(args.recipe, as_published=args.as_published)
@@ -109,29 +107,23 @@ def reproduce(args: argparse.Namespace) -> None:
     _report(run, args)
 
 
-def _report(run: "Run", args: argparse.Namespace) -> None:
-    from sertk import report
-
+def _report(run: Run, args: argparse.Namespace) -> None:
     scores = _scores(run)
-    page = report.write_html(run) if scores["split"] == "test" else None
+    page = reports.write_html(run) if scores["split"] == "test" else None
     where = f"Report: {page}" if page else f"Run: {run.folder}"
     give(json.dumps(scores) if args.json else f"{_summary(scores)}\n{where}")
 
 
 def start_backend(args: argparse.Namespace) -> None:
     """Choose the backend, and load it without what it says about itself."""
-    import sertk
-
     sertk.use_backend(args.backend, args.device)
     with without_native_messages():
         importlib.import_module("keras")
 
 
 def _scores(
-    run: "Run", grouping: str | None = None, *, speaker_normalization: bool = False
+    run: Run, grouping: str | None = None, *, speaker_normalization: bool = False
 ) -> dict[str, Any]:
-    from sertk import evaluation
-
     split = "test" if run.tested else "val"
     result = evaluation.evaluate(run, split)
     if speaker_normalization:
@@ -177,17 +169,12 @@ def _summary(scores: dict[str, Any]) -> str:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Print the scores of a run."""
-    from sertk.run import Run
-
     scores = _scores(Run(args.run), args.grouping, speaker_normalization=args.speaker_normalization)
     give(json.dumps(scores) if args.json else _summary(scores))
 
 
 def report(args: argparse.Namespace) -> None:
     """Write the HTML report of a run, or the page of a study."""
-    from sertk import report
-    from sertk.run import Run
-
     if (Path(args.run).expanduser() / "study.json").is_file():
         from sertk import studies
 
@@ -197,13 +184,11 @@ def report(args: argparse.Namespace) -> None:
         return
     run = Run(args.run)
     roots = inputs.roots(run.info["corpora"], args.root)
-    give(f"Report: {report.write_html(run, args.output, audio=args.audio, roots=roots)}")
+    give(f"Report: {reports.write_html(run, args.output, audio=args.audio, roots=roots)}")
 
 
 def robustness(args: argparse.Namespace) -> None:
     """Measure what disturbed speech costs, and write the page."""
-    from sertk.run import Run
-
     run = Run(args.run)
     start_backend(args)
     from sertk.analysis import robustness

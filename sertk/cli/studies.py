@@ -4,23 +4,20 @@ import argparse
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sertk import evaluation, report, studies
+from sertk._utils import atomic, provenance
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
+from sertk.cli.runs import start_backend
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.manifest import remarks
-
-if TYPE_CHECKING:
-    from sertk.studies import LeakGap
+from sertk.studies.levels import FACTORS
 
 
 def study(args: argparse.Namespace) -> int:
     """Train a grid of choices, and compare them; 1 if one could not be trained."""
-    from sertk import studies
-    from sertk.cli.runs import start_backend
-    from sertk.studies.levels import FACTORS
-
     if args.name is not None and args.name not in studies.STUDIES:
         raise UnknownNameError("study", args.name, studies.STUDIES)
     given: dict[str, Any] = {
@@ -58,8 +55,6 @@ def study(args: argparse.Namespace) -> int:
 
 def compare(args: argparse.Namespace) -> None:
     """Say whether one run is better than another."""
-    from sertk import evaluation
-
     first, second = map(evaluation.evaluate, args.run)
     if args.grouping:
         first, second = first.regroup(args.grouping), second.regroup(args.grouping)
@@ -80,8 +75,6 @@ def compare(args: argparse.Namespace) -> None:
 
 def leak_gap(args: argparse.Namespace) -> None:
     """Train with a leak and without, and tell the difference."""
-    from sertk.cli.runs import start_backend
-
     words = inputs.training(args)
     if args.protocol in ("random", "by_speaker"):
         raise ConfigurationError(
@@ -93,17 +86,13 @@ def leak_gap(args: argparse.Namespace) -> None:
         )
     utterances = inputs.divide(inputs.utterances(args), args)
     start_backend(args)
-    from sertk import studies
-
     reasons = [why for _, why in remarks.of(utterances).unreadable]
     tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args, reasons)
 
 
 def leaderboard(args: argparse.Namespace) -> None:
     """Rank runs, each protocol by itself."""
-    from sertk.studies import Leaderboard
-
-    board = Leaderboard(args.folder)
+    board = studies.Leaderboard(args.folder)
     for name, reason in board.unread.items():
         tell(f"not ranked: {name}: {reason}")
     table = board.frame()
@@ -125,11 +114,8 @@ def leaderboard(args: argparse.Namespace) -> None:
         give(f"Page: {board.write_html(args.output)}")
 
 
-def tell_gap(found: "LeakGap", args: argparse.Namespace, known: Iterable[str] = ()) -> None:
+def tell_gap(found: studies.LeakGap, args: argparse.Namespace, known: Iterable[str] = ()) -> None:
     """Print the answer, and write its page beside the two runs."""
-    from sertk import report
-    from sertk._utils import atomic, provenance
-
     inputs.tell_unreadable((found.leaky, found.clean), known)
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
