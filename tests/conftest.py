@@ -56,6 +56,18 @@ def refused(capsys, monkeypatch):
     return run
 
 
+@pytest.fixture
+def done(capsys):
+    """Run a command that must end with a status; return what it wrote: `out` and `err`."""
+
+    def run(*words, status=0):
+        capsys.readouterr()
+        assert cli.main([str(word) for word in words]) == status
+        return capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def ravdess(tmp_path_factory):
     """Eight actors who whistle every emotion of RAVDESS, 96 files of 0.7 s."""

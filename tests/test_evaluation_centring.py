@@ -9,7 +9,6 @@ from scipy.special import log_softmax, softmax
 from sklearn import metrics as oracle
 
 from sertk import evaluation, report
-from sertk.cli import main
 from sertk.errors import ConfigurationError
 from tests import fake_run
 from tests.errors import raises
@@ -110,13 +109,11 @@ def test_no_word_of_known_voices_where_nobody_is_known(tmp_path):
     assert "With speaker normalization" not in report.write_html(run.folder).read_text("utf-8")
 
 
-def test_on_the_command_line(run, capsys):
-    assert main(["evaluate", str(run.folder), "--speaker-normalization", "--json"]) == 0
-    scores = json.loads(capsys.readouterr().out)
+def test_on_the_command_line(run, done):
+    words = ("evaluate", run.folder, "--speaker-normalization")
+    scores = json.loads(done(*words, "--json").out)
     result = evaluation.evaluate(run)
     assert scores["uar"] == evaluation.normalize_speakers(result).uar
     assert scores["speaker_normalization"] is True
-    assert main(["evaluate", str(run.folder), "--speaker-normalization"]) == 0
-    assert "Speaker normalization (transductive)" in capsys.readouterr().out
-    assert main(["evaluate", str(run.folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["uar"] == result.uar
+    assert "Speaker normalization (transductive)" in done(*words).out
+    assert json.loads(done("evaluate", run.folder, "--json").out)["uar"] == result.uar

@@ -118,23 +118,15 @@ def test_selective_prediction_equals_brute_force(result):
 
 
 def test_perfect_and_blind_confidence():
-    rows = pd.DataFrame(
-        {
-            "speaker": ["a", "b", "c", "d"],
-            "label": ["x", "x", "y", "y"],
-            "predicted": ["x", "x", "y", "x"],
-            "p_x": [0.9, 0.8, 0.1, 0.6],
-            "p_y": [0.1, 0.2, 0.9, 0.4],
-        }
-    )
+    rows = pd.DataFrame({"speaker": list("abcd"), "label": list("xxyy"), "predicted": list("xxyx")})
+    rows = rows.assign(p_x=[0.9, 0.8, 0.1, 0.6], p_y=[0.1, 0.2, 0.9, 0.4])
     shown = evaluation.selective_prediction(evaluation.evaluate(rows))
     assert shown.aurc == shown.best_aurc == pytest.approx(1 / 16)
     blind = evaluation.selective_prediction(evaluation.evaluate(rows.assign(p_x=0.5, p_y=0.5)))
     assert blind.frame().loc[1.0, "accuracy"] == 0.75
     with raises(ConfigurationError, "missing-probabilities"):
-        evaluation.selective_prediction(
-            evaluation.evaluate(rows.drop(columns=["p_x", "p_y"]), classes=["x", "y"])
-        )
+        bare = evaluation.evaluate(rows.drop(columns=["p_x", "p_y"]), classes=["x", "y"])
+        evaluation.selective_prediction(bare)
 
 
 def test_difficulty_agrees_with_friedman_and_with_the_confusions(run, result, tmp_path):
