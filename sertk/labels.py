@@ -57,8 +57,7 @@ GROUPINGS: dict[str, Grouping] = {
         note="Six basic emotions with boredom (EmoDB) or surprise (SAVEE).",
     ),
     "emotion6": Grouping(
-        _same("neutral", "happy", "sad", "angry", "fearful", "bored"),
-        note="EmoDB without disgust.",
+        _same("neutral", "happy", "sad", "angry", "fearful", "bored"), note="EmoDB without disgust."
     ),
     "iemocap4": Grouping(
         _merged(neutral="neutral", happy="happy excited", sad="sad", angry="angry"),
@@ -201,10 +200,7 @@ def apply(
 
 
 def _refuse_misspelt(left_out: Iterable[str], group: Grouping) -> None:
-    """Refuse unknown emotions that look like one that the grouping takes.
-
-    A corpus's own words are left out and counted; a slip of the pen would be lost among them.
-    """
+    """Refuse emotions that look like one that the grouping takes, and would be left out."""
     for emotion in left_out:
         near = difflib.get_close_matches(str(emotion), group.mapping, n=1, cutoff=0.75)
         if near and emotion not in EMOTIONS:

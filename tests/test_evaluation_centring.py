@@ -49,9 +49,8 @@ def test_each_model_and_voice_is_centered_apart(run):
     shares = found.rows[names].to_numpy()
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert (np.array(run.classes)[shares.argmax(axis=1)] == found.rows["predicted"]).all()
-    assert (result.rows[names] == run.predictions.query("split == 'test'")[names].to_numpy()).all(
-        axis=None
-    )
+    given = run.predictions.query("split == 'test'")[names].to_numpy()
+    assert (result.rows[names] == given).all(axis=None)
 
 
 def test_the_bias_of_a_voice_goes():

@@ -60,9 +60,8 @@ def test_scaling_keeps_predictions_and_known_temperatures_are_found(run, result)
     honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = np.array([rng.choice(3, p=row) for row in honest])
     for at in (0.5, 2.0):
-        assert calibration.fit(calibration.apply(honest, at), truth) == pytest.approx(
-            1 / at, rel=0.1
-        )
+        found = calibration.fit(calibration.apply(honest, at), truth)
+        assert found == pytest.approx(1 / at, rel=0.1)
 
 
 def test_reliability_before_and_after(run, result):
@@ -99,9 +98,8 @@ def test_selective_prediction_equals_brute_force(result):
         assert row["n"] == len(kept)
         assert row["accuracy"] == pytest.approx(kept["right"].mean())
         present = sorted(kept["label"].unique())
-        recall = oracle.recall_score(
-            kept["label"], kept["predicted"], labels=present, average="macro"
-        )
+        sides = kept["label"], kept["predicted"]
+        recall = oracle.recall_score(*sides, labels=present, average="macro")
         assert row["uar"] == pytest.approx(recall)
         assert row["classes"] == len(present)
         assert row["threshold"] == kept["confidence"].min()
@@ -111,9 +109,8 @@ def test_selective_prediction_equals_brute_force(result):
     assert shown.aurc == pytest.approx(np.mean(risks))
     assert shown.best_aurc < shown.aurc < 1 - result.wa  # confidence means something here
     interval = result.interval("wa")
-    assert table.loc[1.0, ["low", "high"]].tolist() == pytest.approx(
-        [interval.low, interval.high], abs=0.01
-    )
+    ends = [interval.low, interval.high]
+    assert table.loc[1.0, ["low", "high"]].tolist() == pytest.approx(ends, abs=0.01)
     assert shown.plot().get_ylim() == (0, 100)
 
 

@@ -34,12 +34,10 @@ def tone(hertz, seconds=1.0, rate=16_000):
 def test_classes_are_counted_by_gender_and_in_order(small):
     table = explore.classes(small).frame()
     assert table.index.tolist() == list(small_corpus.EMOTIONS)  # the order of the grouping
-    assert table[
-        ["female", "male", "utterances", "speakers"]
-    ].drop_duplicates().values.tolist() == [[12, 12, 24, 6]]
-    assert explore.classes(small, by="emotion").frame().index.tolist() == [
-        "neutral", "sad", "angry"
-    ]  # fmt: skip
+    columns = ["female", "male", "utterances", "speakers"]
+    assert table[columns].drop_duplicates().values.tolist() == [[12, 12, 24, 6]]
+    emotions = explore.classes(small, by="emotion").frame().index
+    assert emotions.tolist() == ["neutral", "sad", "angry"]
     assert explore.classes(small).note == ""
 
 
@@ -50,9 +48,8 @@ def test_classes_of_different_size_say_so(small):
 
 def test_splits_and_unknown_genders_have_their_place(small):
     divided = splits.by_speaker(small, val=1, test=1)
-    assert explore.classes(divided, by="split").frame()["speakers"].to_dict() == {
-        "train": 4, "val": 1, "test": 1
-    }  # fmt: skip
+    speakers = explore.classes(divided, by="split").frame()["speakers"].to_dict()
+    assert speakers == {"train": 4, "val": 1, "test": 1}
     unknown = small.assign(gender=None)
     assert explore.genders(unknown).frame().index.tolist() == ["unknown"]
     assert explore.classes(small.drop(columns="gender")).frame()["unknown"].sum() == len(small)
@@ -73,9 +70,8 @@ def test_durations_are_quantiles_of_the_manifest(small):
     shown = explore.durations(rows, clip_seconds=3.0)
     expected = np.quantile(seconds, [0.05, 0.25, 0.5, 0.75, 0.95])
     np.testing.assert_allclose(shown.frame().loc["all"].to_numpy()[1:], expected)
-    assert shown.frame()["utterances"].to_dict() == {
-        "all": 72, "neutral": 24, "sad": 24, "angry": 24
-    }  # fmt: skip
+    counts = {"all": 72, "neutral": 24, "sad": 24, "angry": 24}
+    assert shown.frame()["utterances"].to_dict() == counts
     assert shown.note == "36 of 72 utterances are longer than a clip of 3.0 s."
     with raises(ManifestError, "missing-durations", "72", "trim_db=40"):
         explore.durations(small.assign(duration=np.nan))

@@ -31,34 +31,15 @@ MARKS = {"female": ("o", SECOND), "male": ("^", ACCENT), "unknown": ("s", MUTED)
 
 # no mathematics in texts: a class or speaker may be called anything, dollar signs included
 _STYLE: Any = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": MUTED,
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 9.5,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10.5,
-    "figure.facecolor": "white",
-    "figure.dpi": 100,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "legend.labelcolor": INK,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "sertk",
-    "text.color": INK,
-    "text.parse_math": False,
-    "xtick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.color": MUTED,
-    "ytick.labelcolor": INK,
+    "axes.axisbelow": True, "axes.edgecolor": MUTED, "axes.grid": True, "axes.labelcolor": INK,
+    "axes.labelsize": 9.5, "axes.linewidth": 0.8, "axes.spines.right": False,
+    "axes.spines.top": False, "axes.titlelocation": "left", "axes.titlesize": 10.5,
+    "figure.facecolor": "white", "figure.dpi": 100, "grid.color": GRID, "grid.linewidth": 0.7,
+    "legend.fontsize": 9, "legend.frameon": False, "legend.labelcolor": INK, "svg.fonttype": "none",
+    "svg.hashsalt": "sertk", "text.color": INK, "text.parse_math": False, "xtick.color": MUTED,
+    "xtick.labelcolor": INK, "xtick.labelsize": 9, "ytick.color": MUTED, "ytick.labelcolor": INK,
     "ytick.labelsize": 9,
-}
+}  # fmt: skip
 
 
 @cache

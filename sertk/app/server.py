@@ -154,12 +154,8 @@ def wait() -> None:
 
 
 def _is_this_machine(host: str, connection: socket.socket) -> bool:
-    """Tell whether a Host header names this machine.
-
-    A page of another name that resolves to this machine must not read ours. The port is free: the
-    end of an ssh tunnel has its own.
-    """
-    name = re.sub(r":\d{1,5}$", "", host.strip()).lower()
+    """Tell whether a Host header names this machine, by a name that no other page can have."""
+    name = re.sub(r":\d{1,5}$", "", host.strip()).lower()  # an ssh tunnel has its own port
     return name in (*_OWN_NAMES, HOST, connection.getsockname()[0])
 
 

@@ -114,12 +114,10 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
     tables, ece = {}, {}
     for when, rows in (("before", before), ("after", after)):
         tables[when], ece[when] = probabilities.reliability(rows, classes, _BINS)
-    return TemperatureDisplay(
-        pd.concat(tables, names=["when", "bin"]),
-        pd.DataFrame(fitted).set_index(["fold", "seed"]),
-        after.reset_index(drop=True),
-        pd.Series(ece, name="ece"),
-    )
+    table = pd.concat(tables, names=["when", "bin"])
+    temperatures = pd.DataFrame(fitted).set_index(["fold", "seed"])
+    rows = after.reset_index(drop=True)
+    return TemperatureDisplay(table, temperatures, rows, pd.Series(ece, name="ece"))
 
 
 def apply(shares: np.ndarray, at: float) -> np.ndarray:

@@ -220,11 +220,7 @@ def _side(
 
 
 def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.Interval:
-    """Draw speakers, and seeds crossed with them (Owen 2007), which is wide rather than narrow.
-
-    Runs of the same seeds share the draw of them. One seed fewer is drawn than there are, for
-    otherwise the variance of their mean would come out too small: by a third, of three.
-    """
+    """Draw speakers, and seeds crossed with them (Owen 2007); equal seeds are drawn together."""
     sides = [side for pair in pairs for side in pair]
     scores = [matrices.of_resamples(metric, side.counts.sum((0, 1))) for side in sides]
     everybody = pd.Index(list(dict.fromkeys(name for side in sides for name in side.speakers)))
@@ -246,7 +242,7 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
     def drawn_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, cells of all sides)
         often = {}
         for seeds in dict.fromkeys(side.seeds for side in sides):
-            count = len(seeds)
+            count = len(seeds)  # with as many draws, the variance of their mean were too small
             draws = rng.multinomial(max(count - 1, 1), np.full(count, 1 / count), len(cells))
             often[seeds] = draws.astype(float)
         return gap(cells, often)

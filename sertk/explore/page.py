@@ -25,11 +25,7 @@ _HERE = Path(__file__).parent
 
 
 def write_html(
-    utterances: pd.DataFrame,
-    path: str | Path,
-    *,
-    limit: int | None = 400,
-    sound: bool = True,
+    utterances: pd.DataFrame, path: str | Path, *, limit: int | None = 400, sound: bool = True
 ) -> Path:
     """Write one page about a corpus: who says what, how long, how loud, and how it sounds.
 

@@ -64,12 +64,9 @@ class SoundDisplay(Table):
 
     def _draw(self, ax: "drawing.Axes") -> None:
         ax.set_axis_off()
-        if len(self.waveforms) == 1:
-            self._draw_one(ax)
-        else:
+        if len(self.waveforms) > 1:
             self._draw_many(ax)
-
-    def _draw_one(self, ax: "drawing.Axes") -> None:
+            return
         (waveform,) = self.waveforms.values()
         below, above = ax.inset_axes((0, 0, 1, 0.64)), ax.inset_axes((0, 0.7, 1, 0.3))
         draw_spectrogram(below, waveform, RATE, self.top)

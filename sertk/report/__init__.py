@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sertk._html import pages
+from sertk.evaluation import evaluate
+from sertk.report import numbers, page
 from sertk.run import Run
 
 __all__ = ["write_html", "write_json"]
@@ -42,9 +44,6 @@ def write_html(
     Examples:
         `sertk.report.write_html("runs/ravdess_compact")`
     """
-    from sertk.evaluation import evaluate
-    from sertk.report import numbers, page
-
     run = Run.open(run)
     result = evaluate(run)
     text = page.render(run, result, numbers.collect(run, result), audio=audio, roots=roots)
@@ -67,9 +66,6 @@ def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
     Examples:
         `sertk.report.write_json("runs/ravdess_compact")`
     """
-    from sertk.evaluation import evaluate
-    from sertk.report import numbers
-
     run = Run.open(run)
     record = numbers.collect(run, evaluate(run))
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

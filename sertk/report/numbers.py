@@ -155,12 +155,9 @@ def _speaker_normalization(result: Evaluation) -> dict[str, Any] | None:
         return None
     other = evaluation.normalize_speakers(result)
     change = evaluation.compare(other, result).frame().loc["uar"]
-    return {
-        "headline": other.summary().frame().to_dict("index"),
-        "change": change["difference"],
-        "change_low": change["low"],
-        "change_high": change["high"],
-    }
+    changed = {"change": change["difference"], "change_low": change["low"]}
+    headline = other.summary().frame().to_dict("index")
+    return {"headline": headline, **changed, "change_high": change["high"]}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -28,16 +28,10 @@ _SECTIONS = {
     "coarser": "Fewer classes", "speakers": "Speakers", "learning": "Learning curves",
     "calibration": "Calibration", "clips": "Errors", "checks": "Checks", "repeat": "Reproduce",
 }  # fmt: skip
-_DEFAULTS: dict[str, Any] = {
-    "unreadable": [],
-    "dropped": {},  # of runs before 0.1.0 was released
-    "emotions": {},
-    "grouping_note": "",
-    "command": None,
-    "folds": [],
-    "sertk_version": "",
-    "recipe": None,
-}
+_DEFAULTS: dict[str, Any] = {  # of runs before 0.1.0 was released
+    "unreadable": [], "dropped": {}, "emotions": {}, "grouping_note": "", "command": None,
+    "folds": [], "sertk_version": "", "recipe": None,
+}  # fmt: skip
 
 
 def render(
@@ -65,32 +59,20 @@ def render(
     there = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
-        _HERE,
-        "page.html",
-        pct=percent,
-        dash=DASH,
-        n=numbers,
-        info=info,
-        title=" / ".join(parts) + ": speech emotion recognition report",
-        title_parts=parts,
+        _HERE, "page.html", pct=percent, dash=DASH, n=numbers, info=info,
+        title=" / ".join(parts) + ": speech emotion recognition report", title_parts=parts,
         lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
         sections=[(a, s) for a, s in _SECTIONS.items() if there.get(a, True)],
-        cards=_cards(numbers),
-        basis_sentence=sentences.basis(numbers),
-        confusion_sentence=sentences.confusions(numbers),
-        gap_sentence=sentences.gap(numbers),
+        cards=_cards(numbers), basis_sentence=sentences.basis(numbers),
+        confusion_sentence=sentences.confusions(numbers), gap_sentence=sentences.gap(numbers),
         normalization_sentence=sentences.speaker_normalization(numbers),
-        calibration_sentences=sentences.calibration(numbers, scaled),
-        selective_note=answered.note,
-        views=matrix.views(numbers),
-        group_tables=_group_tables(numbers),
+        calibration_sentences=sentences.calibration(numbers, scaled), selective_note=answered.note,
+        views=matrix.views(numbers), group_tables=_group_tables(numbers),
         mistakes=_clips(run, result.mistakes(NUM_MISTAKES).frame(), sounds),
-        hits=_clips(run, result.hits(NUM_HITS).frame(), sounds),
-        facts=sentences.facts(info),
-        settings=_settings(info),
-        selective=_pair("selective", answered, answered.note),
+        hits=_clips(run, result.hits(NUM_HITS).frame(), sounds), facts=sentences.facts(info),
+        settings=_settings(info), selective=_pair("selective", answered, answered.note),
         **_figures(run, result, numbers, scaled),
-    )
+    )  # fmt: skip
 
 
 def _cards(numbers: dict[str, Any]) -> list[dict[str, Any]]:

@@ -20,14 +20,11 @@ class _RowDisplay(Display):
         self.size = (8.0, 1.1 + _ROW * len(self._lines()))
 
     def _lines(self) -> list[tuple[str, bool]]:
-        """Name what stands below each other, and say whether it is a row or heads a group.
-
-        One group needs no head, and groups of one row each, all of a kind, need nothing else.
-        """
+        """Name what stands below each other, and say whether it is a row or heads a group."""
         keys = [tuple(map(str, key)) for key in self._table.index]
         groups = list(dict.fromkeys(group for group, *_ in keys))
         kinds = {" from ".join(key[1:]) for key in keys}
-        if len(kinds) == 1 and len(groups) == len(keys) > 1:
+        if len(kinds) == 1 and len(groups) == len(keys) > 1:  # heads alone tell rows apart
             return [(group, True) for group in groups]
         lines = []
         for group in groups:

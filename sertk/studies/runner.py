@@ -116,18 +116,11 @@ def _check(study: Study, roots: Mapping[str, str | Path], n_jobs: int) -> None:
 
 
 def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
-    """Keep the study's record; refuse a folder whose trials were trained otherwise.
-
-    Objects and data of trials that this study does not ask for stay in the record.
-    """
+    """Keep the study's record, and that of other trials; refuse those trained otherwise."""
     path = home / "study.json"
     asked = {**study.record(), "data": data}
-    record = {
-        **asked,
-        "command": provenance.command(),
-        "environment": provenance.environment(),
-        "git_commit": provenance.git_commit(),
-    }
+    made = {"command": provenance.command(), "environment": provenance.environment()}
+    record = {**asked, **made, "git_commit": provenance.git_commit()}
     if (home / "run.json").is_file():
         raise RunError(
             f"{home} contains a run.",
