@@ -32,9 +32,6 @@ def whole(path: Path) -> Iterator[Path]:
     """Lend a temporary name beside `path`, and move it there when the block has ended well.
 
     The name keeps the suffix, by which some writers choose the format.
-
-    Raises:
-        OutputError: If the place cannot be written.
     """
     with into(path), temporary_names.whole(path) as temporary:
         yield temporary
@@ -42,11 +39,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def into(path: Path) -> Iterator[None]:
-    """Say of an operating system's refusal in the block that `path` cannot be written, and why.
-
-    Raises:
-        OutputError: If the disk is full, the place is barred, or something stands in the way.
-    """
+    """Say of an operating system's refusal in the block that `path` cannot be written, and why."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -77,26 +70,17 @@ def folder(path: Path) -> Path:
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON, whole or not at all.
-
-    Raises:
-        ValueError: If it holds a number that is not finite.
-    """
+    """Write a record as JSON, whole or not at all."""
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) -> str | None:
-    """Write a table as CSV that reads back as it is, without its index.
+    """Write a table as CSV that reads back as it is, without its index; no target gives the text.
 
     Python quotes a cell with the line end that is written, and no cell with a lone carriage
     return, which readers take for a line end.
-
-    Args:
-        table: Any table.
-        target: File to write; `None` gives the text.
-        **options: Of `pandas.DataFrame.to_csv`.
     """
     words = [*map(str, table.columns)]
     for name in table.columns[table.dtypes.map(lambda kind: kind.kind not in "biufcM")]:

@@ -37,16 +37,7 @@ def check(
 ) -> None:
     """Refuse options that a function does not take, and values of another kind than it takes.
 
-    Args:
-        function: What the options are for; its annotations say what it takes.
-        options: Name -> value.
-        owner: Whose options these are, for messages, such as `"log_mel"`.
-        kind: What an option is called in messages, such as `"log_mel parameter"`.
-        known: The names it takes; a function with `**kwargs` takes every other name, too.
-
-    Raises:
-        UnknownNameError: If there is no option of a name.
-        ConfigurationError: If it takes none, or a value is of another kind.
+    The annotations say what it takes; with `**kwargs` it takes names beyond `known`, too.
     """
     parameters = inspect.signature(function).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())

@@ -19,16 +19,7 @@ class DamagedError(ValueError):
 
 
 def read(path: Path, schema: Any, defaults: dict[str, Any] | None = None) -> Any:
-    """Read a record from a file.
-
-    Args:
-        path: The file.
-        schema: The type it must fit; entries it does not name are kept as they are.
-        defaults: Entries that older versions did not write.
-
-    Raises:
-        DamagedError: If it cannot be read, is no JSON, or does not fit.
-    """
+    """Read a record from a file; `defaults` are entries that older versions did not write."""
     try:
         text = plain_files.content(path)
     except (OSError, ValueError) as error:
@@ -44,12 +35,6 @@ def parse(
     deepest: int = _DEEPEST,
 ) -> Any:
     """Read a record from its text; see `read`.
-
-    Args:
-        text: JSON, UTF-8.
-        schema: The type it must fit.
-        defaults: Entries that older versions did not write.
-        deepest: Levels of nesting, at most.
 
     Examples:
         >>> parse('{"seed": 3}', dict[str, int])
@@ -73,11 +58,7 @@ def parse(
 
 
 def require(record: Any, schema: Any, deepest: int = _DEEPEST) -> None:
-    """Hold a record against a schema.
-
-    Raises:
-        DamagedError: If it does not fit, or is nested more deeply than records of ours.
-    """
+    """Hold a record against a schema; raise a `DamagedError` if it does not fit."""
     import msgspec
 
     _require_shallow(record, deepest)

@@ -40,12 +40,7 @@ def checked(waveform: np.ndarray) -> np.ndarray:
 def require_stft(
     n_fft: int, hop_length: int, win_length: int | None, window: str, preemphasis: float
 ) -> None:
-    """Refuse a short-time Fourier transform that cannot be.
-
-    Raises:
-        ConfigurationError: If a value is out of range.
-        UnknownNameError: If there is no such window.
-    """
+    """Refuse a short-time Fourier transform that cannot be."""
     if window not in WINDOWS:
         raise UnknownNameError("window", window, WINDOWS)
     length = n_fft if win_length is None else win_length
@@ -104,14 +99,8 @@ def power_spectrum(
 ) -> np.ndarray:
     """Compute |STFT|^2 of centered frames, shape (1 + samples // hop_length, n_fft // 2 + 1).
 
-    Args:
-        waveform: shape (samples,), float32.
-        n_fft: DFT size in samples.
-        hop_length: Samples from frame to frame.
-        win_length: Window length in samples.
-        window: One of `WINDOWS`.
-        reduce: What each frame's spectrum becomes, (frames, n_fft // 2 + 1) to (frames, bins);
-            applied a few thousand frames at a time, so that an hour of sound takes little memory.
+    `reduce`, (frames, n_fft // 2 + 1) to (frames, bins), is applied a few thousand frames at a
+    time, so that an hour of sound takes little memory.
     """
     padded = np.pad(waveform, n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
