@@ -299,7 +299,7 @@ class Deltas(Layer):
 
 
 @keras.saving.register_keras_serializable("sertk")
-class DeltaChannels(Layer):
+class DeltaChannels(keras.layers.Layer):
     """Stack a spectrum, its derivative over time, and the derivative of that, as channels.
 
     The regression over five frames of `sertk.features.LogMelDelta`; beyond the ends the last
@@ -334,7 +334,7 @@ def _correlate(values, kernel: np.ndarray):
 
 
 @keras.saving.register_keras_serializable("sertk")
-class MeanBin(Layer):
+class MeanBin(keras.layers.Layer):
     """Average the bins of each frame into one.
 
     Input shape:
