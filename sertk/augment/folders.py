@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from sertk import audio
 from sertk._utils import plain_files
@@ -60,9 +61,7 @@ def _refuse_without_sound(path: Path, size: int, changed: int) -> None:
         )
 
 
-def recorded(
-    files: list[Path], samples: int, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def recorded(files: list[Path], samples: int, sample_rate: int, generator: Generator) -> np.ndarray:
     """Read noise from a random place in one of some recordings, shape (samples,).
 
     A recording that is too short is repeated.

@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from sertk import audio
 from sertk._utils import seeding
 from sertk.augment.fingerprints import named
 
-Function = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+Function = Callable[[np.ndarray, int, Generator], np.ndarray]
 Step = Callable[[np.ndarray, int, int], np.ndarray]  # waveform, sample rate, seed
 
 _R3_RATE = 44_100  # Hz; R3 states its shift in samples at this rate
@@ -48,18 +49,14 @@ def _shift(chance: float) -> Any:
 def add_white_noise(amplitude: float) -> Function:
     """Add white noise of `amplitude * U(0, 1)` times the waveform's maximum."""
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         level = amplitude * generator.uniform() * waveform.max()
         return waveform + level * generator.normal(size=len(waveform))
 
     return named("add_white_noise", function, amplitude=amplitude)
 
 
-def raise_pitch(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def raise_pitch(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Raise the pitch by 0 to 4 semitones, and keep the length."""
     import librosa
 
@@ -71,9 +68,7 @@ def raise_pitch(
 def stretch(rate: float) -> Function:
     """Play at `rate` times the tempo, the pitch kept: the length becomes `1 / rate` times."""
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         import librosa
 
         stretched = librosa.effects.time_stretch(_at_least_a_frame(waveform), rate=rate)
@@ -87,29 +82,25 @@ def _at_least_a_frame(waveform: np.ndarray, factor: float = 1.0) -> np.ndarray:
     return np.pad(waveform, (0, max(math.ceil(_FRAME * factor) - len(waveform), 0)))
 
 
-def roll(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def roll(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Roll by up to 57 ms either way; what leaves at one end comes in at the other."""
     samples_of_r3 = int(generator.uniform(-5, 5) * 500)
     return np.roll(waveform, round(samples_of_r3 * sample_rate / _R3_RATE))
 
 
-def change_gain(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def change_gain(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Multiply by 1.5 to 3; nothing is clipped."""
     return waveform * generator.uniform(1.5, 3.0)
 
 
-def speed_up(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def speed_up(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Play 1 to 1.25 times as fast, pitch and all, by linear interpolation; the end is silent."""
     places = np.arange(0, len(waveform), 1 / generator.uniform(0.8, 1.0))
     faster = np.interp(places, np.arange(len(waveform)), waveform)[: len(waveform)]
     return np.pad(faster, (0, len(waveform) - len(faster)))
 
 
-def reverberate(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def reverberate(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Put into a room that takes 0.2 to 0.8 s to fall by 60 dB, and keep the level."""
     seconds, room = generator.uniform(0.2, 0.8), int(generator.integers(2**31))
     response = audio.room_response(seconds, sample_rate, room)
