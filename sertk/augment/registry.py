@@ -27,25 +27,6 @@ _FRAME = 2048  # samples; librosa's stretch warns of anything shorter
 _SILENT = 1e-7  # root mean square below which a waveform has no level to keep
 
 
-def _noise(chance: float) -> Any:
-    from audiomentations import AddGaussianSNR
-
-    return AddGaussianSNR(min_snr_db=10.0, max_snr_db=30.0, p=chance)
-
-
-def _pitch(chance: float) -> Any:
-    from audiomentations import PitchShift
-
-    return PitchShift(min_semitones=-2.0, max_semitones=2.0, p=chance)
-
-
-def _shift(chance: float) -> Any:
-    from audiomentations import Shift
-
-    reach = {"min_shift": -_SHIFT, "max_shift": _SHIFT, "shift_unit": "seconds"}
-    return Shift(**reach, rollover=False, p=chance)
-
-
 def add_white_noise(amplitude: float) -> Function:
     """Add white noise of `amplitude * U(0, 1)` times the waveform's maximum."""
 
@@ -113,8 +94,13 @@ def as_loud_as(waveform: np.ndarray, changed: np.ndarray) -> np.ndarray:
     return changed if level < _SILENT else audio.normalize_rms(changed, 20 * math.log10(level))
 
 
-# words made by audiomentations; each takes the chance with which it is applied
-TRANSFORMS: dict[str, Callable[[float], Any]] = {"noise": _noise, "pitch": _pitch, "shift": _shift}
+_REACH = {"min_shift": -_SHIFT, "max_shift": _SHIFT, "shift_unit": "seconds"}
+# words made by audiomentations: its class, and what that takes
+TRANSFORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "noise": ("AddGaussianSNR", {"min_snr_db": 10.0, "max_snr_db": 30.0}),
+    "pitch": ("PitchShift", {"min_semitones": -2.0, "max_semitones": 2.0}),
+    "shift": ("Shift", {**_REACH, "rollover": False}),
+}
 # words made here
 FUNCTIONS: dict[str, Function] = {
     "reverb": reverberate,
@@ -148,9 +134,10 @@ def _library(words: tuple[str, ...], chance: float) -> Step:
     with warnings.catch_warnings():
         # on the way it loads a download bar that misses its widgets in a notebook
         warnings.filterwarnings("ignore", message="IProgress not found")
-        from audiomentations import Compose
+        import audiomentations as library
 
-    composed = Compose([TRANSFORMS[word](chance) for word in words])
+    made = [(getattr(library, name), given) for name, given in map(TRANSFORMS.__getitem__, words)]
+    composed = library.Compose([transform(**given, p=chance) for transform, given in made])
 
     def step(waveform: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
         # a shift further than the sound lasts is more than the library can do
