@@ -8,7 +8,8 @@ of which file, and what to do.
 from pathlib import Path
 from typing import Any
 
-from sertk._utils import plain_files
+from sertk._utils import plain_files, schemas
+from sertk.errors import ModelError
 
 _DEEPEST = 50  # levels of nesting; records of ours have five
 _TOO_DEEP = "it is nested too deeply"
@@ -54,6 +55,20 @@ def parse(
     except RecursionError as error:
         raise DamagedError(_TOO_DEEP) from error
     require(record, schema, deepest)
+    return record
+
+
+def of_model(text: bytes | str, newest: int, source: object) -> dict[str, Any]:
+    """Read a record that belongs to an exported model; refuse one that a newer sertk wrote."""
+    record: dict[str, Any] = parse(text, schemas.Versioned)
+    version = record["schema_version"]
+    if version > newest:
+        raise ModelError(
+            f"{source} was written by sertk {record.get('sertk_version')} (schema {version}).",
+            f"This version of sertk reads schemas up to {newest}.",
+            "Upgrade sertk.",
+            code="newer-model-schema",
+        )
     return record
 
 

@@ -6,11 +6,16 @@ shrank as none of ours does.
 """
 
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+# what reading an archive raises that is damaged, encrypted or unfit
+UNREADABLE = (
+    OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError
+)  # fmt: skip
 
 
 class UnfitError(ValueError):

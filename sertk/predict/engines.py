@@ -97,12 +97,7 @@ class OnnxEngine:
             raise unusable(source, "ONNX", error) from error
         record = self.session.get_modelmeta().custom_metadata_map.get(KEY)
         if record is None:
-            raise ModelError(
-                f"{source} is an ONNX file without the metadata of sertk.",
-                "Prediction needs the classes, the sample rate and the preprocessing.",
-                "Use a file written by `sertk export RUN --to onnx`.",
-                code="no-model-description",
-            )
+            raise _undescribed(source, "ONNX")
         self.record = record
         self.spec = Spec.from_json(record, source)
         _require_classes(self.spec, self.session.get_outputs()[0].shape[-1], source)
@@ -137,12 +132,7 @@ class OpenVinoEngine:
             missing = f"{weights.name} is missing" if not weights.is_file() else None
             raise unusable(str(path), "OpenVINO", missing or error) from error
         if not model.has_rt_info([KEY]):
-            raise ModelError(
-                f"{path} is an OpenVINO file without the metadata of sertk.",
-                "Prediction needs the classes, the sample rate and the preprocessing.",
-                "Use a file written by `sertk export RUN --to openvino`.",
-                code="no-model-description",
-            )
+            raise _undescribed(str(path), "OpenVINO")
         self.spec = Spec.from_json(str(model.get_rt_info([KEY]).astype(str)), str(path))
         _require_classes(self.spec, model.outputs[0].partial_shape[-1].get_length(), str(path))
         # some processors would compute in bfloat16 otherwise, with errors up to 0.02
@@ -195,6 +185,15 @@ def _require_classes(spec: Spec, answers: object, source: str) -> None:
             "Export the run again.",
             code="class-count-mismatch",
         )
+
+
+def _undescribed(source: str, kind: str) -> ModelError:
+    return ModelError(
+        f"{source} is an {kind} file without the metadata of sertk.",
+        "Prediction needs the classes, the sample rate and the preprocessing.",
+        f"Use a file written by `sertk export RUN --to {kind.lower()}`.",
+        code="no-model-description",
+    )
 
 
 def unusable(source: str, kind: str, why: Exception | str) -> ModelError:
