@@ -30,7 +30,7 @@ _SILENT_SECONDS = 2.0
 _LOSSLESS = (".wav", ".wave", ".flac", ".aif", ".aiff", ".aifc", ".au", ".caf")
 
 
-def best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Counter[str]]:
+def _best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Counter[str]]:
     """Choose one of several copies of a recording: readable, then lossless, then the first.
 
     The counts say how many copies were passed over for which reason.
@@ -41,10 +41,10 @@ def best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Cou
     order = sorted(paths, key=lambda path: lossy[path])
     place = next((n for n, path in enumerate(order) if _is_readable(root / path)), 0)
     chosen = order[place]
-    after = (
-        f"{AGAIN}, lossy" if lossy[path] > lossy[chosen] else AGAIN for path in order[place + 1 :]
-    )
-    return chosen, Counter([*[f"{AGAIN}, unreadable"] * place, *after])
+    passed = [f"{AGAIN}, unreadable"] * place
+    for path in order[place + 1 :]:
+        passed.append(f"{AGAIN}, lossy" if lossy[path] > lossy[chosen] else AGAIN)
+    return chosen, Counter(passed)
 
 
 def _is_readable(path: Path) -> bool:
@@ -90,7 +90,7 @@ def choose(
     chosen = {}
     instead = []
     for name, paths in copies.items():
-        chosen[name], passed = best(root, paths)
+        chosen[name], passed = _best(root, paths)
         skipped.update(passed)
         if chosen[name] != paths[0]:
             instead.append(f"{chosen[name]} for {paths[0]}")

@@ -21,7 +21,7 @@ from sertk.audio import walk
 from sertk.corpora import _files, _ids
 from sertk.corpora._download import Archive
 from sertk.corpora._layout import Layout
-from sertk.corpora._words import Words
+from sertk.corpora._words import Words, all_excluded
 from sertk.errors import AudioError, ConfigurationError, CorpusError, UnknownNameError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
 from sertk.manifest import remarks
@@ -35,16 +35,9 @@ DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = "Pass root= (--root) the folder with one subfolder per emotion or per speaker."
 
 _FIELDS = (
-    "emotion",
-    "speaker",
-    "gender",
-    "session",
-    "text",
-    "intensity",
-    "repetition",
-    "style",
+    "emotion", "speaker", "gender", "session", "text", "intensity", "repetition", "style",
     "language",
-)
+)  # fmt: skip
 _NO_SPEAKER = (
     "The speakers are unknown, so speaker-independent splits are not possible. Sort the files into "
     "emotion/speaker folders, or pass layout= with a {speaker}."
@@ -100,13 +93,10 @@ def _any_readable(root: Path, sounds: list[PurePosixPath]) -> bool:
 
 
 def _nothing(root: Path, files: list[walk.File]) -> CorpusError:
-    convertible = [file.path for file in files if file.reason is None]
-    if convertible:
-        first = convertible[0]
+    remedy = REQUEST
+    if first := next((file.path for file in files if file.reason is None), None):
         names = f"{shlex.quote(first.name)} {shlex.quote(f'{first.stem}.wav')}"
         remedy = f"Convert them: ffmpeg -i {names}"
-    else:
-        remedy = REQUEST
     return _files.nothing(root, files, "sound", f"Supported suffixes are {walk.endings()}.", remedy)
 
 
@@ -220,10 +210,5 @@ def _rows(
             }
         )
     if not rows:
-        raise CorpusError(
-            "No files remain.",
-            "emotions= excludes all of them.",
-            "Keep some of the words.",
-            code="all-emotions-excluded",
-        )
+        raise all_excluded("files")
     return rows

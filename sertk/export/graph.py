@@ -147,11 +147,9 @@ def from_one_clip(model: Any, prep: Preprocessing) -> keras.Model:
 def _leveled(prep: Preprocessing, waveforms: Any) -> Any:
     """Do what `Preprocessing.level` does."""
     centered = Center(name="center")(waveforms)
-    return (
-        centered
-        if prep.target_rms_db is None
-        else Level(prep.target_rms_db, name="level")(centered)
-    )
+    if prep.target_rms_db is None:
+        return centered
+    return Level(prep.target_rms_db, name="level")(centered)
 
 
 def _vote(model: Any, prep: Preprocessing, decision: str, spectrum: Any) -> Any:

@@ -120,18 +120,13 @@ def power_spectrum(
 
 
 @lru_cache(maxsize=8)
-def _mel_bands(*settings: Any) -> scipy.sparse.csr_array:
+def mel_bands(*settings: Any) -> scipy.sparse.csr_array:
+    """Build the transposed `mel_matrix`, sparse.
+
+    That is as fast as BLAS, whose threads would fight with those of the cache, and whose sums
+    differ from machine to machine.
+    """
     return scipy.sparse.csr_array(mel_matrix(*settings).T)
-
-
-def mel_power(
-    power: np.ndarray, sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
-) -> np.ndarray:
-    """Sum a power spectrum in mel bands: (frames, n_fft // 2 + 1) to (frames, n_mels)."""
-    # sparse: as fast as BLAS, whose threads would fight with those of the cache, and whose sums
-    # differ from machine to machine
-    bands = _mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
-    return np.ascontiguousarray((bands @ power.T).T)
 
 
 def to_db(power: np.ndarray) -> np.ndarray:

@@ -88,8 +88,8 @@ class LogMel(Feature):
         )  # fmt: skip
 
     def _mel_db(self, power: np.ndarray) -> np.ndarray:
-        bands = (self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
-        return _spectrum.to_db(_spectrum.mel_power(power, *bands))
+        bands = _spectrum.mel_bands(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
+        return _spectrum.to_db(np.ascontiguousarray((bands @ power.T).T))
 
     def layer(self) -> Any:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_mels)."""

@@ -83,8 +83,11 @@ def protocol(manifest: pd.DataFrame) -> dict[str, Any]:
     """
     named = manifest["protocol"].dropna().unique().tolist() if "protocol" in manifest else []
     name, _, note = str(named[0] if len(named) == 1 else "custom").partition(": ")
-    shared = _shared(manifest)
-    leaky = name == "random" or "test" in shared or (bool(shared) and not _tests(manifest))
+    speakers = Codes(manifest["speaker"])
+    pairs = (pair[:2] for part in parts(manifest) for pair in part.shared(speakers))
+    shared = {NAMES[split] for pair in pairs for split in pair}
+    untested = bool(shared) and "fold" not in manifest and "test" not in set(manifest["split"])
+    leaky = name == "random" or "test" in shared or untested
     if name == "custom":
         apart = f"shared between {' and '.join(sorted(shared))}" if shared else "kept apart"
         sentence = note or f"a division read from the manifest; speakers are {apart}"
@@ -93,25 +96,11 @@ def protocol(manifest: pd.DataFrame) -> dict[str, Any]:
     return {"name": name, "leaky": leaky, "sentence": sentence}
 
 
-def _shared(manifest: pd.DataFrame) -> set[str]:
-    """Name the splits that have speakers in common."""
-    speakers = Codes(manifest["speaker"])
-    pairs = (pair[:2] for part in parts(manifest) for pair in part.shared(speakers))
-    return {NAMES[split] for pair in pairs for split in pair}
-
-
-def _tests(manifest: pd.DataFrame) -> bool:
-    return "fold" in manifest or "test" in set(manifest["split"])
-
-
 def _sentence(name: str, manifest: pd.DataFrame) -> str:
     """Say who trains, validates and is tested by a protocol of ours."""
     if name == "random":
-        how = (
-            f"{len(folds(manifest))} folds of utterances drawn"
-            if "fold" in manifest
-            else ("utterances divided")
-        )
+        several = f"{len(folds(manifest))} folds of utterances drawn"
+        how = several if "fold" in manifest else "utterances divided"
         return f"{how} at random: the same speakers train and are tested"
     if "fold" not in manifest:
         train, val, test = (
