@@ -20,11 +20,19 @@ from sertk.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_LIMITED = (errno.EFBIG,)
-_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY)
-_IMPOSSIBLE = (errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL)
+# numbers of the system's refusals, how to put the system's reason, and what to do
+_REFUSALS = (
+    ((errno.ENOSPC, errno.EDQUOT), "the disk is full ({})",
+     "Free some space, and run the same command again; finished work is kept."),
+    ((errno.EFBIG,), "the file size limit is reached ({})",
+     "Raise the limit (ulimit -f unlimited), or choose a location without one."),
+    ((errno.EACCES, errno.EPERM, errno.EROFS), "{}",
+     "Choose a location with write permission, or change its permissions."),
+    ((errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY), "this name is taken ({})",
+     "Choose another name."),
+    ((errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL), "the path is invalid ({})",
+     "Choose another path."),
+)  # fmt: skip
 
 
 @contextmanager
@@ -93,18 +101,7 @@ def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) ->
 def refusal(error: OSError) -> tuple[str, str] | None:
     """Say why nothing can be written, and what to do; `None` for any other trouble."""
     reason = (error.strerror or str(error)).lower()
-    if error.errno in _FULL:
-        remedy = "Free some space, and run the same command again; finished work is kept."
-        return f"the disk is full ({reason})", remedy
-    if error.errno in _LIMITED:
-        return (
-            f"the file size limit is reached ({reason})",
-            "Raise the limit (ulimit -f unlimited), or choose a location without one.",
-        )
-    if error.errno in _BARRED:
-        return reason, "Choose a location with write permission, or change its permissions."
-    if error.errno in _IN_THE_WAY:
-        return f"this name is taken ({reason})", "Choose another name."
-    if error.errno in _IMPOSSIBLE:
-        return f"the path is invalid ({reason})", "Choose another path."
+    for numbers, why, remedy in _REFUSALS:
+        if error.errno in numbers:
+            return why.format(reason), remedy
     return None
