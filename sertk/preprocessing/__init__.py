@@ -135,11 +135,9 @@ class Preprocessing:
     def level(self, waveform: np.ndarray) -> np.ndarray:
         """Center a waveform and, if `target_rms_db` is set, scale it: what graphs do first."""
         centered = audio.center(waveform)
-        return (
-            centered
-            if self.target_rms_db is None
-            else audio.normalize_rms(centered, self.target_rms_db)
-        )
+        if self.target_rms_db is None:
+            return centered
+        return audio.normalize_rms(centered, self.target_rms_db)
 
     def extract(self, waveform: np.ndarray) -> np.ndarray:
         """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
