@@ -69,17 +69,8 @@ def test_the_sounds_of_old_recipes_stay(name, digest):
     assert hashlib.blake2b(sounds, digest_size=8).hexdigest() == digest
 
 
-def test_the_same_sound_whatever_the_threads():
-    wave = voice(seconds=0.5)
-    seeds = list(range(24))
-    alone = [augment.apply("noise+shift", wave, 16_000, s) for s in seeds]
-    with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda s: augment.apply("noise+shift", wave, 16_000, s), seeds))
-    np.testing.assert_array_equal(alone, together)
-
-
-@pytest.mark.parametrize("name", ["mixnoise", "r5", "r3_pitch+noise+reverb"])
-def test_sets_and_mixtures_are_the_same_in_threads(name):
+@pytest.mark.parametrize("name", ["noise+shift", "mixnoise", "r5", "r3_pitch+noise+reverb"])
+def test_the_same_sound_whatever_the_threads(name):
     wave = voice(seconds=0.5)
     numbers = [n % 7 for n in range(21)]
     alone = [augment.apply(name, wave, RATE, s, s % 7) for s in range(21)]
@@ -87,14 +78,6 @@ def test_sets_and_mixtures_are_the_same_in_threads(name):
         together = pool.map(lambda s, n: augment.apply(name, wave, RATE, s, n), range(21), numbers)
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_noise_has_the_level_it_says():
-    wave = voice(seconds=3)
-    for seed in range(5):
-        noise = augment.apply("noise", wave, 16_000, seed) - wave
-        snr = 10 * np.log10(np.mean(wave**2) / np.mean(noise**2))
-        assert 9.5 < snr < 30.5
 
 
 def test_pitch_moves_the_pitch_and_not_the_length():
