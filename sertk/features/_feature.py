@@ -36,7 +36,7 @@ class Feature(abc.ABC):
             waveform: shape (samples,), float32, full scale at +-1.
 
         Returns:
-            shape (frames, bins) or (frames, bins, channels), float32.
+            shape (frames, bins) or (frames, bins, channels), float32; `frames` counts them.
         """
 
     def layer(self) -> Any:

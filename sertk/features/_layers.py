@@ -285,13 +285,10 @@ class Deltas(Layer):
         self.order = order
 
     def call(self, values):
-        reach = self.width // 2
         parts = [values]
         for order in range(1, self.order + 1):
             inner = _correlate(values, _spectrum.delta_kernel(self.width, order))
-            first = ops.repeat(inner[:, :1], reach, axis=1)
-            last = ops.repeat(inner[:, -1:], reach, axis=1)
-            parts.append(ops.concatenate([first, inner, last], axis=1))
+            parts.append(_held(inner, self.width // 2))
         return ops.concatenate(parts, axis=-1)
 
     def compute_output_shape(self, input_shape):
@@ -316,15 +313,17 @@ class DeltaChannels(keras.layers.Layer):
         kernel = _spectrum.delta_kernel(_spectrum.REGRESSION, 1)
         channels = [values]
         for _ in range(2):
-            held = channels[-1]
-            reach = len(kernel) // 2
-            first = ops.repeat(held[:, :1], reach, axis=1)
-            last = ops.repeat(held[:, -1:], reach, axis=1)
-            channels.append(_correlate(ops.concatenate([first, held, last], axis=1), kernel))
+            channels.append(_correlate(_held(channels[-1], len(kernel) // 2), kernel))
         return ops.stack(channels, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, 3)
+
+
+def _held(values, reach: int):
+    """Let (batch, frames, bins) stay at its first and last frame for so many frames beyond."""
+    first, last = (ops.repeat(end, reach, axis=1) for end in (values[:, :1], values[:, -1:]))
+    return ops.concatenate([first, values, last], axis=1)
 
 
 def _correlate(values, kernel: np.ndarray):
