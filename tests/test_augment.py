@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import augment, splits
+from sertk import augment
 from sertk.errors import ConfigurationError, UnknownNameError
 from tests.errors import raises
 from tests.test_features import voice
@@ -97,8 +97,7 @@ def test_shift_moves_silence_in():
     assert 200 < max(zeros) <= 1600
 
 
-def test_copies_are_made_of_training_rows_only(small):
-    divided = splits.by_speaker(small, val=1, test=1)
+def test_copies_are_made_of_training_rows_only(divided):
     made = augment.copies(divided, "noise", count=2, seed=3)
     train = divided[divided["split"] == "train"]
     assert len(made) == 2 * len(train)

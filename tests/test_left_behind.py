@@ -221,14 +221,8 @@ def test_packs_of_an_older_version_are_said_listed_and_removed(tmp_path, small, 
     assert not list(tmp_path.iterdir())
     pack.mkdir()
     manifests.write(small, tmp_path / "m.csv")
-    words = [
-        "extract",
-        str(tmp_path / "m.csv"),
-        "--root",
-        str(small_root),
-        "--cache",
-        str(tmp_path),
-    ]
+    roots = ["--root", str(small_root), "--cache", str(tmp_path)]
+    words = ["extract", str(tmp_path / "m.csv"), *roots]
     assert [main(words), main(words)] == [0, 0]
     assert capsys.readouterr().err.splitlines() == [
         f"The cache {tmp_path} contains 1 unused pack of an older version of sertk. Free the space "

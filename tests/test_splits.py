@@ -187,8 +187,7 @@ def test_dyads_are_two_speakers(sessions):
         splits.by_dyad(corpus(23, sessions=sessions))
 
 
-def test_a_copy_that_strayed_is_refused_whoever_divided(small):
-    divided = splits.by_speaker(small, val=1, test=1)
+def test_a_copy_that_strayed_is_refused_whoever_divided(divided):
     heard = divided[divided["split"] == "train"].head(2)
     copied = heard.assign(utterance_id=heard["utterance_id"] + "~", parent=heard["utterance_id"])
     for split, rows in (("train", copied), ("test", copied), ("train", copied.assign(parent="?"))):
