@@ -92,16 +92,9 @@ def _to_db(power):
 
 @keras.saving.register_keras_serializable("sertk")
 class LogMelSpectrogram(_Spectrogram):
-    """Compute the log-mel spectrogram of `sertk.features.LogMel` in a graph.
+    """Compute `sertk.features.LogMel` in a graph: (batch, 1 + samples // hop_length, n_mels), dB.
 
-    Its weights are frozen; `features.LogMel.layer()` names it `logmel`, which quantization
-    leaves alone.
-
-    Input shape:
-        (batch, samples), float32.
-
-    Output shape:
-        (batch, 1 + samples // hop_length, n_mels), dB.
+    Its weights are frozen; `LogMel.layer()` names it `logmel`, which quantization leaves alone.
     """
 
     def __init__(
@@ -132,14 +125,7 @@ class LogMelSpectrogram(_Spectrogram):
 
 @keras.saving.register_keras_serializable("sertk")
 class LogSpectrogram(_Spectrogram):
-    """Compute the spectrogram of `sertk.features.LogSpectrogram` in a graph.
-
-    Input shape:
-        (batch, samples), float32.
-
-    Output shape:
-        (batch, 1 + samples // hop_length, n_bins), dB.
-    """
+    """Compute `LogSpectrogram` in a graph: (batch, 1 + samples // hop_length, n_bins), dB."""
 
     def __init__(
         self,
@@ -160,14 +146,7 @@ class LogSpectrogram(_Spectrogram):
 
 @keras.saving.register_keras_serializable("sertk")
 class NoiseAndReverb(Layer):
-    """Put a waveform beside itself with noise and in a room, as `NoiseReverbSpectrogram` does.
-
-    Input shape:
-        (batch, samples), float32.
-
-    Output shape:
-        (3, batch, samples): clean, with noise, with reverberation.
-    """
+    """Make (3, batch, samples) of waveforms: clean, with noise, in a room."""
 
     def __init__(
         self, noise: float, reverb_seconds: float, preemphasis: float, sample_rate: int, **kwargs
@@ -193,11 +172,7 @@ class NoiseAndReverb(Layer):
 
 @keras.saving.register_keras_serializable("sertk")
 class ClipFloor(Layer):
-    """Raise what lies more than `top_db` below each clip's own maximum to that floor.
-
-    Input shape:
-        (batch, frames, bins), dB. The maximum is the clip's, never the batch's.
-    """
+    """Raise what lies more than `top_db` below each clip's own maximum to that floor."""
 
     def __init__(self, top_db: float = 80.0, **kwargs):
         super().__init__(**kwargs)
@@ -213,14 +188,7 @@ class ClipFloor(Layer):
 
 @keras.saving.register_keras_serializable("sertk")
 class ClipReference(ClipFloor):
-    """Express each clip in dB below its own maximum, not lower than `-top_db`.
-
-    Input shape:
-        (batch, frames, bins), absolute dB; frames of padding lie far below any sound.
-
-    Output shape:
-        The same, from `-top_db` to 0.
-    """
+    """Express each clip in dB below its own maximum, from `-top_db` to 0."""
 
     def call(self, spectra):
         relative = spectra - ops.max(spectra, axis=(1, 2), keepdims=True)
@@ -245,14 +213,7 @@ class ZeroPadding(ClipFloor):
 
 @keras.saving.register_keras_serializable("sertk")
 class Cepstrum(Layer):
-    """Transform mel bands in dB to cepstral coefficients by an orthonormal DCT-II.
-
-    Input shape:
-        (batch, frames, n_mels).
-
-    Output shape:
-        (batch, frames, n_mfcc).
-    """
+    """Transform mel bands in dB to `n_mfcc` cepstral coefficients by an orthonormal DCT-II."""
 
     def __init__(self, n_mfcc: int = 13, **kwargs):
         super().__init__(**kwargs)
@@ -267,15 +228,9 @@ class Cepstrum(Layer):
 
 @keras.saving.register_keras_serializable("sertk")
 class Deltas(Layer):
-    """Append the first and, for `order=2`, the second derivative over time.
+    """Append the first and, for `order=2`, the second derivative over time to the bins.
 
-    The Savitzky-Golay filter of width nine of `librosa.feature.delta`.
-
-    Input shape:
-        (batch, frames, bins), at least nine frames.
-
-    Output shape:
-        (batch, frames, bins * (1 + order)).
+    The Savitzky-Golay filter of width nine of `librosa.feature.delta`; at least nine frames.
     """
 
     width = 9
@@ -299,14 +254,7 @@ class Deltas(Layer):
 class DeltaChannels(keras.layers.Layer):
     """Stack a spectrum, its derivative over time, and the derivative of that, as channels.
 
-    The regression over five frames of `sertk.features.LogMelDelta`; beyond the ends the last
-    frame goes on.
-
-    Input shape:
-        (batch, frames, bins).
-
-    Output shape:
-        (batch, frames, bins, 3).
+    The regression over five frames of `LogMelDelta`; beyond the ends the last frame goes on.
     """
 
     def call(self, values):
@@ -334,14 +282,7 @@ def _correlate(values, kernel: np.ndarray):
 
 @keras.saving.register_keras_serializable("sertk")
 class MeanBin(keras.layers.Layer):
-    """Average the bins of each frame into one.
-
-    Input shape:
-        (batch, frames, bins).
-
-    Output shape:
-        (batch, frames, 1).
-    """
+    """Average the bins of each frame into one."""
 
     def call(self, values):
         return ops.mean(values, axis=-1, keepdims=True)

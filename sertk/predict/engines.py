@@ -51,7 +51,6 @@ class KerasEngine:
         self.spec, self.prep = spec, spec.prep
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute probabilities, shape (waveforms, classes), float64."""
         prep = self.prep
         clips = [prep.clips(prep.extract(prep.level(waveform))) for waveform in waveforms]
         counts, every = [len(each) for each in clips], np.concatenate(clips)
@@ -103,7 +102,6 @@ class OnnxEngine:
         _require_classes(self.spec, self.session.get_outputs()[0].shape[-1], source)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute probabilities, shape (waveforms, classes), float64."""
         found = [self.session.run(None, {"waveform": b})[0] for b in batches(waveforms)]
         return np.concatenate(found).astype(float)
 
@@ -142,7 +140,6 @@ class OpenVinoEngine:
         self.model = core.compile_model(model, "CPU", settings)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute probabilities, shape (waveforms, classes), float64."""
         found = [self.model([batch])[0].copy() for batch in batches(waveforms)]
         return np.concatenate(found).astype(float)
 

@@ -110,7 +110,11 @@ def _sentence(name: str, manifest: pd.DataFrame) -> str:
         validates = "validates" if val == 1 else "validate"
         tested = "is" if test == 1 else "are"
         return f"{trains}, {val} {validates}, {test} {tested} tested; {_APART}"
-    validating = _fewest_validating(manifest)
+    lists = manifest.assign(val_folds=validation_folds(manifest))
+    each = lists[["speaker", "val_folds"]].drop_duplicates()["val_folds"]
+    counts = each.str.split().explode().value_counts()
+    # in the fold that has fewest of them
+    validating = int(counts.reindex([str(k) for k in folds(manifest)], fill_value=0).min())
     how = {
         "loso": "leave one speaker out",
         "speaker_folds": f"{len(folds(manifest))} folds of speakers",
@@ -121,11 +125,3 @@ def _sentence(name: str, manifest: pd.DataFrame) -> str:
         f"{manifest['speaker'].nunique()} speakers, {how}; {_APART}; {validating} speaker"
         f"{'s validate' if validating != 1 else ' validates'} in each fold"
     )
-
-
-def _fewest_validating(manifest: pd.DataFrame) -> int:
-    """Count the speakers that validate in the fold that has fewest of them."""
-    lists = manifest.assign(val_folds=validation_folds(manifest))
-    lists = lists[["speaker", "val_folds"]].drop_duplicates()
-    each = lists["val_folds"].str.split().explode().value_counts()
-    return int(each.reindex([str(fold) for fold in folds(manifest)], fill_value=0).min())
