@@ -5,7 +5,7 @@ In: a command's parser. Out: nothing; each function adds its words. `sertk.cli.i
 
 import argparse
 
-from sertk._utils import docstrings
+from sertk._utils import call_arguments
 from sertk.training.config import Config
 
 
@@ -143,7 +143,7 @@ def add_training(parser: argparse.ArgumentParser, protocol: str) -> None:
     )
     fit.add_argument("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     fit.add_argument("--init-from", metavar="RUN", help="initialize with the weights of this run")
-    for name, description in docstrings.arguments(Config).items():
+    for name, description in call_arguments.described(Config).items():
         default = getattr(Config, name)
         fit.add_argument(
             f"--{name.replace('_', '-')}", metavar="VALUE",
