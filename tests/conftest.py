@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertk import cli
+from sertk import cli, splits
 from tests import small_corpus
 from tests.errors import Refusal
 
@@ -33,6 +33,12 @@ def small_root(tmp_path_factory):
 def small(small_root):
     """The manifest of 72 one-second tones: 6 speakers, 3 emotions, labeled, not divided."""
     return small_corpus.manifest(small_root)
+
+
+@pytest.fixture
+def divided(small):
+    """The same, with one speaker in validation and one in the test."""
+    return splits.by_speaker(small, val=1, test=1)
 
 
 @pytest.fixture

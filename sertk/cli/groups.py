@@ -5,7 +5,7 @@ In: a command's parser. Out: nothing; each function adds its words. `sertk.cli.i
 
 import argparse
 
-from sertk._utils import docstrings
+from sertk._utils import call_arguments
 from sertk.cli.parsing_errors import Parser
 from sertk.training.config import Config
 
@@ -122,7 +122,7 @@ def add_training(parser: Parser, protocol: str) -> None:
     )  # fmt: skip
     add("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     add("--init-from", metavar="RUN", help="initialize with the weights of this run")
-    for name, description in docstrings.arguments(Config).items():
+    for name, description in call_arguments.described(Config).items():
         default, words = getattr(Config, name), description.replace("`", "").replace("%", "%%")
         add(
             f"--{name.replace('_', '-')}", metavar="VALUE",

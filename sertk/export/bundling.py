@@ -136,6 +136,7 @@ def _made(
     run: Run, spec: Spec, variant: str, roots: writing.Roots, evaluations: Evaluations
 ) -> tuple[dict[str, bytes], Exported]:
     """Convert the model, and write all that belongs to it."""
+    onnx = converting.require_onnx()
     converting.require_variant(variant)
     written_card = card.model_card(run, spec, evaluations)
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.license) else ""
@@ -145,21 +146,16 @@ def _made(
         made = writing.to_onnx(
             run, model, variant=variant, fold=spec.fold, seed=spec.seed, roots=roots
         )
+        # the record that stands in the ONNX file, so that there is one
+        metadata = onnx.load(str(model)).metadata_props
+        record = next(entry.value for entry in metadata if entry.key == specs.KEY)
         files = {
             "model.onnx": model.read_bytes(),
-            "spec.json": _spec_of(model),
+            "spec.json": record.encode(),
             "MODEL_CARD.md": written_card.encode(),
             "LICENSE.txt": license.encode(),
         }
     return files, made
-
-
-def _spec_of(model: Path) -> bytes:
-    """Read the record that stands in the ONNX file, so that there is one."""
-    import onnx
-
-    record = onnx.load(str(model)).metadata_props
-    return next(entry.value for entry in record if entry.key == specs.KEY).encode()
 
 
 def indexed(files: dict[str, bytes]) -> dict[str, bytes]:

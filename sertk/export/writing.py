@@ -60,11 +60,8 @@ def to_onnx(
     Examples:
         `sertk.export.to_onnx("runs/ravdess_compact").parity`
     """
-    run, spec, model = _chosen(run, fold, seed, variant)
-    target = target_of(
-        run, spec, path, "model.onnx" if variant == "conv" else f"model_{variant}.onnx"
-    )
-    require_suffix(target, ".onnx")
+    name = "model.onnx" if variant == "conv" else f"model_{variant}.onnx"
+    run, spec, model, target = _chosen(run, fold, seed, variant, path, name)
     sounds = clips.of_run(run, spec, splits, roots)
     with temporary_names.workspace() as folder, atomic.whole(target) as temporary:
         made = converting.to_onnx(model, spec, sounds.waveforms, folder)
@@ -109,10 +106,8 @@ def to_openvino(
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
     openvino = require_openvino()
-    run, spec, model = _chosen(run, fold, seed, "conv")
     name = "model.xml" if precision == "fp32" else f"model_{precision}.xml"
-    target = target_of(run, spec, path, name)
-    require_suffix(target, ".xml")
+    run, spec, model, target = _chosen(run, fold, seed, "conv", path, name)
     sounds = clips.of_run(run, spec, splits, roots)
     learned = clips.of_run(run, spec, ("train",), roots) if precision == "int8" else None
     with temporary_names.workspace() as folder:
@@ -158,10 +153,8 @@ def to_litert(
         RunError: If the run has no such model.
         ModelError: If LiteRT has no operator for the network, or the file answers otherwise.
     """
-    run, spec, model = _chosen(run, fold, seed, "conv")
+    run, spec, model, target = _chosen(run, fold, seed, "conv", path, "model.tflite")
     spec = dataclasses.replace(spec, clip_only=True)
-    target = target_of(run, spec, path, "model.tflite")
-    require_suffix(target, ".tflite")
     sounds = clips.of_run(run, spec, ("val",), roots)
     converting.require_onnx()
     with temporary_names.workspace() as folder, atomic.whole(target) as temporary:
@@ -183,12 +176,16 @@ def to_litert(
 
 
 def _chosen(
-    run: Run | str | Path, fold: int | None, seed: int | None, variant: str
-) -> tuple[Run, Spec, Path]:
+    run: Run | str | Path, fold: int | None, seed: int | None, variant: str,
+    path: str | Path | None, name: str,
+) -> tuple[Run, Spec, Path, Path]:  # fmt: skip
+    """Open a run, describe one model of it, and say where its files are and go."""
     converting.require_variant(variant)
     run = Run.open(run)
     spec, model = specs.of_run(run, fold, seed)
-    return run, dataclasses.replace(spec, variant=variant), model
+    target = target_of(run, spec, path, name)
+    require_suffix(target, Path(name).suffix)
+    return run, dataclasses.replace(spec, variant=variant), model, target
 
 
 def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:

@@ -14,11 +14,6 @@ from sertk.layers.spec_augment import SpecAugment
 from sertk.layers.spectrogram_image import SpectrogramImage
 
 __all__ = [
-    "AdaptiveAveragePooling2D",
-    "AttentionPooling",
-    "MapAttention",
-    "SigmoidAttention",
-    "SpecAugment",
-    "SpectrogramImage",
-    "Standardize",
-]
+    "AdaptiveAveragePooling2D", "AttentionPooling", "MapAttention", "SigmoidAttention",
+    "SpecAugment", "SpectrogramImage", "Standardize",
+]  # fmt: skip

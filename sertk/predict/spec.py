@@ -97,17 +97,8 @@ class Spec:
             ModelError: If it is none, or a newer sertk wrote it.
         """
         try:
-            record = json_records.parse(text, schemas.Versioned)
-            version = record["schema_version"]
-            if version > SCHEMA_VERSION:
-                raise ModelError(
-                    f"{source} was written by sertk {record.get('sertk_version')} (schema "
-                    f"{version}).",
-                    f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
-                    "Upgrade sertk.",
-                    code="newer-model-schema",
-                )
-            if version == 1:
+            record = json_records.of_model(text, SCHEMA_VERSION, source)
+            if record["schema_version"] == 1:
                 record = old_names.of_model(record)
             json_records.require(record, schemas.Model)
             names = [f.name for f in dataclasses.fields(cls)]
