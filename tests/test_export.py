@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from sertk import Preprocessing, export, models, predict, run
-from sertk.errors import ConfigurationError, ModelError, UnknownNameError
-from sertk.export import converting, graph, stft, writing
+from sertk.errors import ConfigurationError, ModelError
+from sertk.export import converting, graph, writing
 from sertk.layers import SpectrogramImage
 from sertk.predict import spec as specs
 from sertk.preprocessing.clips import CLIP_AGGREGATIONS, aggregate_clips, clip_starts
@@ -120,7 +120,7 @@ def test_onnx_answers_as_the_model_does(onnx_file):
     assert {"Keras predict", "Keras compiled", "onnxruntime"} == set(onnx_file.latency.index)
     assert (onnx_file.latency["milliseconds"] > 0).all()
     assert "max_difference" in repr(onnx_file) + onnx_file._repr_html_()
-    assert json.loads(json.dumps(onnx_file.to_dict()))["parity"][0]["file"] == "ONNX conv"
+    assert json.loads(json.dumps(onnx_file.to_dict()))["parity"][0]["file"] == "ONNX"
 
 
 def test_the_file_says_what_it_is(onnx_file, trained):
@@ -184,10 +184,6 @@ def test_every_feature_converts(feature, tmp_path):
 
     made = run_of(any_shape, tmp_path / "run", feature, target_rms_db=-20.0)
     assert export.to_onnx(made).parity["max_difference"].iloc[0] < 1e-4
-    prep = Preprocessing.from_dict(made.info["preprocessing"])
-    if stft.fits(prep):
-        found = export.to_onnx(made, variant="stft")
-        assert found.parity["max_difference"].iloc[0] < 1e-4
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(trained, small_root, tmp_path, monkeypatch):
@@ -235,11 +231,9 @@ def test_a_conversion_that_fails_leaves_nothing(trained, tmp_path, refused):
     ("words", "code", "value"),
     [
         (["--to", "onxn"], "unknown-name", "'onnx'"),
-        (["--variant", "fft"], "unknown-name", "'fft'"),
         (["--fold", "3"], "unknown-fit", "folds are 0"),
         (["--seed", "1"], "unknown-fit", "seeds are 0"),
         (["--int8"], "unexpected-precision", "--int8"),
-        (["--to", "litert", "--variant", "stft"], "unexpected-variant", ""),
     ],
 )
 def test_mistakes_in_words(words, code, value, trained, refused):
@@ -254,16 +248,9 @@ def test_what_cannot_be_exported(tmp_path, trained):
         specs.of_run(other)
     spec, _ = specs.of_run(trained)
 
-    encoder = dataclasses.replace(
-        spec, variant="conv", preprocessing={"feature": {"name": "embedding"}}
-    )
+    encoder = dataclasses.replace(spec, preprocessing={"feature": {"name": "embedding"}})
     with raises(ConfigurationError, "feature-outside-graph"):
         converting._refuse_feature(encoder)
-    noisy = Preprocessing("noise_reverb_spectrogram").to_dict()
-    with raises(ConfigurationError, "no-stft-variant"):
-        converting._refuse_feature(dataclasses.replace(spec, variant="stft", preprocessing=noisy))
-    with raises(UnknownNameError, "unknown-name", "Did you mean 'stft'"):
-        converting._refuse_feature(dataclasses.replace(spec, variant="stf"))
 
 
 def test_what_litert_cannot_do(tmp_path):
@@ -341,10 +328,10 @@ def test_the_child_runs_on_tensorflow_whatever_the_parent(tmp_path):
     pytest.importorskip("tf2onnx")
     prep = {"feature": "log_spectrogram", "target_rms_db": -20.0, "db_reference": "full_scale"}
     made = run_of("mlp", tmp_path / "run", **prep)
-    words = [sys.executable, "-m", "sertk", "export", made.folder, "--variant", "stft", "--json"]
+    words = [sys.executable, "-m", "sertk", "export", made.folder, "--json"]
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     assert told["parity"][0]["max_difference"] < 1e-4
     assert "made sounds alone" in told["note"]
-    assert told["path"] == str(made.folder / "model_stft.onnx")
+    assert told["path"] == str(made.folder / "model.onnx")

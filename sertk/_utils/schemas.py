@@ -236,7 +236,6 @@ class Model(Versioned):
     run: NotRequired[str]
     fold: NotRequired[Fold]
     seed: NotRequired[Seed]
-    variant: NotRequired[str]
     clip_only: NotRequired[bool]
 
 

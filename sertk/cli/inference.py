@@ -193,15 +193,6 @@ def export(args: argparse.Namespace) -> None:
                 code="unexpected-evaluation",
             )
         options["evaluations"] = args.evaluation
-    if args.to in ("onnx", *_CARDED):
-        options["variant"] = args.variant
-    elif args.variant != "conv":
-        raise ConfigurationError(
-            f"Received --variant {args.variant} with --to {args.to}.",
-            "The variants are for ONNX.",
-            "Omit --variant.",
-            code="unexpected-variant",
-        )
     if args.int8 or args.fp16:
         if args.to != "openvino" or (args.int8 and args.fp16):
             raise ConfigurationError(

@@ -300,10 +300,6 @@ def _export_arguments(parser: Parser) -> None:
         "%(default)s)",
     )  # fmt: skip
     add(
-        "--variant", default="conv", metavar="NAME",
-        help="ONNX spectrum: conv (fast) or stft (small) (default: %(default)s)",
-    )  # fmt: skip
-    add(
         "--evaluation", action="append", metavar="RUN",
         help="cross-validated run of the same recipe, for the model card (bundle, pretrained); "
         "repeat for another corpus",

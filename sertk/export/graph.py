@@ -121,13 +121,6 @@ class JoinClips(Layer):
         return (input_shape[1][0], input_shape[0][-1])
 
 
-def from_spectrum(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
-    """Build the part behind the front end: (batch, frames, bins[, channels]) to probabilities."""
-    inputs = keras.Input((None, *prep.clip_shape[1:]), name="spectrum")
-    outputs = _vote(model, prep, decision, inputs)
-    return keras.Model(inputs, outputs, name="after_the_front_end")
-
-
 def from_waveform(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
     """Build the whole: (batch, samples) to probabilities (batch, classes)."""
     inputs = keras.Input((None,), name="sound")  # "waveform" is a layer, too

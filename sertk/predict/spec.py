@@ -52,7 +52,6 @@ class Spec:
         run: Name of the run's folder.
         fold: int. Fold of the run.
         seed: int. Training seed of the run.
-        variant: How the graph computes the spectrum; empty for a .keras file.
         clip_only: The graph takes waveforms of exactly one clip.
     """
 
@@ -67,7 +66,6 @@ class Spec:
     run: str = ""
     fold: int = 0
     seed: int = 0
-    variant: str = ""
     clip_only: bool = False
 
     @property
