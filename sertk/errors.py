@@ -35,6 +35,10 @@ class SertkError(Exception):
 
     code = "error"
 
+    def __init_subclass__(cls) -> None:
+        words = re.findall("[A-Z][a-z]*", cls.__name__.removesuffix("Error"))
+        cls.code = "-".join(words).lower()
+
     def __init__(self, received: str, needed: str = "", remedy: str = "", *, code: str = ""):
         self.received, self.needed, self.remedy = received, needed, remedy
         if code:
@@ -58,85 +62,57 @@ def _escaped(character: str) -> str:
 class CorpusError(SertkError, ValueError):
     """A corpus folder or archive is not what its name says."""
 
-    code = "corpus"
-
 
 class ManifestError(SertkError, ValueError):
     """A manifest breaks the schema of `sertk.manifest`."""
-
-    code = "manifest"
 
 
 class AudioError(SertkError, ValueError):
     """A file of sound cannot be read, or holds no usable sound."""
 
-    code = "audio"
-
 
 class SplitError(SertkError, ValueError):
     """A protocol cannot be built from these speakers, or mixes them."""
-
-    code = "split"
 
 
 class CacheError(SertkError, OSError):
     """The feature cache cannot be written or read."""
 
-    code = "cache"
-
 
 class OutputError(SertkError, OSError):
     """A file or folder cannot be written: the disk is full, barred, or something is there."""
-
-    code = "output"
 
 
 class ConfigurationError(SertkError, ValueError):
     """An argument is unknown, out of range, or does not fit another one."""
 
-    code = "configuration"
-
 
 class RunError(SertkError, ValueError):
     """A run folder is missing, unfinished, in use, or from another version."""
-
-    code = "run"
 
 
 class NotebookError(SertkError, RuntimeError):
     """A cell of a notebook failed; the notebook was written as far as it came."""
 
-    code = "notebook"
-
 
 class ModelError(SertkError, ValueError):
     """A model file is damaged, holds code, was changed, or answers otherwise than it should."""
-
-    code = "model"
 
 
 class MissingCorpusError(CorpusError, FileNotFoundError):
     """There is no folder of a corpus, or nothing of the corpus in it."""
 
-    code = "missing-corpus"
-
 
 class MissingManifestError(ManifestError, FileNotFoundError):
     """There is no manifest at a path."""
-
-    code = "missing-manifest"
 
 
 class MissingAudioError(AudioError, FileNotFoundError):
     """There is no recording at a path."""
 
-    code = "missing-audio"
-
 
 class MissingRunError(RunError, FileNotFoundError):
     """A folder holds no run, or not the file of a run that is asked for."""
-
-    code = "missing-run"
 
 
 class UnknownNameError(ConfigurationError):
@@ -151,8 +127,6 @@ class UnknownNameError(ConfigurationError):
         >>> print(UnknownNameError("corpus", "ravdes", ["ravdess", "toy"]))
         Unknown corpus 'ravdes'. Did you mean 'ravdess'? Known corpus names: ravdess, toy.
     """
-
-    code = "unknown-name"
 
     def __init__(self, kind: str, name: object, known: Iterable[str]):
         self.kind, self.name, self.known = kind, name, sorted(known)

@@ -17,19 +17,9 @@ from sertk.errors import ConfigurationError, ManifestError, UnknownNameError
 from sertk.manifest import constant, remarks
 
 EMOTIONS = (
-    "neutral",
-    "calm",
-    "happy",
-    "sad",
-    "angry",
-    "fearful",
-    "disgust",
-    "surprised",
-    "bored",
-    "excited",
-    "frustrated",
-    "anxious",
-)
+    "neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored",
+    "excited", "frustrated", "anxious",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,8 +57,7 @@ GROUPINGS: dict[str, Grouping] = {
         note="Six basic emotions with boredom (EmoDB) or surprise (SAVEE).",
     ),
     "emotion6": Grouping(
-        _same("neutral", "happy", "sad", "angry", "fearful", "bored"),
-        note="EmoDB without disgust.",
+        _same("neutral", "happy", "sad", "angry", "fearful", "bored"), note="EmoDB without disgust."
     ),
     "iemocap4": Grouping(
         _merged(neutral="neutral", happy="happy excited", sad="sad", angry="angry"),
@@ -84,36 +73,23 @@ GROUPINGS: dict[str, Grouping] = {
         _merged(positive="happy", neutral="calm neutral", negative="angry fearful sad")
     ),
     "merged_negative": Grouping(
-        _merged(
-            calm="calm",
-            happy="happy",
-            neutral="neutral",
-            surprised="surprised",
-            negative="angry fearful sad disgust",
-        )
+        _same("calm", "happy", "neutral", "surprised")
+        | _merged(negative="angry fearful sad disgust")
     ),
     "moody7": Grouping(
-        _merged(
-            neutral="neutral calm bored",
-            happy="happy",
-            sad="sad",
-            angry="angry",
-            fearful="fearful anxious",
-            disgust="disgust",
-            surprised="surprised excited",
-        )
+        _merged(neutral="neutral calm bored")
+        | _same("happy", "sad", "angry")
+        | _merged(fearful="fearful anxious", disgust="disgust", surprised="surprised excited")
     ),
 }
 
 
 # what `valence2` leaves out has a side as well; neutral and surprised have none
+_SIDES = {"positive": 1, "negative": -1}
 VALENCE = {
-    **{emotion: 1 for emotion in ("positive", "excited")},
-    **{emotion: -1 for emotion in ("negative", "disgust", "frustrated", "anxious", "bored")},
-    **{
-        emotion: 1 if label == "positive" else -1
-        for emotion, label in GROUPINGS["valence2"].mapping.items()
-    },
+    **_SIDES,
+    **{emotion: _SIDES[label] for emotion, label in GROUPINGS["valence2"].mapping.items()},
+    **{"excited": 1, "disgust": -1, "frustrated": -1, "anxious": -1, "bored": -1},
 }
 
 
@@ -224,10 +200,7 @@ def apply(
 
 
 def _refuse_misspelt(left_out: Iterable[str], group: Grouping) -> None:
-    """Refuse unknown emotions that look like one that the grouping takes.
-
-    A corpus's own words are left out and counted; a slip of the pen would be lost among them.
-    """
+    """Refuse emotions that look like one that the grouping takes, and would be left out."""
     for emotion in left_out:
         near = difflib.get_close_matches(str(emotion), group.mapping, n=1, cutoff=0.75)
         if near and emotion not in EMOTIONS:

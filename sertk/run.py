@@ -91,12 +91,8 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        shown = {
-            "corpus": ", ".join(self.info["corpora"]),
-            "model": self.info["model"]["name"],
-            "protocol": self.info["protocol"]["sentence"],
-            "status": self.info["status"],
-        }
+        shown = {"corpus": ", ".join(self.info["corpora"]), "model": self.info["model"]["name"]}
+        shown |= {"protocol": self.info["protocol"]["sentence"], "status": self.info["status"]}
         rows = "".join(
             f"<tr><th scope=row>{key}</th><td>{html.escape(str(value))}</td></tr>"
             for key, value in shown.items()

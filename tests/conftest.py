@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertk import cli
+from sertk import cli, splits
 from tests import small_corpus
 from tests.errors import Refusal
 
@@ -36,6 +36,12 @@ def small(small_root):
 
 
 @pytest.fixture
+def divided(small):
+    """The same, with one speaker in validation and one in the test."""
+    return splits.by_speaker(small, val=1, test=1)
+
+
+@pytest.fixture
 def refused(capsys, monkeypatch):
     """Run a command that must be refused; return its message, a `Refusal`."""
     errors = []
@@ -52,6 +58,18 @@ def refused(capsys, monkeypatch):
         assert last.startswith("sertk: ")
         assert not any(line.startswith("sertk: ") for line in before)
         return Refusal(last, errors.pop().code)
+
+    return run
+
+
+@pytest.fixture
+def done(capsys):
+    """Run a command that must end with a status; return what it wrote: `out` and `err`."""
+
+    def run(*words, status=0):
+        capsys.readouterr()
+        assert cli.main([str(word) for word in words]) == status
+        return capsys.readouterr()
 
     return run
 

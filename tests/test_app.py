@@ -18,7 +18,6 @@ import pytest
 
 from sertk import app
 from sertk.app import fetch, runtime, site
-from sertk.cli import main
 from sertk.errors import AudioError, ConfigurationError, ModelError, RunError
 from sertk.export import bundling
 from sertk.predict import bundle, pretrained
@@ -102,7 +101,7 @@ def test_a_folder_is_what_is_served(packed, tmp_path):
     assert found == app.files(packed)
 
 
-def test_without_a_model_it_is_the_pretrained_one(tmp_path, monkeypatch, capsys):
+def test_without_a_model_it_is_the_pretrained_one(tmp_path, monkeypatch, done):
     monkeypatch.setattr(pretrained, "FOLDER", fake_model.write_pretrained(tmp_path / "pretrained"))
     sounds = fake_model.write_recordings(tmp_path / "sounds")
     with pytest.warns(UserWarning, match="for non-commercial use only") as told:
@@ -111,9 +110,7 @@ def test_without_a_model_it_is_the_pretrained_one(tmp_path, monkeypatch, capsys)
     (tmp_path / "taken.zip").write_bytes(files["bundle.zip"])
     assert bundle.read(tmp_path / "taken.zip") == pretrained.read()
     assert json.loads(files["clips.json"])["clips"][0]["label"] == "happy"
-    assert main(["app", "--out", str(tmp_path / "site")]) == 0
-    captured = capsys.readouterr()
-    assert captured.err.count("for non-commercial use only") == 1
+    assert done("app", "--out", tmp_path / "site").err.count("for non-commercial use only") == 1
     assert (tmp_path / "site" / "bundle.zip").read_bytes() == files["bundle.zip"]
     (pretrained.FOLDER / "model.onnx").unlink()
     with raises(ModelError, "missing-pretrained-model"):
@@ -244,9 +241,9 @@ def test_fetching_asks_npm_once(runtimes, monkeypatch):
         fetch.fetch()
 
 
-def test_a_static_folder_by_command(packed, tmp_path, capsys):
-    assert main(["app", "--bundle", str(packed), "--out", str(tmp_path / "o")]) == 0
-    assert capsys.readouterr().out == f"Page: {tmp_path / 'o' / 'index.html'}\n"
+def test_a_static_folder_by_command(packed, tmp_path, done):
+    said = done("app", "--bundle", packed, "--out", tmp_path / "o").out
+    assert said == f"Page: {tmp_path / 'o' / 'index.html'}\n"
     with zipfile.ZipFile(tmp_path / "o" / "bundle.zip") as archive:
         assert "model.onnx" in archive.namelist()
 

@@ -36,15 +36,12 @@ def claiming(path, sizes, content=b"x"):
     return path
 
 
-def test_the_sum_of_a_bundle_is_bounded(tmp_path):
-    path = claiming(tmp_path / "b.zip", {f"{k}.onnx": 2**30 - 1 for k in range(7)})
-    with raises(ModelError, "damaged-bundle", "7.5", "1.1"):
-        bundle.read(path)
-
-
-def test_many_files_of_a_bundle_are_refused(tmp_path):
-    path = claiming(tmp_path / "b.zip", {f"{k}": 1 for k in range(200)})
-    with raises(ModelError, "damaged-bundle", "200"):
+@pytest.mark.parametrize(
+    ("size", "count", "value"), [(2**30 - 1, 7, "7.5 GB, over 1.1"), (1, 200, "200")]
+)
+def test_size_and_number_of_the_files_of_a_bundle_are_bounded(tmp_path, size, count, value):
+    path = claiming(tmp_path / "b.zip", {f"{k}.onnx": size for k in range(count)})
+    with raises(ModelError, "damaged-bundle", value):
         bundle.read(path)
 
 

@@ -43,8 +43,6 @@ def test_identical_sound_by_hash():
 
 
 def test_identical_sound_by_its_samples(small, small_root):
-    import soundfile
-
     divided = splits.by_speaker(small, val=1, test=1)
     train, test = (divided[divided["split"] == s].iloc[0] for s in ("train", "test"))
     kept = (small_root / test["path"]).read_bytes()
@@ -137,19 +135,10 @@ def test_what_is_not_at_hand_is_said(small, small_root, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [
-        ("Ann", "ann"),
-        ("Ann", "Ann "),
-        ("1", "01"),
-        ("my_1", "my_001"),
-        ("B\u00e4r", "Ba\u0308r"),
-        ("ann-marie", "Ann Marie"),
-        ("annmarie", "Ann Marie"),
-        ("speaker_1", "speaker1"),
-        ("1", "1.0"),
-        ("ann", "ann\u200b"),
-    ],
-)
+    [("Ann", "ann"), ("Ann", "Ann "), ("1", "01"), ("my_1", "my_001"), ("B\u00e4r", "Ba\u0308r"),
+     ("ann-marie", "Ann Marie"), ("annmarie", "Ann Marie"), ("speaker_1", "speaker1"), ("1", "1.0"),
+     ("ann", "ann\u200b")],
+)  # fmt: skip
 def test_speakers_that_are_spelt_alike_are_noted(one, other):
     rows = corpus(6)
     rows["speaker"] = rows["speaker"].replace({"ravdess_01": one, "ravdess_04": other})
@@ -199,10 +188,8 @@ def test_one_sound_with_two_emotions_is_a_contradiction(tmp_path):
     time = np.arange(8_000) / 16_000
     for name in ("a.wav", "b.flac"):
         soundfile.write(tmp_path / name, (3_000 * np.sin(time * 900)).astype("int16"), 16_000)
-    rows = [
-        {"utterance_id": name, "path": name, "speaker": "s", "emotion": emotion}
-        for name, emotion in (("a.wav", "happy"), ("b.flac", "sad"))
-    ]
+    rows = [{"utterance_id": name, "path": name, "speaker": "s", "emotion": emotion}
+            for name, emotion in (("a.wav", "happy"), ("b.flac", "sad"))]  # fmt: skip
     found = audit.audit(manifests.from_rows(rows, "mine", tmp_path))
     assert {f.kind for f in found.findings} == {"repeated sound", "contradictory labels"}
     assert found.ok

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import augment, splits
+from sertk import augment
 from sertk.errors import ConfigurationError, UnknownNameError
 from tests.errors import raises
 from tests.test_features import voice
@@ -69,17 +69,8 @@ def test_the_sounds_of_old_recipes_stay(name, digest):
     assert hashlib.blake2b(sounds, digest_size=8).hexdigest() == digest
 
 
-def test_the_same_sound_whatever_the_threads():
-    wave = voice(seconds=0.5)
-    seeds = list(range(24))
-    alone = [augment.apply("noise+shift", wave, 16_000, s) for s in seeds]
-    with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda s: augment.apply("noise+shift", wave, 16_000, s), seeds))
-    np.testing.assert_array_equal(alone, together)
-
-
-@pytest.mark.parametrize("name", ["mixnoise", "r5", "r3_pitch+noise+reverb"])
-def test_sets_and_mixtures_are_the_same_in_threads(name):
+@pytest.mark.parametrize("name", ["noise+shift", "mixnoise", "r5", "r3_pitch+noise+reverb"])
+def test_the_same_sound_whatever_the_threads(name):
     wave = voice(seconds=0.5)
     numbers = [n % 7 for n in range(21)]
     alone = [augment.apply(name, wave, RATE, s, s % 7) for s in range(21)]
@@ -87,14 +78,6 @@ def test_sets_and_mixtures_are_the_same_in_threads(name):
         together = pool.map(lambda s, n: augment.apply(name, wave, RATE, s, n), range(21), numbers)
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def test_noise_has_the_level_it_says():
-    wave = voice(seconds=3)
-    for seed in range(5):
-        noise = augment.apply("noise", wave, 16_000, seed) - wave
-        snr = 10 * np.log10(np.mean(wave**2) / np.mean(noise**2))
-        assert 9.5 < snr < 30.5
 
 
 def test_pitch_moves_the_pitch_and_not_the_length():
@@ -114,8 +97,7 @@ def test_shift_moves_silence_in():
     assert 200 < max(zeros) <= 1600
 
 
-def test_copies_are_made_of_training_rows_only(small):
-    divided = splits.by_speaker(small, val=1, test=1)
+def test_copies_are_made_of_training_rows_only(divided):
     made = augment.copies(divided, "noise", count=2, seed=3)
     train = divided[divided["split"] == "train"]
     assert len(made) == 2 * len(train)

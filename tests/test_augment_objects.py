@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from scipy.signal import welch
 
-from sertk import augment, cache, explore, splits
+from sertk import augment, cache, explore
 from sertk.augment import Augmentation, folders
 from sertk.augment.fingerprints import described
 from sertk.errors import ConfigurationError, UnknownNameError
@@ -134,8 +134,7 @@ def test_a_measured_room_keeps_level_and_moment(tmp_path):
     np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
-def test_other_recordings_are_other_copies(small, tmp_path):
-    divided = splits.by_speaker(small, val=1, test=1)
+def test_other_recordings_are_other_copies(divided, tmp_path):
     soundfile.write(tmp_path / "a.wav", tone(), RATE)
     name = f"pitch+background@{tmp_path}"
     first = augment.copies(divided, name, count=1)["utterance_id"].iloc[0]
@@ -337,8 +336,7 @@ def test_a_transform_that_returns_no_waveform_is_named():
         augment.apply([augment.named("nan", lambda w, r, g: w * np.nan)], tone()[:8000], RATE, 0)
 
 
-def test_copies_of_chosen_labels_and_their_lineage(small, tmp_path):
-    divided = splits.by_speaker(small, val=1, test=1)
+def test_copies_of_chosen_labels_and_their_lineage(divided, tmp_path):
     made = augment.copies(divided, Augmentation([halve], only=("angry",)), count=2)
     train = divided[(divided["split"] == "train") & (divided["label"] == "angry")]
     assert set(made["parent"]) == set(train["utterance_id"])

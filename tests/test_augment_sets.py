@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sertk import augment, cache, datasets, splits
+from sertk import augment, cache, datasets
 from sertk.augment import noises
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
@@ -164,8 +164,7 @@ def test_a_folder_without_its_noises(tmp_path):
         augment.apply(f"mixnoise:park@{damaged}", tone(), RATE, 0)
 
 
-def test_a_set_makes_one_copy_of_each_entry(small):
-    divided = splits.by_speaker(small, val=1, test=1)
+def test_a_set_makes_one_copy_of_each_entry(divided):
     train = int((divided["split"] == "train").sum())
     wave = voice()
     for name in SETS:
@@ -185,10 +184,9 @@ def test_a_set_makes_one_copy_of_each_entry(small):
     assert augment.size("r5:pitch") == 2
 
 
-def test_copies_of_a_set_reach_the_network(small, tmp_path, monkeypatch):
+def test_copies_of_a_set_reach_the_network(divided, tmp_path, monkeypatch):
     monkeypatch.setenv("SERTK_CACHE", str(tmp_path))
     prep = Preprocessing("mfcc", clip_seconds=1.0)
-    divided = splits.by_speaker(small, val=1, test=1)
     made = augment.copies(divided, "r5")
     spectra = cache.compute(pd.concat([divided, made]), prep)
     frames = spectra.frame(made).set_index(made["parent"])["frames"]
@@ -204,8 +202,7 @@ def test_copies_of_a_set_reach_the_network(small, tmp_path, monkeypatch):
         assert all(np.isfinite(train[k][0]).all() for k in range(len(train)))
 
 
-def test_sets_that_are_asked_too_much(small):
-    divided = splits.by_speaker(small, val=1, test=1)
+def test_sets_that_are_asked_too_much(divided):
     with raises(ConfigurationError, "too-many-copies", "8 copies", "makes 7", "r5:noise"):
         augment.copies(divided, "r5", count=8)
     with raises(ConfigurationError, "too-many-copies", "makes 8"):

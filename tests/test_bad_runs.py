@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from sertk import Preprocessing, cache, labels, manifest, report
-from sertk.cli import main
 from sertk.errors import CacheError, RunError
 from sertk.run import Run
 from tests import fake_run, small_corpus
@@ -18,7 +17,7 @@ from tests.corpora import trees
 from tests.errors import raises
 
 
-def test_files_in_the_way(refused, tmp_path):
+def test_files_in_the_way(refused, done, tmp_path):
     root = trees.sounds(tmp_path / "c", "happy/a.wav")
     (tmp_path / "file").write_text("mine")
     scan = ("scan", "folders", "--root", root, "-o")
@@ -30,7 +29,7 @@ def test_files_in_the_way(refused, tmp_path):
     refused("scan", "ravdess", "--root", tmp_path / "file").check("root-not-a-folder")
     assert (tmp_path / "file").read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c", "file", "run"]
-    assert main([*map(str, scan), str(tmp_path / "new" / "deep" / "m.csv")]) == 0
+    done(*scan, tmp_path / "new" / "deep" / "m.csv")
     assert len(manifest.read(tmp_path / "new" / "deep" / "m.csv")) == 1
 
 
@@ -125,7 +124,7 @@ def test_runs_that_are_none(refused, tmp_path):
     refused("report", tmp_path / "run").check("damaged-run", "history.csv")
 
 
-def test_stopping_says_so_and_leaves_what_was_there(tmp_path, capsys, monkeypatch):
+def test_stopping_says_so_and_leaves_what_was_there(tmp_path, done, monkeypatch):
     from sertk._html import pages
 
     run = tmp_path / "run"
@@ -137,19 +136,17 @@ def test_stopping_says_so_and_leaves_what_was_there(tmp_path, capsys, monkeypatc
 
     with monkeypatch.context() as patched:
         patched.setattr(pages, "write", stop)
-        assert main(["report", str(run)]) == 1
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err == "sertk: stopped. Run the same command again to resume.\n"
+        said = done("report", run, status=1)
+    assert said == ("", "sertk: stopped. Run the same command again to resume.\n")
     assert sorted(p.name for p in run.iterdir()) == before
-    assert main(["report", str(run)]) == 0
+    done("report", run)
 
 
-def test_a_damaged_cache_says_what_to_delete(refused, tmp_path, small_root):
+def test_a_damaged_cache_says_what_to_delete(refused, done, tmp_path, small_root):
     path = tmp_path / "m.csv"
     manifest.write(small_corpus.manifest(small_root), path)
     words = ("extract", path, "--root", small_root, "--cache", tmp_path / "c")
-    assert main([str(word) for word in words]) == 0
+    done(*words)
     (shard,) = (tmp_path / "c").glob("*/*/")
     index = shard / "index.json"
     whole = index.read_text()
@@ -172,13 +169,9 @@ def train(small_root, tmp_path, monkeypatch):
     monkeypatch.setitem(labels.GROUPINGS, "own3", own)
     monkeypatch.setattr(report, "write_html", lambda run: run.folder / "report.html")  # it is slow
     manifest.write(small_corpus.manifest(small_root), tmp_path / "m.csv")
-    common = ["train", "--manifest", tmp_path / "m.csv", "--root", small_root, *QUICK,
-              "--grouping", "own3", "--val", "1", "--test", "1"]  # fmt: skip
-
-    def words(out, *more):
-        return [str(word) for word in (*common, *more, "-o", tmp_path / out)]
-
-    return words
+    common = ("train", "--manifest", tmp_path / "m.csv", "--root", small_root, *QUICK,
+              "--grouping", "own3", "--val", "1", "--test", "1")  # fmt: skip
+    return lambda out, *more: (*common, *more, "-o", tmp_path / out)
 
 
 @pytest.mark.parametrize(
@@ -221,11 +214,11 @@ def test_trainings_that_cannot_be(more, code, value, train, refused, tmp_path):
 
 
 @pytest.mark.parametrize("more", [["--batch-size", "1"], ["--batch-size", "999"]])
-def test_extreme_batches(more, train):
-    assert main(train("run", *more, "--epochs", "1")) == 0
+def test_extreme_batches(more, train, done):
+    done(*train("run", *more, "--epochs", "1"))
 
 
-def test_a_folder_that_is_not_free(train, refused, tmp_path):
+def test_a_folder_that_is_not_free(train, refused, done, tmp_path):
     (tmp_path / "file").write_text("mine")
     refused(*train("file")).check("unwritable-path", "file exists")
     refused(*train("file/run")).check("unwritable-path", "not a directory")
@@ -236,13 +229,13 @@ def test_a_folder_that_is_not_free(train, refused, tmp_path):
     # a mistake that shows late leaves the folder to the corrected command
     refused(*train("run", "--standardize", "speakr")).check("unknown-name", "'speaker'")
     assert (tmp_path / "run" / "run.json").is_file()
-    assert main(train("run")) == 0
+    done(*train("run"))
     refused(*train("run", "--seeds", "1")).check("different-run", "seeds")
 
 
-def test_what_is_damaged_in_a_run_is_written_anew(train, refused, tmp_path):
+def test_what_is_damaged_in_a_run_is_written_anew(train, refused, done, tmp_path):
     run = tmp_path / "run"
-    assert main(train("run")) == 0
+    done(*train("run"))
     before = {n: (run / n).read_bytes() for n in ("predictions.csv", "history.csv", "manifest.csv")}
     model = (run / "fold_0" / "seed_0" / "model.keras").stat().st_mtime_ns
     for name in before:
@@ -252,7 +245,7 @@ def test_what_is_damaged_in_a_run_is_written_anew(train, refused, tmp_path):
                 _ = Run(run).history
         else:
             refused("evaluate", run).check("damaged-run")
-        assert main(train("run")) == 0
+        done(*train("run"))
         assert (run / name).read_bytes() == before[name]
     assert (run / "fold_0" / "seed_0" / "model.keras").stat().st_mtime_ns == model
     (run / "run.json").write_text("{")
@@ -260,11 +253,11 @@ def test_what_is_damaged_in_a_run_is_written_anew(train, refused, tmp_path):
 
 
 @pytest.mark.backend
-def test_models_that_cannot_be_loaded(train, refused, tmp_path):
+def test_models_that_cannot_be_loaded(train, refused, done, tmp_path):
     import keras
 
     run = tmp_path / "first"
-    assert main(train("first")) == 0
+    done(*train("first"))
     path = run / "fold_0" / "seed_0" / "model.keras"
     again = train("second", "--init-from", str(run))
     for content in b"", b"no model", path.read_bytes()[:5000]:
@@ -277,10 +270,10 @@ def test_models_that_cannot_be_loaded(train, refused, tmp_path):
     refused(*again).check("lambda-in-model")
 
 
-def test_a_disk_that_fills_up_in_training(train, refused, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_in_training(train, refused, done, tmp_path, monkeypatch):
     from sertk.training import checkpoint
 
-    assert main(train("whole")) == 0
+    done(*train("whole"))
     save, saved = np.savez, []
 
     def fills_up(path, **arrays):
@@ -298,7 +291,7 @@ def test_a_disk_that_fills_up_in_training(train, refused, tmp_path, monkeypatch)
     assert [p.name for p in folder.iterdir()] == ["state.npz"]
     assert len(checkpoint.Checkpoint(folder).progress.history) == 2
     refused("evaluate", tmp_path / "run").check("unfinished-run")
-    assert main(train("run")) == 0
+    done(*train("run"))
     whole, run = Run(tmp_path / "whole"), Run(tmp_path / "run")
     columns = [f"p_{name}" for name in whole.classes]
     np.testing.assert_allclose(run.predictions[columns], whole.predictions[columns], atol=1e-5)

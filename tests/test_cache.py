@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sertk import augment, cache, datasets, splits, training
+from sertk import augment, cache, datasets, manifest, splits, training
 from sertk.analysis import cross_corpus, embeddings
 from sertk.audio import ffmpeg
 from sertk.cache import parts
@@ -116,31 +116,29 @@ def test_copies_are_the_same_whatever_the_workers(small, tmp_path, jobs):
     assert not np.array_equal(plain[original], features[made["utterance_id"].iloc[0]])
 
 
-def test_a_changed_file_is_computed_again(small, small_root, tmp_path):
-    path = small_root / small["path"].iloc[0]
-    kept = path.read_bytes()
-    before = cache.compute(small, PREP, folder=tmp_path)[small["utterance_id"].iloc[0]].copy()
-    try:
-        path.write_bytes((small_root / small["path"].iloc[-1]).read_bytes())
-        after = cache.compute(small, PREP, folder=tmp_path)[small["utterance_id"].iloc[0]]
-        assert before.shape != after.shape or not np.array_equal(before, after)
-    finally:
-        path.write_bytes(kept)
+@pytest.fixture
+def own(small, small_root, tmp_path):
+    """The same manifest, of a copy of its files that a test may change."""
+    shutil.copytree(small_root, tmp_path / "small")
+    return small.assign(root=str(tmp_path / "small"))
 
 
-def test_unreadable_files_are_skipped_and_listed(small, small_root, tmp_path):
-    path = small_root / small["path"].iloc[3]
-    kept = path.read_bytes()
-    try:
-        path.write_bytes(b"not sound at all")
-        features = cache.compute(small, PREP, folder=tmp_path)
-    finally:
-        path.write_bytes(kept)
-    name = small["utterance_id"].iloc[3]
+def test_a_changed_file_is_computed_again(own, tmp_path):
+    first, last = manifest.paths(own)[:: len(own) - 1]
+    before = cache.compute(own, PREP, folder=tmp_path)[own["utterance_id"].iloc[0]].copy()
+    first.write_bytes(last.read_bytes())
+    after = cache.compute(own, PREP, folder=tmp_path)[own["utterance_id"].iloc[0]]
+    assert before.shape != after.shape or not np.array_equal(before, after)
+
+
+def test_unreadable_files_are_skipped_and_listed(own, tmp_path):
+    manifest.paths(own)[3].write_bytes(b"not sound at all")
+    features = cache.compute(own, PREP, folder=tmp_path)
+    name = own["utterance_id"].iloc[3]
     assert [row["utterance_id"] for row in features.unreadable] == [name]
     assert "Cannot read" in features.unreadable[0]["reason"]
     assert name not in features
-    assert len(small) - 1 == (features.frame(small)["frames"] > 0).sum()
+    assert len(own) - 1 == (features.frame(own)["frames"] > 0).sum()
 
 
 def test_names_mean_nothing(small, small_root, tmp_path):
@@ -307,13 +305,11 @@ def test_a_cache_that_is_only_read(small, tmp_path, monkeypatch, computed):
 
 
 def test_an_unreadable_file_is_tried_again_when_that_may_help(
-    small, small_root, tmp_path, computed, monkeypatch
+    own, small_root, tmp_path, computed, monkeypatch
 ):
     monkeypatch.setattr(ffmpeg, "installed", lambda: False)
-    kept = tmp_path / "small"
-    shutil.copytree(small_root, kept)
-    rows = small.head(4).assign(root=str(kept))
-    paths = [kept / path for path in rows["path"]]
+    rows = own.head(4)
+    paths = manifest.paths(rows)
     paths[0].write_bytes(b"not sound at all")
     paths[1].unlink()
     found = cache.compute(rows, PREP, folder=tmp_path / "cache")

@@ -8,29 +8,23 @@ import pandas as pd
 import pytest
 
 from sertk import manifest
-from sertk.cli import inputs, main
+from sertk.cli import inputs
 from sertk.run import Run
 
 QUICK = ["--model", "mlp", "--epochs", "3", "--clip-seconds", "0.9", "--batch-size", "16"]
-GROUPING = ["--grouping", "own3"]
+SCAN = ["scan", "folders", "--option", "layout={speaker}/{emotion}_*.wav", "--root"]
 
 
 @pytest.fixture
-def scanned(small_root, tmp_path, capsys):
+def scanned(small_root, tmp_path, done):
     """The manifest file of the small corpus, scanned as folders of speakers."""
-    path = tmp_path / "small.csv"
-    layout = "layout={speaker}/{emotion}_*.wav"
-    assert (
-        main(["scan", "folders", "--root", str(small_root), "--option", layout, "-o", str(path)])
-        == 0
-    )
-    capsys.readouterr()
-    return path
+    done(*SCAN, small_root, "-o", tmp_path / "small.csv")
+    return tmp_path / "small.csv"
 
 
 def arguments(scanned, small_root, out):
-    return ["--manifest", str(scanned), "--root", str(small_root), "--grouping", "iemocap4_own",
-            *QUICK, "-o", str(out)]  # fmt: skip
+    return ["--manifest", scanned, "--root", small_root, "--grouping", "iemocap4_own", *QUICK,
+            "-o", out]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -48,86 +42,43 @@ def test_python_m_sertk_is_sertk():
     assert done.stdout.startswith("sertk 0.")
 
 
-def test_names(capsys):
-    assert main(["names"]) == 0
-    assert "corpora: crema_d emodb folders iemocap" in capsys.readouterr().out
-    assert main(["names", "models"]) == 0
-    assert "compact" in capsys.readouterr().out.split()
-    assert main(["names", "model"]) == 2
-    assert "Did you mean 'models'" in capsys.readouterr().err
+def test_names(done):
+    assert "corpora: crema_d emodb folders iemocap" in done("names").out
+    assert "compact" in done("names", "models").out.split()
+    assert "Did you mean 'models'" in done("names", "model", status=2).err
 
 
-def test_scan_writes_a_manifest_to_a_file_or_to_standard_output(scanned, small_root, capsys):
+def test_scan_writes_a_manifest_to_a_file_or_to_standard_output(scanned, small_root, done):
     assert len(manifest.read(scanned)) == 72
-    layout = "layout={speaker}/{emotion}_*.wav"
-    assert main(["scan", "folders", "--root", str(small_root), "--option", layout]) == 0
-    out = capsys.readouterr().out
+    out = done(*SCAN, small_root).out
     assert out.startswith("utterance_id,corpus,path,speaker,emotion")
     assert out.count("\n") == 73
 
 
 @pytest.mark.backend
-def test_the_main_job(scanned, small_root, tmp_path, capsys):
+def test_the_main_job(scanned, small_root, tmp_path, done):
     run = tmp_path / "run"
-    assert (
-        main(
-            [
-                "train",
-                *arguments(scanned, small_root, run),
-                "--val",
-                "1",
-                "--test",
-                "1",
-                "--augment",
-                "noise",
-            ]
-        )
-        == 0
-    )
-    out = capsys.readouterr().out
+    words = ["--val", "1", "--test", "1", "--augment", "noise"]
+    out = done("train", *arguments(scanned, small_root, run), *words).out
     assert "UAR" in out
     assert "test speakers are not in the training set" in out
     assert (run / "report.html").stat().st_size > 10_000
-    assert main(["evaluate", str(run), "--json"]) == 0
-    scores = json.loads(capsys.readouterr().out)
+    scores = json.loads(done("evaluate", run, "--json").out)
     assert 0 <= scores["uar"] <= 1
     assert list(scores["recall"]) == ["angry", "neutral", "sad"]
-    assert main(["evaluate", str(run), "--grouping", "valence3"]) == 0
-    assert (
-        main(
-            [
-                "report",
-                str(run),
-                "-o",
-                str(tmp_path / "page.html"),
-                "--audio",
-                "--root",
-                str(small_root),
-            ]
-        )
-        == 0
-    )
+    done("evaluate", run, "--grouping", "valence3")
+    done("report", run, "-o", tmp_path / "page.html", "--audio", "--root", small_root)
     assert (tmp_path / "page.html").is_file()
     assert Run(run).info["augmentation"] == {"name": "noise", "copies": 2}
 
 
 def test_cross_validation_from_the_command_line_is_the_one_from_python(
-    scanned, small_root, tmp_path, capsys
+    scanned, small_root, tmp_path, done
 ):
-    from sertk import Preprocessing, labels, splits, training
+    from sertk import Preprocessing, evaluation, labels, splits, training
 
-    words = [
-        "cv",
-        *arguments(scanned, small_root, tmp_path / "cli"),
-        "--protocol",
-        "speaker_folds",
-        "--folds",
-        "2",
-        "--json",
-    ]
-    assert main(words) == 0
-    uar = json.loads(capsys.readouterr().out)["uar"]
-
+    words = ["cv", *arguments(scanned, small_root, tmp_path / "cli"), "--json"]
+    uar = json.loads(done(*words, "--protocol", "speaker_folds", "--folds", "2").out)["uar"]
     utterances = manifest.read(scanned, root=small_root)
     utterances = labels.apply(utterances, "iemocap4_own")
     utterances = splits.speaker_folds(utterances, folds=2)
@@ -136,48 +87,33 @@ def test_cross_validation_from_the_command_line_is_the_one_from_python(
         epochs=3, batch_size=16,
     )  # fmt: skip
     pd.testing.assert_frame_equal(run.predictions, Run(tmp_path / "cli").predictions)
-    from sertk import evaluation
-
     assert evaluation.evaluate(run).uar == pytest.approx(uar)
 
 
-def test_a_random_split_says_so_everywhere(scanned, small_root, tmp_path, capsys):
+def test_a_random_split_says_so_everywhere(scanned, small_root, tmp_path, done):
     run = tmp_path / "run"
-    assert main(["train", *arguments(scanned, small_root, run), "--protocol", "random"]) == 0
-    assert "LEAKY" in capsys.readouterr().out
-    assert main(["evaluate", str(run)]) == 0
-    assert "LEAKY" in capsys.readouterr().out
+    words = ["train", *arguments(scanned, small_root, run), "--protocol", "random"]
+    assert "LEAKY" in done(*words).out
+    assert "LEAKY" in done("evaluate", run).out
     assert Run(run).info["protocol"]["leaky"]
 
 
-def test_audit_finds_and_exits_with_1(scanned, small_root, capsys):
-    assert main(["audit", str(scanned), "--protocol", "loso"]) == 0
-    assert "Nothing found" in capsys.readouterr().out
-    assert main(["audit", str(scanned), "--split", "random", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)[0]["kind"] == "shared speakers"
-    assert main(["audit", str(scanned), "--root", str(small_root), "--compare-audio"]) == 0
+def test_audit_finds_and_exits_with_1(scanned, small_root, done):
+    assert "Nothing found" in done("audit", scanned, "--protocol", "loso").out
+    found = json.loads(done("audit", scanned, "--split", "random", "--json", status=1).out)
+    assert found[0]["kind"] == "shared speakers"
+    done("audit", scanned, "--root", small_root, "--compare-audio")
 
 
-def test_extract(scanned, small_root, capsys, tmp_path, monkeypatch):
+def test_extract(scanned, small_root, done, tmp_path, monkeypatch):
     monkeypatch.setenv("SERTK_CACHE", "unused")
-    words = [
-        "extract",
-        str(scanned),
-        "--root",
-        str(small_root),
-        "--cache",
-        str(tmp_path / "c"),
-        "--jobs",
-        "2",
-    ]
-    assert main([*words, "--feature", "mfcc"]) == 0
-    assert "72 of 72 utterances" in capsys.readouterr().out
+    words = ["extract", scanned, "--root", small_root, "--cache", tmp_path / "c", "--jobs", "2"]
+    assert "72 of 72 utterances" in done(*words, "--feature", "mfcc").out
     assert list((tmp_path / "c").glob("*/*/features.npy"))
 
 
-def test_verify(scanned, small_root, capsys):
-    assert main(["verify", str(scanned), "--root", str(small_root)]) == 0
-    assert "72 ok" in capsys.readouterr().out
+def test_verify(scanned, small_root, done):
+    assert "72 ok" in done("verify", scanned, "--root", small_root).out
 
 
 def test_a_split_and_folds_have_a_command_each(refused):

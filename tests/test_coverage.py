@@ -37,9 +37,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say(speakers, sparse):
         counts = corpus(speakers, rng, sparse=sparse)
         pooled = counts.sum(0)
         score = confusion_matrices.of_resamples("uar", pooled)
-        found = intervals.interval(
-            float(confusion_matrices.uar(pooled)), score, counts, resamples=400
-        )
+        uar = float(confusion_matrices.uar(pooled))
+        found = intervals.interval(uar, score, counts, resamples=400)
         covered += found.low <= truth <= found.high
         drawn = intervals.bootstrap(score, counts, resamples=400, seed=0)
         low, high = np.quantile(drawn, [0.025, 0.975])
@@ -66,9 +65,8 @@ def test_intervals_of_a_difference_cover_it(speakers):
     def gap(cells):
         one, other = np.split(cells, 2, axis=-1)
         shape = (*cells.shape[:-1], CLASSES, CLASSES)
-        return confusion_matrices.uar_present(one.reshape(shape)) - confusion_matrices.uar_present(
-            other.reshape(shape)
-        )
+        uars = [confusion_matrices.uar_present(side.reshape(shape)) for side in (one, other)]
+        return uars[0] - uars[1]
 
     def together(sides):
         return np.concatenate([side.reshape(len(side), -1) for side in sides], axis=1)

@@ -199,6 +199,9 @@ def test_the_command_line_says_it_in_one_paragraph(field, value, refused, tmp_pa
         refused(command, run.folder).check("damaged-run", "run.json")
 
 
+EXTRACT = ("extract", "MANIFEST", "--feature-option")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "value"),
     [
@@ -206,28 +209,12 @@ def test_the_command_line_says_it_in_one_paragraph(field, value, refused, tmp_pa
         (("scan", "toy", "-o", "a\0b"), "empty-argument", ""),
         (("scan", "toy", "--root", "~no-such-user/x"), "unknown-home-folder", ""),
         (("audit", "~no-such-user"), "unknown-home-folder", ""),
-        (
-            ("predict", "a.wav", "~no-such-user/a.wav"),
-            "unknown-home-folder",
-            "'~no-such-user/a.wav'",
-        ),
+        (("predict", "a.wav", "~nobody7/a.wav"), "unknown-home-folder", "'~nobody7/a.wav'"),
         (("predict", "a.wav", "--threads", "1000000"), "invalid-threads", "1024"),
-        (
-            ("extract", "MANIFEST", "--feature-option", "n_fft=1000000000"),
-            "invalid-fft-sizes",
-            "65536",
-        ),
-        (
-            ("extract", "MANIFEST", "--feature-option", "n_fft=" + "9" * 6000),
-            "wrong-argument-type",
-            "",
-        ),
-        (
-            ("extract", "MANIFEST", "--feature-option", "n_fft=" + "[" * 9999),
-            "wrong-argument-type",
-            "",
-        ),
-        (("extract", "MANIFEST", "--feature-option", "fmin=NaN"), "wrong-argument-type", "fmin"),
+        ((*EXTRACT, "n_fft=1000000000"), "invalid-fft-sizes", "65536"),
+        ((*EXTRACT, "n_fft=" + "9" * 6000), "wrong-argument-type", ""),
+        ((*EXTRACT, "n_fft=" + "[" * 9999), "wrong-argument-type", ""),
+        ((*EXTRACT, "fmin=NaN"), "wrong-argument-type", "fmin"),
     ],
 )
 def test_odd_words(words, code, value, refused, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sertk import cache, explore, features, splits, training
+from sertk import cache, explore, features, training
 from sertk.errors import AudioError, ConfigurationError
 from sertk.features import Embedding
 from sertk.preprocessing import Preprocessing
@@ -63,10 +63,9 @@ def test_one_vector_per_utterance(tmp_path):
 
 
 @pytest.mark.parametrize("pooled", [False, True])
-def test_a_network_learns_from_what_an_encoder_says(small, tmp_path, pooled):
+def test_a_network_learns_from_what_an_encoder_says(divided, tmp_path, pooled):
     encoder(tmp_path / "encoder.onnx", pooled=pooled)
     prep = Preprocessing(Embedding(encoder=str(tmp_path / "encoder.onnx")), clip_seconds=0.5)
-    divided = splits.by_speaker(small, val=1, test=1)
     run = training.cross_validate(
         "mlp", divided, prep, folder=tmp_path / "run", epochs=3, augment="noise"
     )

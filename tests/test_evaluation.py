@@ -1,9 +1,5 @@
 """Scores against scikit-learn, intervals against a loop, and the cases at the edge."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,18 +28,12 @@ def table_of(truth, predicted, **columns):
 
 def test_scores_equal_scikit_learn_mean_over_seeds(run, result):
     rows = run.predictions.query("split == 'test'")
-    scores = [
-        (
-            oracle.recall_score(
-                part.label, part.predicted, labels=run.classes, average="macro", zero_division=0
-            ),
-            oracle.accuracy_score(part.label, part.predicted),
-            oracle.f1_score(
-                part.label, part.predicted, labels=run.classes, average="macro", zero_division=0
-            ),
-        )
-        for _, part in rows.groupby("seed")
-    ]
+    scores = []
+    mean = {"labels": run.classes, "average": "macro", "zero_division": 0}
+    for _, part in rows.groupby("seed"):
+        sides = part.label, part.predicted
+        uar, f1 = oracle.recall_score(*sides, **mean), oracle.f1_score(*sides, **mean)
+        scores.append((uar, oracle.accuracy_score(*sides), f1))
     assert (result.uar, result.wa, result.macro_f1) == pytest.approx(np.mean(scores, axis=0))
     spread = result.over_folds_and_seeds().frame()
     assert spread.loc[("seeds", "uar"), "sd"] == pytest.approx(np.std(scores, axis=0, ddof=1)[0])
@@ -52,15 +42,10 @@ def test_scores_equal_scikit_learn_mean_over_seeds(run, result):
 
 def test_fold_scores_are_those_of_each_folds_predictions(run, result):
     rows = run.predictions.query("split == 'test'")
-    by_fold = [
-        np.mean(
-            [
-                oracle.recall_score(p.label, p.predicted, labels=run.classes, average="macro")
-                for _, p in fold.groupby("seed")
-            ]
-        )
-        for _, fold in rows.groupby("fold")
-    ]
+    of_fits = rows.groupby(["fold", "seed"])[["label", "predicted"]].apply(
+        lambda p: oracle.recall_score(p.label, p.predicted, labels=run.classes, average="macro")
+    )
+    by_fold = of_fits.groupby("fold").mean()
     row = result.over_folds_and_seeds().frame().loc[("folds", "uar")]
     assert row["mean"] == pytest.approx(np.mean(by_fold))
     assert (row["min"], row["max"]) == pytest.approx((min(by_fold), max(by_fold)))
@@ -72,9 +57,7 @@ def test_class_table_and_matrix_equal_scikit_learn(run, result):
     expected = oracle.precision_recall_fscore_support(
         rows.label, rows.predicted, labels=run.classes, zero_division=0
     )
-    assert np.allclose(per_class["precision"], expected[0])
-    assert np.allclose(per_class["recall"], expected[1])
-    assert np.allclose(per_class["f1"], expected[2])
+    assert np.allclose(per_class[["precision", "recall", "f1"]].T, expected[:3])
     assert list(per_class["support"] * 2) == list(expected[3])  # two seeds, one set of utterances
     for normalize in (None, "true", "pred"):
         matrix = oracle.confusion_matrix(
@@ -247,9 +230,8 @@ def test_regroup_refuses_words_it_cannot_map(result):
     with raises(UnknownNameError, "unknown-name", "Did you mean 'valence2'"):
         result.regroup("valense2")
     with raises(ConfigurationError, "missing-probabilities"):
-        evaluation.evaluate(table_of(["happy"], ["sad"]), classes=["happy", "sad"]).regroup(
-            "valence2"
-        )
+        bare = evaluation.evaluate(table_of(["happy"], ["sad"]), classes=["happy", "sad"])
+        bare.regroup("valence2")
 
 
 def test_mistakes_and_hits_average_over_seeds(run, result):
@@ -342,12 +324,7 @@ def test_an_unfinished_run_says_what_to_do(tmp_path):
         (table_of("ab", "ab"), {}, "invalid-class-list", ""),
         (table_of("ab", "ab"), {"classes": ["a", "a"]}, "invalid-class-list", ""),
         (table_of("ab", "ac"), {"classes": ["a", "b"]}, "labels-outside-classes", ""),
-        (
-            table_of("ab", "ab", split="val"),
-            {"classes": ["a", "b"]},
-            "no-predictions-in-split",
-            "'test'",
-        ),
+        (table_of("ab", "ab", split="val"), {"classes": "ab"}, "no-predictions-in-split", "'test'"),
     ],
 )
 def test_tables_that_cannot_be_scored(table, kwargs, code, value):
@@ -364,13 +341,3 @@ def test_wrong_arguments_are_named(result):
         evaluation.evaluate(result.rows, result.rows)
     with raises(UnknownNameError, "unknown-name", "'rows'"):
         result.confusion_matrix("rows")
-
-
-def test_evaluating_loads_neither_keras_nor_matplotlib(run):
-    code = (
-        "import sys; from sertk import evaluation; "
-        f"evaluation.evaluate({json.dumps(str(run.folder))}).summary(); "
-        "print([m for m in ('keras', 'tensorflow', 'jax', 'matplotlib') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

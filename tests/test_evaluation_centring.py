@@ -9,7 +9,6 @@ from scipy.special import log_softmax, softmax
 from sklearn import metrics as oracle
 
 from sertk import evaluation, report
-from sertk.cli import main
 from sertk.errors import ConfigurationError
 from tests import fake_run
 from tests.errors import raises
@@ -50,9 +49,8 @@ def test_each_model_and_voice_is_centered_apart(run):
     shares = found.rows[names].to_numpy()
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert (np.array(run.classes)[shares.argmax(axis=1)] == found.rows["predicted"]).all()
-    assert (result.rows[names] == run.predictions.query("split == 'test'")[names].to_numpy()).all(
-        axis=None
-    )
+    given = run.predictions.query("split == 'test'")[names].to_numpy()
+    assert (result.rows[names] == given).all(axis=None)
 
 
 def test_the_bias_of_a_voice_goes():
@@ -110,13 +108,11 @@ def test_no_word_of_known_voices_where_nobody_is_known(tmp_path):
     assert "With speaker normalization" not in report.write_html(run.folder).read_text("utf-8")
 
 
-def test_on_the_command_line(run, capsys):
-    assert main(["evaluate", str(run.folder), "--speaker-normalization", "--json"]) == 0
-    scores = json.loads(capsys.readouterr().out)
+def test_on_the_command_line(run, done):
+    words = ("evaluate", run.folder, "--speaker-normalization")
+    scores = json.loads(done(*words, "--json").out)
     result = evaluation.evaluate(run)
     assert scores["uar"] == evaluation.normalize_speakers(result).uar
     assert scores["speaker_normalization"] is True
-    assert main(["evaluate", str(run.folder), "--speaker-normalization"]) == 0
-    assert "Speaker normalization (transductive)" in capsys.readouterr().out
-    assert main(["evaluate", str(run.folder), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["uar"] == result.uar
+    assert "Speaker normalization (transductive)" in done(*words).out
+    assert json.loads(done("evaluate", run.folder, "--json").out)["uar"] == result.uar

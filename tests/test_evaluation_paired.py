@@ -10,7 +10,6 @@ from scipy import stats
 from sklearn import metrics as oracle
 
 from sertk import evaluation
-from sertk.cli import main
 from sertk.errors import ConfigurationError
 from sertk.evaluation import paired
 from tests import fake_run, interval_by_hand
@@ -19,7 +18,7 @@ from tests.errors import raises
 
 def table(skill, speakers=9, seed=0, seeds=1):
     """Predictions of equally many utterances of each speaker, right with some chance."""
-    rng = np.random.default_rng(seed)
+    rng, names = np.random.default_rng(seed), np.array(list("abc"))
     truth = pd.DataFrame(
         [(s, k, k % 3) for s in range(speakers) for k in range(30)], columns=["s", "k", "c"]
     )
@@ -31,13 +30,11 @@ def table(skill, speakers=9, seed=0, seeds=1):
             pd.DataFrame(
                 {
                     "utterance_id": truth["s"].astype(str) + "_" + truth["k"].astype(str),
-                    "speaker": "s" + truth["s"].astype(str),
-                    "label": np.array(list("abc"))[truth["c"]],
-                    "predicted": np.array(list("abc"))[predicted],
-                    "seed": number,
+                    "speaker": "s" + truth["s"].astype(str), "seed": number,
+                    "label": names[truth["c"]], "predicted": names[predicted],
                 }
             )
-        )
+        )  # fmt: skip
     return pd.concat(rows, ignore_index=True)
 
 
@@ -258,19 +255,16 @@ def test_what_cannot_be_compared(pair):
         evaluation.compare(one, one, names=["good"])
 
 
-def test_on_the_command_line(tmp_path, capsys, refused):
+def test_on_the_command_line(tmp_path, done, refused):
     runs = [fake_run.write(tmp_path / name, skill=skill, takes=2)
             for name, skill in (("good", 2.2), ("poor", 1.2))]  # fmt: skip
-    words = ["compare", *(str(run.folder) for run in runs)]
-    assert main([*words, "--json"]) == 0
-    told = pd.DataFrame(json.loads(capsys.readouterr().out)).set_index("metric")
+    words = ["compare", *(run.folder for run in runs)]
+    told = pd.DataFrame(json.loads(done(*words, "--json").out)).set_index("metric")
     results = [evaluation.evaluate(run) for run in runs]
     pd.testing.assert_frame_equal(told, evaluation.compare(*results).frame())
-    assert main(words) == 0
-    said = capsys.readouterr().out
+    said = done(*words).out
     points = 100 * (results[0].uar - results[1].uar)
     assert f"UAR {results[0].uar:.1%} and {results[1].uar:.1%}: {points:+.1f} points (" in said
-    assert main([*words, "--grouping", "valence2", "--json"]) == 0
-    coarse = json.loads(capsys.readouterr().out)[0]
+    coarse = json.loads(done(*words, "--grouping", "valence2", "--json").out)[0]
     assert coarse["first"] == pytest.approx(results[0].regroup("valence2").uar)
     refused("compare", runs[0].folder, tmp_path / "nobody").check("missing-run")

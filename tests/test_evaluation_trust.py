@@ -60,9 +60,8 @@ def test_scaling_keeps_predictions_and_known_temperatures_are_found(run, result)
     honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = np.array([rng.choice(3, p=row) for row in honest])
     for at in (0.5, 2.0):
-        assert calibration.fit(calibration.apply(honest, at), truth) == pytest.approx(
-            1 / at, rel=0.1
-        )
+        found = calibration.fit(calibration.apply(honest, at), truth)
+        assert found == pytest.approx(1 / at, rel=0.1)
 
 
 def test_reliability_before_and_after(run, result):
@@ -99,9 +98,8 @@ def test_selective_prediction_equals_brute_force(result):
         assert row["n"] == len(kept)
         assert row["accuracy"] == pytest.approx(kept["right"].mean())
         present = sorted(kept["label"].unique())
-        recall = oracle.recall_score(
-            kept["label"], kept["predicted"], labels=present, average="macro"
-        )
+        sides = kept["label"], kept["predicted"]
+        recall = oracle.recall_score(*sides, labels=present, average="macro")
         assert row["uar"] == pytest.approx(recall)
         assert row["classes"] == len(present)
         assert row["threshold"] == kept["confidence"].min()
@@ -111,30 +109,21 @@ def test_selective_prediction_equals_brute_force(result):
     assert shown.aurc == pytest.approx(np.mean(risks))
     assert shown.best_aurc < shown.aurc < 1 - result.wa  # confidence means something here
     interval = result.interval("wa")
-    assert table.loc[1.0, ["low", "high"]].tolist() == pytest.approx(
-        [interval.low, interval.high], abs=0.01
-    )
+    ends = [interval.low, interval.high]
+    assert table.loc[1.0, ["low", "high"]].tolist() == pytest.approx(ends, abs=0.01)
     assert shown.plot().get_ylim() == (0, 100)
 
 
 def test_perfect_and_blind_confidence():
-    rows = pd.DataFrame(
-        {
-            "speaker": ["a", "b", "c", "d"],
-            "label": ["x", "x", "y", "y"],
-            "predicted": ["x", "x", "y", "x"],
-            "p_x": [0.9, 0.8, 0.1, 0.6],
-            "p_y": [0.1, 0.2, 0.9, 0.4],
-        }
-    )
+    rows = pd.DataFrame({"speaker": list("abcd"), "label": list("xxyy"), "predicted": list("xxyx")})
+    rows = rows.assign(p_x=[0.9, 0.8, 0.1, 0.6], p_y=[0.1, 0.2, 0.9, 0.4])
     shown = evaluation.selective_prediction(evaluation.evaluate(rows))
     assert shown.aurc == shown.best_aurc == pytest.approx(1 / 16)
     blind = evaluation.selective_prediction(evaluation.evaluate(rows.assign(p_x=0.5, p_y=0.5)))
     assert blind.frame().loc[1.0, "accuracy"] == 0.75
     with raises(ConfigurationError, "missing-probabilities"):
-        evaluation.selective_prediction(
-            evaluation.evaluate(rows.drop(columns=["p_x", "p_y"]), classes=["x", "y"])
-        )
+        bare = evaluation.evaluate(rows.drop(columns=["p_x", "p_y"]), classes=["x", "y"])
+        evaluation.selective_prediction(bare)
 
 
 def test_difficulty_agrees_with_friedman_and_with_the_confusions(run, result, tmp_path):

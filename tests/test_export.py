@@ -4,16 +4,21 @@ import dataclasses
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
-from sertk import Preprocessing, models, run
-from sertk.errors import ConfigurationError, ModelError, UnknownNameError
+from sertk import Preprocessing, export, models, predict, run
+from sertk.errors import ConfigurationError, ModelError
+from sertk.export import converting, graph, writing
+from sertk.layers import SpectrogramImage
 from sertk.predict import spec as specs
 from sertk.preprocessing.clips import CLIP_AGGREGATIONS, aggregate_clips, clip_starts
+from sertk.training import saving
 from tests.errors import raises
 from tests.test_features import COMPUTED
 
@@ -21,7 +26,6 @@ from tests.test_features import COMPUTED
 @pytest.fixture(scope="session")
 def onnx_file(trained, small_root, tmp_path_factory):
     pytest.importorskip("tf2onnx")
-    from sertk import export
 
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
     made = export.to_onnx(trained, path, roots={"small": small_root})
@@ -31,9 +35,6 @@ def onnx_file(trained, small_root, tmp_path_factory):
 
 def run_of(net, folder, feature="log_mel", **prep):
     """A run folder of an untrained network: enough to convert it."""
-    import keras
-
-    from sertk.training import saving
 
     config = Preprocessing(feature, **{"clip_seconds": 0.6, **prep})
     inputs = keras.Input(config.clip_shape)
@@ -60,8 +61,6 @@ def run_of(net, folder, feature="log_mel", **prep):
 
 def any_shape(input_shape, num_classes):
     """A network that takes clips of any rank."""
-    import keras
-
     inputs = keras.Input(input_shape)
     x = keras.ops.reshape(inputs, (-1, input_shape[0], int(np.prod(input_shape[1:]))))
     x = keras.layers.Dense(4, activation="tanh")(keras.ops.max(x / 10, axis=1))
@@ -71,9 +70,6 @@ def any_shape(input_shape, num_classes):
 
 def pictures(input_shape, num_classes):
     """A network that looks at a picture of a spectrogram."""
-    import keras
-
-    from sertk.layers import SpectrogramImage
 
     inputs = keras.Input(input_shape)
     x = keras.layers.Rescaling(1 / 80, 1)(keras.layers.Reshape((*input_shape, 1))(inputs))
@@ -89,22 +85,15 @@ def waves(prep, *seconds):
 @pytest.mark.parametrize("clip_aggregation", CLIP_AGGREGATIONS)
 @pytest.mark.parametrize("feature", ["log_mel", "waveform", "log_mel_delta"])
 def test_the_graph_cuts_and_joins_as_evaluation_does(feature, clip_aggregation, tmp_path):
-    from sertk.export import graph
-    from sertk.training import saving
-
     made = run_of(any_shape, tmp_path / "run", feature, clip_seconds=0.15, target_rms_db=-20.0)
     model = saving.load_model(made.model_path())
     prep = Preprocessing.from_dict(made.info["preprocessing"])
     whole = graph.from_waveform(model, prep, clip_aggregation)
     for wave in waves(prep, 0.02, 0.149, 0.15, 0.16, 0.3, 0.301, 1.0):
         wave += np.float32(0.03)  # an offset, which the graph removes
-        spectrum = prep.extract(prep.level(wave))
-        starts = clip_starts(len(spectrum), prep.clip_frames)
-        clips = np.empty((len(starts), *prep.clip_shape), np.float32)
-        for out, start in zip(clips, starts, strict=True):
-            prep.cut(spectrum, start, out)
+        clips = prep.clips(prep.extract(prep.level(wave)))
         shares = np.asarray(model.predict_on_batch(clips), float)
-        wanted = aggregate_clips(shares, [len(starts)], clip_aggregation)
+        wanted = aggregate_clips(shares, [len(clips)], clip_aggregation)
         found = np.asarray(whole.predict_on_batch(wave[None]))
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 
@@ -113,10 +102,8 @@ def test_the_graph_cuts_and_joins_as_evaluation_does(feature, clip_aggregation, 
     ("frames", "length"), [(7, 3), (10, 4), (101, 100), (3, 8), (8, 3), (9, 9)]
 )
 def test_clips_start_where_segments_start(frames, length):
-    from sertk.export.graph import CutClips
-
     spectrum = np.arange(frames, dtype="float32").reshape(1, -1, 1)
-    clips = np.asarray(CutClips(length, -1.0)(spectrum))[..., 0]
+    clips = np.asarray(graph.CutClips(length, -1.0)(spectrum))[..., 0]
     for clip, start in zip(clips, clip_starts(frames, length), strict=True):
         wanted = np.arange(start, start + length, dtype=float)
         wanted[(wanted < 0) | (wanted >= frames)] = -1
@@ -133,7 +120,7 @@ def test_onnx_answers_as_the_model_does(onnx_file):
     assert {"Keras predict", "Keras compiled", "onnxruntime"} == set(onnx_file.latency.index)
     assert (onnx_file.latency["milliseconds"] > 0).all()
     assert "max_difference" in repr(onnx_file) + onnx_file._repr_html_()
-    assert json.loads(json.dumps(onnx_file.to_dict()))["parity"][0]["file"] == "ONNX conv"
+    assert json.loads(json.dumps(onnx_file.to_dict()))["parity"][0]["file"] == "ONNX"
 
 
 def test_the_file_says_what_it_is(onnx_file, trained):
@@ -182,7 +169,6 @@ def test_any_length_and_any_batch(onnx_file):
 @pytest.mark.parametrize("name", [*models.names(), pictures])
 def test_every_network_converts(name, tmp_path):
     pytest.importorskip("tf2onnx")
-    from sertk import export
 
     made = export.to_onnx(run_of(name, tmp_path / "run", clip_seconds=1.2))
     assert made.parity["max_difference"].iloc[0] < 1e-4
@@ -195,20 +181,12 @@ def test_every_network_converts(name, tmp_path):
 @pytest.mark.parametrize("feature", COMPUTED)
 def test_every_feature_converts(feature, tmp_path):
     pytest.importorskip("tf2onnx")
-    from sertk import export
-    from sertk.export import stft
 
     made = run_of(any_shape, tmp_path / "run", feature, target_rms_db=-20.0)
     assert export.to_onnx(made).parity["max_difference"].iloc[0] < 1e-4
-    prep = Preprocessing.from_dict(made.info["preprocessing"])
-    if stft.fits(prep):
-        found = export.to_onnx(made, variant="stft")
-        assert found.parity["max_difference"].iloc[0] < 1e-4
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(trained, small_root, tmp_path, monkeypatch):
-    from sertk.export import converting, writing
-
     onnx = pytest.importorskip("onnx")
     before = tmp_path / "model.onnx"
     before.write_bytes(b"mine")
@@ -241,7 +219,6 @@ def test_a_file_that_answers_otherwise_is_not_kept(trained, small_root, tmp_path
 
 def test_a_conversion_that_fails_leaves_nothing(trained, tmp_path, refused):
     pytest.importorskip("tf2onnx")
-    import shutil
 
     folder = tmp_path / "run"
     shutil.copytree(trained.folder, folder)
@@ -254,11 +231,9 @@ def test_a_conversion_that_fails_leaves_nothing(trained, tmp_path, refused):
     ("words", "code", "value"),
     [
         (["--to", "onxn"], "unknown-name", "'onnx'"),
-        (["--variant", "fft"], "unknown-name", "'fft'"),
         (["--fold", "3"], "unknown-fit", "folds are 0"),
         (["--seed", "1"], "unknown-fit", "seeds are 0"),
         (["--int8"], "unexpected-precision", "--int8"),
-        (["--to", "litert", "--variant", "stft"], "unexpected-variant", ""),
     ],
 )
 def test_mistakes_in_words(words, code, value, trained, refused):
@@ -266,8 +241,6 @@ def test_mistakes_in_words(words, code, value, trained, refused):
 
 
 def test_what_cannot_be_exported(tmp_path, trained):
-    from sertk.export import converting
-
     info = {**trained.info, "standardize": "speaker"}
     other = run.Run(trained.folder)
     other.info = info
@@ -275,17 +248,9 @@ def test_what_cannot_be_exported(tmp_path, trained):
         specs.of_run(other)
     spec, _ = specs.of_run(trained)
 
-    encoder = dataclasses.replace(
-        spec, variant="conv", preprocessing={"feature": {"name": "embedding"}}
-    )
+    encoder = dataclasses.replace(spec, preprocessing={"feature": {"name": "embedding"}})
     with raises(ConfigurationError, "feature-outside-graph"):
         converting._refuse_feature(encoder)
-    noisy = Preprocessing("noise_reverb_spectrogram").to_dict()
-    stft = dataclasses.replace(spec, variant="stft", preprocessing=noisy)
-    with raises(ConfigurationError, "no-stft-variant"):
-        converting._refuse_feature(stft)
-    with raises(UnknownNameError, "unknown-name", "Did you mean 'stft'"):
-        converting._refuse_feature(dataclasses.replace(spec, variant="stf"))
 
 
 def test_what_litert_cannot_do(tmp_path):
@@ -302,9 +267,6 @@ def test_what_litert_cannot_do(tmp_path):
 
 
 def test_other_models_are_written_beside_their_weights(tmp_path):
-    import shutil
-
-    from sertk.export import writing
 
     made = run_of("mlp", tmp_path / "run")
     shutil.copytree(tmp_path / "run" / "fold_0", tmp_path / "run" / "fold_1")
@@ -318,7 +280,6 @@ def test_other_models_are_written_beside_their_weights(tmp_path):
 def test_openvino(trained, small_root, tmp_path):
     pytest.importorskip("openvino")
     pytest.importorskip("tf2onnx")
-    from sertk import export, predict
 
     made = export.to_openvino(trained, tmp_path / "m.xml", roots={"small": small_root})
     assert made.parity["max_difference"].iloc[0] < 1e-4
@@ -349,7 +310,6 @@ def _inputs_of_what_is_rounded(path):
 @pytest.mark.slow
 def test_int8_litert_and_half_precision(trained, small_root, tmp_path):
     pytest.importorskip("nncf")
-    from sertk import export
 
     roots = {"small": small_root}
     for precision in ("fp16", "int8"):
@@ -368,19 +328,10 @@ def test_the_child_runs_on_tensorflow_whatever_the_parent(tmp_path):
     pytest.importorskip("tf2onnx")
     prep = {"feature": "log_spectrogram", "target_rms_db": -20.0, "db_reference": "full_scale"}
     made = run_of("mlp", tmp_path / "run", **prep)
-    words = [
-        sys.executable,
-        "-m",
-        "sertk",
-        "export",
-        str(made.folder),
-        "--variant",
-        "stft",
-        "--json",
-    ]
+    words = [sys.executable, "-m", "sertk", "export", made.folder, "--json"]
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     assert told["parity"][0]["max_difference"] < 1e-4
     assert "made sounds alone" in told["note"]
-    assert told["path"] == str(made.folder / "model_stft.onnx")
+    assert told["path"] == str(made.folder / "model.onnx")

@@ -12,7 +12,7 @@ import pytest
 from sertk import corpora
 from sertk._display import drawing
 from sertk.app import server
-from sertk.corpora._layout import Layout
+from sertk.corpora.folders import _Layout
 from sertk.manifest import remarks
 from tests.corpora import trees
 
@@ -29,13 +29,13 @@ from tests.corpora import trees
     ],
 )
 def test_layouts(layout, path, fields):
-    assert Layout(layout).match(path) == fields
+    assert _Layout(layout).match(path) == fields
 
 
 def test_a_layout_of_many_wildcards_takes_no_time():
     began = time.monotonic()
     for _ in range(100):
-        assert Layout("*a" * 20 + "{emotion}.wav").match("a" * 250 + ".mp3") is None
+        assert _Layout("*a" * 20 + "{emotion}.wav").match("a" * 250 + ".mp3") is None
     assert time.monotonic() - began < 5
 
 

@@ -44,19 +44,14 @@ def test_every_grouping(name):
     assert labels.grouping_of(both) == f"{name} x gender"
 
 
+FIVE = dict.fromkeys(["calm", "happy", "sad", "angry", "fearful"], 376)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        (
-            "emotion8",
-            {
-                **dict.fromkeys(["calm", "happy", "sad", "angry", "fearful"], 376),
-                "neutral": 188,
-                "disgust": 192,
-                "surprised": 192,
-            },
-        ),
-        ("basic5", dict.fromkeys(["calm", "happy", "sad", "angry", "fearful"], 376)),
+        ("emotion8", {**FIVE, "neutral": 188, "disgust": 192, "surprised": 192}),
+        ("basic5", FIVE),
         ("valence2", {"positive": 752, "negative": 1128}),
         ("valence3", {"positive": 376, "neutral": 564, "negative": 1128}),
         (

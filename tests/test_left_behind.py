@@ -14,7 +14,6 @@ from sertk import cache
 from sertk import manifest as manifests
 from sertk._utils import temporary_names
 from sertk.cache import housekeeping
-from sertk.cli import main
 from sertk.corpora import toy
 from sertk.errors import ConfigurationError, OutputError
 from sertk.export import writing
@@ -160,7 +159,7 @@ def age(*folders):
             os.utime(path, (old, old))
 
 
-def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
+def test_the_cache_is_listed_and_pruned(small, tmp_path, done):
     home, prep = tmp_path / "cache", Preprocessing(clip_seconds=0.9)
     cache.compute(small, prep, folder=home)
     family = home / prep.spectrum_key
@@ -174,20 +173,18 @@ def test_the_cache_is_listed_and_pruned(small, tmp_path, capsys):
     dead.write_bytes(b"half")
     (home / "mine.txt").write_text("not of the cache")
     (home / "mine").mkdir()
-    assert main(["cache", "prune", "--cache", str(home)]) == 0
+    done("cache", "prune", "--cache", home)
     assert not dead.exists()
     age(shard)
     assert housekeeping.contents(home)["days"].tolist() == [10.0]
-    assert main(["cache", "prune", "--older-than", "30", "--cache", str(home)]) == 0
+    done("cache", "prune", "--older-than", "30", "--cache", home)
     assert shard.exists()
     cache.compute(small, prep, folder=home)
     assert housekeeping.prune(home, days=9) == []  # it was used a moment ago
     age(shard)
     assert housekeeping.prune(home, days=9) == [family]
     assert sorted(p.name for p in home.iterdir()) == ["mine", "mine.txt"]
-    capsys.readouterr()
-    assert main(["cache", "--cache", str(home)]) == 0
-    assert "is empty" in capsys.readouterr().out
+    assert "is empty" in done("cache", "--cache", home).out
     with raises(ConfigurationError, "invalid-days"):
         housekeeping.prune(home, days=-1)
 
@@ -206,7 +203,7 @@ def test_what_was_not_used_is_pruned_from_among_the_rest(small, tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
-def test_packs_of_an_older_version_are_said_listed_and_removed(tmp_path, small, small_root, capsys):
+def test_packs_of_an_older_version_are_said_listed_and_removed(tmp_path, small, small_root, done):
     import filelock
 
     pack = tmp_path / f"{'0' * 16}-{'f' * 16}"
@@ -216,21 +213,13 @@ def test_packs_of_an_older_version_are_said_listed_and_removed(tmp_path, small, 
     assert (row.folder, row.state, row.megabytes) == (pack.name, "old", 0.2)
     with filelock.FileLock(pack / ".lock"):  # an older version is computing it
         assert housekeeping.prune(tmp_path) == []
-    assert main(["cache", "prune", "--cache", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.splitlines() == [str(pack), "1 removed"]
+    removed = done("cache", "prune", "--cache", tmp_path).out
+    assert removed.splitlines() == [str(pack), "1 removed"]
     assert not list(tmp_path.iterdir())
     pack.mkdir()
     manifests.write(small, tmp_path / "m.csv")
-    words = [
-        "extract",
-        str(tmp_path / "m.csv"),
-        "--root",
-        str(small_root),
-        "--cache",
-        str(tmp_path),
-    ]
-    assert [main(words), main(words)] == [0, 0]
-    assert capsys.readouterr().err.splitlines() == [
+    words = ["extract", tmp_path / "m.csv", "--root", small_root, "--cache", tmp_path]
+    assert (done(*words).err + done(*words).err).splitlines() == [
         f"The cache {tmp_path} contains 1 unused pack of an older version of sertk. Free the space "
         f"with: sertk cache prune --cache {tmp_path}"
     ]

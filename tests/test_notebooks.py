@@ -10,7 +10,6 @@ import nbformat
 import pytest
 
 from sertk import corpora, notebooks
-from sertk.cli import main
 from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
 from tests.errors import raises
 
@@ -66,14 +65,13 @@ def test_a_run_writes_the_notebook_and_a_page(tiny, tmp_path):
     assert executed.cells[-1].outputs[0].data["text/plain"] == "'after'"
 
 
-def test_a_failing_cell_is_named_and_what_ran_is_kept(tiny, tmp_path, capsys):
+def test_a_failing_cell_is_named_and_what_ran_is_kept(tiny, tmp_path, done):
     with raises(NotebookError, "notebook-cell-failed"):
         notebooks.run(tiny, output=tmp_path / "out", number=0)
     text = (tmp_path / "out" / "tiny.html").read_text(encoding="utf-8")
     assert "ZeroDivisionError" in text
-    words = ["notebook", str(tiny), "-p", "number", "0", "-o", str(tmp_path / "out")]
-    assert main(words) == 1
-    assert "Cell 5 of tiny.ipynb failed" in capsys.readouterr().err
+    said = done("notebook", tiny, "-p", "number", "0", "-o", tmp_path / "out", status=1).err
+    assert "Cell 5 of tiny.ipynb failed" in said
 
 
 PARAMETERS = """\
@@ -141,17 +139,17 @@ def test_names_and_types_are_checked_before_anything_runs(tiny, tmp_path, monkey
         notebooks.run("nowhere.ipynb")
 
 
-def test_words_of_the_command_line_become_values(tiny, capsys):
+def test_words_of_the_command_line_become_values(tiny, done):
     words = [("number", "3"), ("share", "0.25"), ("word", "12"), ("loud", "True"),
              ("several", '["a", 1]')]  # fmt: skip
     assert notebooks.read_words(tiny, words) == {
         "number": 3, "share": 0.25, "word": "12", "loud": True, "several": ["a", 1],
     }  # fmt: skip
     assert notebooks.read_words(tiny, [("number", "x")]) == {"number": "x"}
-    assert main(["notebook", str(tiny), "-p", "nummer", "1"]) == 2
-    assert "Did you mean 'number'" in capsys.readouterr().err
-    assert main(["notebook", str(tiny), "-p", "number", "x"]) == 2
-    assert "of type int, such as 2. Its description: to divide by." in capsys.readouterr().err
+    words = ("notebook", tiny, "-p")
+    assert "Did you mean 'number'" in done(*words, "nummer", "1", status=2).err
+    said = done(*words, "number", "x", status=2).err
+    assert "of type int, such as 2. Its description: to divide by." in said
 
 
 def test_without_the_extra_it_says_what_to_install(tiny, monkeypatch):

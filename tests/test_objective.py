@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from sertk import datasets, models, splits, training
+from sertk import datasets, models, training
 from sertk.datasets import class_balance
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
@@ -18,11 +18,6 @@ pytestmark = pytest.mark.backend
 
 PREP = Preprocessing("log_mel", clip_seconds=0.9)
 SHORT = Preprocessing("log_mel", clip_seconds=0.3)
-
-
-@pytest.fixture
-def divided(small):
-    return splits.by_speaker(small, val=1, test=1)
 
 
 def array(tensor):

@@ -26,11 +26,6 @@ def halve(waveform, sample_rate, generator):
     return waveform / 2
 
 
-@pytest.fixture
-def divided(small):
-    return splits.by_speaker(small, val=1, test=1)
-
-
 def batches(train, epoch):
     train.epoch = epoch
     return np.concatenate([train[k][0] for k in range(len(train))])

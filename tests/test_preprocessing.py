@@ -16,14 +16,19 @@ from tests.errors import raises
 from tests.test_features import COMPUTED, voice
 
 
+def cut(prep, spectrum, start):
+    clip = np.empty(prep.clip_shape, np.float32)
+    prep.cut(spectrum, start, clip)
+    return clip
+
+
 @pytest.mark.backend
 @pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("gain", [1.0, 1e-3])
 @pytest.mark.parametrize("reference", preprocessing.DB_REFERENCES)
 def test_the_graph_finishes_a_clip_as_numpy_does(name, gain, reference):
     prep = Preprocessing(features.get(name), clip_seconds=2.0, db_reference=reference)
-    clip = np.empty(prep.clip_shape, np.float32)
-    prep.cut(prep.extract(gain * voice()), -7, clip)
+    clip = cut(prep, prep.extract(gain * voice()), -7)
     loud = np.zeros_like(clip)  # a loud neighbor in the batch must not matter
     x = np.stack([clip, loud])
     for layer in prep.layers():
@@ -34,8 +39,7 @@ def test_the_graph_finishes_a_clip_as_numpy_does(name, gain, reference):
 
 def test_padding_becomes_the_floor_even_beside_a_very_quiet_voice():
     prep = Preprocessing("log_mel", clip_seconds=2.0)
-    clip = np.empty(prep.clip_shape, np.float32)
-    prep.cut(prep.extract(1e-4 * voice(seconds=1.0)), 0, clip)
+    clip = cut(prep, prep.extract(1e-4 * voice(seconds=1.0)), 0)
     done = prep.finish(clip)
     assert (clip[-1] == PADDING_DB).all()
     assert (done[-1] == -80).all()
@@ -44,8 +48,7 @@ def test_padding_becomes_the_floor_even_beside_a_very_quiet_voice():
 
 def test_each_channel_has_a_reference_of_its_own():
     prep = Preprocessing("noise_reverb_spectrogram", clip_seconds=1.0)
-    clip = np.empty(prep.clip_shape, np.float32)
-    prep.cut(prep.extract(voice()), 0, clip)
+    clip = cut(prep, prep.extract(voice()), 0)
     done = prep.finish(clip)
     assert prep.input_shape == done.shape == (101, 200, 3)
     np.testing.assert_array_equal(done.max(axis=(0, 1)), 0)
@@ -54,9 +57,8 @@ def test_each_channel_has_a_reference_of_its_own():
 def test_the_padding_of_r3_is_zero_in_the_trace():
     kept = Preprocessing("mfcc_trace", clip_seconds=1.0, db_reference="full_scale")
     zero = dataclasses.replace(kept, db_reference="full_scale_zero_padding")
-    clip = np.empty(kept.clip_shape, np.float32)
     sound = kept.extract(voice()[:8_000])
-    kept.cut(sound, 0, clip)
+    clip = cut(kept, sound, 0)
     heard = len(sound)
     np.testing.assert_array_equal(zero.finish(clip)[:heard], kept.finish(clip)[:heard])
     np.testing.assert_array_equal(zero.finish(clip)[heard:], 0)
@@ -65,9 +67,7 @@ def test_the_padding_of_r3_is_zero_in_the_trace():
 
 def test_full_scale_keeps_the_level():
     prep = Preprocessing("log_mel", clip_seconds=1.0, db_reference="full_scale")
-    loud, quiet = (np.empty(prep.clip_shape, np.float32) for _ in range(2))
-    prep.cut(prep.extract(voice()), 0, loud)
-    prep.cut(prep.extract(0.1 * voice()), 0, quiet)
+    loud, quiet = (cut(prep, prep.extract(gain * voice()), 0) for gain in (1, 0.1))
     difference = prep.finish(loud) - prep.finish(quiet)
     np.testing.assert_allclose(difference, 20, atol=0.05)
 
@@ -77,8 +77,7 @@ def test_level_and_waveform(tmp_path):
     prep = Preprocessing("waveform", clip_seconds=2.0, trim_db=None, target_rms_db=-20)
     wave = prep.load(tmp_path / "quiet.wav")
     assert np.sqrt(np.mean(np.square(wave))) == pytest.approx(0.1, rel=1e-3)
-    clip = np.empty(prep.clip_shape, np.float32)
-    prep.cut(prep.extract(wave), -100, clip)
+    clip = cut(prep, prep.extract(wave), -100)
     assert clip.shape == prep.input_shape == (32_000, 1)
     assert (clip[:100] == 0).all()
     np.testing.assert_array_equal(prep.finish(clip)[100 : 100 + len(wave), 0], wave)
@@ -88,8 +87,7 @@ def test_level_and_waveform(tmp_path):
 def test_cut_copies_the_right_frames(start, first):
     prep = Preprocessing("log_mel", clip_seconds=0.5)
     spectrum = np.repeat(np.arange(70, dtype=np.float32)[:, None], 64, axis=1)
-    clip = np.empty(prep.clip_shape, np.float32)
-    prep.cut(spectrum, start, clip)
+    clip = cut(prep, spectrum, start)
     wanted = np.arange(first, first + len(clip), dtype=float)
     wanted[(wanted < 0) | (wanted >= 70)] = PADDING_DB
     np.testing.assert_array_equal(clip[:, 0], wanted)

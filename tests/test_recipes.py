@@ -9,7 +9,6 @@ import pytest
 import soundfile
 
 from sertk import audit, augment, evaluation, labels, models, recipes, report, splits, studies
-from sertk.cli import main
 from sertk.errors import ConfigurationError, SplitError, UnknownNameError
 from sertk.recipes import RECIPES, repeating
 from sertk.run import Run
@@ -29,7 +28,11 @@ SHAPES = {
     "compact": RECIPES["compact"].prep.input_shape,  # it changes as it gets better
 }
 PUBLISHED = [name for name in RECIPES if name != "compact"]
-SMALLER = {"image_size": 64, "width": 0.1}
+
+
+def smaller(recipe):
+    """Arguments of a recipe's network that make it small."""
+    return {"width": 0.1, **({"image_size": 64} if "image_size" in recipe.arguments else {})}
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +69,8 @@ def test_a_record_holds_together(name):
     recipe = RECIPES[name]
     assert recipe.prep.input_shape == SHAPES[name]
     config = Config().changed(dict(recipe.config))
-    small = {k: SMALLER[k] for k in SMALLER if k in recipe.arguments or k == "width"}
-    model = models.build(recipe.model, recipe.prep.input_shape, 7, **{**recipe.arguments, **small})
+    given = {**recipe.arguments, **smaller(recipe)}
+    model = models.build(recipe.model, recipe.prep.input_shape, 7, **given)
     assert model.output_shape == (None, 7)
     assert bool(recipe.published) == bool(recipe.differences) == (name in PUBLISHED)
     if recipe.augment and recipe.published:
@@ -130,11 +133,11 @@ def test_copies_first_leaks_as_the_original_did(ravdess):
 
 @pytest.mark.backend
 @pytest.mark.parametrize("as_published", [False, True])
-def test_r3_is_repeated_from_one_command(ravdess, tmp_path, capsys, as_published):
-    words = ["reproduce", "r3-male-2class", "--root", str(ravdess), "--epochs", "2", "--json"]
-    words += ["--model-option", "width=0.1", "-o", str(tmp_path / "run")]
-    assert main(words + ["--as-published"] * as_published) == 0
-    scores = json.loads(capsys.readouterr().out)
+def test_r3_is_repeated_from_one_command(ravdess, tmp_path, done, as_published):
+    words = ["reproduce", "r3-male-2class", "--root", ravdess, "--epochs", "2", "--json"]
+    words += ["--model-option", "width=0.1", "-o", tmp_path / "run"]
+    words += ["--as-published"] * as_published
+    scores = json.loads(done(*words).out)
     assert 0 <= scores["uar"] <= 1
     run = Run(tmp_path / "run")
     assert run.info["recipe"]["as_published"] is as_published
@@ -145,8 +148,7 @@ def test_r3_is_repeated_from_one_command(ravdess, tmp_path, capsys, as_published
     assert "accuracy 66.88, macro-F1 65.40" in page
     assert ("Reproduced with the defects of the original" in page) is as_published
     assert ("drawn at random after copies" in page) or not as_published
-    # what was asked for once more is there already
-    assert main(words + ["--as-published"] * as_published) == 0
+    done(*words)  # what was asked for once more is there already
 
 
 def test_one_fold_of_another_grouping_is_marked_where_it_was_stopped(ravdess, tmp_path):
@@ -183,10 +185,9 @@ def test_only_fits_that_were_still_improving_are_marked(limit, ended, best, lowe
     assert bool(said) is marked
 
 
-def test_the_gap_of_a_recipe_is_validation_against_isolated_speakers(ravdess, tmp_path, capsys):
-    words = ["reproduce", "r3-male-2class", "--leak-gap", "--root", str(ravdess), "--epochs", "1"]
-    assert main([*words, "--model-option", "width=0.1", "-o", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
+def test_the_gap_of_a_recipe_is_validation_against_isolated_speakers(ravdess, tmp_path, done):
+    words = ["reproduce", "r3-male-2class", "--leak-gap", "--root", ravdess, "--epochs", "1"]
+    said = done(*words, "--model-option", "width=0.1", "-o", tmp_path).out
     assert "on the validation set of the split with data leakage" in said
     gap = studies.LeakGap(Run(tmp_path / "leaky"), Run(tmp_path / "clean"))
     assert gap.frame()["holds"].tolist() == [False, True, True, True]
@@ -224,10 +225,10 @@ def test_r1_can_be_padded_as_it_was():
     ],
 )
 def test_iemocap_systems_run_on_its_layout(iemocap, tmp_path, name):
-    small = {k: SMALLER[k] for k in SMALLER if k in RECIPES[name].arguments or k == "width"}
     run = recipes.reproduce(
-        name, folder=tmp_path, roots={"iemocap": iemocap}, arguments=small, fold=0, epochs=1
-    )
+        name, folder=tmp_path, roots={"iemocap": iemocap}, arguments=smaller(RECIPES[name]),
+        fold=0, epochs=1,
+    )  # fmt: skip
     assert run.classes == ["neutral", "happy", "sad", "angry"]
     assert run.info["folds"][0]["test"] == ["iemocap_Ses01F"]
     assert run.info["folds"][0]["val"] == ["iemocap_Ses01M"]
@@ -252,11 +253,10 @@ def test_r5_as_published_scores_what_chose_the_epoch(ravdess, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_runs_to_its_report(ravdess, tmp_path, name):
-    small = {k: SMALLER[k] for k in SMALLER if k in RECIPES[name].arguments or k == "width"}
-    options = [f"--model-option={k}={v}" for k, v in small.items()]
-    words = ["reproduce", name, "--corpus", "ravdess", "--root", str(ravdess), "--epochs", "1"]
-    assert main([*words, *options, "--config", "head_epochs=0", "-o", str(tmp_path)]) == 0
+def test_every_recipe_runs_to_its_report(ravdess, tmp_path, done, name):
+    options = [f"--model-option={k}={v}" for k, v in smaller(RECIPES[name]).items()]
+    words = ["reproduce", name, "--corpus", "ravdess", "--root", ravdess, "--epochs", "1"]
+    done(*words, *options, "--config", "head_epochs=0", "-o", tmp_path)
     run = Run(tmp_path)
     assert run.finished
     assert (tmp_path / "report.html").is_file()
@@ -276,14 +276,12 @@ def emodb(tmp_path):
     return path.parent
 
 
-def test_the_pretrained_model_learns_from_everyone(ravdess, emodb, tmp_path, capsys, refused):
+def test_the_pretrained_model_learns_from_everyone(ravdess, emodb, tmp_path, done, refused):
     home = emodb.parent
     (home / "ravdess").symlink_to(ravdess)
-    words = ["reproduce", "compact", "--root", str(home), "-o", str(tmp_path / "x")]
-    words += ["--epochs", "1", "--model-option", "width=0.1", "--everyone"]
-    assert main([*words, "--json"]) == 0
-    scores = json.loads(capsys.readouterr().out)
-    assert scores["split"] == "val"
+    words = ["reproduce", "compact", "--root", home, "-o", tmp_path / "x", "--epochs", "1",
+             "--model-option", "width=0.1", "--everyone"]  # fmt: skip
+    assert json.loads(done(*words, "--json").out)["split"] == "val"
     run = Run(tmp_path / "x")
     assert run.classes == ["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust",
                            "surprised"]  # fmt: skip
@@ -294,8 +292,7 @@ def test_the_pretrained_model_learns_from_everyone(ravdess, emodb, tmp_path, cap
     assert set(run.predictions["split"]) == {"val"}
     assert run.info["protocol"]["sentence"].endswith("nobody is tested")
     assert "ended after 1 of at most" in run.info["recipe"]["stopped"]
-    assert main(words) == 0
-    assert "Validation scores, which selected the epoch" in capsys.readouterr().out
+    assert "Validation scores, which selected the epoch" in done(*words).out
     for more in ("--as-published", "--leak-gap"):
         line = refused("reproduce", "r3-male-2class", "--everyone", more)
         line.check("published-and-everyone")
@@ -315,7 +312,7 @@ def test_sertks_own_system_is_cross_validated(ravdess, emodb, tmp_path):
     assert "Comparison with the original" not in page
 
 
-def test_describe_trains_nothing(capsys, refused):
-    assert main(["reproduce", "r4-densenet", "--describe"]) == 0
-    assert "mirrored picture is time reversed" in capsys.readouterr().out
+def test_describe_trains_nothing(done, refused):
+    said = done("reproduce", "r4-densenet", "--describe").out
+    assert "mirrored picture is time reversed" in said
     refused("reproduce", "r4-densnet").check("unknown-name", "'r4-densenet'")

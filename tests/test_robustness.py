@@ -16,10 +16,9 @@ from sertk import audio, evaluation, splits, training
 from sertk.analysis import robustness
 from sertk.analysis.robustness import conditions
 from sertk.analysis.robustness.conditions import USUAL, Utterance
-from sertk.cli import main
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.preprocessing import Preprocessing
-from tests import fake_run
+from tests import fake_run, small_corpus
 from tests.errors import raises
 from tests.test_augment import RATE, rms, tone
 from tests.test_features import voice
@@ -103,8 +102,6 @@ def test_offset_and_hum_are_shares_of_full_scale():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, small_root):
-    from tests import small_corpus
-
     rows = splits.speaker_folds(small_corpus.manifest(small_root), folds=2, val=1)
     return training.cross_validate(
         "mlp", rows, Preprocessing("log_mel", clip_seconds=1.0),
@@ -127,11 +124,7 @@ def test_a_condition_that_makes_no_waveform_is_refused(run, roots, made):
 
 def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
     mute = robustness.Condition(
-        "mute",
-        "Silence",
-        "share",
-        (0.0, 1.0),
-        lambda utterance, level: utterance.waveform * (1 - level),
+        "mute", "Silence", "share", (0.0, 1.0), lambda given, level: given.waveform * (1 - level)
     )
     mild = replace(USUAL["white"], levels=(40.0, -20.0))
     shown = robustness.measure(run, [mild, mute, "babble"], roots=roots)
@@ -159,7 +152,7 @@ def test_curves_begin_with_the_runs_own_score_and_change_by_pairs(run, roots):
 
 
 def test_the_command_writes_a_page_that_needs_nothing(
-    run, roots, tmp_path, capsys, refused, monkeypatch
+    run, roots, tmp_path, done, refused, monkeypatch
 ):
     monkeypatch.setattr(sys, "argv", ["sertk", "robustness", "runs/mine"])
     noises = tmp_path / "noises"
@@ -167,13 +160,11 @@ def test_the_command_writes_a_page_that_needs_nothing(
     soundfile.write(noises / "hum.wav", tone(100), RATE)
     page = tmp_path / "page.html"
     words = ["robustness", run.folder, "--root", roots["small"], "--conditions", "telephone"]
-    assert main([str(w) for w in [*words, "-o", page]]) == 0
-    out = capsys.readouterr().out
+    out = done(*words, "-o", page).out
     own = evaluation.evaluate(run)
     assert f"{100 * own.uar:.1f}" in out.splitlines()[1]
     assert out.splitlines()[-1] == f"Page: {page}"
-    assert main([str(w) for w in [*words, "--noises", noises, "--json", "-o", page]]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    rows = json.loads(done(*words, "--noises", noises, "--json", "-o", page).out)
     assert [row["condition"] for row in rows] == ["clean", "telephone", *["noises"] * 5]
     record = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     assert [row["title"] for row in record["rows"]] == ["Telephone", *["Recorded noise"] * 5]

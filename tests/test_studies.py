@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from sertk import evaluation, labels, manifest, splits, studies, training
-from sertk.cli import main
 from sertk.errors import RunError, SertkError
 from sertk.evaluation import Interval
 from sertk.preprocessing import Preprocessing
@@ -61,15 +60,14 @@ def test_no_gap_is_told_as_none(tmp_path):
     )
 
 
-def test_leak_gap_on_the_command_line(small_root, tmp_path, capsys, refused, monkeypatch):
+def test_leak_gap_on_the_command_line(small_root, tmp_path, done, refused, monkeypatch):
     own = labels.Grouping({emotion: emotion for emotion in small_corpus.EMOTIONS})
     monkeypatch.setitem(labels.GROUPINGS, "own3", own)
     manifest.write(small_corpus.manifest(small_root), tmp_path / "m.csv")
-    words = ["leak-gap", "--manifest", str(tmp_path / "m.csv"), "--root", str(small_root),
-             "--grouping", "own3", "--folds", "3", "--val", "1", "--model", "mlp",
-             "--clip-seconds", "1", "--epochs", "1", "-o", str(tmp_path / "gap")]  # fmt: skip
-    assert main([*words, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    words = ["leak-gap", "--manifest", tmp_path / "m.csv", "--root", small_root, "--grouping",
+             "own3", "--folds", "3", "--val", "1", "--model", "mlp", "--clip-seconds", "1",
+             "--epochs", "1", "-o", tmp_path / "gap"]  # fmt: skip
+    found = json.loads(done(*words, "--json").out)
     rows = {(row["division"], row["scored on"]): row["uar"] for row in found["scores"]}
     assert found["gap"] == pytest.approx(rows["leaky", "test"] - rows["clean", "test"])
     assert (tmp_path / "gap" / "leak_gap.html").is_file()
@@ -166,13 +164,13 @@ def test_a_study_of_gender(ravdess, tmp_path):
                            ("everywhere", "classes"): 8}  # fmt: skip
 
 
-def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, capsys):
-    words = ["study", "r3-augmentation", "--root", str(ravdess), "--gender", "all",
-             "--grouping", "valence2", "--model", "mlp, alexnet", "--feature", "mfcc_trace",
-             "--augment", "none", "--seeds", "0", "--folds", "2", "--val", "1", "--epochs", "1",
-             "--question", "Which model?", "-o", str(tmp_path)]  # fmt: skip
-    assert main(words) == 1
-    said = capsys.readouterr()
+def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, done):
+    said = done(
+        "study", "r3-augmentation", "--root", ravdess, "--gender", "all", "--grouping", "valence2",
+        "--model", "mlp, alexnet", "--feature", "mfcc_trace", "--augment", "none", "--seeds", "0",
+        "--folds", "2", "--val", "1", "--epochs", "1", "--question", "Which model?", "-o", tmp_path,
+        status=1,
+    )  # fmt: skip
     assert "not trained: ravdess-all-valence2-mfcc_trace-alexnet" in said.err
     assert "'alexnet' received clips of shape" in said.err
     assert "nothing to compare: ravdess-all-valence2-mfcc_trace-alexnet" in said.out
@@ -182,7 +180,7 @@ def test_what_cannot_be_trained_is_told_and_the_rest_goes_on(ravdess, tmp_path, 
     assert "R3 trained for 700 epochs with SGD" in page
 
 
-def test_a_leaderboard_ranks_within_each_protocol(studied, capsys, tmp_path):
+def test_a_leaderboard_ranks_within_each_protocol(studied, done, tmp_path):
     board = studies.Leaderboard(studied.folder)
     table = board.frame().reset_index()
     assert table["protocol"].nunique() == 2  # two groupings
@@ -193,9 +191,7 @@ def test_a_leaderboard_ranks_within_each_protocol(studied, capsys, tmp_path):
         assert rows["behind"].to_numpy() == pytest.approx(rows["uar"] - rows["uar"].max())
     assert set(board.published["corpus"]) == {"ravdess"}
     page = tmp_path / "board.html"
-    assert main(["leaderboard", str(studied.folder), "-o", str(page)]) == 0
-    said = capsys.readouterr().out
-    assert said.count("1. UAR") == 2
+    assert done("leaderboard", studied.folder, "-o", page).out.count("1. UAR") == 2
     assert "files at random" in page.read_text(encoding="utf-8")  # of published figures
 
 
@@ -205,13 +201,12 @@ def test_an_empty_leaderboard(refused, tmp_path):
     refused("leaderboard", str(tmp_path)).check("no-rankable-runs", "1 runs", "of a: The run")
 
 
-def test_a_leaderboard_leaves_out_what_another_hand_wrote(tmp_path, capsys):
+def test_a_leaderboard_leaves_out_what_another_hand_wrote(tmp_path, done):
     fake_run.write(tmp_path / "good", speakers=4)
     odd = fake_run.write(tmp_path / "odd", speakers=4)
     record = {**odd.info, "model": {"name": "mlp"}}
     (odd.folder / "run.json").write_text(json.dumps(record))
-    assert main(["leaderboard", str(tmp_path)]) == 0
-    said = capsys.readouterr()
+    said = done("leaderboard", tmp_path)
     assert "not ranked: odd:" in said.err
     assert "is damaged (Object missing required field `parameters` - at `$.model`)" in said.err
     assert "1. UAR" in said.out
@@ -306,10 +301,9 @@ def test_a_figure_names_what_its_rows_do_not_share(rows, lines):
     assert cells == ["1.0", "-1.0", "3.0"] * len(rows)  # all in points
 
 
-def test_the_page_of_an_unfinished_study(tmp_path, capsys):
+def test_the_page_of_an_unfinished_study(tmp_path, done):
     home = faked(tmp_path / "study").folder
-    assert main(["report", str(home)]) == 0
-    assert capsys.readouterr().out == f"Page: {home / 'study.html'}\n"
+    assert done("report", home).out == f"Page: {home / 'study.html'}\n"
     page = (home / "study.html").read_text(encoding="utf-8")
     assert "1 run is missing" in page
     assert len(pd.read_csv(home / "study.csv")) == 3

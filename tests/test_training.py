@@ -3,6 +3,7 @@
 import json
 import math
 import weakref
+from functools import partial
 
 import keras
 import numpy as np
@@ -24,9 +25,8 @@ PREP = Preprocessing("log_mel", clip_seconds=0.9)
 QUICK = {"epochs": 3, "learning_rate": 5e-3, "batch_size": 16}
 
 
-@pytest.fixture
-def divided(small):
-    return splits.by_speaker(small, val=1, test=1)
+def cv(rows, folder, model="mlp", **changes):
+    return training.cross_validate(model, rows, PREP, folder=folder, **{**QUICK, **changes})
 
 
 @pytest.fixture
@@ -68,9 +68,8 @@ def test_standardization_uses_the_training_split_alone(divided):
     frames = []
     for name in train.manifest["utterance_id"]:
         spectrum = train.features[name]
-        for start in clip_starts(len(spectrum), PREP.clip_frames):
-            clip = np.empty(PREP.clip_shape, np.float32)
-            PREP.cut(spectrum, start, clip)
+        starts = clip_starts(len(spectrum), PREP.clip_frames)
+        for start, clip in zip(starts, PREP.clips(spectrum), strict=True):
             frames.append(PREP.finish(clip)[max(-start, 0) : len(spectrum) - start])
     frames = np.concatenate(frames)
     np.testing.assert_allclose(mean, frames.mean(axis=0), rtol=1e-3)
@@ -114,12 +113,9 @@ def test_fit_evaluate_and_what_the_folder_holds(divided, tmp_path):
 @pytest.mark.backend
 def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
     runs = [
-        training.cross_validate(
-            "mlp", folded, PREP, folder=tmp_path / name, seeds=seeds, augment="noise", copies=1,
-            **QUICK,
-        )
+        cv(folded, tmp_path / name, seeds=seeds, augment="noise", copies=1)
         for name, seeds in (("one", (0, 1)), ("two", (1,)))
-    ]  # fmt: skip
+    ]
     one, two = (run.predictions for run in runs)
     pd.testing.assert_frame_equal(one[one["seed"] == 1].reset_index(drop=True), two)
     tested = one[one["split"] == "test"]
@@ -150,13 +146,8 @@ def test_cross_validation_repeats_and_pools_every_speaker(folded, tmp_path):
 def test_an_interrupted_fit_goes_on_with_the_same_result(
     divided, tmp_path, monkeypatch, model, config
 ):
-    changes = {**QUICK, "epochs": 4, **config}
-
-    def cv(folder):
-        return training.cross_validate(model, divided, PREP, folder=folder,
-                                       arguments={"width": 0.2}, **changes)  # fmt: skip
-
-    whole = cv(tmp_path / "whole")
+    train = partial(cv, divided, model=model, arguments={"width": 0.2}, **{"epochs": 4, **config})
+    whole = train(tmp_path / "whole")
     write = Checkpoint.write
 
     def stops(self, model):
@@ -168,12 +159,12 @@ def test_an_interrupted_fit_goes_on_with_the_same_result(
         patched.setattr(checkpoint, "_SHARE", math.inf)  # every epoch
         patched.setattr(Checkpoint, "write", stops)
         with pytest.raises(KeyboardInterrupt):
-            cv(tmp_path / "parts")
+            train(tmp_path / "parts")
     assert json.loads((tmp_path / "parts" / "run.json").read_text())["status"] == "unfinished"
     with raises(RunError, "missing-run-file", "predictions.csv"):
         _ = Run(tmp_path / "parts").predictions
     spent = Checkpoint(tmp_path / "parts/fold_0/seed_0").progress.seconds
-    resumed = cv(tmp_path / "parts")
+    resumed = train(tmp_path / "parts")
     assert resumed.info["fits"][0]["seconds"] > spent > 0
     pd.testing.assert_frame_equal(resumed.history, whole.history, rtol=1e-5)
     columns = [c for c in whole.predictions if c.startswith("p_")]
@@ -203,62 +194,56 @@ def test_a_damaged_state_is_told_and_kept(divided, tmp_path, monkeypatch):
         write = Checkpoint.write
         patched.setattr(Checkpoint, "write", stops)
         with pytest.raises(KeyboardInterrupt):
-            training.cross_validate("mlp", divided, PREP, folder=tmp_path, **QUICK)
+            cv(divided, tmp_path)
     state = tmp_path / "fold_0" / "seed_0" / "state.npz"
     whole = state.read_bytes()
     for damaged in (b"", b"no archive", whole[: len(whole) // 2]):
         state.write_bytes(damaged)
         with raises(RunError, "damaged-checkpoint", "state.npz"):
-            training.cross_validate("mlp", divided, PREP, folder=tmp_path, **QUICK)
+            cv(divided, tmp_path)
         assert state.read_bytes() == damaged
     np.savez(state, progress='{"history": [], "best": [], "best_epoch": 0, "seconds": 1}',
              last_0=np.zeros(3))  # fmt: skip
     with raises(RunError, "damaged-checkpoint", "1 arrays for"):
-        training.cross_validate("mlp", divided, PREP, folder=tmp_path, **QUICK)
+        cv(divided, tmp_path)
 
 
 def test_a_folder_is_one_run(folded, tmp_path):
-    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
-    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    cv(folded, tmp_path)
+    cv(folded, tmp_path)
     with raises(RunError, "different-run", "training.epochs, 3 there and 4 here"):
-        training.cross_validate("mlp", folded, PREP, folder=tmp_path, **{**QUICK, "epochs": 4})
+        cv(folded, tmp_path, epochs=4)
 
 
 def test_a_folder_belongs_to_one_process(folded, tmp_path):
     import filelock
 
     with filelock.FileLock(tmp_path / ".lock"), raises(RunError, "run-in-use"):
-        training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+        cv(folded, tmp_path)
 
 
 def test_init_from_starts_from_the_weights_and_tells_what_they_heard(folded, divided, tmp_path):
-    first = training.cross_validate("mlp", folded, PREP, folder=tmp_path / "first", **QUICK)
-    fair = training.cross_validate(
-        "mlp", folded, PREP, folder=tmp_path / "fair", init_from=first, **QUICK
-    )
+    first = cv(folded, tmp_path / "first")
+    fair = cv(folded, tmp_path / "fair", init_from=first)
     assert fair.info["audit"] == []
     assert fair.history["loss"].iloc[0] < first.history["loss"].iloc[0]
-    unfair = training.cross_validate(
-        "mlp", divided, PREP, folder=tmp_path / "unfair", init_from=first, **QUICK
-    )
+    unfair = cv(divided, tmp_path / "unfair", init_from=first)
     heard = set(divided.loc[divided["split"] == "test", "speaker"])
     known = {*first.info["folds"][0]["train"], *first.info["folds"][0]["val"]}
     assert [f["kind"] for f in unfair.info["audit"]] == ["init_from"] * bool(heard & known)
 
 
 def test_init_from_another_model_is_refused(folded, tmp_path):
-    first = training.cross_validate("mlp", folded, PREP, folder=tmp_path / "first", **QUICK)
+    first = cv(folded, tmp_path / "first")
     with raises(ConfigurationError, "no-matching-layers", "'lstm'"):
-        training.cross_validate(
-            "lstm", folded, PREP, folder=tmp_path / "second", init_from=first, **QUICK
-        )
+        cv(folded, tmp_path / "second", model="lstm", init_from=first)
 
 
 def test_shared_speakers_are_refused_and_random_is_marked(small, tmp_path):
     mixed = small.assign(split=["train", "train", "val", "test"] * 18)
     with raises(SplitError, "shared-speakers", "'train'", "'test'"):
-        training.cross_validate("mlp", mixed, PREP, folder=tmp_path, **QUICK)
-    run = training.cross_validate("mlp", splits.random(small), PREP, folder=tmp_path, **QUICK)
+        cv(mixed, tmp_path)
+    run = cv(splits.random(small), tmp_path)
     assert run.info["protocol"]["leaky"]
     assert run.info["audit"][0]["severity"] == "leak"
 
@@ -310,9 +295,9 @@ def test_every_optimizer_learns_and_has_its_step_traced_once(
     monkeypatch.setattr(
         ObjectiveModel, "compute_loss", lambda *a, **k: (steps.append(1), whole(*a, **k))[1]
     )
-    run = training.cross_validate(
-        "mlp", divided, PREP, folder=tmp_path, optimizer=optimizer, schedule="constant",
-        class_weight="inverse", patience=None, **{**QUICK, "epochs": 6},
+    run = cv(
+        divided, tmp_path, optimizer=optimizer, schedule="constant", class_weight="inverse",
+        patience=None, epochs=6,
     )  # fmt: skip
     losses = run.history["loss"]
     assert losses.iloc[-1] < losses.iloc[0]
@@ -320,18 +305,14 @@ def test_every_optimizer_learns_and_has_its_step_traced_once(
 
 
 def test_warm_up_rises_and_cosine_falls(divided, tmp_path):
-    run = training.cross_validate(
-        "mlp", divided, PREP, folder=tmp_path, warmup=0.5, patience=None, **{**QUICK, "epochs": 6}
-    )
+    run = cv(divided, tmp_path, warmup=0.5, patience=None, epochs=6)
     rate = run.history["learning_rate"].to_numpy()
     assert rate.argmax() in (2, 3)
     assert rate[-1] < 0.05 * rate.max()
 
 
 def test_early_stopping_keeps_the_best_epoch(divided, tmp_path):
-    run = training.cross_validate(
-        "mlp", divided, PREP, folder=tmp_path, patience=2, **{**QUICK, "epochs": 30}
-    )
+    run = cv(divided, tmp_path, patience=2, epochs=30)
     history, record = run.history, run.info["fits"][0]
     assert record["epochs"] == len(history) < 30
     improved = max(record["best_epoch"], history["val_loss"].idxmin() + 1)
@@ -344,15 +325,7 @@ def test_early_stopping_keeps_the_best_epoch(divided, tmp_path):
 
 
 def test_the_last_epoch_is_kept_where_that_is_asked_for(divided, tmp_path):
-    run = training.cross_validate(
-        "mlp",
-        divided,
-        PREP,
-        folder=tmp_path,
-        checkpoint="last",
-        patience=2,
-        **{**QUICK, "epochs": 8},
-    )
+    run = cv(divided, tmp_path, checkpoint="last", patience=2, epochs=8)
     history, record = run.history, run.info["fits"][0]
     assert record["best_epoch"] == record["epochs"] == 8
     assert history["val_uar"].idxmax() < 7  # another would have been kept
@@ -382,7 +355,7 @@ def test_views_of_folds_are_looked_at_one_by_one(small, tmp_path, monkeypatch):
     monkeypatch.setattr(cross_validation, "_fit_once", lambda *_: None)
     monkeypatch.setattr(cross_validation.folders, "finish", lambda *_: "done")
     folded = splits.leave_one_speaker_out(small)
-    found = training.cross_validate("mlp", folded, PREP, folder=tmp_path, augment="noise", **QUICK)
+    found = cv(folded, tmp_path, augment="noise")
     assert found == "done"
     assert len(most) >= 6
     assert max(most) <= 3, "the views of several folds are held at once"

@@ -12,9 +12,9 @@ from sertk._utils import provenance
 from sertk.preprocessing import Preprocessing
 from sertk.report import sentences
 from sertk.training import saving
-from tests.test_training import PREP, QUICK, divided, folded
+from tests.test_training import PREP, cv, folded
 
-__all__ = ["divided", "folded"]  # fixtures
+__all__ = ["folded"]  # a fixture
 
 
 def test_a_run_records_the_fold_that_was_trained(folded, tmp_path):
@@ -62,37 +62,37 @@ def contents(folder):
 
 
 def test_a_finished_run_is_left_alone(folded, tmp_path, monkeypatch):
-    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    cv(folded, tmp_path)
     before = contents(tmp_path)
     for name in ("environment", "command", "git_commit"):
         monkeypatch.setattr(provenance, name, lambda name=name: {"other": name})
     monkeypatch.setattr(provenance, "now", lambda: "2099-01-01T00:00:00Z")
-    run = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    run = cv(folded, tmp_path)
     assert contents(tmp_path) == before
     assert run.finished
     # what is damaged is joined again, and says nothing of the process that joined it
     (tmp_path / "history.csv").write_text("")
-    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    cv(folded, tmp_path)
     assert contents(tmp_path) == before
 
 
 def test_a_run_of_another_version_that_words_its_protocol_otherwise_goes_on(folded, tmp_path):
-    run = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    run = cv(folded, tmp_path)
     run.info["protocol"]["sentence"] = "each speaker is tested once"
     (tmp_path / "run.json").write_text(json.dumps(run.info))
     before = contents(tmp_path)
-    training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    cv(folded, tmp_path)
     assert contents(tmp_path) == before
 
 
 def test_each_fit_says_which_process_made_it(folded, tmp_path, monkeypatch):
-    first = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    first = cv(folded, tmp_path)
     assert all("environment" not in fit for fit in first.info["fits"])
     (tmp_path / "fold_1/seed_0/model.keras").unlink()
     other = {**provenance.environment(), "platform": "Elsewhere"}
     monkeypatch.setattr(provenance, "environment", lambda: other)
     monkeypatch.setattr(provenance, "command", lambda: "sertk cv again")
-    run = training.cross_validate("mlp", folded, PREP, folder=tmp_path, **QUICK)
+    run = cv(folded, tmp_path)
     assert run.info["environment"] == first.info["environment"]
     assert run.info["command"] == first.info["command"]
     assert run.info["started"] == first.info["started"]

@@ -7,7 +7,6 @@ import pytest
 import soundfile
 
 from sertk import manifest as manifests
-from sertk.cli import main
 from tests.corpora import trees
 
 QUICK = ("--clip-seconds", "0.6", "--epochs", "1", "--model-option", "width=0.2")
@@ -22,22 +21,20 @@ def damaged(small, small_root, tmp_path):
 
 
 def words(damaged, command, *rest):
-    root = ("--root", str(damaged / "small"), "--cache", str(damaged / "cache"))
-    given = ("--manifest", str(damaged / "m.csv"), *root, "-o", str(damaged / "run"), *QUICK)
+    root = ("--root", damaged / "small", "--cache", damaged / "cache")
+    given = ("--manifest", damaged / "m.csv", *root, "-o", damaged / "run", *QUICK)
     return [command, *given, *rest]
 
 
-def test_training_names_them(damaged, capsys):
+def test_training_names_them(damaged, done):
     (damaged / "small/ann/sad_0.wav").write_bytes(b"")
-    soundfile.write(
-        damaged / "small/ann/sad_1.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT"
-    )
+    nothing = np.full(16_000, np.nan)
+    soundfile.write(damaged / "small/ann/sad_1.wav", nothing, 16_000, subtype="FLOAT")
     manifest = manifests.read(damaged / "m.csv")
     manifest = manifest.assign(emotion=manifest["emotion"].replace({"neutral": "happy"}))
     manifests.write(manifest, damaged / "m.csv")
     protocol = ("--grouping", "valence2", "--protocol", "by_speaker", "--val", "1", "--test", "1")
-    assert main(words(damaged, "train", *protocol)) == 0
-    told = capsys.readouterr().err
+    told = done(*words(damaged, "train", *protocol)).err
     for name, reason in (("sad_0", "is empty"), ("sad_1", "16000 non-finite samples")):
         (line,) = [x for x in told.splitlines() if x.startswith("unreadable: ") and name in x]
         assert reason in line
@@ -59,18 +56,16 @@ def test_a_split_without_a_readable_file_says_so(split, damaged, refused):
         assert value in said
 
 
-def test_a_study_names_them_once(tmp_path, capsys, monkeypatch):
+def test_a_study_names_them_once(tmp_path, done, monkeypatch):
     monkeypatch.setenv("SERTK_CACHE", str(tmp_path / "cache"))
     for speaker in ("ann", "ben", "eva"):
         for emotion in ("happy", "sad"):
             trees.sounds(tmp_path / "own" / speaker / emotion, "0.wav", "1.wav")
     (tmp_path / "own/ann/sad/1.wav").write_bytes(b"RIFF")
-    asked = (
-        "--corpus", "folders", "--root", str(tmp_path / "own"), "--grouping", "valence2",
+    told = done(
+        "study", "--corpus", "folders", "--root", tmp_path / "own", "--grouping", "valence2",
         "--model", "mlp,conv1d", "--protocol", "speaker_folds", "--folds", "3", "--val", "1",
-        "--seeds", "0", "--epochs", "1", "-o", str(tmp_path / "study"),
-    )  # fmt: skip
-    assert main(["study", *asked]) == 0
-    told = capsys.readouterr().err
+        "--seeds", "0", "--epochs", "1", "-o", tmp_path / "study",
+    ).err  # fmt: skip
     (line,) = [part for part in told.splitlines() if "unreadable: " in part]
     assert "ann/sad/1.wav" in line

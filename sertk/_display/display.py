@@ -5,15 +5,12 @@ notebook shows, with fractions as percentages.
 """
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PERCENTAGES = {"uar", "wa", "macro_f1", "recall", "precision", "f1", "low", "high", "mean", "sd"}
 PERCENTAGES |= {"min", "max", "value", "confidence", "accuracy", "from", "to", "chance"}
@@ -64,7 +61,7 @@ class Display:
         """Hand out the numbers, as a copy."""
         return self._table.copy()
 
-    def plot(self, ax: "Axes | None" = None, **style: Any) -> "Axes":
+    def plot(self, ax: "drawing.Axes | None" = None, **style: Any) -> "drawing.Axes":
         """Draw the figure.
 
         Args:
@@ -84,7 +81,7 @@ class Display:
             self._draw(ax)
         return ax
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         raise NotImplementedError
 
     def _shown(self) -> pd.DataFrame:
@@ -97,5 +94,7 @@ class Display:
 
     def _repr_html_(self) -> str:
         note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        table = self._shown().to_html(escape=True, na_rep=DASH)
-        return f"<p><b>{html.escape(self.title)}</b></p>{table}{note}"
+        return f"<p><b>{html.escape(self.title)}</b></p>{self._body()}{note}"
+
+    def _body(self) -> str:
+        return self._shown().to_html(escape=True, na_rep=DASH)

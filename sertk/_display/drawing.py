@@ -24,44 +24,22 @@ SOFT = "#8fa9cf"
 _LONGEST = 40  # letters of a line in a drawing
 # every color that a page may restyle, and the CSS variable that takes its place there
 _VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--grid",
-    ACCENT: "--accent",
-    SECOND: "--second",
+    INK: "--ink", MUTED: "--muted", GRID: "--grid", ACCENT: "--accent", SECOND: "--second",
     SOFT: "--soft",
-}
+}  # fmt: skip
 MARKS = {"female": ("o", SECOND), "male": ("^", ACCENT), "unknown": ("s", MUTED)}
 
+# no mathematics in texts: a class or speaker may be called anything, dollar signs included
 _STYLE: Any = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": MUTED,
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 9.5,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10.5,
-    "figure.facecolor": "white",
-    "figure.dpi": 100,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "legend.labelcolor": INK,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "sertk",
-    "text.color": INK,
-    "text.parse_math": False,  # a class or speaker may be called anything, dollar signs included
-    "xtick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 9,
-    "ytick.color": MUTED,
-    "ytick.labelcolor": INK,
+    "axes.axisbelow": True, "axes.edgecolor": MUTED, "axes.grid": True, "axes.labelcolor": INK,
+    "axes.labelsize": 9.5, "axes.linewidth": 0.8, "axes.spines.right": False,
+    "axes.spines.top": False, "axes.titlelocation": "left", "axes.titlesize": 10.5,
+    "figure.facecolor": "white", "figure.dpi": 100, "grid.color": GRID, "grid.linewidth": 0.7,
+    "legend.fontsize": 9, "legend.frameon": False, "legend.labelcolor": INK, "svg.fonttype": "none",
+    "svg.hashsalt": "sertk", "text.color": INK, "text.parse_math": False, "xtick.color": MUTED,
+    "xtick.labelcolor": INK, "xtick.labelsize": 9, "ytick.color": MUTED, "ytick.labelcolor": INK,
     "ytick.labelsize": 9,
-}
+}  # fmt: skip
 
 
 @cache
@@ -78,14 +56,7 @@ def _axes_class() -> type:
 
 
 def style(**changes: Any) -> Any:
-    """Switch to the style of these figures for a `with` block.
-
-    Args:
-        **changes: rcParams of matplotlib with underscores for dots, such as `axes_titlesize=14`.
-
-    Raises:
-        UnknownNameError: If matplotlib has no such rcParam.
-    """
+    """Switch to the style of these figures, and changes of it, for a `with` block."""
     from matplotlib import rc_context, rcParams
 
     names = {name.replace(".", "_"): name for name in rcParams}
@@ -98,12 +69,7 @@ def style(**changes: Any) -> Any:
 def new_axes(
     width: float = 8.0, height: float = 3.5, *, columns: int = 1, rows: int = 1
 ) -> "list[Axes]":
-    """Make axes in a grid on a figure of their own, in inches, without pyplot.
-
-    Examples:
-        >>> len(new_axes(columns=2))
-        2
-    """
+    """Make axes in a grid on a figure of their own, in inches, without pyplot."""
     from matplotlib.figure import Figure
 
     with style():
@@ -117,15 +83,7 @@ def new_axes(
 def svg(axes: "Axes", *, themed: bool = False) -> str:
     """Write the figure of some axes as an `<svg>` element; the same drawing gives the same bytes.
 
-    Args:
-        axes: Any of its axes.
-        themed: For a page of ours: transparent, colors as CSS variables, ready to stand in HTML.
-
-    Examples:
-        >>> axes, = new_axes()
-        >>> text = svg(axes, themed=True)
-        >>> text.startswith("<svg"), "http" in text
-        (True, False)
+    For a page of ours it is themed: transparent, colors as CSS variables, ready to stand in HTML.
     """
     figure: Any = axes.get_figure(root=True)
     _shorten(figure)
@@ -169,16 +127,9 @@ def restyled(text: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
-    return _with_variables(_without_idle_ids(text))
-
-
-def _without_idle_ids(text: str) -> str:
-    """Drop ids that nothing refers to: several figures share a page, and ids must be unique."""
+    # ids that nothing refers to: several figures share a page, and ids must be unique
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
-    return re.sub(r'\s+id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
-
-
-def _with_variables(text: str) -> str:
+    text = re.sub(r'\s+id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var({variable},{color})")
     return text

@@ -17,31 +17,13 @@ _RANGE_DB = 70.0
 
 
 def embed(path: Path, start: float | None = None, end: float | None = None) -> tuple[str, str]:
-    """Read a clip, and return its player's source and its thumbnail's.
-
-    Args:
-        path: Sound file.
-        start: Where the utterance starts in it, in seconds.
-        end: Where it ends, in seconds.
-
-    Raises:
-        AudioError: If the file cannot be read.
-    """
+    """Read a clip between two times in seconds: its player's source and its thumbnail's."""
     waveform, rate = audio.read(path, sample_rate=SAMPLE_RATE, start=start, end=end)
     return source(waveform, rate), _uri("image/png", thumbnail(waveform))
 
 
 def source(waveform: np.ndarray, rate: int) -> str:
-    """Encode a waveform of shape (samples,) as what an `<audio src>` takes.
-
-    Args:
-        waveform: float32, full scale at +-1.
-        rate: Hz; 8,000, 12,000, 16,000, 24,000 or 48,000.
-
-    Examples:
-        >>> source(np.zeros(16_000, "float32"), 16_000)[:22]
-        'data:audio/ogg;base64,'
-    """
+    """Encode a waveform of shape (samples,) as what an `<audio src>` takes."""
     return _uri("audio/ogg", opus(waveform, rate))
 
 

@@ -15,16 +15,7 @@ _HERE = Path(__file__).parent
 
 
 def render(folder: Path, template: str, **values: Any) -> str:
-    """Fill a template that extends `base.html`, escaping everything that is not markup.
-
-    Args:
-        folder: Where the template is.
-        template: Its file name.
-        **values: What it names; a name that is missing is an error, not an empty place.
-
-    Raises:
-        jinja2.UndefinedError: If the template names a value that was not given.
-    """
+    """Fill a template that extends `base.html`; a missing value is an error, markup is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -38,26 +29,12 @@ def render(folder: Path, template: str, **values: Any) -> str:
 
 
 def style() -> str:
-    """Hand out the style sheet.
-
-    Examples:
-        >>> "prefers-color-scheme: dark" in style()
-        True
-    """
+    """Hand out the style sheet."""
     return _read("style.css")
 
 
 def pair(figure: str, draw: Callable[[bool], str], description: str) -> dict[str, Any]:
-    """Draw a figure twice, for wide and for narrow pages.
-
-    Args:
-        figure: A name that no other figure of the page has.
-        draw: Takes whether the page is wide, returns `<svg>` text.
-        description: For those who cannot see it.
-
-    Returns:
-        `wide` and `narrow`, as markup.
-    """
+    """Draw a figure twice, for wide and for narrow pages; `draw` takes whether it is wide."""
     from markupsafe import Markup
 
     head = Markup('<svg role="img" aria-label="{}"').format(description)
@@ -69,12 +46,7 @@ def pair(figure: str, draw: Callable[[bool], str], description: str) -> dict[str
 
 
 def with_own_ids(svg: str, name: str) -> str:
-    """Prefix every id: equal marks of two figures have equal ids, a page may have each once.
-
-    Examples:
-        >>> with_own_ids('<g id="a"/><use href="#a"/>', "f1")
-        '<g id="f1-a"/><use href="#f1-a"/>'
-    """
+    """Prefix every id: equal marks of two figures have equal ids, a page may have each once."""
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
 
 

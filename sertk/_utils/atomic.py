@@ -20,11 +20,19 @@ from sertk.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_LIMITED = (errno.EFBIG,)
-_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY)
-_IMPOSSIBLE = (errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL)
+# numbers of the system's refusals, how to put the system's reason, and what to do
+_REFUSALS = (
+    ((errno.ENOSPC, errno.EDQUOT), "the disk is full ({})",
+     "Free some space, and run the same command again; finished work is kept."),
+    ((errno.EFBIG,), "the file size limit is reached ({})",
+     "Raise the limit (ulimit -f unlimited), or choose a location without one."),
+    ((errno.EACCES, errno.EPERM, errno.EROFS), "{}",
+     "Choose a location with write permission, or change its permissions."),
+    ((errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY), "this name is taken ({})",
+     "Choose another name."),
+    ((errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL), "the path is invalid ({})",
+     "Choose another path."),
+)  # fmt: skip
 
 
 @contextmanager
@@ -32,9 +40,6 @@ def whole(path: Path) -> Iterator[Path]:
     """Lend a temporary name beside `path`, and move it there when the block has ended well.
 
     The name keeps the suffix, by which some writers choose the format.
-
-    Raises:
-        OutputError: If the place cannot be written.
     """
     with into(path), temporary_names.whole(path) as temporary:
         yield temporary
@@ -42,11 +47,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def into(path: Path) -> Iterator[None]:
-    """Say of an operating system's refusal in the block that `path` cannot be written, and why.
-
-    Raises:
-        OutputError: If the disk is full, the place is barred, or something stands in the way.
-    """
+    """Say of an operating system's refusal in the block that `path` cannot be written, and why."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -77,26 +78,17 @@ def folder(path: Path) -> Path:
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON, whole or not at all.
-
-    Raises:
-        ValueError: If it holds a number that is not finite.
-    """
+    """Write a record as JSON, whole or not at all."""
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) -> str | None:
-    """Write a table as CSV that reads back as it is, without its index.
+    """Write a table as CSV that reads back as it is, without its index; no target gives the text.
 
     Python quotes a cell with the line end that is written, and no cell with a lone carriage
     return, which readers take for a line end.
-
-    Args:
-        table: Any table.
-        target: File to write; `None` gives the text.
-        **options: Of `pandas.DataFrame.to_csv`.
     """
     words = [*map(str, table.columns)]
     for name in table.columns[table.dtypes.map(lambda kind: kind.kind not in "biufcM")]:
@@ -109,18 +101,7 @@ def to_csv(table: "pd.DataFrame", target: Path | None = None, **options: Any) ->
 def refusal(error: OSError) -> tuple[str, str] | None:
     """Say why nothing can be written, and what to do; `None` for any other trouble."""
     reason = (error.strerror or str(error)).lower()
-    if error.errno in _FULL:
-        remedy = "Free some space, and run the same command again; finished work is kept."
-        return f"the disk is full ({reason})", remedy
-    if error.errno in _LIMITED:
-        return (
-            f"the file size limit is reached ({reason})",
-            "Raise the limit (ulimit -f unlimited), or choose a location without one.",
-        )
-    if error.errno in _BARRED:
-        return reason, "Choose a location with write permission, or change its permissions."
-    if error.errno in _IN_THE_WAY:
-        return f"this name is taken ({reason})", "Choose another name."
-    if error.errno in _IMPOSSIBLE:
-        return f"the path is invalid ({reason})", "Choose another path."
+    for numbers, why, remedy in _REFUSALS:
+        if error.errno in numbers:
+            return why.format(reason), remedy
     return None

@@ -1,12 +1,13 @@
 """Check keyword options against the function that takes them, before it runs.
 
 In: a function, or a dataclass, and options as a user wrote them. Out: nothing, or the error that
-names the nearest option, or says what kind of value it takes. Every family of entries uses it.
+names the nearest option, or says what kind of value it takes; for help, what its docstring says.
 """
 
 import inspect
 import math
 import numbers
+import re
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -37,16 +38,7 @@ def check(
 ) -> None:
     """Refuse options that a function does not take, and values of another kind than it takes.
 
-    Args:
-        function: What the options are for; its annotations say what it takes.
-        options: Name -> value.
-        owner: Whose options these are, for messages, such as `"log_mel"`.
-        kind: What an option is called in messages, such as `"log_mel parameter"`.
-        known: The names it takes; a function with `**kwargs` takes every other name, too.
-
-    Raises:
-        UnknownNameError: If there is no option of a name.
-        ConfigurationError: If it takes none, or a value is of another kind.
+    The annotations say what it takes; with `**kwargs` it takes names beyond `known`, too.
     """
     parameters = inspect.signature(function).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -109,3 +101,23 @@ def _in_words(hint: Any) -> str:
         return " or ".join(dict.fromkeys(parts))
     kind = typing.get_origin(hint) or hint
     return _WORDS.get(kind) or f"a {getattr(kind, '__name__', kind)}"
+
+
+def described(documented: Any) -> dict[str, str]:
+    """Read the `Args` section of a docstring in Google style.
+
+    Examples:
+        >>> def pitch(semitones):
+        ...     '''Shift the pitch.
+        ...
+        ...     Args:
+        ...         semitones: float, up is
+        ...             positive.
+        ...     '''
+        >>> described(pitch)
+        {'semitones': 'float, up is positive.'}
+    """
+    text = inspect.getdoc(documented) or ""
+    section = re.search(r"^Args:\n((?: +.*\n?|\n)+)", text, re.MULTILINE)
+    entries = re.findall(r"^ {4}(\w+): (.*(?:\n {8,}.*)*)", section[1] if section else "", re.M)
+    return {name: " ".join(description.split()) for name, description in entries}

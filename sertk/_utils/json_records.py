@@ -8,7 +8,8 @@ of which file, and what to do.
 from pathlib import Path
 from typing import Any
 
-from sertk._utils import plain_files
+from sertk._utils import plain_files, schemas
+from sertk.errors import ModelError
 
 _DEEPEST = 50  # levels of nesting; records of ours have five
 _TOO_DEEP = "it is nested too deeply"
@@ -19,16 +20,7 @@ class DamagedError(ValueError):
 
 
 def read(path: Path, schema: Any, defaults: dict[str, Any] | None = None) -> Any:
-    """Read a record from a file.
-
-    Args:
-        path: The file.
-        schema: The type it must fit; entries it does not name are kept as they are.
-        defaults: Entries that older versions did not write.
-
-    Raises:
-        DamagedError: If it cannot be read, is no JSON, or does not fit.
-    """
+    """Read a record from a file; `defaults` are entries that older versions did not write."""
     try:
         text = plain_files.content(path)
     except (OSError, ValueError) as error:
@@ -44,12 +36,6 @@ def parse(
     deepest: int = _DEEPEST,
 ) -> Any:
     """Read a record from its text; see `read`.
-
-    Args:
-        text: JSON, UTF-8.
-        schema: The type it must fit.
-        defaults: Entries that older versions did not write.
-        deepest: Levels of nesting, at most.
 
     Examples:
         >>> parse('{"seed": 3}', dict[str, int])
@@ -72,12 +58,22 @@ def parse(
     return record
 
 
-def require(record: Any, schema: Any, deepest: int = _DEEPEST) -> None:
-    """Hold a record against a schema.
+def of_model(text: bytes | str, newest: int, source: object) -> dict[str, Any]:
+    """Read a record that belongs to an exported model; refuse one that a newer sertk wrote."""
+    record: dict[str, Any] = parse(text, schemas.Versioned)
+    version = record["schema_version"]
+    if version > newest:
+        raise ModelError(
+            f"{source} was written by sertk {record.get('sertk_version')} (schema {version}).",
+            f"This version of sertk reads schemas up to {newest}.",
+            "Upgrade sertk.",
+            code="newer-model-schema",
+        )
+    return record
 
-    Raises:
-        DamagedError: If it does not fit, or is nested more deeply than records of ours.
-    """
+
+def require(record: Any, schema: Any, deepest: int = _DEEPEST) -> None:
+    """Hold a record against a schema; raise a `DamagedError` if it does not fit."""
     import msgspec
 
     _require_shallow(record, deepest)

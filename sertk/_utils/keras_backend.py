@@ -153,11 +153,7 @@ def without_native_messages() -> Iterator[None]:
 
 
 def quietly(load: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let a module's `__getattr__` load Keras without the messages of its backend.
-
-    Args:
-        load: Takes the name of an attribute, and may import Keras.
-    """
+    """Let a module's `__getattr__` load Keras without the messages of its backend."""
 
     def loaded(name: str) -> Any:
         if "keras" in sys.modules:

@@ -23,16 +23,7 @@ def names(package: str) -> list[str]:
 
 
 def load(package: str, name: str, kind: str) -> ModuleType:
-    """Import the entry called `name`, or say which names exist.
-
-    Args:
-        package: Import name of the family, for example `"sertk.corpora"`.
-        name: Public name of the entry.
-        kind: The family's word in messages, for example `"corpus"`.
-
-    Raises:
-        UnknownNameError: If no file of the family has that name.
-    """
+    """Import the entry called `name`, or say which names exist."""
     known = names(package)
     if name not in known:
         raise UnknownNameError(kind, name, known)

@@ -21,11 +21,7 @@ LARGEST_TEXT = 2**28  # bytes of a record or a description; ours stay far below
 
 
 def opened(path: str | Path) -> BufferedReader:
-    """Open a plain file for reading.
-
-    Raises:
-        OSError: If it cannot be opened, or is a FIFO, a device or a folder.
-    """
+    """Open a plain file for reading."""
     try:
         # a FIFO without a writer would hold an opener that blocks for ever
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -42,12 +38,7 @@ def opened(path: str | Path) -> BufferedReader:
 
 
 def content(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
-    """Read a plain file of at most so many bytes.
-
-    Raises:
-        OSError: If it cannot be read, or is no plain file.
-        ValueError: If it is larger.
-    """
+    """Read a plain file of at most so many bytes."""
     with opened(path) as file:
         found = file.read(largest + 1)
     if len(found) > largest:

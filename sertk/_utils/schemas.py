@@ -18,17 +18,16 @@ Seconds = Annotated[float, Meta(ge=0, le=1e12)]
 Plain = str | bool | Number | int | None
 
 
-class TableMetadata(TypedDict):
-    """NAME.csv-metadata.json, beside a labeled manifest."""
-
-    schema_version: Count
-    classes: Annotated[list[Name], Meta(min_length=1)]
-
-
 class Versioned(TypedDict):
     """The entry that every record has, read first: the others depend on it."""
 
     schema_version: Count
+
+
+class TableMetadata(Versioned):
+    """NAME.csv-metadata.json, beside a labeled manifest."""
+
+    classes: Annotated[list[Name], Meta(min_length=1)]
 
 
 class Protocol(TypedDict):
@@ -153,10 +152,9 @@ class Copies(TypedDict):
     copies: NotRequired[Count]
 
 
-class Run(TypedDict):
+class Run(Versioned):
     """run.json."""
 
-    schema_version: Count
     sertk_version: NotRequired[str]
     status: Name
     corpora: Annotated[list[Name], Meta(min_length=1)]
@@ -223,10 +221,9 @@ class Grouping(TypedDict):
     note: str
 
 
-class Model(TypedDict):
+class Model(Versioned):
     """What an exported model says of itself: spec.json, and metadata of ONNX and OpenVINO."""
 
-    schema_version: Count
     sertk_version: NotRequired[str]
     classes: Annotated[list[Name], Meta(min_length=1, max_length=10_000)]
     preprocessing: ExportedSound
@@ -239,14 +236,12 @@ class Model(TypedDict):
     run: NotRequired[str]
     fold: NotRequired[Fold]
     seed: NotRequired[Seed]
-    variant: NotRequired[str]
     clip_only: NotRequired[bool]
 
 
-class Bundle(TypedDict):
+class Bundle(Versioned):
     """bundle.json: the files of a bundle and their sums."""
 
-    schema_version: Count
     sertk_version: NotRequired[str]
     sha256: dict[str, str]
 

@@ -36,12 +36,7 @@ def beside(path: Path) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside a path, and move it there when the block has ended well.
-
-    Raises:
-        OSError: If the path is a folder, a device or a pipe, or a link to an open file, such as
-            `/dev/stdout`: moving a file there would remove it from the system.
-    """
+    """Lend a temporary name beside a path, and move it there when the block has ended well."""
     _require_replaceable(path)
     temporary = beside(path)
     try:
@@ -52,6 +47,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def _require_replaceable(path: Path) -> None:
+    """Refuse `/dev/stdout` and its like: moving a file there would remove it from the system."""
     if not path.name or path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     open_file = path.is_symlink() and str(path.readlink()).startswith("/proc/")

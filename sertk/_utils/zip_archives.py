@@ -6,11 +6,16 @@ shrank as none of ours does.
 """
 
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+# what reading an archive raises that is damaged, encrypted or unfit
+UNREADABLE = (
+    OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError
+)  # fmt: skip
 
 
 class UnfitError(ValueError):
@@ -19,32 +24,17 @@ class UnfitError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive of one kind may hold.
-
-    Args:
-        files: At most so many.
-        size: Bytes of all files together, inflated.
-        ratio: Bytes inflated for each byte of the archive, of a file above 1 MB.
-    """
+    """What an archive of one kind may hold."""
 
     files: int
-    size: int
-    ratio: float = 1100.0  # zip itself reaches 1032
+    size: int  # bytes of all files together, inflated
+    ratio: float = 1100.0  # of a file above 1 MB, inflated; zip itself reaches 1032
 
 
 def entries(
     archive: zipfile.ZipFile, limits: Limits, *, safe: Callable[[str], bool] = lambda name: True
 ) -> list[zipfile.ZipInfo]:
-    """List the entries of an archive whose directory keeps within its limits.
-
-    Args:
-        archive: Opened for reading; nothing in it is read but its directory.
-        limits: `Limits` of this kind of archive.
-        safe: Tells whether a name may be there.
-
-    Raises:
-        UnfitError: If it does not.
-    """
+    """List the entries of an archive whose directory keeps within its limits."""
     found = archive.infolist()
     if len(found) > limits.files:
         raise UnfitError(f"it contains {len(found)} files, over {limits.files}")

@@ -6,19 +6,16 @@ that all of them share. At home only the run's own test predictions count.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sertk import cache, evaluation
+from sertk._display import drawing
 from sertk._display.display import Display, ends, percent
 from sertk.analysis.replay import Replay
 from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import Evaluation
 from sertk.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class CrossDisplay(Display):
@@ -39,7 +36,7 @@ class CrossDisplay(Display):
         super().__init__(table, "UAR across corpora, %", note)
         self.classes = classes
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         scores = 100 * self._table["uar"].unstack("test", sort=False)
         ax.imshow(scores, cmap="cividis", vmin=100 / len(self.classes), vmax=100, aspect="auto")
         ax.grid(visible=False)
@@ -48,17 +45,15 @@ class CrossDisplay(Display):
         ax.set_xlabel("tested on")
         ax.set_ylabel("trained on")
         middle = 50 + 50 / len(self.classes)
-        for row, train in enumerate(scores.index):
-            for column, test in enumerate(scores.columns):
-                found = self._table.loc[(train, test)]
-                color = "black" if 100 * found["uar"] > middle else "white"
-                text = f"{percent(found['uar'])}\n{ends(found['low'], found['high'])}"
-                ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
+        for (train, test), found in self._table.iterrows():
+            place = scores.columns.get_loc(test), scores.index.get_loc(train)
+            color = "black" if 100 * found["uar"] > middle else "white"
+            text = f"{percent(found['uar'])}\n{ends(found['low'], found['high'])}"
+            ax.text(*place, text, ha="center", va="center", fontsize=9, color=color)
 
 
 def matrix(
-    runs: Mapping[str, Run | str | Path],
-    manifests: Mapping[str, pd.DataFrame],
+    runs: Mapping[str, Run | str | Path], manifests: Mapping[str, pd.DataFrame]
 ) -> CrossDisplay:
     """Test every run on every corpus, over the classes that all of them share.
 
@@ -107,12 +102,9 @@ def matrix(
             result = _test(replay, manifest).regroup({name: name for name in classes})
             found = result.interval()
             scores[train, test] = {
-                "uar": found.value,
-                "low": found.low,
-                "high": found.high,
-                "n": result.num_utterances,
-                "speakers": result.num_speakers,
-            }
+                "uar": found.value, "low": found.low, "high": found.high,
+                "n": result.num_utterances, "speakers": result.num_speakers,
+            }  # fmt: skip
     table = pd.DataFrame.from_dict(scores, orient="index")
     table.index = pd.MultiIndex.from_tuples(list(scores), names=["train", "test"])
     return CrossDisplay(table, classes)

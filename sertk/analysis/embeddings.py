@@ -51,10 +51,7 @@ class MapDisplay(Display):
 
 
 def vectors(
-    run: Run | str | Path,
-    *,
-    fold: int | None = None,
-    roots: Mapping[str, str | Path] | None = None,
+    run: Run | str | Path, *, fold: int | None = None, roots: Mapping[str, str | Path] | None = None
 ) -> pd.DataFrame:
     """Compute what goes into the last layer for the test utterances of one fold.
 
@@ -127,12 +124,8 @@ def embedding_map(
         near = min(30.0, (len(values) - 1) / 3)
         plane = TSNE(2, perplexity=near, init="pca", random_state=0).fit_transform(values)
         note = f"t-SNE, perplexity {near:.0f}. Neighborhoods are meaningful, distances are not."
-    rows = replay.run.predictions
-    tested = rows[
-        (rows["split"] == "test")
-        & (rows["fold"] == fold)
-        & (rows["seed"] == replay.run.info["seeds"][0])
-    ]
+    seed = replay.run.info["seeds"][0]
+    tested = replay.run.predictions.query(f"split == 'test' and fold == {fold} and seed == {seed}")
     columns = ["speaker", "gender", "label", "predicted"]
     table = tested.set_index("utterance_id").loc[found.index, columns]
     table["x"], table["y"] = plane[:, 0], plane[:, 1]
@@ -154,12 +147,8 @@ def _vectors(replay: Replay, fold: int | None) -> tuple[pd.DataFrame, int]:
     inner = replay.network(replay.model(fold), until=lambda net: net.layers[-1].input)
     size = replay.config.batch_size
     clips = replay.finished(dataset)
-    units = np.concatenate(
-        [
-            np.asarray(inner.predict_on_batch(clips[k : k + size]))
-            for k in range(0, len(clips), size)
-        ]
-    )
+    batches = (clips[first : first + size] for first in range(0, len(clips), size))
+    units = np.concatenate([np.asarray(inner.predict_on_batch(batch)) for batch in batches])
     of_clip = np.repeat(dataset.manifest["utterance_id"], dataset.clips_per_utterance)
     table = pd.DataFrame(units.reshape(len(units), -1)).groupby(of_clip.to_numpy()).mean()
     return table.loc[dataset.manifest["utterance_id"]].rename_axis("utterance_id"), fold

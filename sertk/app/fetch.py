@@ -7,6 +7,7 @@ packs it, and three files are taken out of the archive.
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from sertk._utils import temporary_names
@@ -23,11 +24,9 @@ def fetch() -> Path:
     Raises:
         ConfigurationError: If npm is missing or fails, or brings something else.
     """
-    try:
+    with suppress(ConfigurationError):
         runtime.read()
         return runtime.FOLDER
-    except ConfigurationError:
-        pass
     npm = shutil.which("npm")
     wanted = f"{runtime.PACKAGE}@{runtime.VERSION}"
     if npm is None:

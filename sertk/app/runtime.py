@@ -65,12 +65,8 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
 
 def _inside(folder: Path) -> dict[str, bytes]:
     places = (folder, folder / "dist", folder / "package" / "dist")
-    return {
-        name: (place / name).read_bytes()
-        for place in places
-        for name in SHA256
-        if (place / name).is_file()
-    }
+    files = [place / name for place in places for name in SHA256]
+    return {file.name: file.read_bytes() for file in files if file.is_file()}
 
 
 def _unpacked(archive: Path) -> dict[str, bytes]:
@@ -94,9 +90,12 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
 
 def keep(source: str | Path) -> Path:
     """Put the runtime where the page looks for it; `make app` calls this."""
-    files = read(source)
-    atomic.folder(FOLDER)
+    return _write(FOLDER, read(source))
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> Path:
     for name, content in files.items():
-        with atomic.whole(FOLDER / name) as temporary:
+        atomic.folder((folder / name).parent)
+        with atomic.whole(folder / name) as temporary:
             temporary.write_bytes(content)
-    return FOLDER
+    return folder

@@ -25,18 +25,12 @@ _MOST_CONNECTIONS = 64  # a browser opens six
 _IDLE_SECONDS = 20.0  # without a byte from the other side, or taken by it
 _ASKING_SECONDS = 20.0  # for the whole head of a request
 _KINDS = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".onnx": "application/octet-stream",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-    ".wasm": "application/wasm",
-    ".wav": "audio/wav",
-    ".zip": "application/zip",
-}
+    ".css": "text/css; charset=utf-8", ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8", ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8", ".onnx": "application/octet-stream",
+    ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
+    ".wav": "audio/wav", ".zip": "application/zip",
+}  # fmt: skip
 _HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -160,12 +154,8 @@ def wait() -> None:
 
 
 def _is_this_machine(host: str, connection: socket.socket) -> bool:
-    """Tell whether a Host header names this machine.
-
-    A page of another name that resolves to this machine must not read ours. The port is free: the
-    end of an ssh tunnel has its own.
-    """
-    name = re.sub(r":\d{1,5}$", "", host.strip()).lower()
+    """Tell whether a Host header names this machine, by a name that no other page can have."""
+    name = re.sub(r":\d{1,5}$", "", host.strip()).lower()  # an ssh tunnel has its own port
     return name in (*_OWN_NAMES, HOST, connection.getsockname()[0])
 
 

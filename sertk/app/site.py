@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sertk._html import pages
-from sertk._utils import atomic
 from sertk.app import runtime as runtimes
 from sertk.errors import ConfigurationError, ModelError
 from sertk.predict import bundle, pretrained
@@ -101,13 +100,7 @@ def write(source: str | Path | Run | None, folder: str | Path, **options: Any) -
         `sertk.app.write("runs/ravdess_compact", "site")`
     """
     made = files(source, **options)
-    home = Path(folder).expanduser()
-    for name, content in made.items():
-        target = home / name
-        atomic.folder(target.parent)
-        with atomic.whole(target) as temporary:
-            temporary.write_bytes(content)
-    return home / "index.html"
+    return runtimes._write(Path(folder).expanduser(), made) / "index.html"
 
 
 def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> Path:
@@ -148,20 +141,19 @@ def _spec_of(model: dict[str, bytes]) -> specs.Spec:
 
 def _compared(model: dict[str, bytes], clips: list[Path]) -> dict[str, bytes]:
     """Put clips beside the page, with what Python says of them."""
-    made: dict[str, bytes] = {}
-    listed: list[dict[str, Any]] = []
-    if clips:
-        from sertk import predict
-        from sertk.predict.engines import OnnxEngine
+    if not clips:
+        return {"clips.json": b'{"clips": []}'}
+    from sertk import predict
+    from sertk.predict.engines import OnnxEngine
 
-        predictor = predict.Predictor(OnnxEngine(model["model.onnx"], "The model of the page"))
-        for number, path in enumerate(clips):
-            row = predictor.file(path)
-            address = f"clips/{number}{path.suffix.lower()}"
-            made[address] = path.read_bytes()
-            shares = [row[f"p_{name}"] for name in predictor.classes]
-            spoken = row["label"] != predict.NO_SPEECH
-            about = {"name": path.name, "file": address, "label": row["label"]}
-            listed.append({**about, "probabilities": shares if spoken else None})
-    made["clips.json"] = json.dumps({"clips": listed}).encode()
-    return made
+    made, listed = {}, []
+    predictor = predict.Predictor(OnnxEngine(model["model.onnx"], "The model of the page"))
+    for number, path in enumerate(clips):
+        row = predictor.file(path)
+        address = f"clips/{number}{path.suffix.lower()}"
+        made[address] = path.read_bytes()
+        shares = [row[f"p_{name}"] for name in predictor.classes]
+        spoken = row["label"] != predict.NO_SPEECH
+        about = {"name": path.name, "file": address, "label": row["label"]}
+        listed.append({**about, "probabilities": shares if spoken else None})
+    return {**made, "clips.json": json.dumps({"clips": listed}).encode()}

@@ -21,19 +21,7 @@ from sertk.audio.waveforms import (
 )
 
 __all__ = [
-    "FFMPEG_SUFFIXES",
-    "LOWEST_RATE",
-    "SUFFIXES",
-    "blocks",
-    "center",
-    "content_hash",
-    "info",
-    "noise_at_snr",
-    "normalize_rms",
-    "read",
-    "remove_offset",
-    "resample",
-    "reverberate",
-    "room_response",
-    "trim",
-]
+    "FFMPEG_SUFFIXES", "LOWEST_RATE", "SUFFIXES", "blocks", "center", "content_hash", "info",
+    "noise_at_snr", "normalize_rms", "read", "remove_offset", "resample", "reverberate",
+    "room_response", "trim",
+]  # fmt: skip

@@ -146,11 +146,7 @@ def content_hash(path: str | Path, start: float | None = None, end: float | None
 
 
 class _Mixer:
-    """Decode a recording piece by piece to mono, and check what comes.
-
-    Attributes:
-        samples: Samples that came so far.
-    """
+    """Decode a recording piece by piece to mono, and check what comes."""
 
     def __init__(self, recording: Recording, channel: int | None):
         if channel is not None and not 1 <= channel <= recording.channels:

@@ -60,11 +60,7 @@ class Audit:
 
     def frame(self) -> pd.DataFrame:
         """One row per finding and utterance: `kind, severity, message, utterance_id`."""
-        rows = [
-            (f.kind, f.severity, f.message, utterance)
-            for f in self.findings
-            for utterance in f.rows
-        ]
+        rows = [(f.kind, f.severity, f.message, row) for f in self.findings for row in f.rows]
         return pd.DataFrame(rows, columns=["kind", "severity", "message", "utterance_id"])
 
     def records(self) -> list[dict[str, object]]:
@@ -109,9 +105,8 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
         Checked 2 utterances, 1 division, by name.
         leak: 1 speaker in both train and test: ann (2 utterances).
     """
-    manifest = manifests.divided(remarks.put(manifest.assign(), division=[])).reset_index(
-        drop=True
-    )  # of several tables
+    manifest = manifests.divided(remarks.put(manifest.assign(), division=[]))
+    manifest = manifest.reset_index(drop=True)  # of several tables
     compared = duplicates.sound(manifest, compare_audio)
     sound = compared.keys
     found = list(_told(manifest, splits.leaks(manifest, sound, locations.keys(manifest))))
@@ -126,13 +121,7 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
     if compared.missed.any():
         words = "files are missing or unreadable, so their audio is not compared"
         found.append(_named("sound not compared", words, manifest[compared.missed], "note"))
-    division = (
-        "1 division"
-        if len(divisions) == 1
-        else f"{len(divisions)} folds"
-        if divisions
-        else "no division"
-    )
+    division = {0: "no division", 1: "1 division"}.get(len(divisions), f"{len(divisions)} folds")
     found.sort(key=lambda finding: finding.severity)
     return Audit(found, f"{len(manifest)} utterances, {division}, {compared.words}")
 

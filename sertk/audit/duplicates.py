@@ -6,6 +6,7 @@ compared; speakers that are spelled alike; recordings that are labeled in severa
 
 import os
 from collections.abc import Hashable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,14 +76,10 @@ def _at_hand(manifest: pd.DataFrame, *, required: bool) -> tuple[pd.Series, str]
     """Say for each row what to decode, nothing where the file is not at hand; and why not."""
     spans = manifest.reindex(columns=["start", "end"]).astype(object)
     spans = spans.where(spans.notna(), None)
-    roots: dict[str, Path | None] = {}
-    for corpus in manifest["corpus"].unique():
-        try:
+    roots: dict[str, Path | None] = dict.fromkeys(manifest["corpus"].unique())
+    for corpus in roots:
+        with nullcontext() if required else suppress(ManifestError):
             roots[corpus] = manifests.root_of(manifest, corpus)
-        except ManifestError:
-            if required:
-                raise
-            roots[corpus] = None
     stretches: list[_Stretch | None] = []
     for corpus, path, (start, end) in zip(
         manifest["corpus"], manifest["path"], spans.to_numpy(), strict=True

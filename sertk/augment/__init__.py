@@ -30,21 +30,9 @@ from sertk.augment.transforms import (
 from sertk.errors import ConfigurationError, UnknownNameError
 
 __all__ = [
-    "Augmentation",
-    "apply",
-    "background",
-    "copies",
-    "named",
-    "names",
-    "noise_between",
-    "number",
-    "recipe",
-    "resolved",
-    "room",
-    "size",
-    "speed_between",
-    "with_copies",
-]
+    "Augmentation", "apply", "background", "copies", "named", "names", "noise_between",
+    "recipe", "resolved", "room", "size", "speed_between", "with_copies",
+]  # fmt: skip
 
 FUNCTIONS = {**_WORDS, **WAVEFORM_TRANSFORMS}  # words that are made here
 # recipes with a name of their own: their words, each applied with this chance

@@ -4,11 +4,13 @@ In: a folder. Out: its files, noise or an impulse response from them, and a fing
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from sertk import audio
 from sertk._utils import plain_files
@@ -44,13 +46,11 @@ def sounds(folder: str | Path) -> list[Path]:
 @lru_cache(maxsize=4096)
 def _refuse_without_sound(path: Path, size: int, changed: int) -> None:
     """Read a recording up to its first sound, once for each size and time of change."""
-    try:
+    with _readable():
         _, rate = audio.info(path)
         audible = any(
             np.abs(b).max(initial=0) > _SILENT for b in audio.blocks(path, sample_rate=rate)
         )
-    except AudioError as error:
-        raise _unreadable(error) from error
     if not audible:
         raise ConfigurationError(
             f"The recording {path} is silent.",
@@ -60,9 +60,7 @@ def _refuse_without_sound(path: Path, size: int, changed: int) -> None:
         )
 
 
-def recorded(
-    files: list[Path], samples: int, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def recorded(files: list[Path], samples: int, sample_rate: int, generator: Generator) -> np.ndarray:
     """Read noise from a random place in one of some recordings, shape (samples,).
 
     A recording that is too short is repeated.
@@ -73,12 +71,10 @@ def recorded(
     """
     path = files[generator.integers(len(files))]
     needed = samples / sample_rate
-    try:
+    with _readable():
         seconds, _ = audio.info(path)
         start = generator.uniform() * max(seconds - needed, 0.0)
         part, _ = audio.read(path, sample_rate=sample_rate, start=start, end=start + needed)
-    except AudioError as error:
-        raise _unreadable(error) from error
     if seconds < needed:
         part = np.roll(part, generator.integers(len(part)))
     return np.resize(part, samples)
@@ -96,10 +92,8 @@ def response(path: Path, sample_rate: int) -> np.ndarray:
 @lru_cache(maxsize=64)
 def _response(path: Path, sample_rate: int, changed: int) -> np.ndarray:
     """Keep what was read of a file until it is changed."""
-    try:
+    with _readable():
         measured, _ = audio.read(path, sample_rate=sample_rate)
-    except AudioError as error:
-        raise _unreadable(error) from error
     return measured[int(np.abs(measured).argmax()) :]
 
 
@@ -134,10 +128,8 @@ def content(path: Path) -> str:
 
 @lru_cache(maxsize=1024)
 def _content(path: Path, size: int, changed: int) -> str:
-    try:
+    with _readable():
         audio.info(path)
-    except AudioError as error:
-        raise _unreadable(error) from error
     digest = hashlib.blake2b(digest_size=8)
     with plain_files.opened(path) as file:
         while block := file.read(_BLOCK):
@@ -145,7 +137,12 @@ def _content(path: Path, size: int, changed: int) -> str:
     return digest.hexdigest()
 
 
-def _unreadable(error: AudioError) -> ConfigurationError:
-    return ConfigurationError(
-        f"Cannot use a recording of noise or of a room. {error}", code="unreadable-noise-recording"
-    )
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except AudioError as error:
+        raise ConfigurationError(
+            f"Cannot use a recording of noise or of a room. {error}",
+            code="unreadable-noise-recording",
+        ) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from sertk import audio
 from sertk.audio import walk
@@ -45,9 +46,7 @@ PLACES = {
 }
 
 
-def synthetic(
-    place: Place, samples: int, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def synthetic(place: Place, samples: int, sample_rate: int, generator: Generator) -> np.ndarray:
     """Make noise shaped like that of a place, shape (samples,); its level means nothing.
 
     Examples:
@@ -72,7 +71,7 @@ def colored(
     sample_rate: int,
     slope_db: float,
     band: tuple[float, float],
-    generator: np.random.Generator,
+    generator: Generator,
 ) -> np.ndarray:
     """Make steady noise of unit level that falls by 24 dB per octave outside its band."""
     frequency = np.fft.rfftfreq(samples, 1 / sample_rate)
@@ -83,18 +82,14 @@ def colored(
     return noise / max(np.sqrt(np.mean(np.square(noise))), 1e-12)
 
 
-def _swell(
-    samples: int, sample_rate: int, hertz: float, generator: np.random.Generator
-) -> np.ndarray:
+def _swell(samples: int, sample_rate: int, hertz: float, generator: Generator) -> np.ndarray:
     """Make a level that wanders between 0.2 and 1, with two turns in a period."""
     knots = np.arange(int(samples / sample_rate * 2 * hertz) + 3) - generator.uniform()
     levels = generator.uniform(0.2, 1.0, len(knots))
     return np.interp(np.arange(samples) / sample_rate * 2 * hertz, knots, levels)
 
 
-def _clatter(
-    samples: int, sample_rate: int, per_second: float, generator: np.random.Generator
-) -> np.ndarray:
+def _clatter(samples: int, sample_rate: int, per_second: float, generator: Generator) -> np.ndarray:
     """Make clinks at random moments, which ring in the upper band and die within 0.1 s."""
     ringing = round(0.1 * sample_rate)
     fall = np.exp(-np.arange(ringing) / (0.02 * sample_rate))
@@ -108,10 +103,10 @@ def _clatter(
 
 def _mix(
     place: Place,
-    noise: Callable[[int, int, np.random.Generator], np.ndarray],
+    noise: Callable[[int, int, Generator], np.ndarray],
     waveform: np.ndarray,
     sample_rate: int,
-    generator: np.random.Generator,
+    generator: Generator,
 ) -> np.ndarray:
     sound = noise(len(waveform), sample_rate, generator)
     return audio.noise_at_snr(waveform, sound, place.snr_db)

@@ -4,6 +4,7 @@ In: a waveform, its rate and a source of random numbers. Out: the changed wavefo
 """
 
 import numpy as np
+from numpy.random import Generator
 
 from sertk import audio
 from sertk.augment import noises
@@ -20,14 +21,12 @@ _TOP_DB = 40.0  # what lies so far below the loudest frame is silence
 _FIFTHS = 4  # of a second, R5's largest shift
 
 
-def _raise_pitch(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def _raise_pitch(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Raise the pitch by 0 to 4 semitones, and keep the level."""
     return as_loud_as(waveform, raise_pitch(waveform, sample_rate, generator))
 
 
-def _shift(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def _shift(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Shift by whole fifths of a second, up to four either way; silence moves in.
 
     R5's clips last 2.1 s. A clip of less than 1.6 s goes so far only that half of it stays.
@@ -38,22 +37,18 @@ def _shift(waveform: np.ndarray, sample_rate: int, generator: np.random.Generato
     return np.pad(stays, (max(move, 0), max(-move, 0)))
 
 
-def _faster(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def _faster(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Play at 1.2 times the tempo, cut the silent ends, and keep the level."""
     faster = stretch(1.2)(waveform, sample_rate, generator)
     return as_loud_as(waveform, audio.trim(faster, _TOP_DB))
 
 
-def _left_trim(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def _left_trim(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Cut the silence before the sound, if there is any."""
     return waveform[_sound(waveform)[0] :]
 
 
-def _right_trim(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def _right_trim(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Cut the silence after the sound, if there is any."""
     return waveform[: _sound(waveform)[1]]
 

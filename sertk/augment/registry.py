@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from sertk import audio
 from sertk._utils import seeding
 from sertk.augment.fingerprints import named
 
-Function = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+Function = Callable[[np.ndarray, int, Generator], np.ndarray]
 Step = Callable[[np.ndarray, int, int], np.ndarray]  # waveform, sample rate, seed
 
 _R3_RATE = 44_100  # Hz; R3 states its shift in samples at this rate
@@ -26,40 +27,17 @@ _FRAME = 2048  # samples; librosa's stretch warns of anything shorter
 _SILENT = 1e-7  # root mean square below which a waveform has no level to keep
 
 
-def _noise(chance: float) -> Any:
-    from audiomentations import AddGaussianSNR
-
-    return AddGaussianSNR(min_snr_db=10.0, max_snr_db=30.0, p=chance)
-
-
-def _pitch(chance: float) -> Any:
-    from audiomentations import PitchShift
-
-    return PitchShift(min_semitones=-2.0, max_semitones=2.0, p=chance)
-
-
-def _shift(chance: float) -> Any:
-    from audiomentations import Shift
-
-    reach = {"min_shift": -_SHIFT, "max_shift": _SHIFT, "shift_unit": "seconds"}
-    return Shift(**reach, rollover=False, p=chance)
-
-
 def add_white_noise(amplitude: float) -> Function:
     """Add white noise of `amplitude * U(0, 1)` times the waveform's maximum."""
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         level = amplitude * generator.uniform() * waveform.max()
         return waveform + level * generator.normal(size=len(waveform))
 
     return named("add_white_noise", function, amplitude=amplitude)
 
 
-def raise_pitch(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def raise_pitch(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Raise the pitch by 0 to 4 semitones, and keep the length."""
     import librosa
 
@@ -71,9 +49,7 @@ def raise_pitch(
 def stretch(rate: float) -> Function:
     """Play at `rate` times the tempo, the pitch kept: the length becomes `1 / rate` times."""
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         import librosa
 
         stretched = librosa.effects.time_stretch(_at_least_a_frame(waveform), rate=rate)
@@ -87,29 +63,25 @@ def _at_least_a_frame(waveform: np.ndarray, factor: float = 1.0) -> np.ndarray:
     return np.pad(waveform, (0, max(math.ceil(_FRAME * factor) - len(waveform), 0)))
 
 
-def roll(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def roll(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Roll by up to 57 ms either way; what leaves at one end comes in at the other."""
     samples_of_r3 = int(generator.uniform(-5, 5) * 500)
     return np.roll(waveform, round(samples_of_r3 * sample_rate / _R3_RATE))
 
 
-def change_gain(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def change_gain(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Multiply by 1.5 to 3; nothing is clipped."""
     return waveform * generator.uniform(1.5, 3.0)
 
 
-def speed_up(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def speed_up(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Play 1 to 1.25 times as fast, pitch and all, by linear interpolation; the end is silent."""
     places = np.arange(0, len(waveform), 1 / generator.uniform(0.8, 1.0))
     faster = np.interp(places, np.arange(len(waveform)), waveform)[: len(waveform)]
     return np.pad(faster, (0, len(waveform) - len(faster)))
 
 
-def reverberate(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def reverberate(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Put into a room that takes 0.2 to 0.8 s to fall by 60 dB, and keep the level."""
     seconds, room = generator.uniform(0.2, 0.8), int(generator.integers(2**31))
     response = audio.room_response(seconds, sample_rate, room)
@@ -122,8 +94,13 @@ def as_loud_as(waveform: np.ndarray, changed: np.ndarray) -> np.ndarray:
     return changed if level < _SILENT else audio.normalize_rms(changed, 20 * math.log10(level))
 
 
-# words made by audiomentations; each takes the chance with which it is applied
-TRANSFORMS: dict[str, Callable[[float], Any]] = {"noise": _noise, "pitch": _pitch, "shift": _shift}
+_REACH = {"min_shift": -_SHIFT, "max_shift": _SHIFT, "shift_unit": "seconds"}
+# words made by audiomentations: its class, and what that takes
+TRANSFORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "noise": ("AddGaussianSNR", {"min_snr_db": 10.0, "max_snr_db": 30.0}),
+    "pitch": ("PitchShift", {"min_semitones": -2.0, "max_semitones": 2.0}),
+    "shift": ("Shift", {**_REACH, "rollover": False}),
+}
 # words made here
 FUNCTIONS: dict[str, Function] = {
     "reverb": reverberate,
@@ -157,9 +134,10 @@ def _library(words: tuple[str, ...], chance: float) -> Step:
     with warnings.catch_warnings():
         # on the way it loads a download bar that misses its widgets in a notebook
         warnings.filterwarnings("ignore", message="IProgress not found")
-        from audiomentations import Compose
+        import audiomentations as library
 
-    composed = Compose([TRANSFORMS[word](chance) for word in words])
+    made = [(getattr(library, name), given) for name, given in map(TRANSFORMS.__getitem__, words)]
+    composed = library.Compose([transform(**given, p=chance) for transform, given in made])
 
     def step(waveform: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
         # a shift further than the sound lasts is more than the library can do

@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from sertk import audio
 from sertk.augment import noises
@@ -43,9 +44,7 @@ def noise_between(min_snr_db: float, max_snr_db: float) -> Function:
     """
     _check_range("SNR in dB", min_snr_db, max_snr_db)
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         snr_db = generator.uniform(min_snr_db, max_snr_db)
         return audio.noise_at_snr(waveform, generator.normal(size=len(waveform)), snr_db)
 
@@ -68,9 +67,7 @@ def background(
     _check_range("SNR in dB", min_snr_db, max_snr_db)
     files = sounds(folder)
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         noise = recorded(files, len(waveform), sample_rate, generator)
         return audio.noise_at_snr(waveform, noise, generator.uniform(min_snr_db, max_snr_db))
 
@@ -92,21 +89,19 @@ def room(folder: str | Path) -> Function:
     """
     files = sounds(folder)
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         measured = response(files[generator.integers(len(files))], sample_rate)
         return as_loud_as(waveform, audio.reverberate(waveform, measured))
 
     return named("room", function, recordings=files)
 
 
-def gain(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def gain(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Change the level by up to 12 dB either way; nothing is clipped."""
     return waveform * 10 ** (generator.uniform(-12, 12) / 20)
 
 
-def wander(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def wander(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Let the level wander by up to 6 dB either way, with two turns in a second."""
     seconds = len(waveform) / sample_rate
     knots = np.arange(int(seconds / _TURN) + 2) * _TURN
@@ -115,9 +110,7 @@ def wander(waveform: np.ndarray, sample_rate: int, generator: np.random.Generato
     return waveform * 10 ** (decibels / 20)
 
 
-def change_tempo(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def change_tempo(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Play at 0.8 to 1.25 times the tempo, the pitch kept; the length changes."""
     return stretch(float(np.exp(generator.uniform(np.log(0.8), np.log(1.25)))))(
         waveform, sample_rate, generator
@@ -141,9 +134,7 @@ def speed_between(slowest: float, fastest: float) -> Function:
     """
     _check_range("speed", slowest, fastest, above=0.0)
 
-    def function(
-        waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
         factor = float(np.exp(generator.uniform(np.log(slowest), np.log(fastest))))
         return audio.resample(waveform, round(sample_rate * factor), sample_rate)
 
@@ -162,16 +153,14 @@ def _check_range(what: str, lowest: float, highest: float, *, above: float = -ma
         )
 
 
-def trim_shift(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def trim_shift(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Cut up to 0.1 s off either end, at most half of the waveform: it begins elsewhere."""
     longest = min(round(_EDGE * sample_rate), len(waveform) // 4)
     first, last = generator.integers(0, longest + 1, 2)
     return waveform[first : len(waveform) - last]
 
 
-def time_mask(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def time_mask(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Silence one stretch of up to a tenth of the length."""
     length = int(generator.uniform(0, _SHARE) * len(waveform))
     first = int(generator.uniform() * (len(waveform) - length))
@@ -180,7 +169,7 @@ def time_mask(waveform: np.ndarray, sample_rate: int, generator: np.random.Gener
     return changed
 
 
-def band_mask(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def band_mask(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Silence one band of up to a tenth of the mel scale, and keep the rest as it is."""
     top = np.log1p(sample_rate / 2 / _MEL)
     width = generator.uniform(0, _SHARE) * top
@@ -191,9 +180,7 @@ def band_mask(waveform: np.ndarray, sample_rate: int, generator: np.random.Gener
     return np.fft.irfft(np.where(inside, 0, spectrum), len(waveform))
 
 
-def band_limit(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def band_limit(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Keep what lies below 2.5 to 7 kHz, half of the time only what lies above 100 to 400 Hz."""
     low = generator.uniform(100, 400) if generator.uniform() < 0.5 else 0.0
     high = generator.uniform(2500, 7000)
@@ -203,16 +190,14 @@ def band_limit(
     return np.fft.irfft(np.where(inside, spectrum, spectrum * _OUTSIDE), len(waveform))
 
 
-def part(waveform: np.ndarray, sample_rate: int, generator: np.random.Generator) -> np.ndarray:
+def part(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Keep a part of 0.8 to 2.6 s of what is longer."""
     length = min(round(generator.uniform(*_PART) * sample_rate), len(waveform))
     first = generator.integers(0, len(waveform) - length + 1)
     return waveform[first : first + length]
 
 
-def steady_noise(
-    waveform: np.ndarray, sample_rate: int, generator: np.random.Generator
-) -> np.ndarray:
+def steady_noise(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
     """Add noise at 0 to 40 dB SNR, from hiss to rumble: it falls by 0 to 6 dB per octave."""
     slope_db, snr_db = generator.uniform(-6, 0), generator.uniform(0, 40)
     everywhere = (20.0, sample_rate / 2)

@@ -24,14 +24,7 @@ from sertk.errors import ConfigurationError, SertkError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        arguments: Words after `sertk`; those of the process by default.
-
-    Returns:
-        The exit status.
-    """
+    """Run one command, from the words of the process by default; return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no text
     try:

@@ -1,33 +1,29 @@
-"""Commands before training: names, download, scan, verify, audit, extract, cache."""
+"""Commands before training: from names to explore; and notebook."""
 
 import argparse
 import json
 
+from sertk import augment, classical, corpora, features, labels, manifest, models, notebooks, splits
 from sertk._utils import atomic
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
-from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.errors import ConfigurationError, NotebookError, UnknownNameError
+from sertk.recipes import RECIPES
+from sertk.training.config import Config
 
 
 def names(args: argparse.Namespace) -> None:
     """List what can be named."""
-    from sertk import augment, classical, corpora, features, labels, models, splits
-    from sertk.recipes import RECIPES
     from sertk.studies import STUDIES
-    from sertk.training.config import Config
 
     families = {
-        "corpora": corpora.names(),
-        "features": features.names(),
-        "models": models.names(),
+        "corpora": corpora.names(), "features": features.names(), "models": models.names(),
         "classical models": classical.names(),
-        "groupings": list(labels.GROUPINGS),
-        "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
+        "groupings": list(labels.GROUPINGS), "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
         "augmentations": [*augment.names(), "background@FOLDER", "mixnoise@FOLDER", "room@FOLDER"],
-        "recipes": list(RECIPES),
-        "studies": list(STUDIES),
+        "recipes": list(RECIPES), "studies": list(STUDIES),
         "config": list(Config.__dataclass_fields__),
-    }
+    }  # fmt: skip
     if args.family is None:
         for family, entries in families.items():
             give(f"{family}: {' '.join(entries)}")
@@ -42,15 +38,11 @@ def names(args: argparse.Namespace) -> None:
 
 def download(args: argparse.Namespace) -> None:
     """Fetch a corpus and print the folder to scan."""
-    from sertk import corpora
-
     give(str(corpora.download(args.corpus, args.to)))
 
 
 def scan(args: argparse.Namespace) -> None:
     """Write the manifest of a folder of recordings."""
-    from sertk import corpora, manifest
-
     found = corpora.scan(
         args.corpus, root=args.root, hash_files=args.hash, **inputs.options(args.option, "--option")
     )
@@ -64,8 +56,6 @@ def scan(args: argparse.Namespace) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """Print how a folder differs from a manifest; 1 if it lacks or changes anything."""
-    from sertk import corpora
-
     table = corpora.verify(inputs.read(args))
     wrong = table[table["status"] != "ok"]
     if args.json:
@@ -130,3 +120,27 @@ def extract(args: argparse.Namespace) -> None:
               f"{table['frames'].sum()} frames, in {cache.default_folder()}")  # fmt: skip
     for row in features.unreadable:
         tell(f"unreadable: {row['reason']}")
+
+
+def explore(args: argparse.Namespace) -> None:
+    """Write the page of a corpus."""
+    from sertk import explore
+
+    rows = inputs.read(args)
+    limit = args.limit if args.limit > 0 else None
+    page = explore.write_html(rows, args.output, limit=limit, sound=not args.no_sound)
+    give(f"Page: {page}")
+    if not args.no_sound:
+        tell("The page contains audio: check the license of the corpus before you share it.")
+
+
+def notebook(args: argparse.Namespace) -> int:
+    """Execute a notebook; 1 if a cell fails."""
+    parameters = notebooks.read_words(args.notebook, args.parameter)
+    try:
+        page = notebooks.run(args.notebook, output=args.output, **parameters)
+    except NotebookError as error:
+        tell(f"sertk: {error}")
+        return 1
+    give(f"Notebook: {page.with_suffix('.ipynb')}\nPage: {page}")
+    return 0

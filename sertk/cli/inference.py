@@ -1,20 +1,20 @@
-"""Commands that use a trained model: predict, export."""
+"""Commands that use a trained model: predict, export, app."""
 
 import argparse
 import csv
-import io
 import json
 import sys
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
+from sertk.cli.stopping import take_as_the_end
 from sertk.errors import AudioError, ConfigurationError, UnknownNameError
-
-if TYPE_CHECKING:
-    from sertk.predict import Predictor
+from sertk.predict import Predictor
+from sertk.predict.displays import require_picture
+from sertk.run import Run
 
 _FORMATS = ("table", "json", "csv")
 _CARDED = ("bundle", "pretrained")  # formats with a model card
@@ -25,7 +25,6 @@ def predict(args: argparse.Namespace) -> int:
     if args.format not in _FORMATS:
         raise UnknownNameError("format", args.format, _FORMATS)
     from sertk import predict
-    from sertk.predict.displays import require_picture
 
     if args.plot:
         require_picture(args.plot)
@@ -66,7 +65,7 @@ def _of(path: Path, error: AudioError) -> str:
     return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
-def _opened(args: argparse.Namespace) -> "Predictor":
+def _opened(args: argparse.Namespace) -> Predictor:
     """Open the model that was named, or the pretrained one, and say what must be known of it."""
     from sertk import predict, use_backend
 
@@ -83,20 +82,20 @@ def _opened(args: argparse.Namespace) -> "Predictor":
     return predictor
 
 
-def _tell_which(args: argparse.Namespace, predictor: "Predictor") -> None:
+def _tell_which(args: argparse.Namespace, predictor: Predictor) -> None:
     """Name the model of a run that predicts, where none was asked for."""
     if args.run is None or (args.fold is not None and args.seed is not None):
         return
+    spec = predictor.spec
     count = len(list(Path(args.run).expanduser().glob("fold_*/seed_*/model.keras")))
     if count > 1:
-        spec = predictor.spec
         tell(
             f"The run has {count} models; this prediction uses fold {spec.fold}, seed {spec.seed} "
             "(choose another with --fold and --seed)."
         )
 
 
-def _timelines(predictor: "Predictor", paths: list[Path], args: argparse.Namespace) -> int:
+def _timelines(predictor: Predictor, paths: list[Path], args: argparse.Namespace) -> int:
     """Print the timeline of each file, one after the other."""
     if args.plot and len(paths) > 1:
         raise ConfigurationError(
@@ -139,23 +138,15 @@ def _give(
     if kind == "json":
         give("\n".join(map(json.dumps, plain)) if lines else json.dumps(plain, indent=1))
         return
-    for line in _csv(plain, head):
-        sys.stdout.write(line)
-
-
-def _csv(rows: list[dict[str, Any]], head: bool) -> Iterator[str]:
-    sink = io.StringIO()
     # a lone carriage return, as a file name may hold it, is a line end to readers of CSV
-    odd = any("\r" in str(value) for row in rows for value in row.values())
+    odd = any("\r" in str(value) for row in plain for value in row.values())
     writer = csv.DictWriter(
-        sink, list(rows[0]) if rows else [], lineterminator="\n",
+        sys.stdout, list(plain[0]) if plain else [], lineterminator="\n",
         quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL,
     )  # fmt: skip
     if head:
         writer.writeheader()
-    for row in rows:
-        writer.writerow(row)
-    yield sink.getvalue()
+    writer.writerows(plain)
 
 
 def _plain(value: Any) -> Any:
@@ -189,14 +180,10 @@ def _number(text: str, flag: str) -> float:
 def export(args: argparse.Namespace) -> None:
     """Write a run as a file for use outside."""
     from sertk import export
-    from sertk.run import Run
 
     run = Run(args.run)
-    options: dict[str, Any] = {
-        "fold": args.fold,
-        "seed": args.seed,
-        "roots": inputs.roots(run.info["corpora"], args.root),
-    }
+    options: dict[str, Any] = {"fold": args.fold, "seed": args.seed}
+    options["roots"] = inputs.roots(run.info["corpora"], args.root)
     if args.evaluation:
         if args.to not in _CARDED:
             raise ConfigurationError(
@@ -206,15 +193,6 @@ def export(args: argparse.Namespace) -> None:
                 code="unexpected-evaluation",
             )
         options["evaluations"] = args.evaluation
-    if args.to in ("onnx", *_CARDED):
-        options["variant"] = args.variant
-    elif args.variant != "conv":
-        raise ConfigurationError(
-            f"Received --variant {args.variant} with --to {args.to}.",
-            "The variants are for ONNX.",
-            "Omit --variant.",
-            code="unexpected-variant",
-        )
     if args.int8 or args.fp16:
         if args.to != "openvino" or (args.int8 and args.fp16):
             raise ConfigurationError(
@@ -226,7 +204,30 @@ def export(args: argparse.Namespace) -> None:
             )
         options["precision"] = "int8" if args.int8 else "fp16"
     made = export.export(run, args.to, path=args.output, **options)
-    if args.json:
-        give(json.dumps(made.to_dict()))
-    else:
-        give(str(made))
+    give(json.dumps(made.to_dict()) if args.json else str(made))
+
+
+def app(args: argparse.Namespace) -> None:
+    """Serve the listening page until Ctrl-C, or write it."""
+    from sertk import app
+
+    source = inputs.model(args, "run", "bundle")
+    options = {"fold": args.fold, "seed": args.seed, "clips": args.clips, "runtime": args.runtime}
+    if args.clips:
+        tell("The page contains these clips: check their license before you share it.")
+    if args.out is not None:
+        with inputs.terms_printed():
+            page = app.write(source, args.out, **options)
+        give(f"Page: {page}")
+        tell("Serve the folder with a web server; the microphone needs https, or 127.0.0.1.")
+        return
+    with inputs.terms_printed():
+        files = app.files(source, **options)
+    with app.Server(files, args.port) as server:
+        give(f"Listening page: {server.address} (Ctrl-C ends it)")
+        if args.clips:
+            give(f"Browser and Python: {server.address}debug.html")
+        sys.stdout.flush()
+        take_as_the_end()
+        with suppress(KeyboardInterrupt):
+            app.wait()

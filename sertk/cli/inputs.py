@@ -6,25 +6,23 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+import sertk
+from sertk import corpora, features, labels, manifest, splits
+from sertk.augment import Augmentation
 from sertk.cli.output import tell
 from sertk.errors import ConfigurationError, UnknownNameError, listing
 from sertk.manifest import remarks
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sertk.augment import Augmentation
-    from sertk.preprocessing import Preprocessing
-    from sertk.run import Run
+from sertk.preprocessing import Preprocessing
+from sertk.run import Run
+from sertk.training.config import Config
 
 
-def tell_about(utterances: "pd.DataFrame") -> None:
+def tell_about(utterances: pd.DataFrame) -> None:
     """Say what was found, and all that was found and not taken."""
-    from sertk import manifest
-    from sertk.manifest import remarks
-
     tell(manifest.describe(utterances).to_string(index=False))
     said = remarks.of(utterances)
     for reason, count in said.skipped.items():
@@ -34,21 +32,14 @@ def tell_about(utterances: "pd.DataFrame") -> None:
     _tell_files(utterances)
 
 
-def _tell_files(utterances: "pd.DataFrame") -> None:
+def _tell_files(utterances: pd.DataFrame) -> None:
     """Name the files that cannot be read."""
-    from sertk.manifest import remarks
-
     for path, reason in remarks.of(utterances).unreadable:
         tell(f"unreadable: {path}: {reason}")
 
 
-def tell_unreadable(runs: "Iterable[Run]", known: Iterable[str] = ()) -> None:
-    """Name the files that runs could not read; a header does not show all that is wrong.
-
-    Args:
-        runs: Finished ones.
-        known: Reasons that were printed before.
-    """
+def tell_unreadable(runs: Iterable[Run], known: Iterable[str] = ()) -> None:
+    """Name the files that runs could not read, but for reasons that were printed before."""
     seen = set(known)
     for run in runs:
         for row in run.info["unreadable"]:
@@ -57,20 +48,16 @@ def tell_unreadable(runs: "Iterable[Run]", known: Iterable[str] = ()) -> None:
                 tell(f"unreadable: {row['path']}: {row['reason']}")
 
 
-def read(args: argparse.Namespace) -> "pd.DataFrame":
+def read(args: argparse.Namespace) -> pd.DataFrame:
     """Read the manifest that was named, and say what of it was read in another way."""
-    from sertk import manifest
-
     rows = manifest.read(args.manifest, root=args.root)
-    for note in manifest.remarks.of(rows).division:
+    for note in remarks.of(rows).division:
         tell(f"note: {note}")
     return rows
 
 
-def utterances(args: argparse.Namespace) -> "pd.DataFrame":
+def utterances(args: argparse.Namespace) -> pd.DataFrame:
     """Find the utterances, keep those asked for, and label them."""
-    from sertk import corpora, labels, manifest
-
     if (args.corpus is None) == (args.manifest is None):
         raise ConfigurationError(
             f"Received {'both' if args.corpus else 'neither'} of --corpus and --manifest.",
@@ -116,15 +103,11 @@ def where(words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
-    """Say where corpora are: in the folder given, or several in folders of their names in it.
-
-    Several may also share the folder itself; one that is made there gets a folder of its own.
-    """
+    """Say where corpora are: in the folder given, or in folders of their names below it."""
     if not root:
         return {}
-    from sertk import corpora, manifest
-
     places = {n: Path(place) for n, place in manifest.roots_below(root, list(names)).items()}
+    # one that is made there gets a folder of its own
     for name in set(names) & set(corpora.names()):
         if len(names) > 1 and corpora.load(name).SYNTHETIC:
             places[name] = Path(root).expanduser() / name
@@ -133,8 +116,6 @@ def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
 
 def _groupings_for(emotions: set[str]) -> str:
     """Say which groupings leave no class empty; those that take most emotions come first."""
-    from sertk import labels
-
     fitting = []
     for name, group in labels.GROUPINGS.items():
         used = {group.mapping[emotion] for emotion in emotions if emotion in group.mapping}
@@ -150,24 +131,17 @@ def _groupings_for(emotions: set[str]) -> str:
     return f"These groupings fit: {'; '.join(fits[:4])}."
 
 
-def divide(rows: "pd.DataFrame", args: argparse.Namespace) -> "pd.DataFrame":
+def divide(rows: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
     """Apply the protocol that the words ask for."""
-    from sertk import splits
-
     if args.protocol == "manifest":
         return rows
     known = [*splits.PROTOCOLS, *splits.PUBLISHED]
     if args.protocol not in known:
         raise UnknownNameError("protocol", args.protocol, [*known, "manifest"])
-    options = {
-        "val": _speakers(args.val),
-        "test": _speakers(args.test),
-        "folds": args.folds,
-        "seed": args.split_seed,
-    }
-    return splits.make(
-        rows, args.protocol, **{name: value for name, value in options.items() if value is not None}
-    )
+    speakers = {"val": _speakers(args.val), "test": _speakers(args.test)}
+    options = {**speakers, "folds": args.folds, "seed": args.split_seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    return splits.make(rows, args.protocol, **given)
 
 
 def _speakers(text: str | None) -> Any:
@@ -190,10 +164,8 @@ def _speakers(text: str | None) -> Any:
     return names
 
 
-def preprocessing(args: argparse.Namespace) -> "Preprocessing":
+def preprocessing(args: argparse.Namespace) -> Preprocessing:
     """Build the preprocessing that the words ask for."""
-    from sertk import Preprocessing, features
-
     parameters = options(args.feature_option, "--feature-option")
     if "sample_rate" in parameters:
         raise ConfigurationError(
@@ -204,39 +176,26 @@ def preprocessing(args: argparse.Namespace) -> "Preprocessing":
         )
     feature = features.get(args.feature, **parameters)
     names = ("sample_rate", "clip_seconds", "top_db", "target_rms_db", "db_reference", "channel")
-    given = {name: getattr(args, name) for name in names}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = {name: value for name in names if (value := getattr(args, name)) is not None}
     if args.trim_db is not None:
         chosen["trim_db"] = None if args.trim_db == "none" else read_value(args.trim_db)
     return Preprocessing(feature, **chosen)
 
 
 def training(args: argparse.Namespace) -> dict[str, Any]:
-    """Read what `sertk.training.cross_validate` takes besides utterances and a folder.
-
-    Mistakes in the options are reported before anything is read or Keras is loaded.
-    """
-    import sertk
-    from sertk.training.config import Config
-
+    """Read what a training takes besides utterances and a folder, before anything is loaded."""
     sertk.use_backend(args.backend, args.device)
-    words = {name: getattr(args, name, None) for name in Config.__dataclass_fields__}
     config = {
         name: read_value(word) if isinstance(word, str) else word
-        for name, word in words.items()
-        if word is not None
+        for name in Config.__dataclass_fields__
+        if (word := getattr(args, name, None)) is not None
     }
     return {
-        "model": args.model,
-        "prep": preprocessing(args),
-        "seeds": seeds(args.seeds),
-        "augment": augmentation(args),
-        "copies": args.copies,
-        "standardize": args.standardize,
-        "arguments": options(args.model_option, "--model-option"),
-        "init_from": args.init_from,
+        "model": args.model, "prep": preprocessing(args), "seeds": seeds(args.seeds),
+        "augment": augmentation(args), "copies": args.copies, "standardize": args.standardize,
+        "arguments": options(args.model_option, "--model-option"), "init_from": args.init_from,
         **config,
-    }
+    }  # fmt: skip
 
 
 def seeds(text: str) -> list[int]:
@@ -252,10 +211,8 @@ def seeds(text: str) -> list[int]:
         ) from error
 
 
-def augmentation(args: argparse.Namespace) -> "Augmentation | None":
+def augmentation(args: argparse.Namespace) -> Augmentation | None:
     """Read what copies the words ask for."""
-    from sertk.augment import Augmentation
-
     if args.augment is None:
         for flag, given in (("only", args.augment_only), ("on-the-fly", args.augment_on_the_fly)):
             if given:

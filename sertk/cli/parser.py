@@ -27,7 +27,7 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"sertk {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(module: str, name: str, words: str) -> argparse.ArgumentParser:
+    def command(module: str, name: str, words: str) -> Parser:
         made = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
         made.set_defaults(function=(module, name.replace("-", "_")))
         return made
@@ -60,9 +60,9 @@ def make_parser() -> Parser:
     cached.add_argument(
         "--cache", metavar="DIR", help="feature cache folder (default: SERTK_CACHE)"
     )
-    cached.add_argument("--json", action="store_true", help="print JSON")
+    cached.flag("--json", "print JSON")
     _explore_arguments(
-        command("pages", "explore", "write a page with figures and audio players of a corpus")
+        command("data", "explore", "write a page with figures and audio players of a corpus")
     )
     train = command("runs", "train", "train with one speaker-independent split, and report")
     groups.add_training(train, "by_speaker")
@@ -83,12 +83,12 @@ def make_parser() -> Parser:
     groups.add_training(gap, "speaker_folds")
     board = command("studies", "leaderboard", "rank runs within each protocol")
     board.add_argument("folder", help="folder of runs, searched recursively")
-    board.add_argument("--json", action="store_true", help="print JSON")
+    board.flag("--json", "print JSON")
     board.add_argument("-o", "--output", metavar="PAGE", help="also write a page")
     compare = command("studies", "compare", "compare two runs, with a permutation test")
     compare.add_argument("run", nargs=2, help="two run folders with the same test utterances")
     compare.add_argument("--grouping", help="regroup the classes of both, such as valence2")
-    compare.add_argument("--json", action="store_true", help="print JSON")
+    compare.flag("--json", "print JSON")
     fuse = command("studies", "fuse", "combine the predictions of runs with the same folds")
     fuse.add_argument("run", nargs="+", help="run folders with the same utterances and folds")
     fuse.add_argument(
@@ -96,20 +96,17 @@ def make_parser() -> Parser:
         help="mean; weighted or stacking, fitted on validation speakers (default: %(default)s)",
     )  # fmt: skip
     fuse.add_argument("-o", "--output", required=True, metavar="DIR", help="run folder to write")
-    fuse.add_argument("--json", action="store_true", help="print scores as JSON")
+    fuse.flag("--json", "print scores as JSON")
     evaluate = command("runs", "evaluate", "print the scores of a run")
     evaluate.add_argument("run", help="run folder")
     evaluate.add_argument("--grouping", help="regroup the classes, such as valence2")
-    evaluate.add_argument(
-        "--speaker-normalization", action="store_true",
-        help="subtract each speaker's mean log-probabilities (transductive)",
-    )  # fmt: skip
-    evaluate.add_argument("--json", action="store_true", help="print JSON")
+    evaluate.flag(
+        "--speaker-normalization", "subtract each speaker's mean log-probabilities (transductive)"
+    )
+    evaluate.flag("--json", "print JSON")
     report = command("runs", "report", "write the HTML report of a run or study")
     report.add_argument("run", help="run or study folder, finished or not")
-    report.add_argument(
-        "--audio", action="store_true", help="embed audio of the most confident errors"
-    )
+    report.flag("--audio", "embed audio of the most confident errors")
     report.add_argument("--root", help="root folder of the corpus, for --audio")
     report.add_argument("-o", "--output", help="output file (default: in that folder)")
     _robustness_arguments(
@@ -119,12 +116,12 @@ def make_parser() -> Parser:
     )
     _predict_arguments(command("inference", "predict", "predict the emotion of recordings"))
     _export_arguments(command("inference", "export", "export a model of a run"))
-    _app_arguments(command("pages", "app", "serve a page that predicts in the browser"))
-    _notebook_arguments(command("pages", "notebook", "execute a notebook, and write its page"))
+    _app_arguments(command("inference", "app", "serve a page that predicts in the browser"))
+    _notebook_arguments(command("data", "notebook", "execute a notebook, and write its page"))
     return parser
 
 
-def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+def _demo_arguments(parser: Parser) -> None:
     parser.add_argument(
         "-o", "--output", default="runs/demo", help="run folder (default: %(default)s)"
     )
@@ -133,13 +130,14 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     groups.add_device(parser)
 
 
-def _study_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _study_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
         "name", nargs="?", metavar="STUDY",
         help="predefined study (sertk names studies; default: log_mel and compact)",
     )  # fmt: skip
-    parser.add_argument("--question", metavar="TEXT", help="title of the page")
-    parser.add_argument(
+    add("--question", metavar="TEXT", help="title of the page")
+    add(
         "--compare", metavar="FACTOR", help="corpus, gender, grouping, feature, model or augment: "
         "its first level is the baseline",
     )  # fmt: skip
@@ -153,31 +151,22 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
         ("protocol", "protocols"),
         ("seeds", "random seeds, one run for each"),
     ):
-        parser.add_argument(f"--{factor}", metavar="A,B", help=words)
+        add(f"--{factor}", metavar="A,B", help=words)
     for number, words in (
         ("folds", "number of folds (speaker_folds, random)"),
         ("val", "validation speakers per fold"),
         ("copies", "augmented copies per training utterance"),
         ("epochs", "maximum number of epochs"),
     ):
-        parser.add_argument(f"--{number}", type=int, help=words)
-    parser.add_argument(
-        "--where", action="append", default=[], metavar="COLUMN=VALUE",
-        help="select these rows, such as style=speech",
-    )  # fmt: skip
-    parser.add_argument(
-        "--config",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="training setting of all runs",
-    )
-    parser.add_argument(
+        add(f"--{number}", type=int, help=words)
+    parser.several("--where", "COLUMN=VALUE", "select these rows, such as style=speech")
+    parser.several("--config", "NAME=VALUE", "training setting of all runs")
+    add(
         "--root", metavar="DIR",
         help="root folder of the corpus; for several, the folder above them (SERTK_CORPORA)",
     )  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=1, help="parallel runs (default: %(default)s)")
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the study")
+    add("--jobs", type=int, default=1, help="parallel runs (default: %(default)s)")
+    add("-o", "--output", required=True, metavar="DIR", help="folder of the study")
     groups.add_device(parser)
 
 
@@ -194,129 +183,100 @@ def _search_arguments(parser: Parser) -> None:
     add("--parallel", type=int, default=1, metavar="N", help="trials at a time (%(default)s)")
 
 
-def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="one of `sertk names recipes`")
-    parser.add_argument(
-        "--describe", action="store_true", help="describe the recipe, without training"
-    )
-    parser.add_argument("--corpus", metavar="A,B", help="corpora (default: those of the recipe)")
-    parser.add_argument(
+def _reproduce_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("recipe", metavar="RECIPE", help="one of `sertk names recipes`")
+    parser.flag("--describe", "describe the recipe, without training")
+    add("--corpus", metavar="A,B", help="corpora (default: those of the recipe)")
+    add(
         "--root", metavar="DIR",
         help="root folder of the corpus; for several, the folder above them (SERTK_CORPORA)",
     )  # fmt: skip
-    parser.add_argument(
-        "--as-published", action="store_true",
-        help="include the defects of the published evaluation; the run is marked",
-    )  # fmt: skip
-    parser.add_argument(
-        "--leak-gap", action="store_true",
-        help="train as published and speaker-independent, and compare",
-    )  # fmt: skip
-    parser.add_argument(
-        "--everyone", action="store_true",
-        help="train one model on all speakers and corpora of the recipe, without a test set",
-    )  # fmt: skip
-    parser.add_argument("--fold", type=int, metavar="N", help="train this fold only (default: all)")
-    parser.add_argument("--grouping", metavar="NAME", help="grouping (default: that of the recipe)")
-    parser.add_argument(
-        "--epochs", type=int, help="maximum number of epochs (default: that of the recipe)"
+    parser.flag(
+        "--as-published", "include the defects of the published evaluation; the run is marked"
     )
-    parser.add_argument("--seeds", metavar="0,1,2", help="one model per fold and seed")
-    parser.add_argument(
-        "--config", action="append", default=[], metavar="NAME=VALUE", help="training setting"
+    parser.flag("--leak-gap", "train as published and speaker-independent, and compare")
+    parser.flag(
+        "--everyone",
+        "train one model on all speakers and corpora of the recipe, without a test set",
     )
-    parser.add_argument(
-        "--model-option", action="append", default=[], metavar="NAME=VALUE",
-        help="model argument, such as width=0.25 or weights=alexnet.npz",
-    )  # fmt: skip
-    parser.add_argument("-o", "--output", metavar="DIR", help="run folder (default: runs/RECIPE)")
-    parser.add_argument("--json", action="store_true", help="print scores as JSON")
+    add("--fold", type=int, metavar="N", help="train this fold only (default: all)")
+    add("--grouping", metavar="NAME", help="grouping (default: that of the recipe)")
+    add("--epochs", type=int, help="maximum number of epochs (default: that of the recipe)")
+    add("--seeds", metavar="0,1,2", help="one model per fold and seed")
+    parser.several("--config", "NAME=VALUE", "training setting")
+    parser.several(
+        "--model-option", "NAME=VALUE", "model argument, such as width=0.25 or weights=alexnet.npz"
+    )
+    add("-o", "--output", metavar="DIR", help="run folder (default: runs/RECIPE)")
+    parser.flag("--json", "print scores as JSON")
     groups.add_device(parser)
 
 
-def _download_arguments(parser: argparse.ArgumentParser) -> None:
+def _download_arguments(parser: Parser) -> None:
     parser.add_argument("corpus", help="ravdess or emodb; for other corpora, where to request them")
     parser.add_argument("--to", required=True, metavar="DIR", help="folder to unpack into")
 
 
-def _scan_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "corpus", help="name of a corpus, or table or folders for your own recordings"
-    )
-    parser.add_argument("--root", help="root folder (default: SERTK_CORPORA/CORPUS)")
+def _scan_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("corpus", help="name of a corpus, or table or folders for your own recordings")
+    add("--root", help="root folder (default: SERTK_CORPORA/CORPUS)")
     groups.add_option(parser)
-    parser.add_argument(
-        "--hash", action="store_true", help="fill the column sha256, for `sertk verify`"
-    )
-    parser.add_argument("-o", "--output", help="CSV file (default: standard output)")
+    parser.flag("--hash", "fill the column sha256, for `sertk verify`")
+    add("-o", "--output", help="CSV file (default: standard output)")
 
 
-def _explore_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", help="CSV file that `sertk scan` wrote")
-    parser.add_argument(
-        "--root", help="root folder of the corpus (default: SERTK_CORPORA/<corpus>)"
-    )
-    parser.add_argument(
+def _explore_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("manifest", help="CSV file that `sertk scan` wrote")
+    add("--root", help="root folder of the corpus (default: SERTK_CORPORA/<corpus>)")
+    add(
         "--limit", type=int, default=400, metavar="N",
         help="files to measure durations and levels of, 0 for all (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--no-sound", action="store_true", help="omit figures and players that read audio files"
-    )
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="workers, -1 for all cores (default: 1)"
-    )
-    parser.add_argument("-o", "--output", required=True, metavar="PAGE", help="HTML file to write")
+    parser.flag("--no-sound", "omit figures and players that read audio files")
+    add("--jobs", type=int, metavar="N", help="workers, -1 for all cores (default: 1)")
+    add("-o", "--output", required=True, metavar="PAGE", help="HTML file to write")
 
 
-def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="run folder with its models")
-    parser.add_argument(
-        "--root", metavar="DIR", help="root folder of the corpus (default: SERTK_CORPORA/NAME)"
-    )
-    parser.add_argument(
+def _robustness_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("run", help="run folder with its models")
+    add("--root", metavar="DIR", help="root folder of the corpus (default: SERTK_CORPORA/NAME)")
+    add(
         "--conditions", metavar="A,B",
         help="white, babble, reverberation, gain, band, telephone, offset, hum, length (all)",
     )  # fmt: skip
-    parser.add_argument(
-        "--noises", metavar="FOLDER", help="folder of noise recordings, for one more curve"
-    )
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="workers, -1 for all cores (default: 1)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the table as JSON")
-    parser.add_argument(
-        "-o", "--output", metavar="PAGE", help="HTML file (default: RUN/robustness.html)"
-    )
+    add("--noises", metavar="FOLDER", help="folder of noise recordings, for one more curve")
+    add("--jobs", type=int, metavar="N", help="workers, -1 for all cores (default: 1)")
+    parser.flag("--json", "print the table as JSON")
+    add("-o", "--output", metavar="PAGE", help="HTML file (default: RUN/robustness.html)")
     groups.add_device(parser)
 
 
-def _app_arguments(parser: argparse.ArgumentParser) -> None:
+def _app_arguments(parser: Parser) -> None:
+    add = parser.add_argument
     model = parser.add_argument_group("model, one of (default: the pretrained model)")
     model.add_argument("--run", metavar="DIR", help="run folder; exported if needed")
     model.add_argument("--bundle", metavar="ZIP", help="file of `sertk export --to bundle`")
     groups.add_fold(parser)
-    parser.add_argument(
-        "--out", metavar="DIR", help="write a static folder instead of serving the page"
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=8765,
-        metavar="N",
+    add("--out", metavar="DIR", help="write a static folder instead of serving the page")
+    add(
+        "--port", type=int, default=8765, metavar="N",
         help="port on 127.0.0.1, 0 for any free port (%(default)s)",
-    )
-    parser.add_argument(
+    )  # fmt: skip
+    add(
         "--clips", nargs="+", default=[], metavar="FILE",
         help="recordings for a second page that compares the browser with Python",
     )  # fmt: skip
-    parser.add_argument(
+    add(
         "--runtime", metavar="PATH",
         help="folder or .tgz of onnxruntime-web (default: that of `make app`)",
     )  # fmt: skip
 
 
-def _notebook_arguments(parser: argparse.ArgumentParser) -> None:
+def _notebook_arguments(parser: Parser) -> None:
     parser.add_argument("notebook", help="file such as notebooks/03_train.ipynb")
     parser.add_argument(
         "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
@@ -328,67 +288,49 @@ def _notebook_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _predict_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="files, folders, patterns; - for a list on stdin"
-    )
+def _predict_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH", help="files, folders, patterns; - for a list on stdin")
     model = parser.add_argument_group("model, one of (default: the pretrained model)")
     model.add_argument("--run", metavar="DIR", help="run folder")
     model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
     model.add_argument("--bundle", metavar="ZIP", help="file of `sertk export --to bundle`")
     groups.add_fold(parser)
-    parser.add_argument("--format", default="table", help="table, json or csv (%(default)s)")
-    parser.add_argument(
-        "--speaker-normalization", action="store_true",
-        help="subtract the mean log-probabilities (all recordings are of one speaker)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--timeline",
-        action="store_true",
-        help="predict windows along each recording, of any length",
+    add("--format", default="table", help="table, json or csv (%(default)s)")
+    parser.flag(
+        "--speaker-normalization",
+        "subtract the mean log-probabilities (all recordings are of one speaker)",
     )
-    parser.add_argument(
-        "--window", type=float, metavar="S", help="window of a timeline (default: the clip length)"
-    )
-    parser.add_argument(
-        "--hop", type=float, metavar="S", help="hop of a timeline (default: half a window)"
-    )
-    parser.add_argument("--plot", metavar="FILE", help="write a plot, .svg or .png")
-    parser.add_argument(
+    parser.flag("--timeline", "predict windows along each recording, of any length")
+    add("--window", type=float, metavar="S", help="window of a timeline (default: the clip length)")
+    add("--hop", type=float, metavar="S", help="hop of a timeline (default: half a window)")
+    add("--plot", metavar="FILE", help="write a plot, .svg or .png")
+    add(
         "--silence-db", default="-60", metavar="DB",
         help="level in dB re full scale below which there is no speech (default: %(default)s; "
         "none: predict always, steady noise included)",
     )  # fmt: skip
-    parser.add_argument(
-        "--channel", type=int, metavar="N", help="channel, from 1 (default: mean of all channels)"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=0, help="threads of ONNX and OpenVINO (default: all cores)"
-    )
+    add("--channel", type=int, metavar="N", help="channel, from 1 (default: mean of all channels)")
+    add("--threads", type=int, default=0, help="threads of ONNX and OpenVINO (default: all cores)")
     groups.add_device(parser.add_argument_group("device of a run folder"))
 
 
-def _export_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", help="run folder")
-    parser.add_argument(
+def _export_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("run", help="run folder")
+    add(
         "--to", default="onnx", metavar="FORMAT",
         help="onnx, openvino, litert, bundle, or pretrained for the model in the package (default: "
         "%(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--variant", default="conv", metavar="NAME",
-        help="ONNX spectrum: conv (fast) or stft (small) (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
+    add(
         "--evaluation", action="append", metavar="RUN",
         help="cross-validated run of the same recipe, for the model card (bundle, pretrained); "
         "repeat for another corpus",
     )  # fmt: skip
-    parser.add_argument("--int8", action="store_true", help="OpenVINO: post-training quantization")
-    parser.add_argument("--fp16", action="store_true", help="OpenVINO: half precision")
+    parser.flag("--int8", "OpenVINO: post-training quantization")
+    parser.flag("--fp16", "OpenVINO: half precision")
     groups.add_fold(parser)
-    parser.add_argument("--root", metavar="DIR", help="root folder of the corpus (SERTK_CORPORA)")
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="output file (default: in the run folder)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add("--root", metavar="DIR", help="root folder of the corpus (SERTK_CORPORA)")
+    add("-o", "--output", metavar="FILE", help="output file (default: in the run folder)")
+    parser.flag("--json", "print JSON")

@@ -69,17 +69,20 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{**settings, "allow_abbrev": False})
         self.set_defaults(options=self._options)
 
+    def flag(self, name: str, words: str) -> None:
+        """Add an option without a value."""
+        self.add_argument(name, action="store_true", help=words)
+
+    def several(self, name: str, metavar: str, words: str) -> None:
+        """Add an option that may be repeated."""
+        self.add_argument(name, action="append", default=[], metavar=metavar, help=words)
+
     def _options(self) -> list[str]:
         """List the options of this command, for which a misspelled one may stand."""
         return [word for word in self._option_string_actions if word.startswith("--")]
 
     def understand(self, words: Sequence[str] | None = None) -> argparse.Namespace:
-        """Parse all words; those of the process by default.
-
-        Raises:
-            UnknownNameError: If a command or an option does not exist.
-            ConfigurationError: If a word is missing, left over, or of the wrong kind.
-        """
+        """Parse all words; those of the process by default."""
         found, left = self.parse_known_args(words)
         if left:
             word = left[0].partition("=")[0]

@@ -4,16 +4,17 @@ import argparse
 import importlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import sertk
+from sertk import corpora, evaluation, labels, recipes, splits
+from sertk import report as reports
 from sertk._utils.keras_backend import without_native_messages
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
 from sertk.errors import ConfigurationError
 from sertk.manifest import remarks
-
-if TYPE_CHECKING:
-    from sertk.run import Run
+from sertk.run import Run
 
 # protocols that make one division; the others make folds
 _DIVISIONS = ("by_speaker", "random", "manifest")
@@ -21,10 +22,8 @@ _DIVISIONS = ("by_speaker", "random", "manifest")
 
 def demo(args: argparse.Namespace) -> None:
     """Run the toy corpus from sound to report."""
-    import sertk
-
     start_backend(args)
-    from sertk import corpora, labels, report, splits, training
+    from sertk import training
 
     utterances = corpora.scan("toy", root=args.root)
     tell(f"{len(utterances)} utterances of synthetic speech, without human speakers.")
@@ -34,8 +33,8 @@ def demo(args: argparse.Namespace) -> None:
         "compact", utterances, sertk.Preprocessing(clip_seconds=2.0),
         folder=args.output, augment="light", copies=1, epochs=args.epochs, batch_size=16,
     )  # fmt: skip
-    _summarize(_scores(run))
-    give(f"Report: {report.write_html(run)}")
+    give(_summary(_scores(run)))
+    give(f"Report: {reports.write_html(run)}")
 
 
 def train(args: argparse.Namespace) -> None:
@@ -77,7 +76,6 @@ def _train(args: argparse.Namespace) -> None:
 
 def reproduce(args: argparse.Namespace) -> None:
     """Train and test a published system again, or sertk's own."""
-    from sertk import recipes
     from sertk.cli.studies import tell_gap
 
     text = recipes.describe(args.recipe, as_published=args.as_published)
@@ -92,16 +90,12 @@ def reproduce(args: argparse.Namespace) -> None:
     if args.epochs is not None:
         config["epochs"] = args.epochs
     words: dict[str, Any] = {
-        "folder": Path(args.output or Path("runs") / args.recipe),
-        "names": names,
+        "folder": Path(args.output or Path("runs") / args.recipe), "names": names,
         "roots": inputs.roots(names, args.root),
         "arguments": inputs.options(args.model_option, "--model-option"),
-        "seeds": inputs.seeds(args.seeds) if args.seeds else [],
-        "fold": args.fold,
-        "grouping": args.grouping,
-        "everyone": args.everyone,
-        **config,
-    }
+        "seeds": inputs.seeds(args.seeds) if args.seeds else [], "fold": args.fold,
+        "grouping": args.grouping, "everyone": args.everyone, **config,
+    }  # fmt: skip
     start_backend(args)
     if args.leak_gap:
         from sertk import studies
@@ -113,33 +107,24 @@ def reproduce(args: argparse.Namespace) -> None:
     report_run(run, args)
 
 
-def report_run(run: "Run", args: argparse.Namespace) -> None:
+def report_run(run: Run, args: argparse.Namespace) -> None:
     """Write the report of a run that has ended, and print its scores."""
-    from sertk import report
-
     scores = _scores(run)
-    page = report.write_html(run) if scores["split"] == "test" else None
-    if args.json:
-        give(json.dumps(scores))
-    else:
-        _summarize(scores)
-        give(f"Report: {page}" if page else f"Run: {run.folder}")
+    page = reports.write_html(run) if scores["split"] == "test" else None
+    where = f"Report: {page}" if page else f"Run: {run.folder}"
+    give(json.dumps(scores) if args.json else f"{_summary(scores)}\n{where}")
 
 
 def start_backend(args: argparse.Namespace) -> None:
     """Choose the backend, and load it without what it says about itself."""
-    import sertk
-
     sertk.use_backend(args.backend, args.device)
     with without_native_messages():
         importlib.import_module("keras")
 
 
 def _scores(
-    run: "Run", grouping: str | None = None, *, speaker_normalization: bool = False
+    run: Run, grouping: str | None = None, *, speaker_normalization: bool = False
 ) -> dict[str, Any]:
-    from sertk import evaluation
-
     split = "test" if run.tested else "val"
     result = evaluation.evaluate(run, split)
     if speaker_normalization:
@@ -148,64 +133,49 @@ def _scores(
         result = result.regroup(grouping)
     interval = result.interval("uar")
     return {
-        "run": str(run.folder),
-        "protocol": run.info["protocol"],
-        "split": split,
-        "speaker_normalization": speaker_normalization,
-        "synthetic": run.info["synthetic"],
+        "run": str(run.folder), "protocol": run.info["protocol"], "split": split,
+        "speaker_normalization": speaker_normalization, "synthetic": run.info["synthetic"],
         "uar": result.uar,
         "uar_interval": [interval.low, interval.high] if interval.known else None,
-        "interval_note": interval.note,
-        "wa": result.wa,
-        "macro_f1": result.macro_f1,
+        "interval_note": interval.note, "wa": result.wa, "macro_f1": result.macro_f1,
         "chance": result.chance,
         "recall": {c: None if r != r else float(r) for c, r in result.recall_per_class().items()},
-    }
+    }  # fmt: skip
 
 
-def _summarize(scores: dict[str, Any]) -> None:
-    """Print the scores, and before them what limits what they say."""
-    if scores["synthetic"]:
-        give("Synthetic speech: these scores show that the pipeline runs, not how well it works.")
-    if scores["protocol"]["leaky"]:
-        give("LEAKY: training and test share speakers; this score does not apply to new speakers.")
-    give(f"Protocol: {scores['protocol']['sentence']}.")
-    if scores["split"] == "val":
-        give(
-            "Validation scores, which selected the epoch and are optimistic; there is no test set."
-        )
-    if scores["speaker_normalization"]:
-        give("Speaker normalization (transductive): uses all test recordings of each speaker.")
+def _summary(scores: dict[str, Any]) -> str:
+    """Write the scores, and before them what limits what they say."""
+    lines = {
+        "Synthetic speech: these scores show that the pipeline runs, not how well it works.":
+            scores["synthetic"],
+        "LEAKY: training and test share speakers; this score does not apply to new speakers.":
+            scores["protocol"]["leaky"],
+        f"Protocol: {scores['protocol']['sentence']}.": True,
+        "Validation scores, which selected the epoch and are optimistic; there is no test set.":
+            scores["split"] == "val",
+        "Speaker normalization (transductive): uses all test recordings of each speaker.":
+            scores["speaker_normalization"],
+    }  # fmt: skip
+    interval = scores["interval_note"].rstrip(".")
     if scores["uar_interval"]:
         interval = "95 % interval over speakers {:.1%} to {:.1%}".format(*scores["uar_interval"])
-    else:
-        interval = scores["interval_note"].rstrip(".")
-    give(
+    recall = (f"{c} {'-' if r is None else format(r, '.0%')}" for c, r in scores["recall"].items())
+    scored = (
         f"UAR {scores['uar']:.1%} ({interval}), WA {scores['wa']:.1%}, "
         f"macro-F1 {scores['macro_f1']:.1%}, chance {scores['chance']:.1%}"
     )
-    recall = ", ".join(
-        f"{c} {'-' if r is None else format(r, '.0%')}" for c, r in scores["recall"].items()
-    )
-    give(f"Recall: {recall}")
+    return "\n".join([*(line for line, said in lines.items() if said), scored,
+                      f"Recall: {', '.join(recall)}"])  # fmt: skip
 
 
 def evaluate(args: argparse.Namespace) -> None:
     """Print the scores of a run."""
-    from sertk.run import Run
-
     scores = _scores(Run(args.run), args.grouping, speaker_normalization=args.speaker_normalization)
-    if args.json:
-        give(json.dumps(scores))
-    else:
-        _summarize(scores)
+    give(json.dumps(scores) if args.json else _summary(scores))
 
 
 def report(args: argparse.Namespace) -> None:
     """Write the HTML report of a run, or the page of a study."""
-    from sertk import report
-    from sertk.run import Run
-
     if (Path(args.run).expanduser() / "study.json").is_file():
         from sertk import studies
 
@@ -215,13 +185,11 @@ def report(args: argparse.Namespace) -> None:
         return
     run = Run(args.run)
     roots = inputs.roots(run.info["corpora"], args.root)
-    give(f"Report: {report.write_html(run, args.output, audio=args.audio, roots=roots)}")
+    give(f"Report: {reports.write_html(run, args.output, audio=args.audio, roots=roots)}")
 
 
 def robustness(args: argparse.Namespace) -> None:
     """Measure what disturbed speech costs, and write the page."""
-    from sertk.run import Run
-
     run = Run(args.run)
     start_backend(args)
     from sertk.analysis import robustness

@@ -18,11 +18,7 @@ _AGAIN_SECONDS = 1.0
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` on Ctrl-C, and again until it has left the block.
-
-    Python drops an exception that is raised in a callback of compiled code, or while garbage is
-    collected; the command would go on to its end.
-    """
+    """Raise `KeyboardInterrupt` on Ctrl-C, and again until it has left the block."""
     plain = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if not plain or threading.current_thread() is not threading.main_thread():
         yield  # whoever set another handler knows why: nohup, a notebook, a test
@@ -40,6 +36,7 @@ def stoppable() -> Iterator[None]:
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             hook(unraisable)
 
+    # Python drops an exception in a callback of compiled code, or while garbage is collected
     signal.signal(signal.SIGINT, stop)
     alarm = signal.signal(signal.SIGALRM, stop)
     sys.unraisablehook = dropped

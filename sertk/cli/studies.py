@@ -4,23 +4,21 @@ import argparse
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sertk import evaluation, report, studies
+from sertk._utils import atomic, provenance
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
+from sertk.cli.runs import report_run, start_backend
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.manifest import remarks
-
-if TYPE_CHECKING:
-    from sertk.studies import LeakGap
+from sertk.studies import space
+from sertk.studies.levels import FACTORS
 
 
 def study(args: argparse.Namespace) -> int:
     """Train a grid of choices, and compare them; 1 if one could not be trained."""
-    from sertk import studies
-    from sertk.cli.runs import start_backend
-    from sertk.studies.levels import FACTORS
-
     if args.name is not None and args.name not in studies.STUDIES:
         raise UnknownNameError("study", args.name, studies.STUDIES)
     given: dict[str, Any] = {
@@ -33,10 +31,8 @@ def study(args: argparse.Namespace) -> int:
         for name in ("question", "compare", "folds", "val", "copies")
         if getattr(args, name) is not None
     }
-    if args.where:
-        given["where"] = inputs.where(args.where)
-    if args.seeds:
-        given["seed"] = tuple(inputs.seeds(args.seeds))
+    given |= {"where": inputs.where(args.where)} if args.where else {}
+    given |= {"seed": tuple(inputs.seeds(args.seeds))} if args.seeds else {}
     start = studies.STUDIES.get(args.name, studies.Study("What differs?"))
     config = {**start.config, **inputs.options(args.config, "--config")}
     if args.epochs is not None:
@@ -60,10 +56,6 @@ def study(args: argparse.Namespace) -> int:
 
 def search(args: argparse.Namespace) -> None:
     """Search settings on validation speakers, and confirm them on test speakers."""
-    from sertk import studies
-    from sertk.cli.runs import start_backend
-    from sertk.studies import space
-
     words = inputs.training(args)
     (seed,) = _one(words.pop("seeds"))
     model, prep = words.pop("model"), words.pop("prep")
@@ -98,16 +90,11 @@ def _one(seeds: list[int]) -> list[int]:
 
 def fuse(args: argparse.Namespace) -> None:
     """Fuse finished runs into one, and report it."""
-    from sertk import studies
-    from sertk.cli.runs import report_run
-
     report_run(studies.fuse(args.run, args.output, method=args.method), args)
 
 
 def compare(args: argparse.Namespace) -> None:
     """Say whether one run is better than another."""
-    from sertk import evaluation
-
     first, second = map(evaluation.evaluate, args.run)
     if args.grouping:
         first, second = first.regroup(args.grouping), second.regroup(args.grouping)
@@ -128,8 +115,6 @@ def compare(args: argparse.Namespace) -> None:
 
 def leak_gap(args: argparse.Namespace) -> None:
     """Train with a leak and without, and tell the difference."""
-    from sertk.cli.runs import start_backend
-
     words = inputs.training(args)
     if args.protocol in ("random", "by_speaker"):
         raise ConfigurationError(
@@ -141,17 +126,13 @@ def leak_gap(args: argparse.Namespace) -> None:
         )
     utterances = inputs.divide(inputs.utterances(args), args)
     start_backend(args)
-    from sertk import studies
-
     reasons = [why for _, why in remarks.of(utterances).unreadable]
     tell_gap(studies.leak_gap(utterances=utterances, folder=args.output, **words), args, reasons)
 
 
 def leaderboard(args: argparse.Namespace) -> None:
     """Rank runs, each protocol by itself."""
-    from sertk.studies import Leaderboard
-
-    board = Leaderboard(args.folder)
+    board = studies.Leaderboard(args.folder)
     for name, reason in board.unread.items():
         tell(f"not ranked: {name}: {reason}")
     table = board.frame()
@@ -173,25 +154,12 @@ def leaderboard(args: argparse.Namespace) -> None:
         give(f"Page: {board.write_html(args.output)}")
 
 
-def tell_gap(found: "LeakGap", args: argparse.Namespace, known: Iterable[str] = ()) -> None:
-    """Print the answer, and write its page beside the two runs.
-
-    Args:
-        found: The answer.
-        args: Parsed arguments of the command.
-        known: Reasons of unreadable files that were printed before.
-    """
-    from sertk import report
-    from sertk._utils import atomic, provenance
-
+def tell_gap(found: studies.LeakGap, args: argparse.Namespace, known: Iterable[str] = ()) -> None:
+    """Print the answer, and write its page beside the two runs."""
     inputs.tell_unreadable((found.leaky, found.clean), known)
     for run in (found.leaky, found.clean):
         tell(f"Report of one of the two: {report.write_html(run)}")
     home = Path(found.clean.folder).parent
     page = found.write_html(home / "leak_gap.html", provenance.command())
     atomic.write_json(home / "leak_gap.json", found.record())
-    if args.json:
-        give(json.dumps(found.record()))
-        return
-    give(found.sentence)
-    give(f"Page: {page}")
+    give(json.dumps(found.record()) if args.json else f"{found.sentence}\nPage: {page}")

@@ -24,21 +24,13 @@ _UNPACKED_RATIO = 3.5
 
 @dataclass(frozen=True)
 class Archive:
-    """One archive of a corpus.
-
-    Args:
-        part: What it holds, in a word.
-        file: Its name.
-        url: Where it is.
-        size: Bytes, where published.
-        md5: Its md5 sum, where published.
-    """
+    """One archive of a corpus."""
 
     part: str
     file: str
     url: str
-    size: int | None
-    md5: str | None
+    size: int | None  # bytes, where published
+    md5: str | None  # where published
 
 
 def fetch(
@@ -135,17 +127,7 @@ def _retrieve(archive: Archive, url: str, to: Path, progress: bool) -> Path:
 def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]:
     """Unpack a zip file below a folder, through a temporary folder beside its files.
 
-    Args:
-        archive: The zip file.
-        to: Where its tree goes; a file that is there with the right size is kept.
-        record: Where to write the list of files and sizes.
-
-    Returns:
-        The unpacked files.
-
-    Raises:
-        CorpusError: If it is no zip file or damaged, if a name would leave the folder, if it
-            holds a link, or is too large for the disk.
+    A file that is there with the right size is kept; `record` lists files and sizes.
     """
     to.mkdir(parents=True, exist_ok=True)
     temporary = temporary_names.beside(to / "unpacking")

@@ -30,15 +30,10 @@ _SILENT_SECONDS = 2.0
 _LOSSLESS = (".wav", ".wave", ".flac", ".aif", ".aiff", ".aifc", ".au", ".caf")
 
 
-def best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Counter[str]]:
-    """Choose one of several copies of a recording: readable, then lossless, then shallow.
+def _best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Counter[str]]:
+    """Choose one of several copies of a recording: readable, then lossless, then the first.
 
-    Args:
-        root: Folder of the corpus.
-        paths: The copies, relative to it, the preferred one first where they are alike.
-
-    Returns:
-        The choice, and how many copies were passed over for which reason.
+    The counts say how many copies were passed over for which reason.
     """
     if len(paths) == 1:
         return paths[0], Counter()
@@ -46,10 +41,10 @@ def best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Cou
     order = sorted(paths, key=lambda path: lossy[path])
     place = next((n for n, path in enumerate(order) if _is_readable(root / path)), 0)
     chosen = order[place]
-    after = (
-        f"{AGAIN}, lossy" if lossy[path] > lossy[chosen] else AGAIN for path in order[place + 1 :]
-    )
-    return chosen, Counter([*[f"{AGAIN}, unreadable"] * place, *after])
+    passed = [f"{AGAIN}, unreadable"] * place
+    for path in order[place + 1 :]:
+        passed.append(f"{AGAIN}, lossy" if lossy[path] > lossy[chosen] else AGAIN)
+    return chosen, Counter(passed)
 
 
 def _is_readable(path: Path) -> bool:
@@ -70,17 +65,6 @@ def gather(
 
     Of several files with the same utterance_id one is taken, as `best` chooses, and the others
     are counted: many copies of a corpus hold its tree twice, or in a second format.
-
-    Args:
-        root: The folder.
-        parse: Path relative to the root -> row, or the reason why it is none.
-        corpus: Name of the corpus.
-        title: What the error calls its files, for example `"RAVDESS speech"`.
-        example: A right path, for the error.
-        remedy: What to do, for the error.
-
-    Raises:
-        CorpusError: If not one file is taken.
     """
     files = walk.walk(root, as_text=True)
     found: dict[str, dict[PurePosixPath, Row]] = {}
@@ -102,17 +86,11 @@ def gather(
 def choose(
     root: Path, copies: Mapping[str, Sequence[PurePosixPath]], skipped: Counter[str]
 ) -> tuple[dict[str, PurePosixPath], list[str]]:
-    """Choose one copy of each recording; count the others, and note where it is not the first.
-
-    Args:
-        root: Folder of the corpus.
-        copies: Name of a recording -> its copies, the shallowest first.
-        skipped: Counts by reason, to which those of the other copies are added.
-    """
+    """Choose one copy of each recording; count the others, and note where it is not the first."""
     chosen = {}
     instead = []
     for name, paths in copies.items():
-        chosen[name], passed = best(root, paths)
+        chosen[name], passed = _best(root, paths)
         skipped.update(passed)
         if chosen[name] != paths[0]:
             instead.append(f"{chosen[name]} for {paths[0]}")
@@ -142,19 +120,12 @@ def nothing(
 
 
 class Headers(NamedTuple):
-    """What the headers of a manifest's files say; by row, with its index.
-
-    Args:
-        seconds: Length of the file.
-        rates: Sample rate in Hz.
-        digests: Hash of the file's bytes, where it was asked for.
-        reasons: Why the file cannot be read; `None` if it can.
-    """
+    """What the headers of a manifest's files say; by row, with its index."""
 
     seconds: pd.Series
-    rates: pd.Series
-    digests: pd.Series
-    reasons: pd.Series
+    rates: pd.Series  # Hz
+    digests: pd.Series  # hash of the file's bytes, where it was asked for
+    reasons: pd.Series  # why the file cannot be read; `None` if it can
 
 
 def headers(manifest: pd.DataFrame, *, hash_files: bool = False) -> Headers:
@@ -195,14 +166,7 @@ def headers(manifest: pd.DataFrame, *, hash_files: bool = False) -> Headers:
 
 
 def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
-    """Fill `duration` and `sample_rate` from the files' headers, and `sha256` if asked.
-
-    Returns:
-        A copy; its remarks list (path, reason) of the files that are damaged.
-
-    Raises:
-        ManifestError: If a start or end lies past the end of its file.
-    """
+    """Fill `duration` and `sample_rate` from the files' headers, and `sha256` if asked."""
     found = headers(manifest, hash_files=hash_files)
     filled = _spans.within(manifest, found.seconds, found.rates).copy()
     # a segment lasts as long as it says, not as its file
@@ -215,19 +179,7 @@ def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
 
 
 def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
-    """Compare a manifest with the headers of its files.
-
-    Args:
-        manifest: Rows whose files are to be read next.
-        everything: Look at every file, else only at those of rows with `start` or `end`.
-
-    Returns:
-        The manifest, with ends past the end of their file moved to it by rounding; where every
-        file is looked at, its remarks list (path, reason) of the damaged ones.
-
-    Raises:
-        ManifestError: If a start or end lies past the end of its file.
-    """
+    """Compare a manifest with the headers of its files, or of rows with times only."""
     part = manifest.reindex(columns=["start", "end"]).notna().any(axis=1)
     if not everything and not part.any():
         return manifest

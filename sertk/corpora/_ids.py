@@ -17,11 +17,6 @@ def unique(
 ) -> list[str]:
     """Name rows by their paths; suffix, times and slashes stay only where they tell rows apart.
 
-    Args:
-        paths: Below the root, with forward slashes.
-        starts: Where each row starts in its file, for tables with stretches.
-        ends: Where it ends.
-
     Examples:
         >>> unique(["ann/a.wav", "ann/b.wav", "ann/b.flac"])
         ['ann_a', 'ann_b.wav', 'ann_b.flac']

@@ -14,19 +14,7 @@ _OTHER_UNIT = 5  # lengths of its file that a time must exceed before its unit i
 
 
 def within(manifest: pd.DataFrame, seconds: pd.Series, rates: pd.Series) -> pd.DataFrame:
-    """Refuse times past the end of their files; move ends that are slightly past it.
-
-    Args:
-        manifest: Rows, with or without `start` and `end`, in seconds.
-        seconds: Length of each row's file; nothing where it is not known.
-        rates: Sample rate of each row's file in Hz, to recognize times in samples.
-
-    Returns:
-        The manifest itself, or a copy whose remarks say how many ends were moved.
-
-    Raises:
-        ManifestError: If a start or end lies past the end of its file.
-    """
+    """Refuse times past the end of their files; move ends that are slightly past it."""
     if not {"start", "end"} & set(manifest):
         return manifest
     start, end = times(manifest)

@@ -16,7 +16,6 @@ from sertk.audio import walk
 from sertk.corpora import _files, _spans
 from sertk.errors import AudioError, CorpusError
 
-STATUSES = ("ok", "missing", "extra", "changed", "unreadable")
 Record = tuple[str | None, str, str, str]
 
 

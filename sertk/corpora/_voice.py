@@ -22,31 +22,18 @@ _BANDWIDTHS = np.array([80.0, 100.0, 150.0, 220.0])  # Hz
 
 @dataclass(frozen=True)
 class Manner:
-    """How something is said, as differences from a neutral voice.
+    """How something is said, as differences from a neutral voice."""
 
-    Args:
-        pitch: Semitones.
-        pitch_range: Natural logarithm of the factor on the height of accents.
-        contour: Semitones that the pitch rises from start to end.
-        tempo: Natural logarithm of the factor on the speed.
-        target_rms_db: Decibels.
-        brightness: Less spectral tilt (positive) or more (negative).
-        breath: Share of aspiration noise.
-        roughness: Relative change of the period from one 5 ms to the next.
-        formants: Natural logarithm of the factor on all formants: a smile raises them.
-        tremor: Semitones of a 6 Hz wobble.
-    """
-
-    pitch: float = 0.0
-    pitch_range: float = 0.0
-    contour: float = 0.0
-    tempo: float = 0.0
+    pitch: float = 0.0  # semitones
+    pitch_range: float = 0.0  # natural logarithm of the factor on the height of accents
+    contour: float = 0.0  # semitones that the pitch rises from start to end
+    tempo: float = 0.0  # natural logarithm of the factor on the speed
     target_rms_db: float = 0.0
-    brightness: float = 0.0
-    breath: float = 0.0
-    roughness: float = 0.0
-    formants: float = 0.0
-    tremor: float = 0.0
+    brightness: float = 0.0  # less spectral tilt (positive) or more (negative)
+    breath: float = 0.0  # share of aspiration noise
+    roughness: float = 0.0  # relative change of the period from one 5 ms to the next
+    formants: float = 0.0  # natural logarithm of the factor on all formants: a smile raises them
+    tremor: float = 0.0  # semitones of a 6 Hz wobble
 
 
 # of a clearly played emotion; directions follow Scherer (2003), Speech Communication 40, 227-256
@@ -67,21 +54,13 @@ _BETWEEN_TAKES = Manner(0.6, 0.15, 0.8, 0.05, 1.0, 0.2, 0.008, 0.002, 0.008, 0.0
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice.
+    """One voice."""
 
-    Args:
-        pitch: Usual fundamental frequency, Hz.
-        formants: Factor on all formants: shorter vocal tracts have higher ones.
-        habit: How this speaker differs from others whatever the emotion.
-        style: Emotion -> factors, one for each field of `Manner`: who shows what, and how much.
-        noise_db: Level of the room's noise, dB re full scale.
-    """
-
-    pitch: float
-    formants: float
-    habit: Manner
-    style: dict[str, np.ndarray]
-    noise_db: float
+    pitch: float  # Hz, usual
+    formants: float  # factor on all formants: shorter vocal tracts have higher ones
+    habit: Manner  # how this speaker differs from others whatever the emotion
+    style: dict[str, np.ndarray]  # emotion -> factors on the fields of `Manner`
+    noise_db: float  # level of the room's noise, dB re full scale
 
 
 # formants of vowels in Hz, those of a man
@@ -127,15 +106,7 @@ def _vary(manner: Manner, spread: Manner, rng: np.random.Generator) -> Manner:
 def say(
     voice: Speaker, emotion: str, sentence: str, intensity: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Speak one sentence.
-
-    Args:
-        voice: Who speaks.
-        emotion: A key of `MANNERS`.
-        sentence: A key of `SENTENCES`.
-        intensity: Factor on the emotion's manner; 0 is neutral.
-        rng: Draws what differs from take to take, and the noise.
-    """
+    """Speak one sentence; an intensity of 0 is neutral."""
     played = _values(MANNERS[emotion]) * voice.style[emotion] * intensity
     manner = _vary(Manner(*(_values(voice.habit) + played)), _BETWEEN_TAKES, rng)
     voiced, hiss, burst, formants, accents = _articulate(SENTENCES[sentence], manner, rng)

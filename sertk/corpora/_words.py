@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 
+from sertk.errors import CorpusError
 from sertk.labels import EMOTIONS
 
 _SYNONYMS = {
@@ -53,6 +54,16 @@ class Words:
     def emotion(self, word: str) -> str | None:
         """Give the canonical word; `None` where the user left it out."""
         return self._map[_plain(word)]
+
+
+def all_excluded(what: str) -> CorpusError:
+    """Build the error for a scan that `emotions=` leaves without files or rows."""
+    return CorpusError(
+        f"No {what} remain.",
+        "emotions= excludes all of them.",
+        "Keep some of the words.",
+        code="all-emotions-excluded",
+    )
 
 
 def _plain(word: str) -> str:

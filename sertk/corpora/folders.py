@@ -5,6 +5,7 @@ level's names are emotion words; any other order is given as a layout. License, 
 size: yours. File names mean nothing but what the layout reads from them.
 """
 
+import re
 import shlex
 import unicodedata
 from collections import Counter
@@ -20,8 +21,7 @@ from sertk._utils import spelling
 from sertk.audio import walk
 from sertk.corpora import _files, _ids
 from sertk.corpora._download import Archive
-from sertk.corpora._layout import Layout
-from sertk.corpora._words import Words
+from sertk.corpora._words import Words, all_excluded
 from sertk.errors import AudioError, ConfigurationError, CorpusError, UnknownNameError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
 from sertk.manifest import remarks
@@ -35,16 +35,10 @@ DOWNLOADS: tuple[Archive, ...] = ()
 REQUEST = "Pass root= (--root) the folder with one subfolder per emotion or per speaker."
 
 _FIELDS = (
-    "emotion",
-    "speaker",
-    "gender",
-    "session",
-    "text",
-    "intensity",
-    "repetition",
-    "style",
+    "emotion", "speaker", "gender", "session", "text", "intensity", "repetition", "style",
     "language",
-)
+)  # fmt: skip
+_PIECES = re.compile(r"(\{[^{}]*\}|\*)")
 _NO_SPEAKER = (
     "The speakers are unknown, so speaker-independent splits are not possible. Sort the files into "
     "emotion/speaker folders, or pass layout= with a {speaker}."
@@ -100,13 +94,10 @@ def _any_readable(root: Path, sounds: list[PurePosixPath]) -> bool:
 
 
 def _nothing(root: Path, files: list[walk.File]) -> CorpusError:
-    convertible = [file.path for file in files if file.reason is None]
-    if convertible:
-        first = convertible[0]
+    remedy = REQUEST
+    if first := next((file.path for file in files if file.reason is None), None):
         names = f"{shlex.quote(first.name)} {shlex.quote(f'{first.stem}.wav')}"
         remedy = f"Convert them: ffmpeg -i {names}"
-    else:
-        remedy = REQUEST
     return _files.nothing(root, files, "sound", f"Supported suffixes are {walk.endings()}.", remedy)
 
 
@@ -172,9 +163,78 @@ def _by_layout(
     return fields
 
 
-def _compile(text: str) -> Layout:
+class _Layout:
+    """A layout to match with paths below a root; letters of either case are alike.
+
+    Matching takes linear time: a regular expression would try every way to share a name among many
+    wildcards.
+
+    Args:
+        text: Folders and file with fields in braces; a field takes as little as it can, one letter
+            at least, and `*` takes anything, both within one name.
+    """
+
+    def __init__(self, text: str):
+        self._names = [_PIECES.split(name) for name in text.strip("/").split("/")]
+
+    @property
+    def fields(self) -> list[str]:
+        """Name the fields, in their order."""
+        return [p[1:-1] for pieces in self._names for p in pieces if p.startswith("{")]
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """Read the fields of a path; `None` if it has another form."""
+        names = path.split("/")
+        if len(names) != len(self._names):
+            return None
+        found: dict[str, str] = {}
+        for pieces, name in zip(self._names, names, strict=True):
+            fields = _match(pieces, name)
+            if fields is None:
+                return None
+            found |= fields
+        return found
+
+
+def _match(pieces: list[str], name: str) -> dict[str, str] | None:
+    # bit p of rests[k] says whether pieces[k:] match name[p:]
+    rests = [1 << len(name)]
+    for piece in reversed(pieces):
+        after = rests[-1]
+        if piece == "*":
+            rests.append((1 << after.bit_length()) - 1)
+        elif piece.startswith("{"):
+            rests.append(((1 << after.bit_length()) - 1) >> 1)
+        else:
+            rests.append(_places(piece, name) & (after >> len(piece)))
+    rests.reverse()
+    if not rests[0] & 1:
+        return None
+    found, place = {}, 0
+    for piece, after in zip(pieces, rests[1:], strict=True):
+        if piece == "*":
+            place = after.bit_length() - 1  # as much as it can
+        elif piece.startswith("{"):
+            later = after >> (place + 1)
+            end = place + (later & -later).bit_length()  # as little as it can
+            found[piece[1:-1]] = name[place:end]
+            place = end
+        else:
+            place += len(piece)
+    return found
+
+
+def _places(piece: str, name: str) -> int:
+    """Mark where a piece of plain text stands in a name, a bit for each place."""
+    if not piece:
+        return (1 << (len(name) + 1)) - 1
+    starts = re.finditer(f"(?={re.escape(piece)})", name, re.IGNORECASE)
+    return sum(1 << found.start() for found in starts)
+
+
+def _compile(text: str) -> _Layout:
     """Read a layout, and check its fields."""
-    layout = Layout(unicodedata.normalize("NFC", text))
+    layout = _Layout(unicodedata.normalize("NFC", text))
     for name in layout.fields:
         if name not in _FIELDS:
             raise UnknownNameError("field of a layout", name, _FIELDS)
@@ -220,10 +280,5 @@ def _rows(
             }
         )
     if not rows:
-        raise CorpusError(
-            "No files remain.",
-            "emotions= excludes all of them.",
-            "Keep some of the words.",
-            code="all-emotions-excluded",
-        )
+        raise all_excluded("files")
     return rows

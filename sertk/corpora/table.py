@@ -18,7 +18,7 @@ from sertk._utils import plain_files, spelling
 from sertk.audio import walk
 from sertk.corpora import _ids
 from sertk.corpora._download import Archive
-from sertk.corpora._words import Words
+from sertk.corpora._words import Words, all_excluded
 from sertk.errors import CorpusError, listing
 from sertk.labels import EMOTIONS as EMOTIONS
 from sertk.manifest import remarks
@@ -235,12 +235,7 @@ def _manifest(
         skipped[f"emotion {word} (excluded by emotions=)"] += 1
     table = table.assign(emotion=translated)[translated.notna()].copy()
     if table.empty:
-        raise CorpusError(
-            "No rows remain.",
-            "emotions= excludes all of them.",
-            "Keep some of the words.",
-            code="all-emotions-excluded",
-        )
+        raise all_excluded("rows")
     if "utterance_id" not in table:
         times = (table[c].tolist() if c in table else None for c in ("start", "end"))
         table["utterance_id"] = _ids.unique(table["path"].tolist(), *times)

@@ -6,7 +6,7 @@ with `.frame()` and `.plot(ax=None)`. Nothing here needs Keras.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -24,21 +24,10 @@ from sertk.evaluation.speakers import speaker_difficulty
 from sertk.run import Run
 
 __all__ = [
-    "Display",
-    "Evaluation",
-    "Interval",
-    "compare",
-    "confusion",
-    "evaluate",
-    "f1",
-    "learning_curves",
-    "normalize_speakers",
-    "selective_prediction",
-    "speaker_difficulty",
-    "temperature",
-    "uar",
-    "wa",
-]
+    "Display", "Evaluation", "Interval", "compare", "confusion", "evaluate", "f1",
+    "learning_curves", "normalize_speakers", "selective_prediction", "speaker_difficulty",
+    "temperature", "uar", "wa",
+]  # fmt: skip
 
 
 class Predictable(Protocol):
@@ -154,15 +143,9 @@ def _from_table(
 def _completed(rows: pd.DataFrame) -> pd.DataFrame:
     """Copy the rows, with every column that scoring looks at."""
     rows = rows.reset_index(drop=True)
-    for column, default in (
-        ("utterance_id", [f"row {place}" for place in rows.index]),
-        ("speaker", "unknown"),
-        ("gender", None),
-        ("fold", 0),
-        ("seed", 0),
-    ):
-        if column not in rows:
-            rows[column] = default
+    usual: dict[str, Any] = {"utterance_id": [f"row {place}" for place in rows.index]}
+    usual |= {"speaker": "unknown", "gender": None, "fold": 0, "seed": 0}
+    rows = rows.assign(**{name: value for name, value in usual.items() if name not in rows})
     # utterances without a speaker form one group, so that no interval is too narrow
     rows["speaker"] = rows["speaker"].astype(object).where(rows["speaker"].notna(), "unknown")
     rows["gender"] = rows["gender"].astype(object).where(rows["gender"].notna(), None)

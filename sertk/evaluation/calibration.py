@@ -5,7 +5,6 @@ and after on speakers that it was not fitted on.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,8 @@ import pandas as pd
 from sertk._display import drawing
 from sertk._display.display import Display, percent
 from sertk.errors import ConfigurationError
-from sertk.evaluation import probabilities
+from sertk.evaluation import displays, probabilities
 from sertk.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _LEAST = 1e-12  # probability whose logarithm is taken at least
 _RANGE = (0.05, 20.0)  # temperatures that are tried
@@ -51,8 +47,8 @@ class TemperatureDisplay(Display):
         super().__init__(table, "Calibration before and after temperature scaling", note)
         self.temperatures, self.rows, self.ece = temperatures, rows, ece
 
-    def _draw(self, ax: "Axes") -> None:
-        ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
+    def _draw(self, ax: "drawing.Axes") -> None:
+        displays._draw_ideal(ax)
         for when, mark, color in (
             ("before", "s--", drawing.MUTED),
             ("after", "o-", drawing.ACCENT),
@@ -64,15 +60,10 @@ class TemperatureDisplay(Display):
                 100 * used["confidence"], 100 * used["accuracy"], mark, color=color, lw=1.3,
                 markersize=5, label=f"{when}, ECE {percent(self.ece[when])} %", clip_on=False,
             )  # fmt: skip
-        ax.set_xlabel("probability of the predicted class, %")
-        ax.set_ylabel("accuracy, %")
-        ax.set_xlim(0, 100)
-        ax.set_ylim(0, 100)
         ax.legend(
             loc="lower left", bbox_to_anchor=(-0.06, 1.0), ncols=3, fontsize=8,
             handletextpad=0.4, handlelength=1.4, columnspacing=0.8,
         )  # fmt: skip  # a phone's width holds all three
-        ax.set_title("", loc="left")  # the legend stands there
 
 
 def temperature(run: Run | str | Path) -> TemperatureDisplay:
@@ -123,12 +114,10 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
     tables, ece = {}, {}
     for when, rows in (("before", before), ("after", after)):
         tables[when], ece[when] = probabilities.reliability(rows, classes, _BINS)
-    return TemperatureDisplay(
-        pd.concat(tables, names=["when", "bin"]),
-        pd.DataFrame(fitted).set_index(["fold", "seed"]),
-        after.reset_index(drop=True),
-        pd.Series(ece, name="ece"),
-    )
+    table = pd.concat(tables, names=["when", "bin"])
+    temperatures = pd.DataFrame(fitted).set_index(["fold", "seed"])
+    rows = after.reset_index(drop=True)
+    return TemperatureDisplay(table, temperatures, rows, pd.Series(ece, name="ece"))
 
 
 def apply(shares: np.ndarray, at: float) -> np.ndarray:
@@ -142,9 +131,9 @@ def apply(shares: np.ndarray, at: float) -> np.ndarray:
         >>> apply(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
         [[0.667, 0.333]]
     """
-    logs = np.log(np.maximum(shares, _LEAST)) / at
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    from scipy.special import softmax
+
+    return softmax(np.log(np.maximum(shares, _LEAST)) / at, axis=1)
 
 
 def fit(shares: np.ndarray, truth: np.ndarray) -> float:

@@ -6,7 +6,6 @@ full precision), `.plot(ax=None)` and a table that notebooks show.
 
 import html
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,6 @@ from sertk._display import drawing
 from sertk._display.display import Display, percent
 from sertk.evaluation.intervals import Interval
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 class ConfusionDisplay(Display):
     """A confusion matrix, rows true and columns predicted; `counts` holds the numbers behind it."""
@@ -25,16 +21,13 @@ class ConfusionDisplay(Display):
     size = (6.2, 5.4)
 
     def __init__(self, counts: pd.DataFrame, normalize: str | None, title: str, note: str = ""):
-        matrix = counts.to_numpy(float)
-        if normalize == "true":
-            matrix = matrix / _or_nan(matrix.sum(1, keepdims=True))
-        elif normalize == "pred":
-            matrix = matrix / _or_nan(matrix.sum(0, keepdims=True))
-        super().__init__(counts.copy() if normalize is None else _like(counts, matrix), title, note)
+        axis = {"true": 1, "pred": 0}.get(str(normalize))
+        table = counts if axis is None else counts / counts.to_numpy(float).sum(axis, keepdims=True)
+        super().__init__(table.copy(), title, note)
         self.normalize = normalize
         self.counts = counts
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         values = self._table.to_numpy(float)
         top = 1.0 if self.normalize else max(float(np.nanmax(values)), 1.0)
         ax.imshow(values, cmap="cividis", vmin=0, vmax=top)
@@ -53,36 +46,28 @@ class ConfusionDisplay(Display):
                 color = drawing.INK
             ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
 
-    def _repr_html_(self) -> str:
-        shown = self._table if self.normalize is None else self._table.map(percent)
-        return f"<p><b>{html.escape(self.title)}</b></p>{shown.to_html(escape=True)}"
+    def _shown(self) -> pd.DataFrame:
+        return self._table if self.normalize is None else self._table.map(percent)
 
 
-def _or_nan(sums: np.ndarray) -> np.ndarray:
-    return np.where(sums > 0, sums, np.nan)
-
-
-def _like(frame: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(values, index=frame.index, columns=frame.columns)
-
-
-class ClassDisplay(Display):
-    """Recall, precision and F1 of each class, and how often it occurs."""
-
+class _WithChance(Display):
     def __init__(self, table: pd.DataFrame, chance: float, title: str, note: str = ""):
         super().__init__(table, title, note)
         self.chance = chance
 
-    def _draw(self, ax: "Axes") -> None:
+
+class ClassDisplay(_WithChance):
+    """Recall, precision and F1 of each class, and how often it occurs."""
+
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
+        table = 100 * self._table
         for name, mark, color in (
             ("precision", "D", drawing.MUTED),
             ("recall", "o", drawing.ACCENT),
         ):
-            ax.plot(100 * self._table[name], places, mark, color=color, label=name, markersize=6)
-        ax.hlines(
-            places, 100 * self._table["low"], 100 * self._table["high"], drawing.ACCENT, lw=1.2
-        )
+            ax.plot(table[name], places, mark, color=color, label=name, markersize=6)
+        ax.hlines(places, table["low"], table["high"], drawing.ACCENT, lw=1.2)
         ax.axvline(100 * self.chance, color=drawing.MUTED, ls=":", lw=1.2, label="chance")
         ax.set_yticks(places, list(self._table.index))
         ax.invert_yaxis()
@@ -105,7 +90,7 @@ class GroupDisplay(Display):
         super().__init__(table, title, note)
         self.gap = gap
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         for place, (name, row) in zip(places, self._table.iterrows(), strict=True):
             mark, color = drawing.MARKS.get(str(name), ("o", drawing.ACCENT))
@@ -129,7 +114,7 @@ class SpeakerDisplay(Display):
         self.headline = headline
         self.chance = chance
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         gender = self._table["gender"].fillna("unknown")
         rows = [name for name in drawing.MARKS if (gender == name).any()]
         for place, name in enumerate(rows):
@@ -141,10 +126,8 @@ class SpeakerDisplay(Display):
                 markeredgewidth=0, label=f"{name} (n = {len(scores)})", clip_on=False, zorder=3,
             )  # fmt: skip
             ax.vlines(scores.mean(), place - 0.34, place + 0.34, color, lw=1.6)
-        for value, style, label in (
-            (self.headline, "--", f"all, {percent(self.headline)}"),
-            (self.chance, ":", f"chance, {percent(self.chance)}"),
-        ):
+        for value, style, name in ((self.headline, "--", "all"), (self.chance, ":", "chance")):
+            label = f"{name}, {percent(value)}"
             ax.axvline(100 * value, color=drawing.MUTED, ls=style, lw=1.1, label=label)
         ax.set_yticks(range(len(rows)), rows)
         ax.set_ylim(len(rows) - 0.45, -0.55)
@@ -175,7 +158,7 @@ class SpreadDisplay(Display):
         super().__init__(table, title)
         self.points = dict(points)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         for place, table in enumerate(self.points.values()):
             scores = 100 * table["uar"].to_numpy()
             ax.plot(scores, place + _spread(scores, 0.8), "o", color=drawing.ACCENT, alpha=0.8)
@@ -195,55 +178,48 @@ class CalibrationDisplay(Display):
         super().__init__(table, title, f"Expected calibration error: {percent(ece)} %.")
         self.ece = ece
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         share = self._table["predictions"] / max(self._table["predictions"].sum(), 1)
-        used, size = self._table[share > 0], share[share > 0]
-        ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
+        used, size = 100 * self._table[share > 0], share[share > 0]
+        _draw_ideal(ax)
         # a line through bins of a handful would draw the eye to noise
         trusted = used[size >= 0.01]
-        ax.plot(
-            100 * trusted["confidence"], 100 * trusted["accuracy"], color=drawing.ACCENT, lw=1.2
-        )
+        ax.plot(trusted["confidence"], trusted["accuracy"], color=drawing.ACCENT, lw=1.2)
         ax.scatter(
-            100 * used["confidence"], 100 * used["accuracy"], s=8 + 500 * size,
-            color=drawing.ACCENT, label="predictions (area: number)", clip_on=False, zorder=3,
+            used["confidence"], used["accuracy"], s=8 + 500 * size, color=drawing.ACCENT,
+            label="predictions (area: number)", clip_on=False, zorder=3,
         )  # fmt: skip
-        ax.set_xlabel("probability of the predicted class, %")
-        ax.set_ylabel("accuracy, %")
-        ax.set_xlim(0, 100)
-        ax.set_ylim(0, 100)
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, markerscale=0.6)
-        ax.set_title("", loc="left")  # the legend stands there
+
+
+def _draw_ideal(ax: "drawing.Axes") -> None:
+    """Draw the axes of a reliability diagram, and the line of perfect calibration."""
+    ax.plot([0, 100], [0, 100], color=drawing.MUTED, ls=":", lw=1.2, label="ideal")
+    _percent_axis(ax, "probability of the predicted class, %")
+    ax.set_ylabel("accuracy, %")
+    ax.set_ylim(0, 100)
+    ax.set_title("", loc="left")  # the legend stands there
 
 
 class ClipDisplay(Display):
     """Utterances with their true label, the predicted one, and its probability."""
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         ax.barh(places, 100 * self._table["confidence"], color=drawing.ACCENT, height=0.6)
-        ax.set_yticks(
-            places,
-            [
-                f"{name}: {row.label} → {row.predicted}"
-                for name, row in zip(self._table.index, self._table.itertuples(), strict=True)
-            ],
-        )
+        names = [f"{row.Index}: {row.label} → {row.predicted}" for row in self._table.itertuples()]
+        ax.set_yticks(places, names)
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
         _percent_axis(ax, "probability of the prediction, %")
 
 
-class SummaryDisplay(Display):
+class SummaryDisplay(_WithChance):
     """UAR, WA and macro-F1 with their intervals."""
 
     size = (8.0, 2.2)
 
-    def __init__(self, table: pd.DataFrame, chance: float, title: str, note: str = ""):
-        super().__init__(table, title, note)
-        self.chance = chance
-
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         ax.hlines(places, 100 * self._table["low"], 100 * self._table["high"], drawing.SOFT, lw=6)
         ax.plot(100 * self._table["value"], places, "o", color=drawing.ACCENT, markersize=8)
@@ -253,7 +229,7 @@ class SummaryDisplay(Display):
         _percent_axis(ax, "% (dotted: UAR by chance)")
 
 
-def _percent_axis(ax: "Axes", label: str) -> None:
+def _percent_axis(ax: "drawing.Axes", label: str) -> None:
     ax.set_xlim(0, 100)
     ax.set_xlabel(label)
 

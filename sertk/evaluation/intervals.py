@@ -83,14 +83,13 @@ def bootstrap(
     results = []
     for start in range(0, resamples, _BLOCK):
         draws = min(_BLOCK, resamples - start)
-        sums = [np.tensordot(_draw(rng, len(s), draws), s, axes=1) for s in strata]
+        # how often each speaker is drawn; floats, for a matrix product of integers is slow
+        often = [rng.multinomial(len(s), np.full(len(s), 1 / len(s)), draws) for s in strata]
+        sums = (
+            np.tensordot(n.astype(float), s, axes=1) for n, s in zip(often, strata, strict=True)
+        )
         results.append(statistic(*sums))
     return np.concatenate(results)
-
-
-def _draw(rng: np.random.Generator, speakers: int, draws: int) -> np.ndarray:
-    """How often each speaker is drawn; floats, for a matrix product of integers is slow."""
-    return rng.multinomial(speakers, np.full(speakers, 1 / speakers), size=draws).astype(float)
 
 
 def interval(

@@ -4,7 +4,7 @@ In: the history of a run and its record of fits. Out: a Display, and the panels 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,6 @@ import pandas as pd
 from sertk._display import drawing
 from sertk._display.display import Display
 from sertk.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class LearningDisplay(Display):
@@ -25,7 +22,7 @@ class LearningDisplay(Display):
         self.fits = list(fits)
         self.score = monitor if monitor in ("val_uar", "val_wa") else "val_uar"
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         ax.set_axis_off()
         panels = [ax.inset_axes((0, 0, 0.46, 1)), ax.inset_axes((0.54, 0, 0.46, 1))]
         draw_panels(panels, self._table, self.fits, self.score)
@@ -54,7 +51,7 @@ def curves(run: Run) -> LearningDisplay:
 
 
 def draw_panels(
-    panels: "Sequence[Axes]",
+    panels: "Sequence[drawing.Axes]",
     history: pd.DataFrame,
     fits: Sequence[dict[str, Any]],
     score: str,
@@ -86,7 +83,9 @@ def draw_panels(
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _curves(axes: "Axes", history: pd.DataFrame, column: str, color: str, label: str) -> None:
+def _curves(
+    axes: "drawing.Axes", history: pd.DataFrame, column: str, color: str, label: str
+) -> None:
     if column not in history or not history[column].notna().any():
         return
     table = history.pivot_table(index="epoch", columns=["fold", "seed"], values=column)
@@ -101,7 +100,9 @@ def _curves(axes: "Axes", history: pd.DataFrame, column: str, color: str, label:
     )  # fmt: skip
 
 
-def _kept(axes: "Axes", history: pd.DataFrame, fits: Sequence[dict[str, Any]], column: str) -> None:
+def _kept(
+    axes: "drawing.Axes", history: pd.DataFrame, fits: Sequence[dict[str, Any]], column: str
+) -> None:
     at = history.set_index(["fold", "seed", "epoch"])[column]
     places = [
         (fit["fold"], fit["seed"], fit["best_epoch"]) for fit in fits if fit.get("best_epoch")
@@ -129,7 +130,7 @@ class RateDisplay(Display):
         note = f"The loss falls fastest at a learning rate of {self.steepest:.2g}."
         super().__init__(table, "Learning rate range test", note)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         rates = self._table["learning_rate"]
         ax.plot(rates, self._table["loss"], color=drawing.MUTED, lw=0.8, label="batch")
         ax.plot(rates, self._table["smoothed"], color=drawing.ACCENT, lw=2, label="smoothed")

@@ -48,11 +48,7 @@ def confusion(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[A
         )
     index = pd.Index(classes)
     codes = [index.get_indexer(pd.Index([str(v) for v in s])) for s in (truth, predicted)]
-    strange = {
-        str(side[place])
-        for side, code in zip((list(truth), list(predicted)), codes, strict=True)
-        for place in np.flatnonzero(code < 0)
-    }
+    strange = {str(label) for label in (*truth, *predicted)} - set(classes)
     if strange:
         raise ConfigurationError(
             f"Received the labels {listing(sorted(strange))}, which are not in the class list "

@@ -7,7 +7,7 @@ speakers.
 
 from collections.abc import Hashable, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,6 @@ from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import confusion_matrices as matrices
 from sertk.evaluation import intervals
 from sertk.evaluation.results import Evaluation
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _METRICS = ("uar", "wa")
 _ALL_SWAPS = 12  # up to so many speakers, every way to swap them is tried
@@ -44,7 +41,7 @@ class PairedDisplay(Display):
         self.names = tuple(names)
         self.size = (8.0, 1.4 + 0.18 * min(len(speakers), _NAMED))
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         points = 100 * self.speakers["difference"].sort_values()
         places = np.arange(len(points))
         ax.axvline(0, color=drawing.MUTED, lw=1)
@@ -54,10 +51,8 @@ class PairedDisplay(Display):
         row = 100 * self._table.loc["uar"]
         ax.hlines(top, row["low"], row["high"], drawing.SECOND, lw=3)
         ax.plot(row["difference"], top, "D", color=drawing.SECOND, markersize=8)
-        if len(points) > _NAMED:
-            ax.set_yticks([top], ["UAR, all"])
-        else:
-            ax.set_yticks([*places, top], [*map(str, points.index), "UAR, all"])
+        named = points.index.map(str) if len(points) <= _NAMED else ()
+        ax.set_yticks([*places[: len(named)], top], [*named, "UAR, all"])
         ax.set_ylim(-1, top + 1)
         ax.grid(visible=False, axis="y")
         ax.set_xlabel(f"points of UAR; right of zero, {self.names[0]} is better")
@@ -124,15 +119,10 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
         values = [float(score(matrix.sum(0))) for matrix in (one, other)]
         found = _interval([(pair[0], pair[1])], metric)
         rows[metric] = {
-            "first": values[0],
-            "second": values[1],
-            "difference": found.value,
-            "low": found.low,
-            "high": found.high,
-            "p": _permutation(one, other, metric),
-            "speakers": len(speakers),
+            "first": values[0], "second": values[1], "difference": found.value, "low": found.low,
+            "high": found.high, "p": _permutation(one, other, metric), "speakers": len(speakers),
             "utterances": utterances,
-        }
+        }  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     scores = [matrices.uar_present(matrix) for matrix in (one, other)]
     of_speakers = pd.DataFrame(
@@ -143,10 +133,8 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     seeds = f" and the seeds of {' and '.join(several)}" * bool(several)
     note = (
         f"{utterances} utterances of {len(speakers)} speakers; 95 % confidence interval over "
-        "speakers"
-        + seeds
-        + (f" (none: {found.note})" if not found.known else "")
-        + ", p-value from a permutation test over speakers"
+        f"speakers{seeds}{f' (none: {found.note})' * (not found.known)}, p-value from a "
+        "permutation test over speakers"
         + ("." if several else "; one seed each: another training may give another result.")
     )
     return PairedDisplay(table, of_speakers, names, note)
@@ -232,11 +220,7 @@ def _side(
 
 
 def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.Interval:
-    """Draw speakers, and seeds crossed with them (Owen 2007), which is wide rather than narrow.
-
-    Runs of the same seeds share the draw of them. One seed fewer is drawn than there are, for
-    otherwise the variance of their mean would come out too small: by a third, of three.
-    """
+    """Draw speakers, and seeds crossed with them (Owen 2007); equal seeds are drawn together."""
     sides = [side for pair in pairs for side in pair]
     scores = [matrices.of_resamples(metric, side.counts.sum((0, 1))) for side in sides]
     everybody = pd.Index(list(dict.fromkeys(name for side in sides for name in side.speakers)))
@@ -258,7 +242,7 @@ def _interval(pairs: Sequence[tuple[_Side, _Side]], metric: str) -> intervals.In
     def drawn_gap(cells: np.ndarray) -> np.ndarray:  # (resamples, cells of all sides)
         often = {}
         for seeds in dict.fromkeys(side.seeds for side in sides):
-            count = len(seeds)
+            count = len(seeds)  # with as many draws, the variance of their mean were too small
             draws = rng.multinomial(max(count - 1, 1), np.full(count, 1 / count), len(cells))
             often[seeds] = draws.astype(float)
         return gap(cells, often)

@@ -71,11 +71,8 @@ def regrouped(
     )
     changed[[f"p_{name}" for name in new]] = shares
     left_out = rows[~inside].groupby("label")["utterance_id"].nunique()
-    return (
-        changed.reset_index(drop=True),
-        new,
-        {str(name): int(number) for name, number in left_out.items()},
-    )
+    dropped = {str(name): int(number) for name, number in left_out.items()}
+    return changed.reset_index(drop=True), new, dropped
 
 
 def most_confident(

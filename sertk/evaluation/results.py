@@ -170,11 +170,9 @@ class Evaluation:
             over = score(self._by_seed)
             found = self.interval(metric)
             rows[metric] = {
-                "value": found.value,
-                "low": found.low,
-                "high": found.high,
+                "value": found.value, "low": found.low, "high": found.high,
                 "sd": float(np.std(over, ddof=1)) if len(over) > 1 else np.nan,
-            }
+            }  # fmt: skip
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
         return displays.SummaryDisplay(table, self.chance, "Scores, %", self._basis())
 
@@ -215,16 +213,13 @@ class Evaluation:
         ends = intervals.ends(recall, drawn, speakers, 0.95)
         table = pd.DataFrame(
             {
-                "recall": recall,
-                "low": ends[0],
-                "high": ends[1],
-                "precision": matrices.precision(total),
-                "f1": matrices.f1(total),
+                "recall": recall, "low": ends[0], "high": ends[1],
+                "precision": matrices.precision(total), "f1": matrices.f1(total),
                 "support": np.round(total.sum(1) / len(self.seeds)).astype(int),
             },
             index=pd.Index(self.classes, name="class"),
-        )
-        absent = f"Without test utterances: {listing(self.absent, 20)}." if self.absent else ""
+        )  # fmt: skip
+        absent = f"Without test utterances: {listing(self.absent, 20)}." * bool(self.absent)
         return displays.ClassDisplay(table, self.chance, "Recall and precision by class, %", absent)
 
     def confusion_matrix(self, normalize: str | None = None) -> displays.ConfusionDisplay:
@@ -327,11 +322,9 @@ class Evaluation:
         scores = self._grouped(genders)["uar"]
         return intervals.interval(
             float(scores["female"] - scores["male"]),
-            lambda f, m: matrices.uar_present(f) - matrices.uar_present(m),
-            female,
-            male,
+            lambda f, m: matrices.uar_present(f) - matrices.uar_present(m), female, male,
             bounds=intervals.DIFFERENCE,
-        )
+        )  # fmt: skip
 
     def over_folds_and_seeds(self) -> displays.SpreadDisplay:
         """Show mean, sd, min and max of each score over folds, and over seeds.

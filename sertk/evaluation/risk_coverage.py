@@ -4,8 +4,6 @@ In: an evaluation with probabilities. Out: accuracy and UAR against coverage, an
 curve of risk (AURC).
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -14,9 +12,6 @@ from sertk._display.display import Display, percent
 from sertk.evaluation import confusion_matrices as matrices
 from sertk.evaluation import intervals, probabilities
 from sertk.evaluation.results import Evaluation
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _COVERAGE = np.arange(1, 21) / 20
 
@@ -32,8 +27,7 @@ class SelectiveDisplay(Display):
     size = (5.6, 3.9)
 
     def __init__(self, table: pd.DataFrame, aurc: float, best_aurc: float):
-        at = table.index[np.isclose(table.index, 0.5)][0]
-        half, whole = table.loc[at], table.iloc[-1]
+        half, whole = table[np.isclose(table.index, 0.5)].iloc[0], table.iloc[-1]
         note = (
             f"Accuracy is {percent(half['accuracy'])} % on the most confident half of the "
             f"predictions and {percent(whole['accuracy'])} % on all. AURC {percent(aurc)} % "
@@ -43,18 +37,13 @@ class SelectiveDisplay(Display):
         super().__init__(table, "Selective prediction", note)
         self.aurc, self.best_aurc = aurc, best_aurc
 
-    def _draw(self, ax: "Axes") -> None:
-        coverage = 100 * self._table.index.to_numpy()
-        ax.fill_between(
-            coverage, 100 * self._table["low"], 100 * self._table["high"], color=drawing.SOFT,
-            alpha=0.35, lw=0,
-        )  # fmt: skip
-        ax.plot(coverage, 100 * self._table["accuracy"], color=drawing.ACCENT, label="accuracy")
-        ax.plot(coverage, 100 * self._table["uar"], color=drawing.SECOND, ls="--", label="UAR")
-        ax.axhline(
-            100 * self._table["accuracy"].iloc[-1], color=drawing.MUTED, ls=":", lw=1.1,
-            label="all predictions",
-        )  # fmt: skip
+    def _draw(self, ax: "drawing.Axes") -> None:
+        coverage, table = 100 * self._table.index.to_numpy(), 100 * self._table
+        ax.fill_between(coverage, table["low"], table["high"], color=drawing.SOFT, alpha=0.35, lw=0)
+        ax.plot(coverage, table["accuracy"], color=drawing.ACCENT, label="accuracy")
+        ax.plot(coverage, table["uar"], color=drawing.SECOND, ls="--", label="UAR")
+        whole = table["accuracy"].iloc[-1]
+        ax.axhline(whole, color=drawing.MUTED, ls=":", lw=1.1, label="all predictions")
         ax.set_xlim(0, 100)
         ax.set_ylim(0, 100)
         ax.set_xlabel("coverage, % of utterances, most confident first")
@@ -111,21 +100,14 @@ def selective_prediction(result: Evaluation) -> SelectiveDisplay:
         found = intervals.interval(float(matrices.wa(pooled)), matrices.wa, spoken, resamples=2_000)
         table.append(
             {
-                "accuracy": found.value,
-                "low": found.low,
-                "high": found.high,
-                "uar": float(matrices.uar_present(pooled)),
-                "threshold": confidence[kept[-1]],
-                "classes": int((pooled.sum(1) > 0).sum()),
-                "n": len(kept),
+                "accuracy": found.value, "low": found.low, "high": found.high,
+                "uar": float(matrices.uar_present(pooled)), "threshold": confidence[kept[-1]],
+                "classes": int((pooled.sum(1) > 0).sum()), "n": len(kept),
             }
-        )
+        )  # fmt: skip
     wrong = (truth != predicted)[order]
-    return SelectiveDisplay(
-        pd.DataFrame(table, index=pd.Index(_COVERAGE, name="coverage")),
-        _aurc(wrong),
-        _aurc(np.sort(wrong)),
-    )
+    rows = pd.DataFrame(table, index=pd.Index(_COVERAGE, name="coverage"))
+    return SelectiveDisplay(rows, _aurc(wrong), _aurc(np.sort(wrong)))
 
 
 def _aurc(wrong: np.ndarray) -> float:

@@ -4,7 +4,6 @@ In: evaluations of the same speakers. Out: UAR by speaker in each, and how far t
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,6 @@ from sertk._display import drawing
 from sertk._display.display import Display, percent
 from sertk.errors import ConfigurationError
 from sertk.evaluation.results import Evaluation
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class DifficultyDisplay(Display):
@@ -38,7 +34,7 @@ class DifficultyDisplay(Display):
         super().__init__(table, "UAR by speaker, lowest first, %", note)
         self.runs, self.agreement = runs, agreement
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         scores = 100 * self._table[self.runs]
         ax.vlines(places, scores.min(axis=1), scores.max(axis=1), color=drawing.SOFT, lw=4)

@@ -9,25 +9,9 @@ from sertk.explore.class_counts import classes, genders
 from sertk.explore.distributions import durations, levels
 from sertk.explore.inputs import clip, mfcc
 from sertk.explore.page import write_html
-from sertk.explore.sounds import (
-    across_emotions,
-    across_genders,
-    augmentations,
-    preview,
-    utterance,
-)
+from sertk.explore.sounds import across_emotions, across_genders, augmentations, preview, utterance
 
 __all__ = [
-    "across_emotions",
-    "across_genders",
-    "augmentations",
-    "classes",
-    "clip",
-    "durations",
-    "genders",
-    "levels",
-    "mfcc",
-    "preview",
-    "utterance",
-    "write_html",
-]
+    "across_emotions", "across_genders", "augmentations", "classes", "clip", "durations", "genders",
+    "levels", "mfcc", "preview", "utterance", "write_html",
+]  # fmt: skip

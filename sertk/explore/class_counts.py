@@ -1,15 +1,10 @@
 """Class counts: utterances per class and gender."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
 from sertk.explore.tables import UNKNOWN, Table, column, in_order
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class CountDisplay(Table):
@@ -28,7 +23,7 @@ class CountDisplay(Table):
             for name, count in self._table["speakers"].items()
         ]
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         left = np.zeros(len(places))
         parts = [name for name in drawing.MARKS if name in self._table]

@@ -1,6 +1,6 @@
 """Distributions of duration and level over utterances, by group."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,6 @@ from sertk._display import drawing
 from sertk._utils import seeding
 from sertk.errors import AudioError, ManifestError, listing
 from sertk.explore.tables import Table, column, in_order
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
 
 _QUANTILES = {"p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
 _SILENT_DB = -100.0  # the lowest level that is listed
@@ -42,16 +37,15 @@ class QuantileDisplay(Table):
         self.unit = unit
         self.mark = mark
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         t = self._table
         ax.hlines(places, t["p5"], t["p95"], drawing.MUTED, lw=1.2, label="5 to 95 %")
         ax.hlines(places, t["p25"], t["p75"], drawing.SOFT, lw=9, label="25 to 75 %")
         ax.plot(t["median"], places, "o", color=drawing.ACCENT, markersize=6, label="median")
         if self.mark is not None:
-            ax.axvline(
-                self.mark[0], color=drawing.SECOND, ls="--", lw=1.2, zorder=0, label=self.mark[1]
-            )
+            at, words = self.mark
+            ax.axvline(at, color=drawing.SECOND, ls="--", lw=1.2, zorder=0, label=words)
         ax.set_yticks(places, [str(name) for name in t.index])
         ax.set_ylim(len(places) - 0.4, -0.6)
         ax.grid(visible=False, axis="y")
@@ -202,7 +196,7 @@ def _listen(
     return rows, found, note
 
 
-def _measure(path: "Path", start: float, end: float, trim_db: float) -> tuple[float, float]:
+def _measure(path: Path, start: float, end: float, trim_db: float) -> tuple[float, float]:
     span = (None if np.isnan(second) else second for second in (start, end))
     try:
         waveform, rate = audio.read(path, start=next(span), end=next(span))

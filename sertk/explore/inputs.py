@@ -1,7 +1,6 @@
 """The input of a network: one clip after trimming, cutting and referencing."""
 
-import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,17 +13,11 @@ from sertk.explore.tables import Table
 from sertk.features.mfcc import Mfcc
 from sertk.preprocessing import Preprocessing
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 _TITLES = {
-    "LogMel": "Log-mel",
-    "LogMelDelta": "Log-mel and its deltas",
-    "LogSpectrogram": "Log spectrogram",
-    "Mfcc": "MFCC",
-    "MfccTrace": "Mean of the MFCC",
+    "LogMel": "Log-mel", "LogMelDelta": "Log-mel and its deltas",
+    "LogSpectrogram": "Log spectrogram", "Mfcc": "MFCC", "MfccTrace": "Mean of the MFCC",
     "NoiseReverbSpectrogram": "Log spectrogram, clean, with noise and in a room",
-}
+}  # fmt: skip
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000)
 
 
@@ -58,7 +51,7 @@ class FeatureDisplay(Table):
         self.prep, self.sound = prep, sound
         self.channels = finished.shape[2] if finished.ndim == 3 else 1
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         pictures = np.split(self._table.to_numpy(float), self.channels, axis=1)
         if self.channels == 1:
             self._draw_channel(ax, pictures[0])
@@ -75,7 +68,7 @@ class FeatureDisplay(Table):
             panel.tick_params(labelbottom=last)
             panel.set_xlabel(panel.get_xlabel() if last else "")
 
-    def _draw_channel(self, ax: "Axes", values: np.ndarray) -> None:
+    def _draw_channel(self, ax: "drawing.Axes", values: np.ndarray) -> None:
         """Draw one channel, shape (frames, bins): an image, or a line if there is one bin."""
         bins = values.shape[1]
         ax.set_xlabel("time, s")
@@ -94,9 +87,8 @@ class FeatureDisplay(Table):
         ax.set_ylabel(label)
         ax.set_yticks(*ticks)
 
-    def _repr_html_(self) -> str:
-        table = self._shown().to_html(escape=True, max_rows=6, max_cols=8)
-        return f"<p><b>{html.escape(self.title)}</b></p>{table}<p>{html.escape(self.note)}</p>"
+    def _body(self) -> str:
+        return self._shown().to_html(escape=True, max_rows=6, max_cols=8)
 
 
 def clip(
@@ -176,15 +168,13 @@ def _numbered(bins: int) -> tuple[list[float], list[str]]:
     return [k + 0.5 for k in shown], [str(k) for k in shown]
 
 
-def _mel_ticks(feature: object) -> tuple[list[float], list[str]]:
+def _mel_ticks(feature: Any) -> tuple[list[float], list[str]]:
     """Place round frequencies among the mel bands."""
     import librosa
 
-    top = getattr(feature, "fmax", None) or feature.sample_rate / 2  # type: ignore[attr-defined]
-    low = getattr(feature, "fmin", 0.0)
-    count = feature.n_mels  # type: ignore[attr-defined]
+    top = getattr(feature, "fmax", None) or feature.sample_rate / 2
+    low, count = getattr(feature, "fmin", 0.0), feature.n_mels
     centers = librosa.mel_frequencies(count + 2, fmin=low, fmax=top)[1:-1]
     shown = [hertz for hertz in _HERTZ if low <= hertz <= centers[-1] * 1.05]
-    return [float(np.interp(h, centers, np.arange(count) + 0.5)) for h in shown], [
-        f"{hertz:,}" for hertz in shown
-    ]
+    places = np.interp(shown, centers, np.arange(count) + 0.5)
+    return places.tolist(), [f"{hertz:,}" for hertz in shown]

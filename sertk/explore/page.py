@@ -22,16 +22,10 @@ from sertk.explore.tables import UNKNOWN
 from sertk.manifest import remarks
 
 _HERE = Path(__file__).parent
-# narrow pages draw the panels of several sounds below each other
-_WIDE, _NARROW = 11.2, 3.9
 
 
 def write_html(
-    utterances: pd.DataFrame,
-    path: str | Path,
-    *,
-    limit: int | None = 400,
-    sound: bool = True,
+    utterances: pd.DataFrame, path: str | Path, *, limit: int | None = 400, sound: bool = True
 ) -> Path:
     """Write one page about a corpus: who says what, how long, how loud, and how it sounds.
 
@@ -54,7 +48,10 @@ def write_html(
     """
     sections = _numbers(utterances)
     if sound:
-        sections[-1]["items"] += _measured(utterances, limit)
+        kept = distributions.durations(utterances, trim_db=TRIM_DB, limit=limit)
+        words = f"Without silence at both ends, {TRIM_DB:.0f} dB below the loudest frame."
+        level = distributions.levels(utterances, limit=limit)
+        sections[-1]["items"] += [_item(kept, words), _item(level, "Without silence at both ends.")]
         sections += _listening(utterances)
     for number, section in enumerate(sections):
         section["anchor"] = f"part-{number + 1}"
@@ -63,16 +60,10 @@ def write_html(
     names = sorted(utterances["corpus"].unique())
     known = [corpora.load(name) for name in names if name in corpora.names()]
     text = pages.render(
-        _HERE,
-        "page.html",
-        title=", ".join(names) + ": exploration of a corpus",
-        names=names,
-        lead=_lead(utterances),
-        synthetic=any(corpus.SYNTHETIC for corpus in known),
-        sections=sections,
-        facts=_facts(utterances, known),
-        sound=sound,
-    )
+        _HERE, "page.html", title=", ".join(names) + ": exploration of a corpus", names=names,
+        lead=_lead(utterances), synthetic=any(corpus.SYNTHETIC for corpus in known),
+        sections=sections, facts=_facts(utterances, known), sound=sound,
+    )  # fmt: skip
     return pages.write(text, path)
 
 
@@ -101,14 +92,6 @@ def _numbers(utterances: pd.DataFrame) -> list[dict[str, Any]]:
     if "duration" in utterances and utterances["duration"].notna().any():
         shape["items"].append(_item(distributions.durations(utterances), "Whole files."))
     return [balance, shape] if shape["items"] else [balance]
-
-
-def _measured(utterances: pd.DataFrame, limit: int | None) -> list[dict[str, Any]]:
-    kept = distributions.durations(utterances, trim_db=TRIM_DB, limit=limit)
-    return [
-        _item(kept, f"Without silence at both ends, {TRIM_DB:.0f} dB below the loudest frame."),
-        _item(distributions.levels(utterances, limit=limit), "Without silence at both ends."),
-    ]
 
 
 def _listening(utterances: pd.DataFrame) -> list[dict[str, Any]]:
@@ -148,13 +131,10 @@ def _listening(utterances: pd.DataFrame) -> list[dict[str, Any]]:
 def _figure(name: str, display: Display, caption: str) -> dict[str, Any]:
     """Draw a display for wide and for narrow pages; panels need height where they are stacked."""
     several = len(getattr(display, "waveforms", ()))
-    rows = math.ceil(several / 2)
+    narrow = 0.6 + 1.5 * math.ceil(several / 2) if several > 1 else display.size[1]
 
     def draw(wide: bool) -> str:
-        width, height = (_WIDE, display.size[1]) if wide else (_NARROW, display.size[1])
-        if not wide and several > 1:
-            height = 0.6 + 1.5 * rows
-        (axes,) = drawing.new_axes(width, height)
+        (axes,) = drawing.new_axes(*((11.2, display.size[1]) if wide else (3.9, narrow)))
         display.plot(axes)
         axes.set_title("", loc="left")
         return drawing.svg(axes, themed=True)
@@ -197,16 +177,9 @@ def _gendered(genders: class_counts.CountDisplay) -> bool:
 
 
 def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
-    facts = []
+    notes, facts = remarks.of(utterances), []
     for corpus in known:
-        facts += [
-            (corpus.TITLE, corpus.CITATION),
-            ("License", corpus.LICENSE),
-        ]
-    notes = remarks.of(utterances)
-    for reason, count in notes.skipped.items():
-        facts.append(("Left out", f"{count:,} {reason}"))
-    for name, reason in notes.unreadable:
-        facts.append(("Unreadable", f"{name}: {reason}"))
-    facts += [("Note", str(note)) for note in notes.notes]
-    return facts
+        facts += [(corpus.TITLE, corpus.CITATION), ("License", corpus.LICENSE)]
+    facts += [("Left out", f"{count:,} {reason}") for reason, count in notes.skipped.items()]
+    facts += [("Unreadable", f"{name}: {reason}") for name, reason in notes.unreadable]
+    return facts + [("Note", str(note)) for note in notes.notes]

@@ -3,12 +3,13 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sertk import augment
+from sertk._display import drawing
 from sertk._html import audio_player
 from sertk._utils import seeding
 from sertk.errors import ConfigurationError
@@ -17,9 +18,6 @@ from sertk.explore.distributions import TRIM_DB, target_rms_db
 from sertk.explore.pitch import median_pitch
 from sertk.explore.spectrogram import draw_spectrogram, draw_waveform
 from sertk.explore.tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 RATE = audio_player.SAMPLE_RATE
 _FACTS = ("utterance_id", "speaker", "gender", "emotion", "intensity", "text")
@@ -64,14 +62,11 @@ class SoundDisplay(Table):
         super().__init__(table, title, note)
         self.top = top
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         ax.set_axis_off()
-        if len(self.waveforms) == 1:
-            self._draw_one(ax)
-        else:
+        if len(self.waveforms) > 1:
             self._draw_many(ax)
-
-    def _draw_one(self, ax: "Axes") -> None:
+            return
         (waveform,) = self.waveforms.values()
         below, above = ax.inset_axes((0, 0, 1, 0.64)), ax.inset_axes((0, 0.7, 1, 0.3))
         draw_spectrogram(below, waveform, RATE, self.top)
@@ -80,7 +75,7 @@ class SoundDisplay(Table):
         draw_waveform(above, waveform, RATE)
         above.tick_params(labelbottom=False)
 
-    def _draw_many(self, ax: "Axes") -> None:
+    def _draw_many(self, ax: "drawing.Axes") -> None:
         """Put small spectrograms of one scale into the axes, row by row."""
         from matplotlib.ticker import MaxNLocator
 
@@ -134,7 +129,7 @@ class SoundDisplay(Table):
             words.append(f"{row['pitch_hz']:.0f} Hz")
         return ", ".join(words)
 
-    def _repr_html_(self) -> str:
+    def _body(self) -> str:
         cells = "".join(
             "<figure style='margin:0 1.2em .8em 0;width:17em'>"
             f"<figcaption><b>{html.escape(name)}</b><br><small>{html.escape(words)}</small>"
@@ -142,11 +137,7 @@ class SoundDisplay(Table):
             "style='width:100%;height:36px'></audio></figure>"
             for name, words, source in self.players()
         )
-        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        return (
-            f"<p><b>{html.escape(self.title)}</b></p>"
-            f"<div style='display:flex;flex-wrap:wrap'>{cells}</div>{note}"
-        )
+        return f"<div style='display:flex;flex-wrap:wrap'>{cells}</div>"
 
 
 def utterance(utterances: pd.DataFrame, utterance_id: str | None = None) -> SoundDisplay:
@@ -283,7 +274,7 @@ class PreviewDisplay(SoundDisplay):
 
     size = (8.0, 4.2)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         ax.set_axis_off()
         top = 1.05 * max(float(np.abs(w).max()) for w in self.waveforms.values())
         seconds = max(len(w) for w in self.waveforms.values()) / RATE

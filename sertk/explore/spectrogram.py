@@ -1,14 +1,9 @@
 """Draw a waveform and its spectrogram as a small SVG."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from sertk._display import drawing
 from sertk.features import _spectrum
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 RANGE_DB = 70.0
 _SHADES = 28  # few enough to compress well, and still smooth to the eye
@@ -16,7 +11,7 @@ _ENVELOPE = 700
 
 
 def draw_spectrogram(
-    ax: "Axes",
+    ax: "drawing.Axes",
     waveform: np.ndarray,
     sample_rate: int,
     top: float,
@@ -45,7 +40,7 @@ def draw_spectrogram(
     ax.set_xlim(0, seconds or len(waveform) / sample_rate)
 
 
-def draw_image(ax: "Axes", values: np.ndarray, width: float, height: float) -> None:
+def draw_image(ax: "drawing.Axes", values: np.ndarray, width: float, height: float) -> None:
     """Draw `(frames, bins)` as an image from 0 to width and 0 to height, low bins below."""
     from matplotlib import colormaps
 
@@ -60,7 +55,7 @@ def draw_image(ax: "Axes", values: np.ndarray, width: float, height: float) -> N
     ax.grid(visible=False)
 
 
-def draw_waveform(ax: "Axes", waveform: np.ndarray, sample_rate: int) -> None:
+def draw_waveform(ax: "drawing.Axes", waveform: np.ndarray, sample_rate: int) -> None:
     """Draw the envelope of a waveform: what the eye sees of 48,000 samples is their extremes."""
     edges = np.linspace(0, len(waveform), min(_ENVELOPE, len(waveform)) + 1).astype(int)
     high = np.maximum.reduceat(waveform, edges[:-1])

@@ -17,18 +17,13 @@ class Table(Display):
 
     def written(self) -> pd.DataFrame:
         """Hand out the table as text, in the decimals of this display."""
-        return self._shown()
-
-    def _shown(self) -> pd.DataFrame:
         shown = self._table.astype(object)
         for column in shown:
             if pd.api.types.is_float_dtype(self._table[column]):
                 shown[column] = [written(v, self.decimals) for v in self._table[column]]
-            else:
-                shown[column] = (
-                    self._table[column].astype(object).where(self._table[column].notna(), DASH)
-                )
-        return shown
+        return shown.where(shown.notna(), DASH)
+
+    _shown = written
 
 
 def written(value: float, decimals: int = 1) -> str:

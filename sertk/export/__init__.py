@@ -16,16 +16,9 @@ from sertk.export.writing import to_litert, to_onnx, to_openvino
 from sertk.run import Run
 
 __all__ = [
-    "FORMATS",
-    "Exported",
-    "export",
-    "model_card",
-    "to_bundle",
-    "to_litert",
-    "to_onnx",
-    "to_openvino",
-    "to_pretrained",
-]
+    "FORMATS", "Exported", "export", "model_card", "to_bundle", "to_litert", "to_onnx",
+    "to_openvino", "to_pretrained",
+]  # fmt: skip
 
 FORMATS = {
     "onnx": to_onnx,

@@ -46,7 +46,6 @@ def to_bundle(
     run: Run | str | Path,
     path: str | Path | None = None,
     *,
-    variant: str = "conv",
     fold: int | None = None,
     seed: int | None = None,
     roots: writing.Roots = None,
@@ -57,7 +56,6 @@ def to_bundle(
     Args:
         run: A finished run, or its folder.
         path: Where to write; `bundle.zip` in the run folder by default.
-        variant: Variant of the ONNX file in it, `"conv"` or `"stft"`; see `to_onnx`.
         fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison on validation speakers.
@@ -76,7 +74,7 @@ def to_bundle(
     spec, _ = specs.of_run(run, fold, seed)
     target = writing.target_of(run, spec, path, "bundle.zip")
     writing.require_suffix(target, ".zip")
-    files, made = _made(run, spec, variant, roots, evaluations)
+    files, made = _made(run, spec, roots, evaluations)
     files["run.json"] = json.dumps(run.info, indent=2, ensure_ascii=False).encode()
     with atomic.whole(target) as temporary:
         pack(files, temporary)
@@ -87,7 +85,6 @@ def to_pretrained(
     run: Run | str | Path,
     path: str | Path | None = None,
     *,
-    variant: str = "conv",
     fold: int | None = None,
     seed: int | None = None,
     roots: writing.Roots = None,
@@ -98,7 +95,6 @@ def to_pretrained(
     Args:
         run: A finished run, or its folder, such as `sertk reproduce compact --everyone` writes.
         path: Folder to write; that of the package by default.
-        variant: Variant of the ONNX file, `"conv"` or `"stft"`; see `to_onnx`.
         fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison on validation speakers.
@@ -117,7 +113,7 @@ def to_pretrained(
     run = Run.open(run)
     spec, _ = specs.of_run(run, fold, seed)
     target = atomic.folder(pretrained.FOLDER if path is None else Path(path).expanduser())
-    files, made = _made(run, spec, variant, roots, evaluations)
+    files, made = _made(run, spec, roots, evaluations)
     size = sum(map(len, files.values()))
     if size > LARGEST:
         raise ModelError(
@@ -133,33 +129,26 @@ def to_pretrained(
 
 
 def _made(
-    run: Run, spec: Spec, variant: str, roots: writing.Roots, evaluations: Evaluations
+    run: Run, spec: Spec, roots: writing.Roots, evaluations: Evaluations
 ) -> tuple[dict[str, bytes], Exported]:
     """Convert the model, and write all that belongs to it."""
-    converting.require_variant(variant)
+    onnx = converting.require_onnx()
     written_card = card.model_card(run, spec, evaluations)
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.license) else ""
     license = _LICENSE.format(corpora=card.data(spec), terms=terms)
     with temporary_names.workspace() as folder:
         model = folder / "model.onnx"
-        made = writing.to_onnx(
-            run, model, variant=variant, fold=spec.fold, seed=spec.seed, roots=roots
-        )
+        made = writing.to_onnx(run, model, fold=spec.fold, seed=spec.seed, roots=roots)
+        # the record that stands in the ONNX file, so that there is one
+        metadata = onnx.load(str(model)).metadata_props
+        record = next(entry.value for entry in metadata if entry.key == specs.KEY)
         files = {
             "model.onnx": model.read_bytes(),
-            "spec.json": _spec_of(model),
+            "spec.json": record.encode(),
             "MODEL_CARD.md": written_card.encode(),
             "LICENSE.txt": license.encode(),
         }
     return files, made
-
-
-def _spec_of(model: Path) -> bytes:
-    """Read the record that stands in the ONNX file, so that there is one."""
-    import onnx
-
-    record = onnx.load(str(model)).metadata_props
-    return next(entry.value for entry in record if entry.key == specs.KEY).encode()
 
 
 def indexed(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -9,7 +9,6 @@ import json
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,14 @@ from sertk.predict.engines import KerasEngine
 from sertk.predict.spec import Spec
 from sertk.training import saving
 
-OPSET = 17  # the first with an operator STFT
+OPSET = 17
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:
     """Write what a job asks for.
 
     Args:
-        job: `model` (.keras), `spec`, and where to write: `onnx`, `from_spectrum`, `litert`
+        job: `model` (.keras), `spec`, and where to write: `onnx`, `litert`
             (each may be missing); `waveforms` (.npz, in) and `reference` (.npy, out); `times`.
 
     Returns:
@@ -39,11 +38,8 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     """
     path, spec = Path(job["model"]), Spec.from_json(job["spec"], job["model"])
     prep = spec.prep
-    if "from_spectrum" in job:
-        shape = (None, None, *prep.clip_shape[1:])
-        _to_onnx(path, graph.from_spectrum, spec, shape, job["from_spectrum"])
     if "onnx" in job:
-        _to_onnx(path, graph.from_waveform, spec, (None, None), job["onnx"])
+        _to_onnx(path, spec, job["onnx"])
     if "litert" in job:
         one_clip = graph.from_one_clip(saving.load_model(path), prep)
         _to_litert(one_clip, job["litert"], job["waveforms"])
@@ -60,20 +56,13 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _to_onnx(
-    path: Path,
-    build: Callable[..., keras.Model],
-    spec: Spec,
-    shape: tuple[int | None, ...],
-    target: str,
-) -> None:
-    """Export a graph that `build` makes of a fresh model, recurrences as operators."""
+def _to_onnx(path: Path, spec: Spec, target: str) -> None:
+    """Export the whole graph of a fresh model, recurrences as operators."""
     inside = saving.load_model(path)
     marks = recurrence.mark(inside)
-    model = build(inside, spec.prep, spec.clip_aggregation)
-    model(np.zeros([1 if size is None else size for size in shape], np.float32))
-    name = "waveform" if len(shape) == 2 else "spectrum"
-    signature = [keras.InputSpec(shape=shape, dtype="float32", name=name)]
+    model = graph.from_waveform(inside, spec.prep, spec.clip_aggregation)
+    model(np.zeros((1, 1), np.float32))
+    signature = [keras.InputSpec(shape=(None, None), dtype="float32", name="waveform")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tf2onnx about numpy's old names
         model.export(

@@ -15,11 +15,8 @@ import numpy as np
 
 import sertk
 from sertk._utils import child_processes
-from sertk.errors import ConfigurationError, ModelError, UnknownNameError
-from sertk.export import stft
+from sertk.errors import ConfigurationError, ModelError
 from sertk.predict.spec import KEY, Spec
-
-VARIANTS = ("conv", "stft")
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ def to_onnx(model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path) ->
 
     Args:
         model: The .keras file.
-        spec: What belongs to it; its `variant` says how the spectrum is computed.
+        spec: What belongs to it.
         waveforms: To compare by.
         home: An empty folder to work in.
 
@@ -53,12 +50,9 @@ def to_onnx(model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path) ->
     onnx = require_onnx()
     _refuse_feature(spec)
     target = home / "model.onnx"
-    wanted = "onnx" if spec.variant == "conv" else "from_spectrum"
-    made = ask({wanted: str(target)}, model, spec, waveforms, home, times=True)
+    made = ask({"onnx": str(target)}, model, spec, waveforms, home, times=True)
     converted = onnx.load(str(target))
-    _name_ends(converted, "waveform" if spec.variant == "conv" else "spectrum", len(spec.classes))
-    if spec.variant == "stft":
-        converted = stft.compose(spec.prep, converted)
+    _name_ends(converted, len(spec.classes))
     converted.producer_name, converted.producer_version = "sertk", sertk.__version__
     converted.doc_string = "Speech emotion recognition: a waveform to probabilities."
     onnx.helper.set_model_props(converted, metadata(spec))
@@ -145,15 +139,8 @@ def require_onnx() -> Any:
     return onnx
 
 
-def require_variant(name: str) -> None:
-    """Refuse a way to compute spectra that there is not."""
-    if name not in VARIANTS:
-        raise UnknownNameError("variant", name, VARIANTS)
-
-
 def _refuse_feature(spec: Spec) -> None:
     name = spec.preprocessing["feature"]["name"]
-    require_variant(spec.variant)
     if not spec.prep.feature.in_graph:
         raise ConfigurationError(
             f"The run's feature is {name!r}.",
@@ -162,27 +149,19 @@ def _refuse_feature(spec: Spec) -> None:
             "Predict from the run folder, or train with a feature such as log_mel or functionals.",
             code="feature-outside-graph",
         )
-    if spec.variant == "stft" and not stft.fits(spec.prep):
-        raise ConfigurationError(
-            f"variant='stft' was requested for the feature {name!r}.",
-            "This variant supports log_mel, mfcc and log_spectrogram.",
-            "Use variant='conv'.",
-            code="no-stft-variant",
-        )
 
 
-def _name_ends(model: Any, inputs: str, num_classes: int) -> None:
+def _name_ends(model: Any, num_classes: int) -> None:
     """Give the input, the output and their dimensions names that somebody can read."""
     graph = model.graph
     given, answered = graph.input[0], graph.output[0]
-    renamed = {given.name: inputs, answered.name: "probabilities"}
+    renamed = {given.name: "waveform", answered.name: "probabilities"}
     for node in graph.node:
         for names in (node.input, node.output):
             for place, name in enumerate(names):
                 names[place] = renamed.get(name, name)
-    given.name, answered.name = inputs, "probabilities"
-    middle = "samples" if inputs == "waveform" else "frames"
-    for size, name in zip(given.type.tensor_type.shape.dim, ("batch", middle), strict=False):
+    given.name, answered.name = "waveform", "probabilities"
+    for size, name in zip(given.type.tensor_type.shape.dim, ("batch", "samples"), strict=True):
         size.dim_param = name
     shape = answered.type.tensor_type.shape
     shape.dim[0].dim_param = "batch"

@@ -10,11 +10,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from sertk.layers._base import Layer
 from sertk.preprocessing import PADDING_DB, Preprocessing
 
 
 @keras.saving.register_keras_serializable("sertk")
-class Center(keras.layers.Layer):
+class Center(Layer):
     """Subtract the mean of each waveform, as `sertk.audio.center` does.
 
     Input shape:
@@ -24,12 +25,9 @@ class Center(keras.layers.Layer):
     def call(self, waveforms):
         return waveforms - ops.mean(waveforms, axis=1, keepdims=True)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
 
 @keras.saving.register_keras_serializable("sertk")
-class Level(keras.layers.Layer):
+class Level(Layer):
     """Scale each waveform to a root mean square, as `sertk.audio.normalize_rms` does.
 
     Input shape:
@@ -45,15 +43,9 @@ class Level(keras.layers.Layer):
         gain = 10 ** (self.target_rms_db / 20) / ops.maximum(rms, 1e-7)
         return ops.where(rms < 1e-7, waveforms, waveforms * gain)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "target_rms_db": self.target_rms_db}
-
 
 @keras.saving.register_keras_serializable("sertk")
-class CutClips(keras.layers.Layer):
+class CutClips(Layer):
     """Cut spectra into clips: the fewest that cover them, evenly spread; short ones are padded.
 
     Args:
@@ -93,10 +85,6 @@ class CutClips(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (None, self.clip_frames, *input_shape[2:])
 
-    def get_config(self):
-        own = {"clip_frames": self.clip_frames, "padding": self.padding}
-        return {**super().get_config(), **own}
-
 
 def _larger(size: Any, other: int) -> Any:
     """Take the larger of two sizes, known when a graph is made (always, on JAX) or when it runs."""
@@ -104,7 +92,7 @@ def _larger(size: Any, other: int) -> Any:
 
 
 @keras.saving.register_keras_serializable("sertk")
-class JoinClips(keras.layers.Layer):
+class JoinClips(Layer):
     """Join the probabilities of the clips of each utterance, as `aggregate_clips` does.
 
     Call arguments:
@@ -132,16 +120,6 @@ class JoinClips(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (input_shape[1][0], input_shape[0][-1])
 
-    def get_config(self):
-        return {**super().get_config(), "how": self.how}
-
-
-def from_spectrum(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
-    """Build the part behind the front end: (batch, frames, bins[, channels]) to probabilities."""
-    inputs = keras.Input((None, *prep.clip_shape[1:]), name="spectrum")
-    outputs = _vote(model, prep, decision, inputs)
-    return keras.Model(inputs, outputs, name="after_the_front_end")
-
 
 def from_waveform(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
     """Build the whole: (batch, samples) to probabilities (batch, classes)."""
@@ -162,11 +140,9 @@ def from_one_clip(model: Any, prep: Preprocessing) -> keras.Model:
 def _leveled(prep: Preprocessing, waveforms: Any) -> Any:
     """Do what `Preprocessing.level` does."""
     centered = Center(name="center")(waveforms)
-    return (
-        centered
-        if prep.target_rms_db is None
-        else Level(prep.target_rms_db, name="level")(centered)
-    )
+    if prep.target_rms_db is None:
+        return centered
+    return Level(prep.target_rms_db, name="level")(centered)
 
 
 def _vote(model: Any, prep: Preprocessing, decision: str, spectrum: Any) -> Any:

@@ -25,13 +25,9 @@ class Exported:
     note: str
 
     def __repr__(self) -> str:
-        return f"{self.path}, compared {self.note}\n\n{self._parity()}\n\n{self._latency()}"
-
-    def _parity(self) -> str:
-        return self.parity.to_string(na_rep="-", float_format=lambda value: f"{value:.3g}")
-
-    def _latency(self) -> str:
-        return self.latency.to_string(float_format=lambda value: f"{value:.3g}")
+        parity = self.parity.to_string(na_rep="-", float_format="{:.3g}".format)
+        latency = self.latency.to_string(float_format="{:.3g}".format)
+        return f"{self.path}, compared {self.note}\n\n{parity}\n\n{latency}"
 
     def _repr_html_(self) -> str:
         tables = (self.parity, self.latency)

@@ -28,7 +28,6 @@ def to_onnx(
     run: Run | str | Path,
     path: str | Path | None = None,
     *,
-    variant: str = "conv",
     fold: int | None = None,
     seed: int | None = None,
     roots: Roots = None,
@@ -43,8 +42,6 @@ def to_onnx(
     Args:
         run: A finished run, or its folder.
         path: Where to write; `model.onnx` in the run folder by default.
-        variant: `"conv"` computes the spectrum by matrix products, which everything runs fast;
-            `"stft"` by ONNX's operator, which makes the file half a megabyte smaller.
         fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison; `SERTK_CORPORA` is looked at otherwise.
@@ -60,16 +57,12 @@ def to_onnx(
     Examples:
         `sertk.export.to_onnx("runs/ravdess_compact").parity`
     """
-    run, spec, model = _chosen(run, fold, seed, variant)
-    target = target_of(
-        run, spec, path, "model.onnx" if variant == "conv" else f"model_{variant}.onnx"
-    )
-    require_suffix(target, ".onnx")
+    run, spec, model, target = _chosen(run, fold, seed, path, "model.onnx")
     sounds = clips.of_run(run, spec, splits, roots)
     with temporary_names.workspace() as folder, atomic.whole(target) as temporary:
         made = converting.to_onnx(model, spec, sounds.waveforms, folder)
         engines = [(OnnxEngine(made.path, target.name, n), n, made.path) for n in (1, 0)]
-        table = _compared(f"ONNX {variant}", made.reference, engines[0][0], sounds, spec, "fp32")
+        table = _compared("ONNX", made.reference, engines[0][0], sounds, spec, "fp32")
         times = parity.latency(made.seconds, engines, model)
         temporary.write_bytes(made.path.read_bytes())
     return Exported(target, table, times, sounds.note)
@@ -109,10 +102,8 @@ def to_openvino(
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
     openvino = require_openvino()
-    run, spec, model = _chosen(run, fold, seed, "conv")
     name = "model.xml" if precision == "fp32" else f"model_{precision}.xml"
-    target = target_of(run, spec, path, name)
-    require_suffix(target, ".xml")
+    run, spec, model, target = _chosen(run, fold, seed, path, name)
     sounds = clips.of_run(run, spec, splits, roots)
     learned = clips.of_run(run, spec, ("train",), roots) if precision == "int8" else None
     with temporary_names.workspace() as folder:
@@ -158,10 +149,8 @@ def to_litert(
         RunError: If the run has no such model.
         ModelError: If LiteRT has no operator for the network, or the file answers otherwise.
     """
-    run, spec, model = _chosen(run, fold, seed, "conv")
+    run, spec, model, target = _chosen(run, fold, seed, path, "model.tflite")
     spec = dataclasses.replace(spec, clip_only=True)
-    target = target_of(run, spec, path, "model.tflite")
-    require_suffix(target, ".tflite")
     sounds = clips.of_run(run, spec, ("val",), roots)
     converting.require_onnx()
     with temporary_names.workspace() as folder, atomic.whole(target) as temporary:
@@ -183,12 +172,14 @@ def to_litert(
 
 
 def _chosen(
-    run: Run | str | Path, fold: int | None, seed: int | None, variant: str
-) -> tuple[Run, Spec, Path]:
-    converting.require_variant(variant)
+    run: Run | str | Path, fold: int | None, seed: int | None, path: str | Path | None, name: str
+) -> tuple[Run, Spec, Path, Path]:
+    """Open a run, describe one model of it, and say where its files are and go."""
     run = Run.open(run)
     spec, model = specs.of_run(run, fold, seed)
-    return run, dataclasses.replace(spec, variant=variant), model
+    target = target_of(run, spec, path, name)
+    require_suffix(target, Path(name).suffix)
+    return run, spec, model, target
 
 
 def target_of(run: Run, spec: Spec, path: str | Path | None, name: str) -> Path:

@@ -40,7 +40,7 @@ class Feature(abc.ABC):
             waveform: shape (samples,), float32, full scale at +-1.
 
         Returns:
-            shape (frames, bins) or (frames, bins, channels), float32.
+            shape (frames, bins) or (frames, bins, channels), float32; `frames` counts them.
         """
 
     def layer(self) -> Any:
@@ -90,3 +90,27 @@ class Feature(abc.ABC):
     def read(self, path: Path, start: float | None, end: float | None) -> np.ndarray:
         """Read the values of a recording, or of a segment in seconds, from `folder`."""
         raise NotImplementedError
+
+
+class FromLogMel(Feature):
+    """A feature of which the log-mel spectrogram is cached: its `source`."""
+
+    top_db: ClassVar[float | None] = None  # floor below the peak of the whole waveform
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        log_mel = self.source(waveform)
+        if self.top_db is not None:
+            log_mel = np.maximum(log_mel, log_mel.max() - np.float32(self.top_db))
+        return self.finish(log_mel)
+
+    def layer(self) -> Any:
+        import keras
+
+        from sertk.features import _layers
+
+        floor = [] if self.top_db is None else [_layers.ClipFloor(self.top_db)]
+        layers = [self.source.layer(), *floor, *self.finish_layers()]
+        return keras.Sequential(layers, name=type(self).__name__.lower())
+
+    def frames(self, samples: int) -> int:
+        return self.source.frames(samples)

@@ -14,11 +14,12 @@ from keras import ops
 from sertk import audio
 from sertk._utils import old_names
 from sertk.features import _spectrum
+from sertk.layers._base import Layer
 
 _LN10 = float(np.log(10.0))
 
 
-class _Spectrogram(keras.layers.Layer):
+class _Spectrogram(Layer):
     """What both spectrograms share: power spectra of centered frames, with frozen weights."""
 
     def __init__(
@@ -31,20 +32,14 @@ class _Spectrogram(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.config = {
-            "n_fft": n_fft,
-            "hop_length": hop_length,
-            "win_length": win_length,
-            "window": window,
-            "preemphasis": preemphasis,
-        }
+        self.n_fft, self.hop_length, self.win_length = n_fft, hop_length, win_length
+        self.window, self.preemphasis = window, preemphasis
 
     def build(self, input_shape):
-        n_fft, half = self.config["n_fft"], self.config["n_fft"] // 2
-        win_length = self.config["win_length"] or n_fft
+        n_fft, half = self.n_fft, self.n_fft // 2
         phase = 2 * np.pi * np.outer(np.arange(half + 1), np.arange(half + 1)) / n_fft
-        shape = _spectrum.padded_window(n_fft, win_length, self.config["window"])
-        self.window = self._constant(shape, "window")
+        shape = _spectrum.padded_window(n_fft, self.win_length or n_fft, self.window)
+        self.taper = self._constant(shape, "window")
         self.cosine = self._constant(np.cos(phase), "cosine")
         self.sine = self._constant(np.sin(phase)[1:-1], "sine")
 
@@ -58,11 +53,10 @@ class _Spectrogram(keras.layers.Layer):
 
     def _power(self, waveforms):
         """Compute power spectra, (batch, frames, n_fft // 2 + 1)."""
-        if self.config["preemphasis"]:
-            before = ops.pad(waveforms, [[0, 0], [1, 0]])[:, :-1]
-            waveforms = waveforms - self.config["preemphasis"] * before
-        frames = self._frames(waveforms) * self.window  # (batch, frames, n_fft)
-        half = self.config["n_fft"] // 2
+        if self.preemphasis:
+            waveforms = _emphasize(waveforms, self.preemphasis)
+        frames = self._frames(waveforms) * self.taper  # (batch, frames, n_fft)
+        half = self.n_fft // 2
         # cosines are even and sines odd around the middle of a frame: folding the frame there
         # halves the sums, which is twice as fast and loses less of what float32 can hold
         first, last = frames[..., 1:half], ops.flip(frames[..., half + 1 :], axis=-1)
@@ -73,7 +67,7 @@ class _Spectrogram(keras.layers.Layer):
 
     def _frames(self, waveforms):
         """Cut centered frames, (batch, 1 + samples // hop_length, n_fft), from blocks of a hop."""
-        n_fft, hop = self.config["n_fft"], self.config["hop_length"]
+        n_fft, hop = self.n_fft, self.hop_length
         reach = -(-n_fft // hop)  # blocks in a frame
         count = 1 + ops.shape(waveforms)[1] // hop
         after = n_fft // 2 + reach * hop
@@ -85,11 +79,12 @@ class _Spectrogram(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, samples = input_shape
-        frames = None if samples is None else 1 + samples // self.config["hop_length"]
+        frames = None if samples is None else 1 + samples // self.hop_length
         return (batch, frames, self.bins)
 
-    def get_config(self):
-        return {**super().get_config(), **self.config}
+
+def _emphasize(waveforms, coefficient: float):
+    return waveforms - coefficient * ops.pad(waveforms, [[0, 0], [1, 0]])[:, :-1]
 
 
 def _to_db(power):
@@ -99,16 +94,9 @@ def _to_db(power):
 
 @keras.saving.register_keras_serializable("sertk")
 class LogMelSpectrogram(_Spectrogram):
-    """Compute the log-mel spectrogram of `sertk.features.LogMel` in a graph.
+    """Compute `sertk.features.LogMel` in a graph: (batch, 1 + samples // hop_length, n_mels), dB.
 
-    Its weights are frozen; `features.LogMel.layer()` names it `logmel`, which quantization
-    leaves alone.
-
-    Input shape:
-        (batch, samples), float32.
-
-    Output shape:
-        (batch, 1 + samples // hop_length, n_mels), dB.
+    Its weights are frozen; `LogMel.layer()` names it `logmel`, which quantization leaves alone.
     """
 
     def __init__(
@@ -125,14 +113,12 @@ class LogMelSpectrogram(_Spectrogram):
         **kwargs,
     ):
         super().__init__(n_fft, hop_length, win_length, window, preemphasis, **kwargs)
-        self.bins = n_mels
-        own = {"n_mels": n_mels, "fmin": fmin, "fmax": fmax, "sample_rate": sample_rate}
-        self.config |= own
+        self.bins = self.n_mels = n_mels
+        self.fmin, self.fmax, self.sample_rate = fmin, fmax, sample_rate
 
     def build(self, input_shape):
         super().build(input_shape)
-        c = self.config
-        mel = _spectrum.mel_matrix(c["sample_rate"], c["n_fft"], self.bins, c["fmin"], c["fmax"])
+        mel = _spectrum.mel_matrix(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
         self.mel = self._constant(mel, "mel")
 
     def call(self, waveforms):
@@ -141,14 +127,7 @@ class LogMelSpectrogram(_Spectrogram):
 
 @keras.saving.register_keras_serializable("sertk")
 class LogSpectrogram(_Spectrogram):
-    """Compute the spectrogram of `sertk.features.LogSpectrogram` in a graph.
-
-    Input shape:
-        (batch, samples), float32.
-
-    Output shape:
-        (batch, 1 + samples // hop_length, n_bins), dB.
-    """
+    """Compute `LogSpectrogram` in a graph: (batch, 1 + samples // hop_length, n_bins), dB."""
 
     def __init__(
         self,
@@ -161,43 +140,29 @@ class LogSpectrogram(_Spectrogram):
         **kwargs,
     ):
         super().__init__(n_fft, hop_length, win_length, window, preemphasis, **kwargs)
-        self.bins = n_bins
-        self.config["n_bins"] = n_bins
+        self.bins = self.n_bins = n_bins
 
     def call(self, waveforms):
         return _to_db(self._power(waveforms)[..., : self.bins])
 
 
 @keras.saving.register_keras_serializable("sertk")
-class NoiseAndReverb(keras.layers.Layer):
-    """Put a waveform beside itself with noise and in a room, as `NoiseReverbSpectrogram` does.
-
-    Input shape:
-        (batch, samples), float32.
-
-    Output shape:
-        (3, batch, samples): clean, with noise, with reverberation.
-    """
+class NoiseAndReverb(Layer):
+    """Make (3, batch, samples) of waveforms: clean, with noise, in a room."""
 
     def __init__(
         self, noise: float, reverb_seconds: float, preemphasis: float, sample_rate: int, **kwargs
     ):
         super().__init__(**kwargs)
-        self.config = {
-            "noise": noise,
-            "reverb_seconds": reverb_seconds,
-            "preemphasis": preemphasis,
-            "sample_rate": sample_rate,
-        }
+        self.noise, self.reverb_seconds = noise, reverb_seconds
+        self.preemphasis, self.sample_rate = preemphasis, sample_rate
 
     def call(self, waveforms):
-        c = self.config
-        before = ops.pad(waveforms, [[0, 0], [1, 0]])[:, :-1]
-        clean = waveforms - c["preemphasis"] * before
+        clean = _emphasize(waveforms, self.preemphasis)
         samples = ops.shape(clean)[1]
-        tile = ops.convert_to_tensor(_spectrum.noise_tile(c["noise"]))
+        tile = ops.convert_to_tensor(_spectrum.noise_tile(self.noise))
         noise = ops.take(tile, ops.arange(samples) % _spectrum.NOISE_SAMPLES)
-        response = audio.room_response(c["reverb_seconds"], c["sample_rate"])
+        response = audio.room_response(self.reverb_seconds, self.sample_rate)
         padded = ops.pad(clean, [[0, 0], [len(response) - 1, 0]])
         kernel = ops.convert_to_tensor(response[::-1].copy()[:, None, None])
         room = ops.conv(padded[..., None], kernel, padding="valid", data_format="channels_last")
@@ -206,17 +171,10 @@ class NoiseAndReverb(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (3, *input_shape)
 
-    def get_config(self):
-        return {**super().get_config(), **self.config}
-
 
 @keras.saving.register_keras_serializable("sertk")
-class ClipFloor(keras.layers.Layer):
-    """Raise what lies more than `top_db` below each clip's own maximum to that floor.
-
-    Input shape:
-        (batch, frames, bins), dB. The maximum is the clip's, never the batch's.
-    """
+class ClipFloor(Layer):
+    """Raise what lies more than `top_db` below each clip's own maximum to that floor."""
 
     def __init__(self, top_db: float = 80.0, **kwargs):
         super().__init__(**kwargs)
@@ -225,12 +183,6 @@ class ClipFloor(keras.layers.Layer):
     def call(self, spectra):
         return ops.maximum(spectra, ops.max(spectra, axis=(1, 2), keepdims=True) - self.top_db)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "top_db": self.top_db}
-
     @classmethod
     def from_config(cls, config):
         return cls(**old_names.of_preprocessing(config))
@@ -238,14 +190,7 @@ class ClipFloor(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("sertk")
 class ClipReference(ClipFloor):
-    """Express each clip in dB below its own maximum, not lower than `-top_db`.
-
-    Input shape:
-        (batch, frames, bins), absolute dB; frames of padding lie far below any sound.
-
-    Output shape:
-        The same, from `-top_db` to 0.
-    """
+    """Express each clip in dB below its own maximum, from `-top_db` to 0."""
 
     def call(self, spectra):
         relative = spectra - ops.max(spectra, axis=(1, 2), keepdims=True)
@@ -269,15 +214,8 @@ class ZeroPadding(ClipFloor):
 
 
 @keras.saving.register_keras_serializable("sertk")
-class Cepstrum(keras.layers.Layer):
-    """Transform mel bands in dB to cepstral coefficients by an orthonormal DCT-II.
-
-    Input shape:
-        (batch, frames, n_mels).
-
-    Output shape:
-        (batch, frames, n_mfcc).
-    """
+class Cepstrum(Layer):
+    """Transform mel bands in dB to `n_mfcc` cepstral coefficients by an orthonormal DCT-II."""
 
     def __init__(self, n_mfcc: int = 13, **kwargs):
         super().__init__(**kwargs)
@@ -289,21 +227,12 @@ class Cepstrum(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.n_mfcc)
 
-    def get_config(self):
-        return {**super().get_config(), "n_mfcc": self.n_mfcc}
-
 
 @keras.saving.register_keras_serializable("sertk")
-class Deltas(keras.layers.Layer):
-    """Append the first and, for `order=2`, the second derivative over time.
+class Deltas(Layer):
+    """Append the first and, for `order=2`, the second derivative over time to the bins.
 
-    The Savitzky-Golay filter of width nine of `librosa.feature.delta`.
-
-    Input shape:
-        (batch, frames, bins), at least nine frames.
-
-    Output shape:
-        (batch, frames, bins * (1 + order)).
+    The Savitzky-Golay filter of width nine of `librosa.feature.delta`; at least nine frames.
     """
 
     width = 9
@@ -313,49 +242,38 @@ class Deltas(keras.layers.Layer):
         self.order = order
 
     def call(self, values):
-        reach = self.width // 2
         parts = [values]
         for order in range(1, self.order + 1):
             inner = _correlate(values, _spectrum.delta_kernel(self.width, order))
-            first = ops.repeat(inner[:, :1], reach, axis=1)
-            last = ops.repeat(inner[:, -1:], reach, axis=1)
-            parts.append(ops.concatenate([first, inner, last], axis=1))
+            parts.append(_held(inner, self.width // 2))
         return ops.concatenate(parts, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] * (1 + self.order))
-
-    def get_config(self):
-        return {**super().get_config(), "order": self.order}
 
 
 @keras.saving.register_keras_serializable("sertk")
 class DeltaChannels(keras.layers.Layer):
     """Stack a spectrum, its derivative over time, and the derivative of that, as channels.
 
-    The regression over five frames of `sertk.features.LogMelDelta`; beyond the ends the last
-    frame goes on.
-
-    Input shape:
-        (batch, frames, bins).
-
-    Output shape:
-        (batch, frames, bins, 3).
+    The regression over five frames of `LogMelDelta`; beyond the ends the last frame goes on.
     """
 
     def call(self, values):
         kernel = _spectrum.delta_kernel(_spectrum.REGRESSION, 1)
         channels = [values]
         for _ in range(2):
-            held = channels[-1]
-            reach = len(kernel) // 2
-            first = ops.repeat(held[:, :1], reach, axis=1)
-            last = ops.repeat(held[:, -1:], reach, axis=1)
-            channels.append(_correlate(ops.concatenate([first, held, last], axis=1), kernel))
+            channels.append(_correlate(_held(channels[-1], len(kernel) // 2), kernel))
         return ops.stack(channels, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, 3)
+
+
+def _held(values, reach: int):
+    """Let (batch, frames, bins) stay at its first and last frame for so many frames beyond."""
+    first, last = (ops.repeat(end, reach, axis=1) for end in (values[:, :1], values[:, -1:]))
+    return ops.concatenate([first, values, last], axis=1)
 
 
 def _correlate(values, kernel: np.ndarray):
@@ -366,14 +284,7 @@ def _correlate(values, kernel: np.ndarray):
 
 @keras.saving.register_keras_serializable("sertk")
 class MeanBin(keras.layers.Layer):
-    """Average the bins of each frame into one.
-
-    Input shape:
-        (batch, frames, bins).
-
-    Output shape:
-        (batch, frames, 1).
-    """
+    """Average the bins of each frame into one."""
 
     def call(self, values):
         return ops.mean(values, axis=-1, keepdims=True)
@@ -383,7 +294,7 @@ class MeanBin(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sertk")
-class FrameStatistics(keras.layers.Layer):
+class FrameStatistics(Layer):
     """Compute `sertk.features.functionals` of frames.
 
     Args:
@@ -440,6 +351,3 @@ class FrameStatistics(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 1, len(self.statistics) * math.prod(input_shape[2:]))
-
-    def get_config(self):
-        return {**super().get_config(), "statistics": self.statistics}

@@ -40,12 +40,7 @@ def checked(waveform: np.ndarray) -> np.ndarray:
 def require_stft(
     n_fft: int, hop_length: int, win_length: int | None, window: str, preemphasis: float
 ) -> None:
-    """Refuse a short-time Fourier transform that cannot be.
-
-    Raises:
-        ConfigurationError: If a value is out of range.
-        UnknownNameError: If there is no such window.
-    """
+    """Refuse a short-time Fourier transform that cannot be."""
     if window not in WINDOWS:
         raise UnknownNameError("window", window, WINDOWS)
     length = n_fft if win_length is None else win_length
@@ -104,14 +99,8 @@ def power_spectrum(
 ) -> np.ndarray:
     """Compute |STFT|^2 of centered frames, shape (1 + samples // hop_length, n_fft // 2 + 1).
 
-    Args:
-        waveform: shape (samples,), float32.
-        n_fft: DFT size in samples.
-        hop_length: Samples from frame to frame.
-        win_length: Window length in samples.
-        window: One of `WINDOWS`.
-        reduce: What each frame's spectrum becomes, (frames, n_fft // 2 + 1) to (frames, bins);
-            applied a few thousand frames at a time, so that an hour of sound takes little memory.
+    `reduce`, (frames, n_fft // 2 + 1) to (frames, bins), is applied a few thousand frames at a
+    time, so that an hour of sound takes little memory.
     """
     padded = np.pad(waveform, n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
@@ -131,18 +120,13 @@ def power_spectrum(
 
 
 @lru_cache(maxsize=8)
-def _mel_bands(*settings: Any) -> scipy.sparse.csr_array:
+def mel_bands(*settings: Any) -> scipy.sparse.csr_array:
+    """Build the transposed `mel_matrix`, sparse.
+
+    That is as fast as BLAS, whose threads would fight with those of the cache, and whose sums
+    differ from machine to machine.
+    """
     return scipy.sparse.csr_array(mel_matrix(*settings).T)
-
-
-def mel_power(
-    power: np.ndarray, sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
-) -> np.ndarray:
-    """Sum a power spectrum in mel bands: (frames, n_fft // 2 + 1) to (frames, n_mels)."""
-    # sparse: as fast as BLAS, whose threads would fight with those of the cache, and whose sums
-    # differ from machine to machine
-    bands = _mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
-    return np.ascontiguousarray((bands @ power.T).T)
 
 
 def to_db(power: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Log-mel: the energy in mel bands over time, in dB. The default feature.
 
-In: a waveform. Out: `(frames, n_mels)`, absolute dB (re full-scale power 1), floor -100 dB.
+In: a waveform. Out: `(1 + samples // hop_length, n_mels)`, absolute dB (re full-scale power 1),
+floor -100 dB.
 """
 
 import dataclasses
@@ -73,14 +74,6 @@ class LogMel(Feature):
             )
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Compute the feature of a waveform.
-
-        Args:
-            waveform: shape (samples,), float32, full scale at +-1.
-
-        Returns:
-            shape (1 + samples // hop_length, n_mels), float32, dB.
-        """
         emphasized = _spectrum.emphasize(_spectrum.checked(waveform), self.preemphasis)
         return _spectrum.power_spectrum(
             emphasized, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,
@@ -88,8 +81,8 @@ class LogMel(Feature):
         )  # fmt: skip
 
     def _mel_db(self, power: np.ndarray) -> np.ndarray:
-        bands = (self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
-        return _spectrum.to_db(_spectrum.mel_power(power, *bands))
+        bands = _spectrum.mel_bands(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
+        return _spectrum.to_db(np.ascontiguousarray((bands @ power.T).T))
 
     def layer(self) -> Any:
         """Build the Keras layer that does the same: (batch, samples) to (batch, frames, n_mels)."""

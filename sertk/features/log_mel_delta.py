@@ -1,6 +1,6 @@
 """Log-mel with its first and second derivative as channels (reference systems R1 and R2b).
 
-In: a waveform. Out: `(frames, n_mels, 3)`.
+In: a waveform. Out: `(frames, n_mels, 3)`: dB, and dB per frame.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from sertk.features import _spectrum
-from sertk.features._feature import Feature
+from sertk.features._feature import FromLogMel
 from sertk.features.log_mel import LogMel
 
 
 @dataclass(frozen=True)
-class LogMelDelta(Feature):
+class LogMelDelta(FromLogMel):
     """Compute a log-mel spectrogram, its delta and its delta-delta, which is the delta's delta.
 
     Deltas are a regression over five frames. The log-mel is what gets cached. The defaults are
@@ -54,26 +54,6 @@ class LogMelDelta(Feature):
             self.n_mels, self.n_fft, self.hop_length, self.win_length, window=self.window,
             preemphasis=self.preemphasis, sample_rate=self.sample_rate,
         )  # fmt: skip
-
-    def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Compute the feature of a waveform.
-
-        Args:
-            waveform: shape (samples,), float32, full scale at +-1.
-
-        Returns:
-            shape (1 + samples // hop_length, n_mels, 3), float32; dB, and dB per frame.
-        """
-        return self.finish(self.source(waveform))
-
-    def layer(self) -> Any:
-        """Build the Keras layer of the same numbers: (batch, samples) to (..., n_mels, 3)."""
-        import keras
-
-        return keras.Sequential([self.source.layer(), *self.finish_layers()], name="logmeldelta")
-
-    def frames(self, samples: int) -> int:
-        return self.source.frames(samples)
 
     def shape(self, frames: int) -> tuple[int, ...]:
         return (frames, self.n_mels, 3)

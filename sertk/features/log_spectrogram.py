@@ -1,6 +1,6 @@
 """Log-spectrogram: the energy at linear frequencies over time, in dB (reference systems R1, R2).
 
-In: a waveform. Out: `(frames, n_bins)`, the lowest bins of the spectrum.
+In: a waveform. Out: `(1 + samples // hop_length, n_bins)`, the lowest bins of the spectrum.
 """
 
 import dataclasses
@@ -60,14 +60,6 @@ class LogSpectrogram(Feature):
             )
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Compute the feature of a waveform.
-
-        Args:
-            waveform: shape (samples,), float32, full scale at +-1.
-
-        Returns:
-            shape (1 + samples // hop_length, n_bins), float32, dB.
-        """
         emphasized = _spectrum.emphasize(_spectrum.checked(waveform), self.preemphasis)
         return _spectrum.power_spectrum(
             emphasized, self.n_fft, self.hop_length, self.win_length or self.n_fft, self.window,

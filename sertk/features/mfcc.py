@@ -10,12 +10,12 @@ import numpy as np
 
 from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
-from sertk.features._feature import Feature
+from sertk.features._feature import FromLogMel
 from sertk.features.log_mel import LogMel
 
 
 @dataclass(frozen=True)
-class Mfcc(Feature):
+class Mfcc(FromLogMel):
     """Compute mel-frequency cepstral coefficients, equal to librosa's.
 
     The log-mel spectrum is floored 80 dB below its peak, as `librosa.feature.mfcc` does, and
@@ -33,6 +33,7 @@ class Mfcc(Feature):
 
     Raises:
         ConfigurationError: If a value is out of range.
+        AudioError: When called, if there are fewer than nine frames to take deltas of.
 
     Examples:
         >>> Mfcc(n_mfcc=13, deltas=2)(np.zeros(16_000, "float32")).shape
@@ -46,6 +47,7 @@ class Mfcc(Feature):
     hop_length: int = 256
     win_length: int | None = None
     sample_rate: int = 16_000
+    top_db = 80.0
 
     def __post_init__(self) -> None:
         if not 0 < self.n_mfcc <= self.n_mels or self.deltas not in (0, 1, 2):
@@ -61,33 +63,6 @@ class Mfcc(Feature):
         return LogMel(
             self.n_mels, self.n_fft, self.hop_length, self.win_length, sample_rate=self.sample_rate
         )
-
-    def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Compute the feature of a waveform.
-
-        Args:
-            waveform: shape (samples,), float32, full scale at +-1.
-
-        Returns:
-            shape (1 + samples // hop_length, n_mfcc * (1 + deltas)), float32.
-
-        Raises:
-            AudioError: If there are fewer than nine frames to take deltas of.
-        """
-        log_mel = self.source(waveform)
-        return self.finish(np.maximum(log_mel, log_mel.max() - np.float32(80.0)))
-
-    def layer(self) -> Any:
-        """Build the Keras layer of the same numbers: (batch, samples) to (batch, frames, bins)."""
-        import keras
-
-        from sertk.features import _layers
-
-        layers = [self.source.layer(), _layers.ClipFloor(80.0), *self.finish_layers()]
-        return keras.Sequential(layers, name="mfcc")
-
-    def frames(self, samples: int) -> int:
-        return 1 + samples // self.hop_length
 
     def shape(self, frames: int) -> tuple[int, ...]:
         return (frames, self.n_mfcc * (1 + self.deltas))

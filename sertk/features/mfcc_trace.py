@@ -10,12 +10,12 @@ import numpy as np
 
 from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
-from sertk.features._feature import Feature
+from sertk.features._feature import FromLogMel
 from sertk.features.log_mel import LogMel
 
 
 @dataclass(frozen=True)
-class MfccTrace(Feature):
+class MfccTrace(FromLogMel):
     """Compute the mean of the cepstral coefficients of each frame.
 
     R3 loads at 44.1 kHz and averages 13 coefficients: 216 values for 2.5 s, 259 for 3 s. A
@@ -42,6 +42,7 @@ class MfccTrace(Feature):
     n_fft: int = 2048
     hop_length: int = 512
     sample_rate: int = 44_100
+    top_db = 80.0
 
     def __post_init__(self) -> None:
         if not 0 < self.n_mfcc <= self.n_mels:
@@ -56,30 +57,6 @@ class MfccTrace(Feature):
     @property
     def source(self) -> LogMel:
         return LogMel(self.n_mels, self.n_fft, self.hop_length, sample_rate=self.sample_rate)
-
-    def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Compute the feature of a waveform.
-
-        Args:
-            waveform: shape (samples,), float32, full scale at +-1.
-
-        Returns:
-            shape (1 + samples // hop_length, 1), float32.
-        """
-        log_mel = self.source(waveform)
-        return self.finish(np.maximum(log_mel, log_mel.max() - np.float32(80.0)))
-
-    def layer(self) -> Any:
-        """Build the Keras layer of the same numbers: (batch, samples) to (batch, frames, 1)."""
-        import keras
-
-        from sertk.features import _layers
-
-        layers = [self.source.layer(), _layers.ClipFloor(80.0), *self.finish_layers()]
-        return keras.Sequential(layers, name="mfcctrace")
-
-    def frames(self, samples: int) -> int:
-        return self.source.frames(samples)
 
     def shape(self, frames: int) -> tuple[int, ...]:
         return (frames, 1)

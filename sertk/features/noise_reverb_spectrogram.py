@@ -1,6 +1,6 @@
 """Three log-spectrograms as channels: clean, with noise, in a room (reference system R1).
 
-In: a waveform. Out: `(frames, n_bins, 3)`.
+In: a waveform. Out: `(1 + samples // 160, n_bins, 3)`, dB.
 """
 
 from dataclasses import dataclass
@@ -60,14 +60,6 @@ class NoiseReverbSpectrogram(Feature):
         return LogSpectrogram(self.n_bins, preemphasis=0.0, sample_rate=self.sample_rate)
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Compute the feature of a waveform.
-
-        Args:
-            waveform: shape (samples,), float32, full scale at +-1.
-
-        Returns:
-            shape (1 + samples // 160, n_bins, 3), float32, dB.
-        """
         clean = _spectrum.emphasize(_spectrum.checked(waveform), self.preemphasis)
         noise = np.resize(_spectrum.noise_tile(self.noise), len(clean))
         room = audio.reverberate(clean, audio.room_response(self.reverb_seconds, self.sample_rate))

@@ -16,17 +16,7 @@ from sertk.layers.spec_augment import SpecAugment
 from sertk.layers.spectrogram_image import SpectrogramImage
 
 __all__ = [
-    "AdaptiveAveragePooling2D",
-    "AttentionPooling",
-    "LogProbabilities",
-    "MapAttention",
-    "PairwiseVotes",
-    "RadialBasis",
-    "SigmoidAttention",
-    "SpecAugment",
-    "SpectrogramImage",
-    "Standardize",
-    "StatisticsPooling",
-    "Temperature",
-    "Trees",
-]
+    "AdaptiveAveragePooling2D", "AttentionPooling", "LogProbabilities", "MapAttention",
+    "PairwiseVotes", "RadialBasis", "SigmoidAttention", "SpecAugment", "SpectrogramImage",
+    "Standardize", "StatisticsPooling", "Temperature", "Trees",
+]  # fmt: skip

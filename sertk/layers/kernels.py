@@ -10,8 +10,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from sertk.layers._base import Layer
 
-class _Fixed(keras.layers.Layer):
+
+class _Fixed(Layer):
     """What these layers share: weights that are set once, and whose shapes are its configuration.
 
     Args:
@@ -42,9 +44,6 @@ class _Fixed(keras.layers.Layer):
             setattr(self, name, weight)
         self.built = True
 
-    def get_config(self):
-        return {**super().get_config(), "shapes": self.shapes}
-
 
 @keras.saving.register_keras_serializable("sertk")
 class RadialBasis(_Fixed):
@@ -74,7 +73,7 @@ class RadialBasis(_Fixed):
 
 
 @keras.saving.register_keras_serializable("sertk")
-class PairwiseVotes(keras.layers.Layer):
+class PairwiseVotes(Layer):
     """Turn the scores of all pairs of classes into one score per class.
 
     A class gets one vote for each pair that it wins; ties are broken by the sum of its margins,
@@ -107,9 +106,6 @@ class PairwiseVotes(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes)
-
-    def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes}
 
 
 @keras.saving.register_keras_serializable("sertk")
@@ -156,12 +152,9 @@ class Trees(_Fixed):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.shapes["shares"][1])
 
-    def get_config(self):
-        return {**super().get_config(), "depth": self.depth}
-
 
 @keras.saving.register_keras_serializable("sertk")
-class LogProbabilities(keras.layers.Layer):
+class LogProbabilities(Layer):
     """Take the logarithm of probabilities, those below `least` as `least`.
 
     Args:
@@ -180,12 +173,6 @@ class LogProbabilities(keras.layers.Layer):
 
     def call(self, inputs):
         return ops.log(ops.maximum(inputs, self.least))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "least": self.least}
 
 
 @keras.saving.register_keras_serializable("sertk")
@@ -207,6 +194,3 @@ class Temperature(_Fixed):
 
     def call(self, inputs):
         return ops.softmax(inputs / self.temperature)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape

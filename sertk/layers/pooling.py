@@ -9,9 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from sertk.layers._base import Layer
+
 
 @keras.saving.register_keras_serializable("sertk")
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(Layer):
     """Pool over time: the mean and standard deviation of the frames that matter.
 
     A small network scores each frame; softmax over time turns scores to weights. The weighted
@@ -54,12 +56,9 @@ class AttentionPooling(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 2 * input_shape[-1])
 
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
-
 
 @keras.saving.register_keras_serializable("sertk")
-class StatisticsPooling(keras.layers.Layer):
+class StatisticsPooling(Layer):
     """Pool over time: mean and standard deviation of each bin.
 
     Input shape:
@@ -82,7 +81,7 @@ class StatisticsPooling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sertk")
-class MapAttention(keras.layers.Layer):
+class MapAttention(Layer):
     """Pool a map over time and frequency by attention: the mean of the places that matter.
 
     Args:
@@ -122,12 +121,9 @@ class MapAttention(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])
 
-    def get_config(self):
-        return {**super().get_config(), "units": self.units, "scale": self.scale}
-
 
 @keras.saving.register_keras_serializable("sertk")
-class SigmoidAttention(keras.layers.Layer):
+class SigmoidAttention(Layer):
     """Pool over time by the attention of 3D-ACRNN: softmax over a scaled sigmoid of each frame.
 
     Input shape:
@@ -163,7 +159,7 @@ class SigmoidAttention(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("sertk")
-class AdaptiveAveragePooling2D(keras.layers.Layer):
+class AdaptiveAveragePooling2D(Layer):
     """Average a map of any size over `size` x `size` regions, as torch's layer of that name does.
 
     Regions overlap where the map is no multiple of `size`, and repeat where it is smaller, which
@@ -196,6 +192,3 @@ class AdaptiveAveragePooling2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.size, self.size, input_shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "size": self.size}

@@ -6,9 +6,11 @@ In and out: (batch, frames, bins[, channels]) tensors.
 import keras
 from keras import ops
 
+from sertk.layers._base import Layer
+
 
 @keras.saving.register_keras_serializable("sertk")
-class Standardize(keras.layers.Layer):
+class Standardize(Layer):
     """Subtract a mean and divide by a standard deviation per bin, both fixed beforehand.
 
     Unlike `keras.layers.Normalization` it exports on every backend, and its statistics come
@@ -43,9 +45,3 @@ class Standardize(keras.layers.Layer):
     def call(self, inputs):
         scaled = (inputs - self.mean) / self.deviation
         return ops.clip(scaled, 0.0, 1.0) if self.clip else scaled
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "clip": self.clip}

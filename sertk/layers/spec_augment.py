@@ -6,9 +6,11 @@ In and out: (batch, frames, bins[, channels]) tensors.
 import keras
 from keras import ops
 
+from sertk.layers._base import Layer
+
 
 @keras.saving.register_keras_serializable("sertk")
-class SpecAugment(keras.layers.Layer):
+class SpecAugment(Layer):
     """Hide stretches of time and of frequency in training; pass everything on otherwise.
 
     Hidden values become 0, the mean of standardized features.
@@ -51,10 +53,3 @@ class SpecAugment(keras.layers.Layer):
         position = ops.arange(size, dtype="float32")[None, :]
         inside = ops.logical_and(position >= first, position < first + length)
         return 1.0 - ops.cast(inside, "float32")
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        own = {"masks": self.masks, "time_share": self.time_share, "bins_share": self.bins_share}
-        return {**super().get_config(), **own, "seed": self.seed}

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from sertk.errors import ConfigurationError, UnknownNameError
+from sertk.layers._base import Layer
 
 
 def _resizing(length: int, size: int) -> np.ndarray:
@@ -19,7 +20,7 @@ def _resizing(length: int, size: int) -> np.ndarray:
 
 
 @keras.saving.register_keras_serializable("sertk")
-class SpectrogramImage(keras.layers.Layer):
+class SpectrogramImage(Layer):
     """Turn spectrograms into pictures as image networks know them.
 
     Time runs to the right and frequency upwards; the shorter side gets `size` pixels; a single
@@ -81,9 +82,6 @@ class SpectrogramImage(keras.layers.Layer):
         batch, frames, bins, _ = input_shape
         shorter = min(frames, bins)
         return (batch, round(bins * self.size / shorter), round(frames * self.size / shorter), 3)
-
-    def get_config(self):
-        return {**super().get_config(), "size": self.size, "colors": self.colors}
 
     @classmethod
     def from_config(cls, config):

@@ -91,7 +91,7 @@ def read(
             "Save it with commas, or read it with `--corpus table`, which detects the separator.",
             code="single-column-manifest",
         )
-    frame = _composed(_typed(frame, path)).drop(columns=list(LOCAL), errors="ignore")
+    frame = _typed(frame, path).drop(columns=list(LOCAL), errors="ignore")
     frame = validate(sidecar.read(frame, path))
     if root is not None:
         roots = roots_below(root, list(frame["corpus"].unique()))
@@ -126,6 +126,10 @@ def _usual_name(column: str) -> str:
 
 
 def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Read numbers, and write names in one normal form: one speaker is one, one word is one."""
+    for column in ("speaker", "emotion", "label"):
+        if column in frame:
+            frame[column] = frame[column].map(spelling.composed, na_action="ignore")
     for column in (*NUMBERS, *INTEGERS):
         if column in frame:
             numbers = pd.to_numeric(frame[column], errors="coerce")
@@ -147,14 +151,6 @@ def _typed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                     code="wrong-cell-type",
                 )
             frame[column] = numbers.astype("Int64" if whole else "float64")
-    return frame
-
-
-def _composed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Write names in one normal form, so that one speaker is one and one word one."""
-    for column in ("speaker", "emotion", "label"):
-        if column in frame:
-            frame[column] = frame[column].map(spelling.composed, na_action="ignore")
     return frame
 
 
@@ -222,7 +218,8 @@ def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
     together = pd.concat(
         [frame.set_axis(frame.columns, axis=1) for frame in frames], ignore_index=True
     )
-    classes = {tuple(frame["label"].cat.categories) for frame in frames if _is_labeled(frame)}
+    labels = [frame["label"] for frame in frames if "label" in frame]
+    classes = {tuple(x.cat.categories) for x in labels if isinstance(x.dtype, pd.CategoricalDtype)}
     if len(classes) > 1:
         raise ManifestError(
             f"The manifests have labels of different classes ({listing(sorted(classes), 3)}).",
@@ -231,10 +228,6 @@ def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
             code="different-label-classes",
         )
     return remarks.put(validate(together), remarks.joined(frames))
-
-
-def _is_labeled(manifest: pd.DataFrame) -> bool:
-    return "label" in manifest and isinstance(manifest["label"].dtype, pd.CategoricalDtype)
 
 
 def _divided_alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -301,11 +294,8 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
         )
         cells = kept[column].astype(str)
         found = sorted(cells[kept[column].notna()].unique())
-        kept = kept[
-            cells.map(spelling.composed, na_action="ignore").isin(
-                [spelling.composed(str(v)) for v in values]
-            )
-        ]
+        composed = cells.map(spelling.composed, na_action="ignore")
+        kept = kept[composed.isin([spelling.composed(str(v)) for v in values])]
         if kept.empty:
             raise ManifestError(
                 f"No row has {column} = {', '.join(map(str, values))}.",

@@ -110,15 +110,12 @@ def locate(root: Path, path: str) -> Path:
         return written
     found = root
     for name in PurePosixPath(path).parts:
-        there = next((n for n in _forms(name) if (found / n).exists()), None)
+        forms = [name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]
+        there = next((n for n in forms if (found / n).exists()), None)
         if there is None:
             return written
         found /= there
     return found
-
-
-def _forms(name: str) -> list[str]:
-    return [name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]
 
 
 def stays_inside(path: str) -> bool:

@@ -3,6 +3,8 @@
 In: a table. Out: the same, or a `ManifestError` that counts and names the rows at fault.
 """
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -78,42 +80,32 @@ def validate(manifest: pd.DataFrame) -> pd.DataFrame:
             "Create it again with `sertk scan`.",
             code="empty-manifest",
         )
+    refuse = partial(_refuse, manifest)
     for column in ("utterance_id", "corpus", "path", "emotion"):
         blank = manifest[column].isna() | (manifest[column].astype(str).str.strip() == "")
-        _refuse(manifest, blank, f"no {column}", "Fill the cells.")
-    _refuse(
-        manifest,
-        manifest["utterance_id"].duplicated(keep=False),
-        "a duplicate utterance_id",
-        "Remove or rename the duplicates.",
-    )
+        refuse(blank, f"no {column}", "Fill the cells.")
+    again = manifest["utterance_id"].duplicated(keep=False)
+    refuse(again, "a duplicate utterance_id", "Remove or rename the duplicates.")
     place = manifest["corpus"].astype(str) + "/" + manifest["path"].map(clean) + spans(manifest)
-    _refuse(
-        manifest,
-        place.where(~is_copy(manifest)).duplicated(keep=False) & ~is_copy(manifest),
+    original = ~is_copy(manifest)
+    refuse(
+        place.where(original).duplicated(keep=False) & original,
         "the same file as another row",
         "Keep one row per utterance; parts of one file need `start` and `end`.",
     )
-    _refuse(
-        manifest,
+    refuse(
         ~manifest["path"].map(stays_inside).astype(bool),
         "an absolute path or a path outside the root of its corpus",
         "Write paths relative to the root, such as Actor_01/a.wav.",
     )
-    _refuse(
-        manifest,
+    refuse(
         _no_time(manifest),
         "an empty time span",
         "Use seconds from the beginning of the file, end after start; empty is the whole file.",
     )
     if "gender" in manifest:
-        known = manifest["gender"].isna() | manifest["gender"].isin(GENDERS)
-        _refuse(
-            manifest,
-            ~known,
-            "a gender that is neither male nor female",
-            "Correct or empty the cells.",
-        )
+        other = manifest["gender"].notna() & ~manifest["gender"].isin(GENDERS)
+        refuse(other, "a gender that is neither male nor female", "Correct or empty the cells.")
     return divided(manifest)
 
 

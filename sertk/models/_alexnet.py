@@ -41,17 +41,8 @@ def convolutions(x: keras.KerasTensor, width: float, *, normalize: bool = False)
 def load_weights(model: keras.Model, path: str | Path, *, transposed: bool) -> None:
     """Copy torchvision's AlexNet weights into every layer that has a twin there.
 
-    `python -c "import torch, numpy; numpy.savez('alexnet.npz', **{k: v.numpy() for k, v in
-    torch.load('alexnet-owt-7be5be79.pth').items()})"` makes the file, where torch is installed.
-
-    Args:
-        model: With layers `conv0` to `conv4` and, for the dense head, `dense0` and `dense1`.
-        path: `.npz` or `.safetensors` with torchvision's names, such as `features.0.weight`.
-        transposed: The model sees time along the first axis, where an image has its height, so
-            that the kernels are turned as well.
-
-    Raises:
-        ConfigurationError: If the file is missing, is of another kind, or does not fit.
+    See `sertk.models.alexnet.build` for the file, whose names are `features.0.weight` and so on.
+    With `transposed`, the model sees time along the first axis, where an image has its height.
     """
     state = _read(Path(path).expanduser())
     height, width = (3, 2) if transposed else (2, 3)

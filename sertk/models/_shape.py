@@ -8,11 +8,7 @@ from sertk.errors import ConfigurationError
 def require_frames_by_bins(
     model: str, input_shape: tuple[int, ...], *, frames: int = 1, bins: int = 1
 ) -> None:
-    """Refuse input that is not (frames, bins) with enough of both.
-
-    Raises:
-        ConfigurationError: Which shape came, which is needed, and what gives it.
-    """
+    """Refuse input that is not (frames, bins) with enough of both."""
     if len(input_shape) != 2 or input_shape[0] < frames or input_shape[1] < bins:
         raise ConfigurationError(
             f"The model {model!r} received clips of shape {input_shape}.",
@@ -30,20 +26,9 @@ def as_image(
     bins: int,
     any_length: bool = False,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Start a network on images: an input, and the same with a channel axis.
+    """Start a network on images: an input, and the same as (batch, frames, bins, channels).
 
-    Args:
-        model: Its name, for the error.
-        input_shape: (frames, bins) or (frames, bins, channels).
-        frames: Fewest frames that are left with something after every pooling.
-        bins: Fewest bins.
-        any_length: The network takes `None` frames, which is clips of any length.
-
-    Returns:
-        The input, and a tensor (batch, frames, bins, channels).
-
-    Raises:
-        ConfigurationError: Which shape came, which is needed, and what gives it.
+    With `any_length` the network takes `None` frames, which is clips of any length.
     """
     length = input_shape[0] if input_shape else None
     known = length is not None

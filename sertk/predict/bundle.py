@@ -34,12 +34,8 @@ def read(path: str | Path) -> dict[str, bytes]:
         with plain_files.opened(path) as file, zipfile.ZipFile(file) as archive:
             entries = zip_archives.entries(archive, _LIMITS, safe=_stays_inside)
             files = {entry.filename: archive.read(entry) for entry in entries}
-    except (
-        OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError
-    ) as error:  # fmt: skip
+    except zip_archives.UNREADABLE as error:
         raise _refused(path, str(error).rstrip(".") or type(error).__name__) from error
-    except zipfile.zlib.error as error:  # type: ignore[attr-defined]
-        raise _refused(path, str(error)) from error
     if why := fault(files, path):
         raise _refused(path, why)
     return files
@@ -58,19 +54,10 @@ def fault(files: dict[str, bytes], path: Path) -> str:
     if INDEX not in files:
         return f"its {INDEX} is missing"
     try:
-        index = json_records.parse(files[INDEX], schemas.Versioned)
-        version = index["schema_version"]
-        if version <= SCHEMA_VERSION:
-            json_records.require(index, schemas.Bundle)
+        index = json_records.of_model(files[INDEX], SCHEMA_VERSION, path)
+        json_records.require(index, schemas.Bundle)
     except json_records.DamagedError as error:
         return f"its {INDEX} is damaged: {error}"
-    if version > SCHEMA_VERSION:
-        raise ModelError(
-            f"{path} was written by sertk {index.get('sertk_version')} (schema {version}).",
-            f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
-            "Upgrade sertk.",
-            code="newer-model-schema",
-        )
     sums = index["sha256"]
     missing = [name for name in NEEDED if name not in files]
     if missing:

@@ -51,7 +51,6 @@ class KerasEngine:
         self.spec, self.prep = spec, spec.prep
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute probabilities, shape (waveforms, classes), float64."""
         prep = self.prep
         clips = [prep.clips(prep.extract(prep.level(waveform))) for waveform in waveforms]
         counts, every = [len(each) for each in clips], np.concatenate(clips)
@@ -97,18 +96,12 @@ class OnnxEngine:
             raise unusable(source, "ONNX", error) from error
         record = self.session.get_modelmeta().custom_metadata_map.get(KEY)
         if record is None:
-            raise ModelError(
-                f"{source} is an ONNX file without the metadata of sertk.",
-                "Prediction needs the classes, the sample rate and the preprocessing.",
-                "Use a file written by `sertk export RUN --to onnx`.",
-                code="no-model-description",
-            )
+            raise _undescribed(source, "ONNX")
         self.record = record
         self.spec = Spec.from_json(record, source)
         _require_classes(self.spec, self.session.get_outputs()[0].shape[-1], source)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute probabilities, shape (waveforms, classes), float64."""
         found = [self.session.run(None, {"waveform": b})[0] for b in batches(waveforms)]
         return np.concatenate(found).astype(float)
 
@@ -137,12 +130,7 @@ class OpenVinoEngine:
             missing = f"{weights.name} is missing" if not weights.is_file() else None
             raise unusable(str(path), "OpenVINO", missing or error) from error
         if not model.has_rt_info([KEY]):
-            raise ModelError(
-                f"{path} is an OpenVINO file without the metadata of sertk.",
-                "Prediction needs the classes, the sample rate and the preprocessing.",
-                "Use a file written by `sertk export RUN --to openvino`.",
-                code="no-model-description",
-            )
+            raise _undescribed(str(path), "OpenVINO")
         self.spec = Spec.from_json(str(model.get_rt_info([KEY]).astype(str)), str(path))
         _require_classes(self.spec, model.outputs[0].partial_shape[-1].get_length(), str(path))
         # some processors would compute in bfloat16 otherwise, with errors up to 0.02
@@ -152,7 +140,6 @@ class OpenVinoEngine:
         self.model = core.compile_model(model, "CPU", settings)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute probabilities, shape (waveforms, classes), float64."""
         found = [self.model([batch])[0].copy() for batch in batches(waveforms)]
         return np.concatenate(found).astype(float)
 
@@ -195,6 +182,15 @@ def _require_classes(spec: Spec, answers: object, source: str) -> None:
             "Export the run again.",
             code="class-count-mismatch",
         )
+
+
+def _undescribed(source: str, kind: str) -> ModelError:
+    return ModelError(
+        f"{source} is an {kind} file without the metadata of sertk.",
+        "Prediction needs the classes, the sample rate and the preprocessing.",
+        f"Use a file written by `sertk export RUN --to {kind.lower()}`.",
+        code="no-model-description",
+    )
 
 
 def unusable(source: str, kind: str, why: Exception | str) -> ModelError:

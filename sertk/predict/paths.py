@@ -64,8 +64,7 @@ def search(words: Iterable[str | Path]) -> Search:
     for word in words:
         for line in _lines() if str(word) == "-" else [word]:
             for path in _meant(line, found.left_out):
-                # of a link to a folder the same file, of a link to a file another name
-                place = f"{os.path.realpath(path.parent)}/{path.name}"
+                place = _place(path)
                 if place in seen:
                     found.left_out.setdefault(TWICE, []).append(str(path))
                 else:
@@ -143,10 +142,14 @@ def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
         else:
             inside = [path]
         for file in inside:
-            real = f"{os.path.realpath(file.parent)}/{file.name}"
-            if real not in seen:
-                seen.add(real)
+            if (place := _place(file)) not in seen:
+                seen.add(place)
                 yield file
+
+
+def _place(path: Path) -> str:
+    """Tell files apart: through a linked folder it is the same, through a linked file another."""
+    return f"{os.path.realpath(path.parent)}/{path.name}"
 
 
 def _beside(left_out: dict[str, list[str]]) -> str:

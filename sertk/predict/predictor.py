@@ -17,17 +17,10 @@ import pandas as pd
 from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
 from sertk.evaluation.speaker_normalization import centered
+from sertk.predict import sound
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
-from sertk.predict.sound import (
-    NO_SPEECH,
-    SHORT,
-    SILENCE_DB,
-    Window,
-    is_steady,
-    loudest_db,
-    windows,
-)
+from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB, loudest_db
 
 LONGEST = 120.0  # seconds of a recording that may get a single answer
 
@@ -111,7 +104,7 @@ class Predictor:
         Raises:
             AudioError: If the file cannot be read, or is too long for one answer.
         """
-        return next(self._rows([Path(path)], stop=True))
+        return next(self._rows([Path(path)]))
 
     def files(
         self, paths: Iterable[str | Path], *, speaker_normalization: bool = False
@@ -171,10 +164,7 @@ class Predictor:
         return [*first, *(f"p_{name}" for name in self.classes)]
 
     def _rows(
-        self,
-        paths: list[Path],
-        unreadable: list[tuple[Path, AudioError]] | None = None,
-        stop: bool = False,
+        self, paths: list[Path], unreadable: list[tuple[Path, AudioError]] | None = None
     ) -> Iterator[dict[str, Any]]:
         """Read and predict a few files at a time, so that memory does not grow with them."""
         for start in range(0, len(paths), BATCH):
@@ -183,15 +173,14 @@ class Predictor:
                 try:
                     read.append((path, *self._load(path)))
                 except AudioError as error:
-                    if stop or unreadable is None:
+                    if unreadable is None:
                         raise
                     unreadable.append((path, error))
             waveforms = [waveform for _, _, waveform in read]
             levels = [loudest_db(waveform, self.sample_rate) for waveform in waveforms]
-            for (path, seconds, waveform), level, shares in zip(
-                read, levels, self._gated(waveforms, levels, waveforms), strict=True
-            ):
-                short = len(waveform) / self.sample_rate < self.short_seconds
+            gated = self._gated(waveforms, levels, waveforms)
+            for (path, seconds, wave), level, shares in zip(read, levels, gated, strict=True):
+                short = len(wave) / self.sample_rate < self.short_seconds
                 about = {"seconds": seconds, "short": short, "loudest_db": level}
                 yield {"path": str(path), **self._answer(shares), **about, **self._shares(shares)}
 
@@ -241,13 +230,13 @@ class Predictor:
     ) -> Iterator[dict[str, Any]]:
         """Give the rows of a timeline one after the other, while the file is read."""
         window, hop = self._spans(window, hop)
-        pieces = windows(path, self.sample_rate, window, hop, self.prep.channel)
+        pieces = sound.windows(path, self.sample_rate, window, hop, self.prep.channel)
         # a long window is many clips, which are computed together
         size = max(1, round(BATCH * min(1.0, self.prep.clip_seconds / window)))
         while batch := list(islice(pieces, size)):
             yield from self._along(batch)
 
-    def _along(self, batch: list[Window]) -> Iterator[dict[str, Any]]:
+    def _along(self, batch: list[sound.Window]) -> Iterator[dict[str, Any]]:
         # padding would move offset and level
         unpadded = [self.prep.remove_offset(piece.waveform[: piece.samples]) for piece in batch]
         waveforms = [
@@ -288,9 +277,9 @@ class Predictor:
         """Compute the probabilities of what may hold speech; the rest stays without numbers."""
         shares = np.full((len(waveforms), len(self.classes)), np.nan)
         asked = [
-            k for k, (db, sound) in enumerate(zip(levels, unpadded, strict=True))
+            k for k, (db, wave) in enumerate(zip(levels, unpadded, strict=True))
             if self.silence_db is None
-            or (db > self.silence_db and not is_steady(sound, self.sample_rate))
+            or (db > self.silence_db and not sound.is_steady(wave, self.sample_rate))
         ]  # fmt: skip
         if asked:
             shares[asked] = self.engine([waveforms[k] for k in asked])

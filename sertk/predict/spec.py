@@ -52,7 +52,6 @@ class Spec:
         run: Name of the run's folder.
         fold: int. Fold of the run.
         seed: int. Training seed of the run.
-        variant: How the graph computes the spectrum; empty for a .keras file.
         clip_only: The graph takes waveforms of exactly one clip.
     """
 
@@ -67,7 +66,6 @@ class Spec:
     run: str = ""
     fold: int = 0
     seed: int = 0
-    variant: str = ""
     clip_only: bool = False
 
     @property
@@ -97,17 +95,8 @@ class Spec:
             ModelError: If it is none, or a newer sertk wrote it.
         """
         try:
-            record = json_records.parse(text, schemas.Versioned)
-            version = record["schema_version"]
-            if version > SCHEMA_VERSION:
-                raise ModelError(
-                    f"{source} was written by sertk {record.get('sertk_version')} (schema "
-                    f"{version}).",
-                    f"This version of sertk reads schemas up to {SCHEMA_VERSION}.",
-                    "Upgrade sertk.",
-                    code="newer-model-schema",
-                )
-            if version == 1:
+            record = json_records.of_model(text, SCHEMA_VERSION, source)
+            if record["schema_version"] == 1:
                 record = old_names.of_model(record)
             json_records.require(record, schemas.Model)
             names = [f.name for f in dataclasses.fields(cls)]

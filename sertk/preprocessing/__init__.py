@@ -25,6 +25,10 @@ from sertk.features.log_mel import LogMel
 from sertk.preprocessing.clips import clip_starts
 
 _HIGHEST_RATE, _LONGEST_CLIP = 192_000, 600  # Hz, seconds; beyond, the memory fills
+_RANGES = {
+    "sample_rate": (LOWEST_RATE, _HIGHEST_RATE), "clip_seconds": (0, _LONGEST_CLIP),
+    "target_rms_db": (-200, 60), "channel": (1, np.inf),
+}  # fmt: skip
 DB_REFERENCES = ("clip", "full_scale", "clip_loud_padding", "full_scale_zero_padding")
 
 
@@ -135,11 +139,9 @@ class Preprocessing:
     def level(self, waveform: np.ndarray) -> np.ndarray:
         """Center a waveform and, if `target_rms_db` is set, scale it: what graphs do first."""
         centered = audio.center(waveform)
-        return (
-            centered
-            if self.target_rms_db is None
-            else audio.normalize_rms(centered, self.target_rms_db)
-        )
+        if self.target_rms_db is None:
+            return centered
+        return audio.normalize_rms(centered, self.target_rms_db)
 
     def extract(self, waveform: np.ndarray) -> np.ndarray:
         """Compute what the cache keeps: the absolute spectrum, shape (frames, bins)."""
@@ -280,10 +282,5 @@ class Preprocessing:
 def _in_range(name: str, value: float | None) -> bool:
     if value is None:
         return name in ("trim_db", "target_rms_db", "channel")
-    if name == "target_rms_db":
-        return -200 <= value <= 60
-    if name == "channel":
-        return value >= 1
-    low = LOWEST_RATE if name == "sample_rate" else 0
-    high = {"sample_rate": _HIGHEST_RATE, "clip_seconds": _LONGEST_CLIP}.get(name, np.inf)
-    return value > 0 and low <= value <= high
+    low, high = _RANGES.get(name, (0, np.inf))
+    return low <= value <= high and (value > 0 or name == "target_rms_db")

@@ -9,12 +9,5 @@ from sertk.recipes.repeating import describe, get, reproduce, utterances
 from sertk.recipes.systems import RECIPES
 
 __all__ = [
-    "RECIPES",
-    "Difference",
-    "Published",
-    "Recipe",
-    "describe",
-    "get",
-    "reproduce",
-    "utterances",
-]
+    "RECIPES", "Difference", "Published", "Recipe", "describe", "get", "reproduce", "utterances",
+]  # fmt: skip

@@ -27,13 +27,8 @@ from sertk.training.config import Config
 
 # how a corpus is divided and labeled where a recipe does not say otherwise
 _PROTOCOLS = {"iemocap": "by_dyad", "emodb": "loso", "savee": "loso", "toy": "speaker_folds"}
-_GROUPINGS = {
-    "iemocap": "iemocap4_strict",
-    "emodb": "emotion7",
-    "savee": "emotion7",
-    "ravdess": "emotion8",
-    "toy": "emotion8",
-}
+_GROUPINGS = {"iemocap": "iemocap4_strict", "emodb": "emotion7", "savee": "emotion7"}
+_GROUPINGS |= {"ravdess": "emotion8", "toy": "emotion8"}
 _ISOLATED = 4  # R3's last actors, who stand apart from the development set
 
 
@@ -136,13 +131,9 @@ def _divide(rows: pd.DataFrame, recipe: Recipe, names: Sequence[str]) -> pd.Data
     if recipe.division in ("isolated", "copies first"):
         return _isolated(rows, recipe)
     if tuple(names) == ("ravdess",):
-        known = {
-            "ravdess5": [f"ravdess_{actor:02d}" for actor in range(1, 25)],
-            "dev4": [f"ravdess_{actor:02d}" for actor in range(1, 21)],
-        }
-        there = set(rows["speaker"])
-        fitting = [folds for folds, actors in known.items() if there.issuperset(actors)]
-        return splits.make(rows, fitting[0] if fitting else "speaker_folds")
+        for folds, actors in (("ravdess5", 24), ("dev4", 20)):
+            if {f"ravdess_{actor + 1:02d}" for actor in range(actors)} <= set(rows["speaker"]):
+                return splits.make(rows, folds)
     usual = _PROTOCOLS.get(names[0], "speaker_folds")
     return splits.make(rows, usual if len(names) == 1 else "speaker_folds")
 
@@ -254,11 +245,7 @@ def reproduce(
             for difference in recipe.differences
             if not (as_published and difference.restored)
         ],
-        "changed": {
-            **({} if grouping is None else {"grouping": grouping}),
-            **dict(arguments),
-            **config,
-        },
+        "changed": {**({"grouping": grouping} if grouping else {}), **arguments, **config},
     }
     run.info["recipe"] = json.loads(json.dumps(described))  # as it is read back
     if run.info != before:  # a finished run that was repeated is left as it is

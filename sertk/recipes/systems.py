@@ -6,6 +6,7 @@ otherwise, and why, stands beside it.
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
 from sertk.features.log_mel import LogMel
@@ -41,6 +42,7 @@ _R1 = {
     "batch_size": 64, "monitor": "val_wa", "train_crop": "all",
     "clip_aggregation": "geometric_mean", "oversample": "minority_twice",
 }  # fmt: skip
+_R1_CORPORA = ("iemocap", "emodb", "ravdess")
 _R1_PREP = Preprocessing(LogSpectrogram(), clip_seconds=2.99, trim_db=None)
 _R1_LOUD = {"prep": dataclasses.replace(_R1_PREP, db_reference="clip_loud_padding")}
 _R1_PROTOCOL = "IEMOCAP improvised, 4 classes, 10 speakers apart, 5 repetitions"
@@ -68,15 +70,19 @@ _R3_DIFFERENCES = (
     ),
     Difference("resampling", "kaiser_fast", "soxr HQ", "one reader for everything"),
 )  # fmt: skip
-_R3_AS_PUBLISHED = {
-    "division": "copies first",
-    "prep": dataclasses.replace(_R3_PREP, db_reference="full_scale_zero_padding"),
-}
-_R3_STAMPS = (
-    "validation is not speaker-independent: copies of one recording are trained and validated on; "
-    "the test speakers are apart",
-    "the padding of short recordings is above whatever speech gives",
-)
+_r3 = partial(
+    Recipe, corpora=("ravdess",), prep=_R3_PREP, model="conv1d", config=_R3, standardize="none",
+    augment="r3", copies=2, seconds=(0.5, 3.5), division="isolated", differences=_R3_DIFFERENCES,
+    as_published={
+        "division": "copies first",
+        "prep": dataclasses.replace(_R3_PREP, db_reference="full_scale_zero_padding"),
+    },
+    stamps=(
+        "validation is not speaker-independent: copies of one recording are trained and validated "
+        "on; the test speakers are apart",
+        "the padding of short recordings is above whatever speech gives",
+    ),
+)  # fmt: skip
 _R4_PREP = Preprocessing(
     LogSpectrogram(481, 960, 480, 960, window="hann", preemphasis=0.0),
     sample_rate=48_000, clip_seconds=5.0, trim_db=None,
@@ -106,11 +112,24 @@ _R5_DIFFERENCES = (
     ),
 )  # fmt: skip
 
+
+def _r5(title: str, model: str, score: str) -> Recipe:
+    return Recipe(
+        f"{title} on log-mel spectrograms, four corpora (R5)",
+        _R5_CORPORA, _R5_PREP, model, _R5, standardize="none", augment="r5", copies=7,
+        grouping="moody7",
+        published=(Published(score, "four corpora, files at random, 70/30, the epoch chosen on the "
+                             "test"),),
+        differences=_R5_DIFFERENCES,
+        as_published={"division": "files, no test"},
+        stamps=("not speaker-independent", "selected on test"),
+    )  # fmt: skip
+
+
 RECIPES: Mapping[str, Recipe] = MappingProxyType({
     "r1-alexnet": Recipe(
         "AlexNet on spectrogram pictures with stability training (R1)",
-        ("iemocap", "emodb", "ravdess"), _R1_PREP, "alexnet",
-        {**_R1, "stability": 1.0},
+        _R1_CORPORA, _R1_PREP, "alexnet", {**_R1, "stability": 1.0},
         arguments={"image_size": 256}, standardize="minmax", augment="mixnoise", copies=8,
         where=_IMPROVISED,
         published=(Published("WA 74.0, UAR 64.4", _R1_PROTOCOL, "iemocap"),),
@@ -127,8 +146,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     ),
     "r1-fcn-gap": Recipe(
         "AlexNet's convolutions with global average pooling and mixup (R1)",
-        ("iemocap", "emodb", "ravdess"), _R1_PREP, "alexnet_gap",
-        {**_R1, "mixup": 0.4, "mixup_by": "sample_max"},
+        _R1_CORPORA, _R1_PREP, "alexnet_gap", {**_R1, "mixup": 0.4, "mixup_by": "sample_max"},
         arguments={"image_size": 256}, standardize="minmax", where=_IMPROVISED,
         published=(Published("WA 73.2, UAR 62.6", _R1_PROTOCOL, "iemocap"),),
         differences=(_ANEW, _SILENCE, _SAID_SLOWLY),
@@ -137,9 +155,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     ),
     "r2-fcn-attention": Recipe(
         "Fully convolutional network with attention (R2)",
-        ("iemocap", "emodb", "ravdess"),
-        _R2_PREP,
-        "fcn_attention",
+        _R1_CORPORA, _R2_PREP, "fcn_attention",
         {**_R1, "oversample": "none", "batch_size": 32, "epochs": 200, "mixup": 0.2,
          "time_mask": 0.25},
         where=_IMPROVISED,
@@ -162,8 +178,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     ),
     "r2-acrnn": Recipe(
         "3-D convolutional recurrent network with attention (R2b, 3D-ACRNN)",
-        ("iemocap", "emodb", "ravdess"),
-        Preprocessing(LogMelDelta(), clip_seconds=2.99, trim_db=None),
+        _R1_CORPORA, Preprocessing(LogMelDelta(), clip_seconds=2.99, trim_db=None),
         "crnn_attention",
         {**_CONSTANT, "optimizer": "nadam", "learning_rate": 1e-4, "epochs": 200, "batch_size": 40,
          "train_crop": "all", "clip_aggregation": "max"},
@@ -185,29 +200,19 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
             ),
         ),
     ),
-    "r3-conv1d": Recipe(
+    "r3-conv1d": _r3(
         "Conv1D on the MFCC trace, five emotions times gender (R3)",
-        ("ravdess",), _R3_PREP, "conv1d", _R3,
-        arguments={"variant": "original"}, standardize="none", augment="r3", copies=2,
-        grouping="basic5", genders=True, seconds=(0.5, 3.5), division="isolated",
+        arguments={"variant": "original"}, grouping="basic5", genders=True,
         published=(Published("accuracy about 72", "10 classes, files at random, the test reused "
                              "for validation; later users report 35 to 50 with the same code"),),
-        differences=_R3_DIFFERENCES,
-        as_published=_R3_AS_PUBLISHED,
-        stamps=_R3_STAMPS,
     ),
-    "r3-male-2class": Recipe(
+    "r3-male-2class": _r3(
         "Conv1D on the MFCC trace, male voices, positive against negative (R3)",
-        ("ravdess",), _R3_PREP, "conv1d", _R3,
-        standardize="none", augment="r3", copies=2, grouping="valence2",
-        where={"gender": "male"}, seconds=(0.5, 3.5), division="isolated",
+        grouping="valence2", where={"gender": "male"},
         published=(
             Published("accuracy 93.96", "validation, drawn at random after copies were made"),
             Published("accuracy 66.88, macro-F1 65.40", "two isolated male actors"),
         ),
-        differences=_R3_DIFFERENCES,
-        as_published=_R3_AS_PUBLISHED,
-        stamps=_R3_STAMPS,
     ),
     "r4-densenet": Recipe(
         "DenseNet-121 on colored spectrogram pictures (R4)",
@@ -237,26 +242,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
         as_published={"division": "files"},
         stamps=("not speaker-independent",),
     ),
-    "r5-alexnet": Recipe(
-        "A tuned AlexNet on log-mel spectrograms, four corpora (R5)",
-        _R5_CORPORA, _R5_PREP, "alexnet_tuned", _R5, standardize="none", augment="r5", copies=7,
-        grouping="moody7",
-        published=(Published("accuracy 87.2", "four corpora, files at random, 70/30, the epoch "
-                             "chosen on the test"),),
-        differences=_R5_DIFFERENCES,
-        as_published={"division": "files, no test"},
-        stamps=("not speaker-independent", "selected on test"),
-    ),
-    "r5-resnet18": Recipe(
-        "ResNet-18 on log-mel spectrograms, four corpora (R5)",
-        _R5_CORPORA, _R5_PREP, "resnet18", _R5, standardize="none", augment="r5", copies=7,
-        grouping="moody7",
-        published=(Published("accuracy 87.9", "four corpora, files at random, 70/30, the epoch "
-                             "chosen on the test"),),
-        differences=_R5_DIFFERENCES,
-        as_published={"division": "files, no test"},
-        stamps=("not speaker-independent", "selected on test"),
-    ),
+    "r5-alexnet": _r5("A tuned AlexNet", "alexnet_tuned", "accuracy 87.2"),
+    "r5-resnet18": _r5("ResNet-18", "resnet18", "accuracy 87.9"),
     "compact": Recipe(
         "The network of the pretrained model, small enough for a browser",
         ("ravdess", "emodb"), _COMPACT_PREP, "compact",

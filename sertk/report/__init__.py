@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sertk._html import pages
+from sertk.evaluation import evaluate
+from sertk.report import numbers, page
 from sertk.run import Run
 
 __all__ = ["write_html", "write_json"]
@@ -42,13 +44,10 @@ def write_html(
     Examples:
         `sertk.report.write_html("runs/ravdess_compact")`
     """
-    from sertk.evaluation import evaluate
-    from sertk.report import numbers, page
-
     run = Run.open(run)
     result = evaluate(run)
     text = page.render(run, result, numbers.collect(run, result), audio=audio, roots=roots)
-    return _write(text, run, path, "report.html")
+    return pages.write(text, path or run.folder / "report.html")
 
 
 def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
@@ -67,14 +66,7 @@ def write_json(run: Run | str | Path, path: str | Path | None = None) -> Path:
     Examples:
         `sertk.report.write_json("runs/ravdess_compact")`
     """
-    from sertk.evaluation import evaluate
-    from sertk.report import numbers
-
     run = Run.open(run)
     record = numbers.collect(run, evaluate(run))
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return _write(text, run, path, "report.json")
-
-
-def _write(text: str, run: Run, path: str | Path | None, name: str) -> Path:
-    return pages.write(text, run.folder / name if path is None else path)
+    return pages.write(text, path or run.folder / "report.json")

@@ -34,11 +34,8 @@ def learning_curves(
     scores = monitor if monitor in ("val_uar", "val_wa") else "val_uar"
     has_scores = scores in history and history[scores].notna().any()
     num = 2 if has_scores else 1
-    panels = (
-        drawing.new_axes(5.5 * num, 3.5, columns=num)
-        if wide
-        else drawing.new_axes(3.9, 2.9 * num, rows=num)
-    )
+    size = (5.5 * num, 3.5) if wide else (3.9, 2.9 * num)
+    panels = drawing.new_axes(*size, columns=num if wide else 1, rows=1 if wide else num)
     with drawing.style():
         learning_curve.draw_panels(panels, history, fits, scores if has_scores else "")
     return drawing.svg(panels[0], themed=True)

@@ -19,11 +19,10 @@ def views(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     summed = f" summed over {seeds} seeds" if seeds > 1 else ""
     by_true = divide(counts, counts.sum(1, keepdims=True))
     by_pred = divide(counts, counts.sum(0, keepdims=True))
-    most = max(float(counts.max()), 1.0)
     made = (
-        ("true", "% of true", by_true, by_true, "% of the true class"),
-        ("pred", "% of predicted", by_pred, by_pred, "% of the predicted class"),
-        ("counts", "Counts", counts / most, None, "number of predictions"),
+        ("true", "% of true", by_true, "% of the true class"),
+        ("pred", "% of predicted", by_pred, "% of the predicted class"),
+        ("counts", "Counts", counts / max(float(counts.max()), 1.0), "number of predictions"),
     )  # fmt: skip
     return [
         {
@@ -32,14 +31,14 @@ def views(numbers: dict[str, Any]) -> list[dict[str, Any]]:
             "caption": f"Rows: true class; columns: predicted class; cells: {what}. "
             f"{int(counts.sum()):,} predictions{summed}.",
             "long": max(map(len, classes)) > 9,
-            "rows": _rows(classes, shade, shares, counts),
+            "rows": _rows(classes, shade, counts, shares=key != "counts"),
         }
-        for key, name, shade, shares, what in made
+        for key, name, shade, what in made
     ]
 
 
 def _rows(
-    classes: list[str], shade: np.ndarray, shares: np.ndarray | None, counts: np.ndarray
+    classes: list[str], shade: np.ndarray, counts: np.ndarray, *, shares: bool
 ) -> list[tuple[str, list[dict[str, str]]]]:
     rows = []
     for i, true in enumerate(classes):
@@ -47,11 +46,11 @@ def _rows(
         for j, predicted in enumerate(classes):
             count = f"{counts[i, j]:.0f}"
             background, ink = colors(float(shade[i, j]))
-            text = count if shares is None else percent(shares[i, j])
+            text = percent(shade[i, j]) if shares else count
             cells.append(
                 {
                     "text": text,
-                    "below": "" if shares is None or text == DASH else count,
+                    "below": count if shares and text != DASH else "",
                     "title": f"{count} × {true} predicted as {predicted}",  # noqa: RUF001
                     "background": background,
                     "ink": ink,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sertk import evaluation, labels
-from sertk.evaluation import Evaluation, Interval
+from sertk.evaluation import Evaluation
 from sertk.run import Run
 
 SCHEMA_VERSION = 1
@@ -28,7 +28,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
         result: Its evaluation on the test split.
     """
     info = run.info
-    summary = result.summary().frame()
+    summary, calibration = result.summary().frame(), result.calibration()
     return _plain(
         {
             "schema_version": SCHEMA_VERSION,
@@ -44,11 +44,8 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "recipe": info.get("recipe"),
             "classes": list(result.classes),
             "basis": {
-                "split": result.split,
-                "utterances": result.num_utterances,
-                "speakers": result.num_speakers,
-                "folds": len(result.folds),
-                "seeds": result.seeds,
+                "split": result.split, "utterances": result.num_utterances,
+                "speakers": result.num_speakers, "folds": len(result.folds), "seeds": result.seeds,
                 "absent_classes": result.absent,
             },
             "chance": result.chance,
@@ -61,13 +58,17 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "confusion": result.confusion_matrix().frame().to_numpy().tolist(),
             "regroupings": regroupings(result),
             "by_gender": _rows(result.by_gender().frame()),
-            "gender_gap": _interval(result.by_gender().gap),
+            "gender_gap": vars(result.by_gender().gap),
             "by_speaker": _rows(result.by_speaker().frame()),
             "speaker_normalization": _speaker_normalization(result),
             "by_condition": _conditions(result),
-            "calibration": _calibration(result),
+            "calibration": {
+                "ece": calibration.ece,
+                "bins": _rows(calibration.frame()),
+                "aurc": evaluation.selective_prediction(result).aurc,
+            },
         }
-    )
+    )  # fmt: skip
 
 
 def leaks(info: dict[str, Any], *, reaching_test: bool = True) -> list[str]:
@@ -129,16 +130,13 @@ def regroupings(result: Evaluation) -> list[dict[str, Any]]:
         recalls = other.per_class().frame()
         found.append(
             {
-                "name": name,
-                "classes": list(other.classes),
-                "chance": other.chance,
-                "utterances": other.num_utterances,
-                "speakers": other.num_speakers,
+                "name": name, "classes": list(other.classes), "chance": other.chance,
+                "utterances": other.num_utterances, "speakers": other.num_speakers,
                 "dropped": dict(other.dropped),
                 "headline": other.summary().frame().to_dict("index"),
                 "recall": recalls["recall"].to_dict(),
             }
-        )
+        )  # fmt: skip
     return found
 
 
@@ -157,25 +155,9 @@ def _speaker_normalization(result: Evaluation) -> dict[str, Any] | None:
         return None
     other = evaluation.normalize_speakers(result)
     change = evaluation.compare(other, result).frame().loc["uar"]
-    return {
-        "headline": other.summary().frame().to_dict("index"),
-        "change": change["difference"],
-        "change_low": change["low"],
-        "change_high": change["high"],
-    }
-
-
-def _calibration(result: Evaluation) -> dict[str, Any]:
-    shown = result.calibration()
-    return {
-        "ece": shown.ece,
-        "bins": _rows(shown.frame()),
-        "aurc": evaluation.selective_prediction(result).aurc,
-    }
-
-
-def _interval(found: Interval | None) -> dict[str, Any] | None:
-    return None if found is None else {**vars(found)}
+    changed = {"change": change["difference"], "change_low": change["low"]}
+    headline = other.summary().frame().to_dict("index")
+    return {"headline": headline, **changed, "change_high": change["high"]}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

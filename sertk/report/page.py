@@ -5,13 +5,14 @@ In: a run, its evaluation and its numbers. Out: one HTML document that needs not
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from sertk import evaluation
-from sertk._display.display import DASH, percent
+from sertk._display.display import DASH, Display, percent
 from sertk._html import audio_player, pages
 from sertk.errors import ConfigurationError
 from sertk.evaluation import Evaluation
@@ -23,27 +24,14 @@ from sertk.run import Run
 _HERE = Path(__file__).parent
 NUM_MISTAKES, NUM_HITS = 12, 6
 _SECTIONS = {
-    "result": "Result",
-    "original": "Original",
-    "confusions": "Confusion matrix",
-    "coarser": "Fewer classes",
-    "speakers": "Speakers",
-    "learning": "Learning curves",
-    "calibration": "Calibration",
-    "clips": "Errors",
-    "checks": "Checks",
-    "repeat": "Reproduce",
-}
-_DEFAULTS: dict[str, Any] = {
-    "unreadable": [],
-    "dropped": {},  # of runs before 0.1.0 was released
-    "emotions": {},
-    "grouping_note": "",
-    "command": None,
-    "folds": [],
-    "sertk_version": "",
-    "recipe": None,
-}
+    "result": "Result", "original": "Original", "confusions": "Confusion matrix",
+    "coarser": "Fewer classes", "speakers": "Speakers", "learning": "Learning curves",
+    "calibration": "Calibration", "clips": "Errors", "checks": "Checks", "repeat": "Reproduce",
+}  # fmt: skip
+_DEFAULTS: dict[str, Any] = {  # of runs before 0.1.0 was released
+    "unreadable": [], "dropped": {}, "emotions": {}, "grouping_note": "", "command": None,
+    "folds": [], "sertk_version": "", "recipe": None,
+}  # fmt: skip
 
 
 def render(
@@ -64,45 +52,27 @@ def render(
         roots: Corpus -> folder, to find that sound.
     """
     info = _DEFAULTS | run.info
-    scaled, answered = _temperature(run), evaluation.selective_prediction(result)
+    scaled, answered = None, evaluation.selective_prediction(result)
+    with suppress(ConfigurationError):  # a model without validation speakers to fit it on
+        scaled = evaluation.temperature(run)
     sounds = _sounds(run, result, roots) if audio else {}
     there = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
-        _HERE,
-        "page.html",
-        pct=_percent,
-        dash=DASH,
-        n=numbers,
-        info=info,
-        title=" / ".join(parts) + ": speech emotion recognition report",
-        title_parts=parts,
+        _HERE, "page.html", pct=percent, dash=DASH, n=numbers, info=info,
+        title=" / ".join(parts) + ": speech emotion recognition report", title_parts=parts,
         lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
         sections=[(a, s) for a, s in _SECTIONS.items() if there.get(a, True)],
-        cards=_cards(numbers),
-        basis_sentence=sentences.basis(numbers),
-        confusion_sentence=sentences.confusions(numbers),
-        gap_sentence=sentences.gap(numbers),
+        cards=_cards(numbers), basis_sentence=sentences.basis(numbers),
+        confusion_sentence=sentences.confusions(numbers), gap_sentence=sentences.gap(numbers),
         normalization_sentence=sentences.speaker_normalization(numbers),
-        calibration_sentences=sentences.calibration(numbers, scaled),
-        selective_note=answered.note,
-        views=matrix.views(numbers),
-        group_tables=_group_tables(numbers),
+        calibration_sentences=sentences.calibration(numbers, scaled), selective_note=answered.note,
+        views=matrix.views(numbers), group_tables=_group_tables(numbers),
         mistakes=_clips(run, result.mistakes(NUM_MISTAKES).frame(), sounds),
-        hits=_clips(run, result.hits(NUM_HITS).frame(), sounds),
-        facts=sentences.facts(info),
-        settings=_settings(info),
-        selective=pages.pair(
-            "selective",
-            lambda wide: figures.of(answered, 4.6 if wide else 3.9, 3.9),
-            answered.note,
-        ),
+        hits=_clips(run, result.hits(NUM_HITS).frame(), sounds), facts=sentences.facts(info),
+        settings=_settings(info), selective=_pair("selective", answered, answered.note),
         **_figures(run, result, numbers, scaled),
-    )
-
-
-def _percent(value: float | None) -> str:
-    return DASH if value is None else percent(value)
+    )  # fmt: skip
 
 
 def _cards(numbers: dict[str, Any]) -> list[dict[str, Any]]:
@@ -116,17 +86,9 @@ def _cards(numbers: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for metric in names
     ]
-    count = len(numbers["classes"])
-    cards.append(
-        {
-            "name": "Chance",
-            "track": False,
-            "value": numbers["chance"],
-            "chance": numbers["chance"],
-            "under": f"UAR of random guessing among {count} classes",
-        }
-    )
-    return cards
+    under = f"UAR of random guessing among {len(numbers['classes'])} classes"
+    chance = {"value": numbers["chance"], "chance": numbers["chance"]}
+    return [*cards, {"name": "Chance", "track": False, **chance, "under": under}]
 
 
 def _group_tables(numbers: dict[str, Any]) -> list[dict[str, Any]]:
@@ -143,24 +105,18 @@ def _figures(
     """Draw each figure twice, for wide and for narrow pages, with its description."""
     rows = 1 + (len({row["gender"] for row in numbers["by_speaker"]}) > 1)
     speakers = sentences.speakers(numbers)
-    shown = result.by_speaker()
-    history = run.history if (run.folder / "history.csv").is_file() else None
-
-    def strip(wide: bool) -> str:
-        return figures.of(shown, 11.2 if wide else 3.9, 1.5 + 0.75 * rows)
-
+    history = run.history if (run.folder / "history.csv").is_file() else pd.DataFrame()
+    error = percent(numbers["calibration"]["ece"])
     drawn: dict[str, Any] = {
-        "strip": pages.pair("strip", strip, speakers),
+        "strip": _pair("strip", result.by_speaker(), speakers, 11.2, 1.5 + 0.75 * rows),
         "strip_caption": f"Each mark is one speaker; bars are means. {speakers}",
-        "calibration": pages.pair(
-            "reliability",
-            lambda wide: figures.of(scaled or result.calibration(), 4.6 if wide else 3.9, 3.9),
-            f"Reliability diagram; expected calibration error "
-            f"{percent(numbers['calibration']['ece'])} %.",
+        "calibration": _pair(
+            "reliability", scaled or result.calibration(),
+            f"Reliability diagram; expected calibration error {error} %.",
         ),
         "curves": None,
     }  # fmt: skip
-    if history is not None and len(history):
+    if len(history):
         monitor = run.info.get("training", {}).get("monitor", "val_uar")
         fits = run.info.get("fits", [])
         learned = sentences.learning(fits, monitor, run.info["training"].get("checkpoint", "best"))
@@ -173,30 +129,22 @@ def _figures(
     return drawn
 
 
-def _temperature(run: Run) -> TemperatureDisplay | None:
-    """Fit temperatures where every model has validation speakers to fit them on."""
-    try:
-        return evaluation.temperature(run)
-    except ConfigurationError:
-        return None
+def _pair(
+    name: str, display: Display, words: str, width: float = 4.6, height: float = 3.9
+) -> dict[str, Any]:
+    return pages.pair(name, lambda wide: figures.of(display, width if wide else 3.9, height), words)
 
 
 def _clips(run: Run, table: Any, sounds: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
     texts = run.manifest.set_index("utterance_id")
     spoken = texts["text"].dropna().to_dict() if "text" in texts else {}
-    return [
-        {
-            "name": name,
-            "label": row["label"],
-            "predicted": row["predicted"],
-            "confidence": row["confidence"],
-            "truth_share": row[f"p_{row['label']}"],
-            "text": spoken.get(name, ""),
-            "sound": sounds.get(str(name), ("", ""))[0],
-            "picture": sounds.get(str(name), ("", ""))[1],
-        }
-        for name, row in table.iterrows()
-    ]
+    clips = []
+    for name, row in table.iterrows():
+        sound, picture = sounds.get(str(name), ("", ""))
+        clip = {key: row[key] for key in ("label", "predicted", "confidence")}
+        clip |= {"name": name, "text": spoken.get(name, ""), "sound": sound, "picture": picture}
+        clips.append({**clip, "truth_share": row[f"p_{row['label']}"]})
+    return clips
 
 
 def _sounds(
@@ -209,10 +157,7 @@ def _sounds(
     rows = manifest[manifest["utterance_id"].isin(names)]
     found = {}
     for path, (_, row) in zip(manifests.paths(rows), rows.iterrows(), strict=True):
-        start, end = (
-            None if value is None or np.isnan(value) else float(value)
-            for value in (row.get("start"), row.get("end"))
-        )
+        start, end = (None if pd.isna(row.get(n)) else float(row[n]) for n in ("start", "end"))
         found[str(row["utterance_id"])] = audio_player.embed(path, start, end)
     return found
 
@@ -228,14 +173,7 @@ def _settings(info: dict[str, Any]) -> list[tuple[str, str]]:
         elif value is not None and value != {}:
             flat.append((name, value if isinstance(value, str) else json.dumps(value)))
 
-    for name in (
-        "model",
-        "preprocessing",
-        "standardize",
-        "augmentation",
-        "training",
-        "init_from",
-        "protocol",
-    ):
+    shown = "model preprocessing standardize augmentation training init_from protocol"
+    for name in shown.split():
         walk(name, info.get(name))
     return [row for row in flat if row[0] != "protocol.sentence"]

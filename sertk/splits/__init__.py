@@ -35,30 +35,11 @@ from sertk.splits.views import (
 )
 
 __all__ = [
-    "PROTOCOLS",
-    "PUBLISHED",
-    "SPLITS",
-    "Leak",
-    "by_dyad",
-    "by_session",
-    "by_speaker",
-    "check",
-    "check_classes",
-    "custom",
-    "ever_trained",
-    "folds",
-    "in_fold",
-    "leaks",
-    "leave_one_speaker_out",
-    "make",
-    "one_division",
-    "protocol",
-    "published",
-    "random",
-    "shared_speakers",
-    "speaker_folds",
+    "PROTOCOLS", "PUBLISHED", "SPLITS", "Leak", "by_dyad", "by_session", "by_speaker", "check",
+    "check_classes", "custom", "ever_trained", "folds", "in_fold", "leaks", "leave_one_speaker_out",
+    "make", "one_division", "protocol", "published", "random", "shared_speakers", "speaker_folds",
     "validates",
-]
+]  # fmt: skip
 
 PROTOCOLS: dict[str, Callable[..., pd.DataFrame]] = {
     "by_speaker": by_speaker,

@@ -83,8 +83,11 @@ def protocol(manifest: pd.DataFrame) -> dict[str, Any]:
     """
     named = manifest["protocol"].dropna().unique().tolist() if "protocol" in manifest else []
     name, _, note = str(named[0] if len(named) == 1 else "custom").partition(": ")
-    shared = _shared(manifest)
-    leaky = name == "random" or "test" in shared or (bool(shared) and not _tests(manifest))
+    speakers = Codes(manifest["speaker"])
+    pairs = (pair[:2] for part in parts(manifest) for pair in part.shared(speakers))
+    shared = {NAMES[split] for pair in pairs for split in pair}
+    untested = bool(shared) and "fold" not in manifest and "test" not in set(manifest["split"])
+    leaky = name == "random" or "test" in shared or untested
     if name == "custom":
         apart = f"shared between {' and '.join(sorted(shared))}" if shared else "kept apart"
         sentence = note or f"a division read from the manifest; speakers are {apart}"
@@ -93,25 +96,11 @@ def protocol(manifest: pd.DataFrame) -> dict[str, Any]:
     return {"name": name, "leaky": leaky, "sentence": sentence}
 
 
-def _shared(manifest: pd.DataFrame) -> set[str]:
-    """Name the splits that have speakers in common."""
-    speakers = Codes(manifest["speaker"])
-    pairs = (pair[:2] for part in parts(manifest) for pair in part.shared(speakers))
-    return {NAMES[split] for pair in pairs for split in pair}
-
-
-def _tests(manifest: pd.DataFrame) -> bool:
-    return "fold" in manifest or "test" in set(manifest["split"])
-
-
 def _sentence(name: str, manifest: pd.DataFrame) -> str:
     """Say who trains, validates and is tested by a protocol of ours."""
     if name == "random":
-        how = (
-            f"{len(folds(manifest))} folds of utterances drawn"
-            if "fold" in manifest
-            else ("utterances divided")
-        )
+        several = f"{len(folds(manifest))} folds of utterances drawn"
+        how = several if "fold" in manifest else "utterances divided"
         return f"{how} at random: the same speakers train and are tested"
     if "fold" not in manifest:
         train, val, test = (
@@ -121,7 +110,11 @@ def _sentence(name: str, manifest: pd.DataFrame) -> str:
         validates = "validates" if val == 1 else "validate"
         tested = "is" if test == 1 else "are"
         return f"{trains}, {val} {validates}, {test} {tested} tested; {_APART}"
-    validating = _fewest_validating(manifest)
+    lists = manifest.assign(val_folds=validation_folds(manifest))
+    each = lists[["speaker", "val_folds"]].drop_duplicates()["val_folds"]
+    counts = each.str.split().explode().value_counts()
+    # in the fold that has fewest of them
+    validating = int(counts.reindex([str(k) for k in folds(manifest)], fill_value=0).min())
     how = {
         "loso": "leave one speaker out",
         "speaker_folds": f"{len(folds(manifest))} folds of speakers",
@@ -132,11 +125,3 @@ def _sentence(name: str, manifest: pd.DataFrame) -> str:
         f"{manifest['speaker'].nunique()} speakers, {how}; {_APART}; {validating} speaker"
         f"{'s validate' if validating != 1 else ' validates'} in each fold"
     )
-
-
-def _fewest_validating(manifest: pd.DataFrame) -> int:
-    """Count the speakers that validate in the fold that has fewest of them."""
-    lists = manifest.assign(val_folds=validation_folds(manifest))
-    lists = lists[["speaker", "val_folds"]].drop_duplicates()
-    each = lists["val_folds"].str.split().explode().value_counts()
-    return int(each.reindex([str(fold) for fold in folds(manifest)], fill_value=0).min())

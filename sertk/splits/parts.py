@@ -126,7 +126,9 @@ def validation_folds(manifest: pd.DataFrame) -> pd.Series:
 
 
 def _of_folds(manifest: pd.DataFrame) -> Iterator[Part]:
-    tested = _places(pd.to_numeric(manifest["fold"]))
+    numbers = pd.to_numeric(manifest["fold"]).reset_index(drop=True).dropna().astype("int64")
+    groups = numbers.groupby(numbers).groups
+    tested = {int(str(fold)): rows.to_numpy() for fold, rows in groups.items()}
     validating: dict[str, list[np.ndarray]] = {}
     lists = validation_folds(manifest).reset_index(drop=True)
     for text, rows in lists.groupby(lists, sort=False).groups.items():
@@ -142,10 +144,3 @@ def _of_folds(manifest: pd.DataFrame) -> Iterator[Part]:
         yield Part(fold, roles, test, val, held[roles[held] == TEST])
         roles[held] = TRAIN
         roles[test] = TRAIN
-
-
-def _places(folds: pd.Series) -> dict[int, np.ndarray]:
-    """Find the rows of each number."""
-    known = folds.reset_index(drop=True).dropna()
-    groups = known.astype("int64").groupby(known.astype("int64")).groups
-    return {int(str(fold)): rows.to_numpy() for fold, rows in groups.items()}

@@ -16,18 +16,6 @@ from sertk.studies.search_result import SearchResult
 from sertk.studies.study import STUDIES, Study, Trial
 
 __all__ = [
-    "STUDIES",
-    "Leaderboard",
-    "LeakGap",
-    "SearchResult",
-    "Study",
-    "StudyResult",
-    "Trial",
-    "fuse",
-    "leak_gap",
-    "leak_gap_of_recipe",
-    "run",
-    "search",
-    "write_html",
-    "write_search_html",
-]
+    "STUDIES", "Leaderboard", "LeakGap", "SearchResult", "Study", "StudyResult", "Trial", "fuse",
+    "leak_gap", "leak_gap_of_recipe", "run", "search", "write_html", "write_search_html",
+]  # fmt: skip

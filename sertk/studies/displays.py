@@ -3,16 +3,11 @@
 In: numbers from `sertk.studies.results`. Out: Displays with `.frame()` and `.plot(ax=)`.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from sertk._display import drawing
 from sertk._display.display import Display
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _ROW = 0.26  # inches
 
@@ -25,14 +20,11 @@ class _RowDisplay(Display):
         self.size = (8.0, 1.1 + _ROW * len(self._lines()))
 
     def _lines(self) -> list[tuple[str, bool]]:
-        """Name what stands below each other, and say whether it is a row or heads a group.
-
-        One group needs no head, and groups of one row each, all of a kind, need nothing else.
-        """
+        """Name what stands below each other, and say whether it is a row or heads a group."""
         keys = [tuple(map(str, key)) for key in self._table.index]
         groups = list(dict.fromkeys(group for group, *_ in keys))
         kinds = {" from ".join(key[1:]) for key in keys}
-        if len(kinds) == 1 and len(groups) == len(keys) > 1:
+        if len(kinds) == 1 and len(groups) == len(keys) > 1:  # heads alone tell rows apart
             return [(group, True) for group in groups]
         lines = []
         for group in groups:
@@ -41,7 +33,7 @@ class _RowDisplay(Display):
             lines += [("  " + " from ".join(key[1:]), True) for key in keys if key[0] == group]
         return lines
 
-    def _rows(self, ax: "Axes") -> np.ndarray:
+    def _rows(self, ax: "drawing.Axes") -> np.ndarray:
         """Name the lines; hand out the places of the rows among them."""
         lines = self._lines()
         ax.set_yticks(range(len(lines)), [name for name, _ in lines])
@@ -56,7 +48,7 @@ class _RowDisplay(Display):
 class DifferenceDisplay(_RowDisplay):
     """Paired differences with their intervals: right of the line is better than the baseline."""
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         ax.axvline(0, color=drawing.MUTED, lw=1.1)
         for place, (_, row) in zip(self._rows(ax), self._table.iterrows(), strict=True):
             sure = row["low"] > 0 or row["high"] < 0
@@ -72,7 +64,7 @@ class DifferenceDisplay(_RowDisplay):
 class ScoreDisplay(_RowDisplay):
     """UAR of each combination with its interval; the tick is chance."""
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         for place, (_, row) in zip(self._rows(ax), self._table.iterrows(), strict=True):
             ax.hlines(place, 100 * row["low"], 100 * row["high"], drawing.SOFT, lw=5)
             ax.plot(100 * row["uar"], place, "o", color=drawing.ACCENT, markersize=6.5)

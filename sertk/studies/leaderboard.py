@@ -7,10 +7,11 @@ kept apart in the same way. What was published stands beside, with its protocol,
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from sertk._display import drawing
 from sertk._display.display import Display, percent
 from sertk._html import pages
 from sertk.errors import RunError, SertkError
@@ -19,9 +20,6 @@ from sertk.evaluation.paired import difference
 from sertk.recipes import RECIPES
 from sertk.run import Run
 from sertk.studies.displays import ScoreDisplay
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _HERE = Path(__file__).parent
 
@@ -51,7 +49,10 @@ class Leaderboard(Display):
             try:
                 run = Run(path.parent)
                 result = evaluate(run)
-                key, _ = _protocol(run, result), _facts(run)
+                # what makes scores comparable: words, classes, and the utterances of each fold
+                pairs = zip(result.rows["fold"], result.rows["utterance_id"], strict=True)
+                digest = hashlib.sha256(repr(sorted(set(pairs))).encode()).hexdigest()
+                key, _ = (describe(run), *sorted(run.classes), digest), _facts(run)
             except SertkError as error:
                 self.unread[str(path.parent.relative_to(self.folder))] = str(error)
                 continue
@@ -138,7 +139,7 @@ class Leaderboard(Display):
         )  # fmt: skip
         return pages.write(text, path)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         table = self._table.reset_index().set_index(["protocol", "run"])
         ScoreDisplay(table, self.title)._draw(ax)
 
@@ -166,10 +167,3 @@ def _name(key: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> str:
     """Name a group; two of the same name with other test speakers get a number."""
     alike = [other for other in keys if other[0] == key[0]]
     return key[0] if len(alike) == 1 else f"{key[0]} (test set {alike.index(key) + 1})"
-
-
-def _protocol(run: Run, result: Evaluation) -> tuple[str, ...]:
-    """Name what makes scores comparable: words, classes, and the utterances of each fold."""
-    tested = sorted(set(zip(result.rows["fold"], result.rows["utterance_id"], strict=True)))
-    digest = hashlib.sha256(repr(tested).encode()).hexdigest()
-    return describe(run), *sorted(run.classes), digest

@@ -7,7 +7,7 @@ scores, two of each run, of which those on speakers that were trained on do not 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,6 @@ from sertk.evaluation import Evaluation, Interval, evaluate
 from sertk.evaluation.paired import difference
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _HERE = Path(__file__).parent
 
@@ -122,16 +119,22 @@ class LeakGap(Display):
 
     def __init__(self, leaky: Run, clean: Run):
         self.leaky, self.clean = leaky, clean
-        parts = {
-            (name, split): evaluate(run, split)
-            for name, run in (("leaky", leaky), ("clean", clean))
-            for split in ("val", "test")
-        }
-        shared = _leaks_into_test(leaky)
-        held = {key: key[0] == "clean" or (key[1] == "test" and not shared) for key in parts}
-        table = pd.DataFrame(
-            [_row(*key, result, holds=held[key]) for key, result in parts.items()]
-        ).set_index(["division", "scored on"])
+        shared, rows, parts = _leaks_into_test(leaky), [], {}
+        for name, run in (("leaky", leaky), ("clean", clean)):
+            for split, words in (("val", "validation"), ("test", "test")):
+                result = parts[name, split] = evaluate(run, split)
+                found = result.interval()
+                rows.append(
+                    {
+                        "division": name,
+                        "scored on": words,
+                        "holds": name == "clean" or (split == "test" and not shared),
+                        "uar": found.value, "low": found.low, "high": found.high,
+                        "wa": result.wa, "utterances": result.num_utterances,
+                        "speakers": result.num_speakers,
+                    }
+                )  # fmt: skip
+        table = pd.DataFrame(rows).set_index(["division", "scored on"])
         super().__init__(table, "Scores of the same training with two splits, UAR in %")
         promise = parts["leaky", "test" if shared else "val"]
         held_by = parts["clean" if shared else "leaky", "test"]
@@ -166,14 +169,9 @@ class LeakGap(Display):
     def record(self) -> dict[str, Any]:
         """Write it down for JSON: `sentence, gap, gap_low, gap_high, scores`; null if unknown."""
         rows = self.frame().reset_index().to_json(orient="records", double_precision=15)
-        ends = [self.gap.low, self.gap.high] if self.gap.known else [None, None]
-        return {
-            "sentence": self.sentence,
-            "gap": self.gap.value,
-            "gap_low": ends[0],
-            "gap_high": ends[1],
-            "scores": json.loads(rows),
-        }
+        low, high = (self.gap.low, self.gap.high) if self.gap.known else (None, None)
+        gap = {"gap": self.gap.value, "gap_low": low, "gap_high": high}
+        return {"sentence": self.sentence, **gap, "scores": json.loads(rows)}
 
     def write_html(self, path: str | Path, command: str | None = None) -> Path:
         """Write the page: the answer, the four scores, how each run divided its speakers.
@@ -192,23 +190,16 @@ class LeakGap(Display):
 
         info = self.clean.info
         text = pages.render(
-            _HERE,
-            "leak.html",
+            _HERE, "leak.html",
             title=f"{info['model']['name']}: how much does data leakage add to the score?",
-            answer=self.sentence,
-            drawing=pages.pair("scores", draw, self.sentence),
+            answer=self.sentence, drawing=pages.pair("scores", draw, self.sentence),
             rows=self.frame().reset_index().to_dict("records"),
-            runs={"leaky": self.leaky.info, "clean": info},
-            chosen={
-                name: run.info["training"].get("checkpoint") != "last"
-                for name, run in (("leaky", self.leaky), ("clean", self.clean))
-            },
-            command=command or info.get("command"),
+            runs={"leaky": self.leaky.info, "clean": info}, command=command or info.get("command"),
             pct=percent,
-        )
+        )  # fmt: skip
         return pages.write(text, path)
 
-    def _draw(self, ax: "Axes") -> None:
+    def _draw(self, ax: "drawing.Axes") -> None:
         places = np.arange(len(self._table))
         for place, (_, row) in zip(places, self._table.iterrows(), strict=True):
             color = drawing.ACCENT if row["holds"] else drawing.SECOND
@@ -224,18 +215,3 @@ def _leaks_into_test(run: Run) -> bool:
     return any(
         f["severity"] == "leak" and f.get("reaches_test", True) for f in run.info.get("audit", [])
     )
-
-
-def _row(division: str, split: str, result: Evaluation, *, holds: bool) -> dict[str, Any]:
-    interval = result.interval()
-    return {
-        "division": division,
-        "scored on": {"val": "validation", "test": "test"}[split],
-        "holds": holds,
-        "uar": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "wa": result.wa,
-        "utterances": result.num_utterances,
-        "speakers": result.num_speakers,
-    }

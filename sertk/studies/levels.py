@@ -4,12 +4,11 @@ In: what was given for a factor. Out: its names, the objects behind those that s
 and what study.json keeps of an object: enough to tell it from another, not to train with it.
 """
 
-import dataclasses
 import hashlib
 import inspect
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -86,8 +85,7 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
     if isinstance(thing, Described):
         return thing
     if isinstance(thing, Grouping):
-        fields = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
-        return {**fields, "mapping": dict(thing.mapping), "optional": sorted(thing.optional)}
+        return vars(thing) | {"mapping": dict(thing.mapping), "optional": sorted(thing.optional)}
     if isinstance(thing, Preprocessing):
         return thing.to_dict()
     if isinstance(thing, pd.DataFrame):
@@ -149,13 +147,13 @@ def folder_name(level: str) -> str:
 
 
 def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
-    kind, word = (int, "whole number") if factor == "seed" else (str, "name")
+    kind: type = int if factor == "seed" else str
     wrong = [level for level in levels if not isinstance(level, kind) or isinstance(level, bool)]
     if wrong:
+        word, remedy = "name", "Choose one of `sertk names`."
         none = " For no augmentation, use 'none'." if factor == "augment" and None in wrong else ""
-        remedy = (
-            "For example: seed=(0, 1, 2)." if factor == "seed" else "Choose one of `sertk names`."
-        )
+        if factor == "seed":
+            word, remedy = "whole number", "For example: seed=(0, 1, 2)."
         if factor in OBJECTS:
             remedy = f"Give the object a name: {factor}={{'mine': ...}}."
         raise ConfigurationError(
@@ -185,16 +183,11 @@ def _check_names(factor: str, levels: tuple[Any, ...]) -> None:
 
 def _known(factor: str) -> list[str]:
     """List the names of a factor that can be listed: recipes of copies are words joined by +."""
-    lists: dict[str, Callable[[], list[str]]] = {
-        "corpus": corpora.names,
-        "gender": lambda: list(GENDERS),
-        "grouping": lambda: list(labels.GROUPINGS),
-        "feature": lambda: [USUAL, *features.names()],
-        "model": models.names,
-        "augment": lambda: ["none", *augment.names()],
-        "protocol": lambda: [*splits.PROTOCOLS, *splits.PUBLISHED],
-    }
-    return lists[factor]()
+    return {
+        "corpus": corpora.names(), "gender": list(GENDERS), "grouping": list(labels.GROUPINGS),
+        "feature": [USUAL, *features.names()], "model": models.names(),
+        "augment": ["none", *augment.names()], "protocol": [*splits.PROTOCOLS, *splits.PUBLISHED],
+    }[factor]  # fmt: skip
 
 
 def _check_known(factor: str, level: Any) -> None:
@@ -226,20 +219,19 @@ def _checked(factor: str, thing: Any) -> Any:
         return thing
     if isinstance(thing, pd.DataFrame):
         manifest.validate(thing)
-    fits = {
-        "corpus": callable(thing) or isinstance(thing, pd.DataFrame),
-        "feature": isinstance(thing, Preprocessing) or hasattr(thing, "finish_layers"),
-        "model": callable(thing),
-    }
-    if not fits[factor]:
-        wanted = {
-            "corpus": "a manifest, or a function that returns one",
-            "feature": "a feature or a Preprocessing",
-            "model": "a function such as those of sertk.models",
-        }
+    is_feature = isinstance(thing, Preprocessing) or hasattr(thing, "finish_layers")
+    fits, wanted = {
+        "corpus": (
+            callable(thing) or isinstance(thing, pd.DataFrame),
+            "a manifest, or a function that returns one",
+        ),
+        "feature": (is_feature, "a feature or a Preprocessing"),
+        "model": (callable(thing), "a function such as those of sertk.models"),
+    }[factor]
+    if not fits:
         raise ConfigurationError(
             f"The factor {factor} received an object of type {type(thing).__name__}.",
-            f"An object for this factor must be {wanted[factor]}.",
+            f"An object for this factor must be {wanted}.",
             "Pass one, or a name.",
             code="wrong-level-object",
         )

@@ -15,7 +15,6 @@ from sertk.studies.levels import FACTORS
 from sertk.studies.results import StudyResult
 
 _HERE = Path(__file__).parent
-_WIDE, _NARROW = 11.2, 3.9
 
 
 def write_html(result: StudyResult, path: str | Path | None = None) -> Path:
@@ -29,36 +28,20 @@ def write_html(result: StudyResult, path: str | Path | None = None) -> Path:
         The file written.
     """
     study = result.study
-    differences, scores, regrouped = result.differences(), result.scores(), result.regrouped()
-    shown = {"differences": differences, "scores": scores, "regrouped": regrouped}
-    runs = result.frame()
+    shown: dict[str, Display] = {"differences": result.differences(), "scores": result.scores()}
+    regrouped = result.regrouped()
+    shown |= {} if regrouped is None else {"regrouped": regrouped}
     text = pages.render(
-        _HERE,
-        "page.html",
-        title=study.question,
-        answer=result.answer,
-        one_seed=result.one_seed,
-        study=study,
-        baseline=getattr(study, study.compare)[0],
-        figures={
-            name: _figure(name, display)
-            for name, display in shown.items()
-            if display is not None and len(display.frame())
-        },
-        rows={
-            name: display.frame().reset_index().to_dict("records")
-            for name, display in shown.items()
-            if display is not None
-        },
-        runs=runs.to_dict("records"),
-        missing=result.missing,
-        protocols=_protocols(result),
-        facts=_facts(result),
-        command=result.info["command"],
-        factors=[f for f in FACTORS if len(getattr(study, f)) > 1],
-        pct=percent,
+        _HERE, "page.html", title=study.question, answer=result.answer, one_seed=result.one_seed,
+        study=study, baseline=getattr(study, study.compare)[0],
+        figures={n: drawn(n, display) for n, display in shown.items() if len(display.frame())},
+        rows={n: each.frame().reset_index().to_dict("records") for n, each in shown.items()},
+        runs=result.frame().to_dict("records"), missing=result.missing,
+        protocols=sorted({run.info["protocol"]["sentence"] for run in result.runs.values()}),
+        facts=_facts(result), command=result.info["command"],
+        factors=[f for f in FACTORS if len(getattr(study, f)) > 1], pct=percent,
         known=lambda value: value is not None and value == value,
-    )
+    )  # fmt: skip
     return pages.write(text, result.folder / "study.html" if path is None else path)
 
 
@@ -66,7 +49,7 @@ def drawn(name: str, display: Display) -> dict[str, Any]:
     """Draw a Display for wide and for narrow pages, without the title that a page has beside it."""
 
     def draw(wide: bool) -> str:
-        (axes,) = drawing.new_axes(_WIDE if wide else _NARROW, display.size[1])
+        (axes,) = drawing.new_axes(11.2 if wide else 3.9, display.size[1])
         display.plot(axes)
         axes.set_title("", loc="left")
         if not wide:
@@ -74,11 +57,6 @@ def drawn(name: str, display: Display) -> dict[str, Any]:
         return drawing.svg(axes, themed=True)
 
     return pages.pair(name, draw, display.title)
-
-
-def _protocols(result: StudyResult) -> list[str]:
-    found = {run.info["protocol"]["sentence"] for run in result.runs.values()}
-    return sorted(found)
 
 
 def _facts(result: StudyResult) -> list[tuple[str, str]]:
@@ -96,10 +74,7 @@ def _facts(result: StudyResult) -> list[tuple[str, str]]:
         ("Augmented copies", f"{study.copies} of each training utterance"),
         ("Standardization", study.standardize),
         ("Runs", f"{len(result.runs)}, {seconds / 60:.0f} minutes of training in total"),
-        (
-            "Backend",
-            _all_of(run.info["environment"].get("backend") for run in runs),
-        ),
+        ("Backend", _all_of(run.info["environment"].get("backend") for run in runs)),
         ("Git commit", _all_of(run.info.get("git_commit") for run in runs)),
     ]
     return [(name, value) for name, value in facts if value]

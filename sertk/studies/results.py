@@ -224,11 +224,9 @@ class StudyResult:
     def _pairs(self, level: str, base: str) -> Iterator[tuple[str, tuple[Evaluation, Evaluation]]]:
         """Pair a level with the baseline wherever both scored the same utterances and classes."""
         for context in self._contexts(self.study.compare):
-            sides = [self._evaluations.get((context, name)) for name in (level, base)]
-            if sides[0] is None or sides[1] is None:
-                continue
-            if _comparable(sides[0], sides[1]):
-                yield self._name_of(context, self.study.compare), (sides[0], sides[1])
+            one, other = (self._evaluations.get((context, name)) for name in (level, base))
+            if one is not None and other is not None and _comparable(one, other):
+                yield self._name_of(context, self.study.compare), (one, other)
 
     def regrouped(self) -> DifferenceDisplay | None:
         """Show training in fewer classes beside regrouping the answers of a finer training.
@@ -244,10 +242,9 @@ class StudyResult:
                     for name in (coarse, fine)
                 )
                 pair = (trained, finer.regroup(self._grouping(coarse)))
-                if not _comparable(*pair):
-                    continue
-                everywhere.setdefault((coarse, fine), []).append(pair)
-                found.setdefault(self._name_of(context, "grouping"), {})[coarse, fine] = [pair]
+                if _comparable(*pair):
+                    everywhere.setdefault((coarse, fine), []).append(pair)
+                    found.setdefault(self._name_of(context, "grouping"), {})[coarse, fine] = [pair]
         if len(found) > 1:
             found = {EVERYWHERE: everywhere, **found}
         rows = []
@@ -301,26 +298,17 @@ class StudyResult:
             lead = f"{row[self.study.compare]} differs from {against}{over} by {_verdict(row)}."
             return lead + self._caution(first)
         sure = first[(first["low"] > 0) | (first["high"] < 0)]
+        best = first.loc[first["difference"].idxmax()]
         if len(sure):
             ranked = sure.sort_values("difference", ascending=False)
             changes = [f"{row[self.study.compare]} {_points(row)}" for _, row in ranked.iterrows()]
-            lead = (
-                f"Compared with {against}{over}, these differ significantly: {'; '.join(changes)}."
-            )
-        elif first["low"].isna().all():
-            best = first.loc[first["difference"].idxmax()]
-            lead = (
-                f"Compared with {against}{over}, there are too few test speakers for an interval; "
-                f"the best is {best[self.study.compare]}, {_points(best)}."
-            )
+            found = f"these differ significantly: {'; '.join(changes)}"
         else:
-            best = first.loc[first["difference"].idxmax()]
-            lead = (
-                f"Compared with {against}{over}, no difference is significant; the best is "
-                f"{best[self.study.compare]}, {_points(best)}."
-            )
+            few = "there are too few test speakers for an interval"
+            found = few if first["low"].isna().all() else "no difference is significant"
+            found += f"; the best is {best[self.study.compare]}, {_points(best)}"
         luck = f" Of {len(first)} comparisons, one in twenty is significant by chance alone."
-        return lead + luck + self._caution(first)
+        return f"Compared with {against}{over}, {found}.{luck}{self._caution(first)}"
 
     def _caution(self, table: pd.DataFrame) -> str:
         """Say what the intervals cannot know."""

@@ -116,18 +116,11 @@ def _check(study: Study, roots: Mapping[str, str | Path], n_jobs: int) -> None:
 
 
 def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
-    """Keep the study's record; refuse a folder whose trials were trained otherwise.
-
-    Objects and data of trials that this study does not ask for stay in the record.
-    """
+    """Keep the study's record, and that of other trials; refuse those trained otherwise."""
     path = home / "study.json"
     asked = {**study.record(), "data": data}
-    record = {
-        **asked,
-        "command": provenance.command(),
-        "environment": provenance.environment(),
-        "git_commit": provenance.git_commit(),
-    }
+    made = {"command": provenance.command(), "environment": provenance.environment()}
+    record = {**asked, **made, "git_commit": provenance.git_commit()}
     if (home / "run.json").is_file():
         raise RunError(
             f"{home} contains a run.",
@@ -181,12 +174,9 @@ def shared_cores(n_jobs: int) -> Iterator[None]:
     count = os.cpu_count() or 1
     share = str(max(1, count // (count if n_jobs < 0 else n_jobs)))
     given = {
-        "OMP_NUM_THREADS": share,
-        "TF_NUM_INTRAOP_THREADS": share,
-        "TF_NUM_INTEROP_THREADS": share,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TQDM_DISABLE": "1",
-    }
+        "OMP_NUM_THREADS": share, "TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share,
+        "TF_CPP_MIN_LOG_LEVEL": "3", "TQDM_DISABLE": "1",
+    }  # fmt: skip
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     try:
@@ -252,9 +242,8 @@ def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> p
 
 def _scanned(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
     corpus = study.level("corpus", trial)
-    if isinstance(corpus, pd.DataFrame):
-        return corpus
-    return corpora.scan(corpus, roots.get(trial.corpus))
+    given = isinstance(corpus, pd.DataFrame)
+    return corpus if given else corpora.scan(corpus, roots.get(trial.corpus))
 
 
 def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) -> pd.DataFrame:

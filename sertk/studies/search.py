@@ -51,8 +51,8 @@ def search(
 
     A trial trains every fold on its training speakers and is scored by the UAR of the pooled
     predictions on validation speakers; one that is worse than the median of the others after a fold
-    is stopped. The tree-structured Parzen estimator of Optuna proposes settings; the first trial has
-    the defaults. Afterwards test speakers are used three times: for the defaults and for the best
+    is stopped. The tree-structured Parzen estimator of Optuna proposes settings; the first trial
+    has the defaults. Afterwards test speakers are used three times: for the defaults and for the best
     trial, both trained again with another seed, and for the nested estimate, in which each fold is
     tested with the trial that is best on its own validation speakers.
 

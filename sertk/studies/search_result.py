@@ -139,15 +139,13 @@ class SearchResult:
         """
         optuna = spaces.require_optuna()
         done = [t for t in self._study.trials if t.state.name == "COMPLETE"]
-        varied = {name for t in done for name in t.params}
         found: dict[str, float] = {}
         if len(done) > 3 and len({t.value for t in done}) > 1:
             evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
             found = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
         table = pd.DataFrame({"importance": pd.Series(found, dtype=float)}).rename_axis("setting")
         note = f"Of {len(done)} complete trials." if found else (
-            f"{len(done)} complete trials are too few, or too alike, to tell {len(varied)} settings "
-            "apart."
+            f"{len(done)} complete trials are too few, or too alike, to tell the settings apart."
         )  # fmt: skip
         return ImportanceDisplay(table, "Which settings mattered", note)
 

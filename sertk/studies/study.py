@@ -189,8 +189,7 @@ class Study:
             factor: {name: levels.describe(factor, thing) for name, thing in objects.items()}
             for factor, objects in self.own.items()
         }
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        record = {**fields, "where": dict(self.where), "config": dict(self.config), "own": own}
+        record = vars(self) | {"where": dict(self.where), "config": dict(self.config), "own": own}
         return json.loads(json.dumps(record))  # as it will be read again
 
     @classmethod
@@ -198,11 +197,10 @@ class Study:
         """Rebuild what `record` wrote, for reading: of objects there are only descriptions."""
         own: dict[str, dict[str, Any]] = {}
         for factor in FACTORS:
-            objects = record["own"].get(factor, {})
-            own[factor] = {name: levels.read(factor, kept) for name, kept in objects.items()}
-        for factor, known in own.items():
-            for name in levels.unknown(factor, record[factor]):
-                known.setdefault(name, levels.Described(name=name))
+            lost = levels.unknown(factor, record[factor])
+            own[factor] = {name: levels.Described(name=name) for name in lost}
+            for name, kept in record["own"].get(factor, {}).items():
+                own[factor][name] = levels.read(factor, kept)
         return cls(**{f.name: record[f.name] for f in dataclasses.fields(cls)} | {"own": own})
 
     def varied(self) -> list[str]:

@@ -7,7 +7,6 @@ are kept: whoever resumes builds the same model first.
 
 import json
 import math
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -73,15 +72,13 @@ class Checkpoint:
                 stored = json_records.parse(str(self._arrays.pop("progress")), schemas.Progress)
                 self.progress = Progress(**stored)
                 self._best = self._group("best")
+            # one array in place of an archive; an array that says it is larger than any of ours
             except (
-                OSError,
-                AttributeError,  # one array in place of an archive
-                EOFError,
+                *zip_archives.UNREADABLE,
+                AttributeError,
                 KeyError,
-                MemoryError,  # an array that says it is larger than any of ours
+                MemoryError,
                 TypeError,
-                ValueError,
-                zipfile.BadZipFile,
             ) as error:
                 raise self._damaged(repr(error)) from error
 

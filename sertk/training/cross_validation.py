@@ -235,7 +235,8 @@ def _initialize(net: keras.Model, source: Run, fold: int, classes: list[str]) ->
         if twin.get_weights()
     ]
     if classes != source.classes:
-        twins = [pair for pair in twins if pair[0] is not _classifier(net)]
+        classifier = next(layer for layer in reversed(net.layers) if layer.weights)
+        twins = [pair for pair in twins if pair[0] is not classifier]
     copied = 0
     for layer, weights in twins:
         if [w.shape for w in weights] == [w.shape for w in layer.get_weights()]:
@@ -248,11 +249,6 @@ def _initialize(net: keras.Model, source: Run, fold: int, classes: list[str]) ->
             "Train the same model, or omit init_from.",
             code="no-matching-layers",
         )
-
-
-def _classifier(net: keras.Model) -> keras.layers.Layer:
-    """Find the layer that scores the classes: the last one with weights."""
-    return next(layer for layer in reversed(net.layers) if layer.weights)
 
 
 def _opened(run: str | Path | Run | None) -> Run | None:

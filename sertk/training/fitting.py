@@ -107,7 +107,8 @@ def fit_network(
         desc=f"{folder.parent.name} {folder.name}",
     ) as bar:  # fmt: skip
         keeper = _Keeper(train, val, config, checkpoint, bar)
-        for begin, end, head in _phases(config):
+        first = min(config.head_epochs, config.epochs)  # epochs in which the head trains alone
+        for begin, end, head in ((0, first, True), (first, config.epochs, False)):
             done = len(progress.history)
             if keeper.finished or done >= end:
                 continue
@@ -134,12 +135,6 @@ def fit_network(
     }
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
     return Trained(plain, pd.DataFrame(progress.history), record)
-
-
-def _phases(config: Config) -> list[tuple[int, int, bool]]:
-    """Part the epochs: (first, end, whether the head trains alone)."""
-    head = min(config.head_epochs, config.epochs)
-    return [phase for phase in ((0, head, True), (head, config.epochs, False)) if phase[1]]
 
 
 def freeze(model: keras.Model, *, all_but_the_head: bool) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from sertk.layers._base import Layer
 from sertk.training.config import Config
 
 
 @keras.saving.register_keras_serializable("sertk")
-class Mixup(keras.layers.Layer):
+class Mixup(Layer):
     """Mix each clip of a batch with its neighbor in training; pass everything on otherwise.
 
     Batches come in random order, so that the neighbor is a random one. `mix` does to labels
@@ -53,16 +54,9 @@ class Mixup(keras.layers.Layer):
         share = ops.reshape(self._share, (-1, *(1,) * (len(values.shape) - 1)))
         return share * values + (1 - share) * ops.roll(values, 1, axis=0)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        own = {"alpha": self.alpha, "by": self.by, "seed": self.seed}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable("sertk")
-class Stability(keras.layers.Layer):
+class Stability(Layer):
     """Carry the weight of stability training through a saved model; change nothing.
 
     With it, a training batch holds the utterances, then one disturbed copy of each.
@@ -82,12 +76,6 @@ class Stability(keras.layers.Layer):
     def divergence(self, clean, disturbed):
         """Compute the mean KL divergence from what is said of clean to that of disturbed clips."""
         return self.alpha * ops.mean(keras.losses.kl_divergence(clean, disturbed))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "alpha": self.alpha}
 
 
 @keras.saving.register_keras_serializable("sertk")

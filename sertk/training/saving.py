@@ -7,7 +7,6 @@ code, which is never run here.
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,8 +40,7 @@ def load_model(path: str | Path) -> keras.Model:
     path = Path(path).expanduser()
     try:
         description = _description(path)
-    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zlib.error,
-            zipfile.BadZipFile) as error:  # fmt: skip
+    except (*zip_archives.UNREADABLE, KeyError) as error:
         raise _unusable(path, str(error)) from error
     if _CODE in json.dumps(description):
         raise ModelError(

@@ -30,30 +30,14 @@ def dialog(root, name, utterances):
 @pytest.fixture
 def release(tmp_path):
     root = tmp_path / "IEMOCAP_full_release"
-    session = dialog(
-        root,
-        "Ses01F_impro01",
-        {
-            "Ses01F_impro01_F000": "neu",
-            "Ses01F_impro01_F001": "xxx",
-            "Ses01F_impro01_M000": "ang",
-            "Ses01F_impro01_M001": "oth",
-        },
-    )
+    said = {"F000": "neu", "F001": "xxx", "M000": "ang", "M001": "oth"}
+    session = dialog(root, "Ses01F_impro01", {f"Ses01F_impro01_{k}": v for k, v in said.items()})
     trees.text(
         session / "dialog" / "transcriptions" / "Ses01F_impro01.txt",
         "Ses01F_impro01_F000 [000.0000-000.9000]: Excuse me.\nM: yes\n",
     )
-    dialog(
-        root,
-        "Ses05M_script01_1b",
-        {
-            f"Ses05M_script01_1b_F{number:03}": category
-            for number, category in enumerate(
-                ["hap", "sad", "exc", "fru", "fea", "sur", "dis", "neu", "zzz"]
-            )
-        },
-    )
+    said = enumerate(["hap", "sad", "exc", "fru", "fea", "sur", "dis", "neu", "zzz"])
+    dialog(root, "Ses05M_script01_1b", {f"Ses05M_script01_1b_F{n:03}": word for n, word in said})
     return root
 
 
@@ -68,16 +52,8 @@ def test_labels_speakers_and_styles(release):
     assert rows.loc["iemocap_Ses01F_impro01_F000", "text"] == "Excuse me."
     scripted = found[found["style"] == "scripted"]
     assert set(scripted["speaker"]) == {"iemocap_Ses05F"}
-    assert scripted["emotion"].tolist() == [
-        "happy",
-        "sad",
-        "excited",
-        "frustrated",
-        "fearful",
-        "surprised",
-        "disgust",
-        "neutral",
-    ]
+    emotions = "happy sad excited frustrated fearful surprised disgust neutral"
+    assert scripted["emotion"].tolist() == emotions.split()
     assert remarks.of(found).skipped == {
         "complete dialog (dialog/wav)": 2,
         "category oth (another emotion)": 1,

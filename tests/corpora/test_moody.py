@@ -50,23 +50,9 @@ def test_crema_d_knows_its_actors_from_the_table_alone(tmp_path):
     for root in (tmp_path, tmp_path / "AudioWAV"):
         found = corpora.scan("crema_d", root).set_index("speaker")
         assert found.loc["crema_d_1001", "gender"] == "male"
-        assert found.loc["crema_d_1002", ["gender", "intensity", "emotion"]].tolist() == [
-            "female",
-            "high",
-            "sad",
-        ]
+        facts = found.loc["crema_d_1002", ["gender", "intensity", "emotion"]]
+        assert facts.tolist() == ["female", "high", "sad"]
         assert found["gender"].isna().sum() == 2
-
-
-def test_crema_d_without_lfs_is_named(tmp_path):
-    trees.sounds(tmp_path, "AudioWAV/1001_DFA_ANG_XX.wav")
-    trees.text(
-        tmp_path / "AudioWAV/1001_IEO_HAP_LO.wav", "version https://git-lfs.github.com/spec/v1\n"
-    )
-    found = corpora.scan("crema_d", tmp_path)
-    ((path, reason),) = remarks.of(found).unreadable
-    assert path == "AudioWAV/1001_IEO_HAP_LO.wav"
-    assert "git lfs pull" in reason
 
 
 def test_crema_d_with_another_table_is_refused(tmp_path):

@@ -30,22 +30,17 @@ def test_milliseconds_are_refused_with_a_guess(tmp_path, refused):
     assert said in refused("scan", "table", "--root", tmp_path)
 
 
-def test_samples_are_refused_with_a_guess(tmp_path):
-    save(tmp_path, ["0,32000", "32000,68800"])
-    with raises(ManifestError, "times-past-end", "samples"):
-        corpora.scan("table", tmp_path)
-
-
-@pytest.mark.parametrize("times", ["4.3,", "5,", "1,9", ",60"])
-def test_a_time_past_the_end_is_refused(times, tmp_path):
-    save(tmp_path, ["0,1", times])
-    with raises(ManifestError, "times-past-end", "4.3"):
-        corpora.scan("table", tmp_path)
-
-
-def test_a_time_a_little_past_the_end_is_taken_for_seconds(tmp_path):
-    save(tmp_path, ["0,1", "1,9"])
-    with raises(ManifestError, "times-past-end", "empty end"):
+@pytest.mark.parametrize(
+    ("times", "value"),
+    [
+        (["0,32000", "32000,68800"], "samples"),
+        (["0,1", "1,9"], "empty end"),  # a little past it: seconds
+        *((["0,1", times], "4.3") for times in ("4.3,", "5,", "1,9", ",60")),
+    ],
+)
+def test_a_time_past_the_end_is_refused(times, value, tmp_path):
+    save(tmp_path, times)
+    with raises(ManifestError, "times-past-end", value):
         corpora.scan("table", tmp_path)
 
 

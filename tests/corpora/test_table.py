@@ -47,13 +47,8 @@ def test_windows_wrote_it(root):
 def test_where_the_table_can_be(root, tmp_path, monkeypatch):
     table = trees.text(root / "list.csv", ROWS)
     apart = trees.text(tmp_path / "apart.tsv", ROWS.replace(",", "\t"))
-    calls = [
-        {"root": table},
-        {"file": table},
-        {"root": root, "file": "list.csv"},
-        {"root": root, "file": apart},
-    ]
-    found = [corpora.scan("table", **call) for call in calls]
+    places = [(table, None), (None, table), (root, "list.csv"), (root, apart)]
+    found = [corpora.scan("table", place, file=file) for place, file in places]
     for one in found:
         pd.testing.assert_frame_equal(one, found[0])
         assert manifest.roots(one) == {"table": str(root)}
@@ -149,10 +144,8 @@ def test_segments_of_one_file(tmp_path):
 def test_files_that_differ_in_suffix_only(tmp_path):
     trees.sounds(tmp_path, "a.wav", "a.flac")
     trees.text(tmp_path / "list.csv", "path,speaker,emotion\na.wav,x,sad\na.flac,x,sad\n")
-    assert corpora.scan("table", tmp_path)["utterance_id"].tolist() == [
-        "table_a.flac",
-        "table_a.wav",
-    ]
+    names = corpora.scan("table", tmp_path)["utterance_id"].tolist()
+    assert names == ["table_a.flac", "table_a.wav"]
 
 
 @pytest.mark.parametrize(

@@ -151,12 +151,7 @@ def test_a_simple_classifier_learns_some_of_it_across_voices(whole):
         mfcc = librosa.feature.mfcc(y=waveform, sr=rate, n_mfcc=20, n_fft=512, hop_length=256)
         vectors.append(np.concatenate([mfcc.mean(axis=1), mfcc.std(axis=1)]))
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-    predicted = cross_val_predict(
-        classifier,
-        np.array(vectors),
-        whole["emotion"],
-        groups=whole["speaker"],
-        cv=LeaveOneGroupOut(),
-    )
+    apart = {"groups": whole["speaker"], "cv": LeaveOneGroupOut()}
+    predicted = cross_val_predict(classifier, np.array(vectors), whole["emotion"], **apart)
     uar = recall_score(whole["emotion"], predicted, average="macro")
     assert 0.45 < uar < 0.75

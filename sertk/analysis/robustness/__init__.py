@@ -23,14 +23,8 @@ from sertk.evaluation import Evaluation, paired
 from sertk.run import Run
 
 __all__ = [
-    "Condition",
-    "RobustnessDisplay",
-    "Utterance",
-    "measure",
-    "names",
-    "write_html",
-    "write_json",
-]
+    "Condition", "RobustnessDisplay", "Utterance", "measure", "names", "write_html", "write_json",
+]  # fmt: skip
 
 
 def names() -> list[str]:
@@ -120,9 +114,8 @@ def _spectra(
     from joblib import Parallel, delayed
 
     sounds = replay.sounds(rows)
-    computed = Parallel(prefer="threads")(
-        delayed(_spectrum)(replay, sound, condition, level) for sound in sounds
-    )
+    work = (delayed(_spectrum)(replay, sound, condition, level) for sound in sounds)
+    computed = Parallel(prefer="threads")(work)
     return dict(zip(rows["utterance_id"], computed, strict=True))
 
 
@@ -154,15 +147,10 @@ def _table(steps: list[tuple[Condition | None, float]], results: list[Evaluation
         found, change = result.interval("uar"), paired.difference((result, results[0]))
         rows.append(
             {
-                "condition": "clean" if condition is None else condition.name,
-                "level": level,
-                "uar": found.value,
-                "low": found.low,
-                "high": found.high,
+                "condition": "clean" if condition is None else condition.name, "level": level,
+                "uar": found.value, "low": found.low, "high": found.high,
                 "n": result.num_utterances,
-                "change": change.value,
-                "change_low": change.low,
-                "change_high": change.high,
+                "change": change.value, "change_low": change.low, "change_high": change.high,
             }
-        )
+        )  # fmt: skip
     return pd.DataFrame(rows)

@@ -179,9 +179,7 @@ USUAL = {
 
 
 def chosen(
-    wanted: Iterable[str | Condition],
-    sounds: list[dict[str, Any]],
-    noises: str | Path | None,
+    wanted: Iterable[str | Condition], sounds: list[dict[str, Any]], noises: str | Path | None
 ) -> list[Condition]:
     """Make the conditions that are asked for, with the voices and noises that they take.
 
@@ -205,10 +203,8 @@ def chosen(
         else:
             raise UnknownNameError("condition", item, USUAL)
     if noises is not None:
-        files = folders.sounds(noises)
-        made.append(
-            Condition("noises", "Recorded noise", "dB SNR", _SNRS, partial(recorded, files))
-        )
+        disturb = partial(recorded, folders.sounds(noises))
+        made.append(Condition("noises", "Recorded noise", "dB SNR", _SNRS, disturb))
     if not made:
         raise ConfigurationError(
             "The list of conditions is empty.",

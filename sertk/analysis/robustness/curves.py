@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,6 @@ from sertk._display import drawing
 from sertk._display.display import Display, ends, percent
 from sertk.analysis.robustness.conditions import Condition
 from sertk.evaluation import Evaluation
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MINUS = "\N{MINUS SIGN}"
 _TALL = 0.46  # space between rows of panels, as a share of a panel's height
@@ -53,9 +49,21 @@ class RobustnessDisplay(Display):
 
     def written(self) -> pd.DataFrame:
         """Hand out the table as text, in percent and points."""
-        return self._shown()
+        table = self._table
+        return pd.DataFrame(
+            {
+                "condition": table["condition"],
+                "level": ["" if np.isnan(v) else written(v) for v in table["level"]],
+                "UAR, %": [percent(v) for v in table["uar"]],
+                "interval": [ends(*v) for v in table[["low", "high"]].to_numpy()],
+                "change": [points(v) for v in table["change"]],
+                "n": table["n"],
+            }
+        )
 
-    def _draw(self, ax: "Axes") -> None:
+    _shown = written
+
+    def _draw(self, ax: "drawing.Axes") -> None:
         ax.set_axis_off()
         wide = ax.get_window_extent().width > 500
         columns = min(len(self.conditions), 4 if wide else 2)
@@ -76,7 +84,7 @@ class RobustnessDisplay(Display):
                 panel.set_ylabel("UAR, %")
         ax.set_title(ax.get_title("left"), loc="left", pad=22)
 
-    def _draw_curve(self, panel: "Axes", condition: Condition) -> None:
+    def _draw_curve(self, panel: "drawing.Axes", condition: Condition) -> None:
         levels = self.of(condition.name)
         harmless = condition.harmless
         first = 0 if harmless is None else int((levels["level"] < harmless).sum())
@@ -95,19 +103,6 @@ class RobustnessDisplay(Display):
         panel.set_xlabel(condition.unit, fontsize=8.5, labelpad=2)
         panel.tick_params(labelsize=8)
         panel.set_title(condition.title, loc="left", fontsize=9.5, pad=4)
-
-    def _shown(self) -> pd.DataFrame:
-        table = self._table
-        return pd.DataFrame(
-            {
-                "condition": table["condition"],
-                "level": ["" if np.isnan(v) else written(v) for v in table["level"]],
-                "UAR, %": [percent(v) for v in table["uar"]],
-                "interval": [ends(*v) for v in table[["low", "high"]].to_numpy()],
-                "change": [points(v) for v in table["change"]],
-                "n": table["n"],
-            }
-        )
 
 
 def written(level: float) -> str:

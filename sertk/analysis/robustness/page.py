@@ -32,8 +32,6 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
     """
     info = Run.open(run).info
     rows = -(-len(shown.conditions) // 2)
-    # of the run, then of what measured it
-    commands = [info.get("command"), provenance.command()]
 
     def draw(wide: bool) -> str:
         (axes,) = drawing.new_axes(11.2 if wide else 3.9, 5.4 if wide else 0.4 + 2.1 * rows)
@@ -46,21 +44,15 @@ def write_html(shown: RobustnessDisplay, run: Run | str | Path, path: str | Path
         "clean; dotted: chance; band: 95 % confidence interval over speakers."
     )
     text = pages.render(
-        _HERE,
-        "page.html",
-        title=f"{shown.run}: robustness to noise and other degradations",
+        _HERE, "page.html", title=f"{shown.run}: robustness to noise and other degradations",
         parts=[", ".join(info["corpora"]), str(info.get("grouping", "")), info["model"]["name"]],
-        lead=_answer(shown),
-        synthetic=bool(info.get("synthetic")),
-        leaky=bool(info["protocol"].get("leaky")),
-        protocol=info["protocol"]["sentence"],
-        figure_drawn=pages.pair("curves", draw, _answer(shown)),
-        caption=caption,
-        tables=_tables(shown),
-        note=shown.note,
-        commands="\n".join(filter(None, commands)),
+        lead=_answer(shown), synthetic=bool(info.get("synthetic")),
+        leaky=bool(info["protocol"].get("leaky")), protocol=info["protocol"]["sentence"],
+        figure_drawn=pages.pair("curves", draw, _answer(shown)), caption=caption,
+        tables=_tables(shown), note=shown.note,
+        commands="\n".join(filter(None, [info.get("command"), provenance.command()])),
         version=info.get("sertk_version", ""),
-    )
+    )  # fmt: skip
     return pages.write(text, path)
 
 
@@ -86,7 +78,6 @@ def write_json(shown: RobustnessDisplay, path: str | Path) -> Path:
 
 def _answer(shown: RobustnessDisplay) -> str:
     """Say what costs most, and what costs least."""
-    worst = shown.worst()
     titles = {condition.name: condition for condition in shown.conditions}
 
     def phrase(row: dict[Any, Any]) -> str:
@@ -94,7 +85,7 @@ def _answer(shown: RobustnessDisplay) -> str:
         level = f"{written(row['level'])} {condition.unit}".replace("k Hz", " kHz")
         return f"{condition.title.lower()} ({level})"
 
-    found: list[dict[Any, Any]] = worst.to_dict("records")
+    found: list[dict[Any, Any]] = shown.worst().to_dict("records")
     hardest, mildest = found[0], found[-1]
     answer = (
         f"UAR is {percent(shown.clean.uar)} % on clean speech and {percent(hardest['uar'])} % with "
@@ -121,10 +112,8 @@ def _tables(shown: RobustnessDisplay) -> list[dict[str, Any]]:
 def _row(row: dict[Any, Any]) -> dict[str, Any]:
     low, high = row["change_low"], row["change_high"]
     return {
-        "level": written(row["level"]),
-        "uar": percent(row["uar"]),
-        "ends": ends(row["low"], row["high"]),
-        "change": points(row["change"]),
+        "level": written(row["level"]), "uar": percent(row["uar"]),
+        "ends": ends(row["low"], row["high"]), "change": points(row["change"]),
         "change_ends": "no interval" if low != low else f"{points(low)} to {points(high)}",
         "n": row["n"],
-    }
+    }  # fmt: skip
