@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sertk import Preprocessing, cache, classical, cli, evaluation, splits, training
+from sertk import Preprocessing, cache, classical, evaluation, splits, training
+from sertk import manifest as manifests
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.run import Run
 from sertk.training import saving
@@ -219,13 +220,10 @@ def test_speaker_normalization_and_reports_take_a_classical_run(solved):
     assert evaluation.normalize_speakers(result).uar >= 0
 
 
-def test_a_classical_model_predicts_a_recording(solved, small, capsys):
-    from sertk import manifest as manifests
-
-    path = manifests.paths(small)[0]
-    assert cli.main(["predict", str(path), "--run", str(solved.folder), "--format", "json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert answer[0]["label"] in solved.classes
+def test_a_classical_model_predicts_a_recording(solved, small, done):
+    (path, *_) = manifests.paths(small)
+    out = done("predict", path, "--run", solved.folder, "--format", "json").out
+    assert json.loads(out)[0]["label"] in solved.classes
 
 
 def test_finished_runs_are_found_again(solved, divided, prep):

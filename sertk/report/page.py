@@ -174,6 +174,8 @@ def _settings(info: dict[str, Any]) -> list[tuple[str, str]]:
             flat.append((name, value if isinstance(value, str) else json.dumps(value)))
 
     shown = "model preprocessing standardize augmentation training init_from protocol"
+    if "members" in info:  # a fusion, whose members have settings of their own
+        shown = "model members protocol"
     for name in shown.split():
         walk(name, info.get(name))
     return [row for row in flat if row[0] != "protocol.sentence"]

@@ -106,8 +106,10 @@ def _tables(opened: list[Run]) -> dict[int, dict[str, tuple[pd.DataFrame, np.nda
     shares = np.stack([table[probabilities.columns(table, first.classes)] for table in means])
     lined: dict[int, dict[str, tuple[pd.DataFrame, np.ndarray]]] = {}
     whole = means[0].reset_index()
-    for (fold, split), places in whole.groupby(["fold", "split"]).indices.items():
-        lined.setdefault(int(fold), {})[str(split)] = (whole.iloc[places], shares[:, places])
+    folds, names = whole["fold"].to_numpy(int), whole["split"].to_numpy(str)
+    for fold, split in sorted(set(zip(folds.tolist(), names.tolist(), strict=True))):
+        places = np.flatnonzero((folds == fold) & (names == split))
+        lined.setdefault(fold, {})[split] = (whole.iloc[places], shares[:, places])
     for fold, parts in lined.items():
         if "val" not in parts:
             raise ConfigurationError(

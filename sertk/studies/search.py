@@ -52,9 +52,9 @@ def search(
     A trial trains every fold on its training speakers and is scored by the UAR of the pooled
     predictions on validation speakers; one that is worse than the median of the others after a fold
     is stopped. The tree-structured Parzen estimator of Optuna proposes settings; the first trial
-    has the defaults. Afterwards test speakers are used three times: for the defaults and for the best
-    trial, both trained again with another seed, and for the nested estimate, in which each fold is
-    tested with the trial that is best on its own validation speakers.
+    has the defaults. Afterwards test speakers are used three times: for the defaults and for the
+    best trial, both trained again with another seed, and for the nested estimate, in which each
+    fold is tested with the trial that is best on its own validation speakers.
 
     The same call resumes a search that was stopped, and one with more trials continues it.
 
@@ -107,7 +107,7 @@ def search(
     _requeue(study)
     if not study.trials:
         study.enqueue_trial(job.defaults(), skip_if_exists=True)
-    waiting = trials - sum(trial.state.is_finished() for trial in study.trials)
+    waiting = trials - len(_ended(study))
     with shared_cores(n_jobs), tqdm(total=trials, unit="trial", desc="search") as bar:
         bar.update(trials - max(waiting, 0))
         here = os.getpid()
@@ -155,7 +155,7 @@ class _Job:
             if dot and owner == "feature":
                 usual = getattr(self.prep.feature, own)
             elif dot:
-                usual = arguments.get(own)
+                usual = arguments.get(own, spaces.default(self.model, own))
             elif hasattr(config, name):
                 usual = getattr(config, name)
             else:
@@ -235,8 +235,14 @@ def _requeue(study: Any) -> None:
     from optuna.trial import TrialState
 
     for trial in study.get_trials(states=[TrialState.RUNNING]):
-        study.tell(trial.number, state=TrialState.FAIL)
+        study.tell(trial.number, state=TrialState.FAIL)  # without a reason: see `_ended`
         study.enqueue_trial(trial.params)
+
+
+def _ended(study: Any) -> list[Any]:
+    """List the trials that ended by themselves, in whatever way; not those that were killed."""
+    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    return [t for t in ended if t.state.name != "FAIL" or t.user_attrs.get("reason")]
 
 
 def _attempt(job: _Job, folds: int, parent: int) -> None:
@@ -245,7 +251,7 @@ def _attempt(job: _Job, folds: int, parent: int) -> None:
         child_processes.end_with(parent)
     optuna = spaces.require_optuna()
     study = job.study()
-    number = len(study.get_trials(deepcopy=False))
+    number = len(_ended(study))
     study.sampler = optuna.samplers.TPESampler(
         seed=seeding.derive(job.seed, "proposal", number) % 2**32, n_startup_trials=_RANDOM,
         constant_liar=True,

@@ -200,7 +200,8 @@ class SearchResult:
     @cached_property
     def gain(self) -> pd.Series:
         """Difference of the nested UAR to that of the defaults: `difference, low, high, p`."""
-        return compare(self.nested, evaluate(self.confirmed["defaults"])).frame().loc["uar"]
+        table = compare(self.nested, evaluate(self.confirmed["defaults"])).frame()
+        return table.T["uar"]
 
     @property
     def answer(self) -> str:

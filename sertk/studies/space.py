@@ -59,19 +59,25 @@ def names(model: str, prep: Preprocessing) -> list[str]:
         >>> "model.C" in names("probe", Preprocessing())
         True
     """
-    if model in classical.names():
-        own = sorted(lookup.load("sertk.classical", model, "model").RANGES)
-    else:
-        build = lookup.load("sertk.models", model, "model").build
-        own = [
-            p.name for p in inspect.signature(build).parameters.values() if p.kind is p.KEYWORD_ONLY
-        ]
+    parameters = inspect.signature(_function(model)).parameters.values()
+    own = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "seed"]
     of_feature = [f.name for f in dataclasses.fields(prep.feature) if f.name != "sample_rate"]  # type: ignore[arg-type]
     of_prep = [f.name for f in dataclasses.fields(Preprocessing) if f.name != "feature"]
     return [
         *Config.__dataclass_fields__, *of_prep, *_OTHERS,
         *(f"model.{name}" for name in own), *(f"feature.{name}" for name in of_feature),
     ]  # fmt: skip
+
+
+def default(model: str, argument: str) -> Any:
+    """Look up what an argument of a model is without a search."""
+    return inspect.signature(_function(model)).parameters[argument].default
+
+
+def _function(model: str) -> Any:
+    if model in classical.names():
+        return lookup.load("sertk.classical", model, "model").fit
+    return lookup.load("sertk.models", model, "model").build
 
 
 def usual(model: str) -> "dict[str, BaseDistribution]":
