@@ -176,6 +176,10 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def report(args: argparse.Namespace) -> None:
     """Write the HTML report of a run, or the page of a study."""
+    if (Path(args.run).expanduser() / "search.json").is_file():
+        page = studies.write_search_html(studies.SearchResult(args.run), args.output)
+        give(f"Page: {page}")
+        return
     if (Path(args.run).expanduser() / "study.json").is_file():
         from sertk import studies
 

@@ -26,7 +26,8 @@ NUM_MISTAKES, NUM_HITS = 12, 6
 _SECTIONS = {
     "result": "Result", "original": "Original", "confusions": "Confusion matrix",
     "coarser": "Fewer classes", "speakers": "Speakers", "learning": "Learning curves",
-    "calibration": "Calibration", "clips": "Errors", "checks": "Checks", "repeat": "Reproduce",
+    "importance": "Importance", "calibration": "Calibration", "clips": "Errors",
+    "checks": "Checks", "repeat": "Reproduce",
 }  # fmt: skip
 _DEFAULTS: dict[str, Any] = {  # of runs before 0.1.0 was released
     "unreadable": [], "dropped": {}, "emotions": {}, "grouping_note": "", "command": None,
@@ -52,17 +53,26 @@ def render(
         roots: Corpus -> folder, to find that sound.
     """
     info = _DEFAULTS | run.info
-    scaled, answered = None, evaluation.selective_prediction(result)
+    scaled, decided, answered = None, None, evaluation.selective_prediction(result)
+    with suppress(ConfigurationError):  # a network
+        decided = evaluation.feature_importance(run)
     with suppress(ConfigurationError):  # a model without validation speakers to fit it on
         scaled = evaluation.temperature(run)
     sounds = _sounds(run, result, roots) if audio else {}
-    there = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
+    figures_of_run = _figures(run, result, numbers, scaled)
+    there = {
+        "coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published"),
+        "learning": figures_of_run["curves"], "importance": decided is not None,
+    }  # fmt: skip
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
         _HERE, "page.html", pct=percent, dash=DASH, n=numbers, info=info,
         title=" / ".join(parts) + ": speech emotion recognition report", title_parts=parts,
         lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
         sections=[(a, s) for a, s in _SECTIONS.items() if there.get(a, True)],
+        importance=None if decided is None else _pair("importance", decided, decided.note, 11.2,
+                                                      decided.size[1]),
+        decided=None if decided is None else decided.frame().reset_index().to_dict("records"),
         cards=_cards(numbers), basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers), gap_sentence=sentences.gap(numbers),
         normalization_sentence=sentences.speaker_normalization(numbers),
@@ -71,7 +81,7 @@ def render(
         mistakes=_clips(run, result.mistakes(NUM_MISTAKES).frame(), sounds),
         hits=_clips(run, result.hits(NUM_HITS).frame(), sounds), facts=sentences.facts(info),
         settings=_settings(info), selective=_pair("selective", answered, answered.note),
-        **_figures(run, result, numbers, scaled),
+        **figures_of_run,
     )  # fmt: skip
 
 
@@ -116,7 +126,7 @@ def _figures(
         ),
         "curves": None,
     }  # fmt: skip
-    if len(history):
+    if len(history) and history["epoch"].max() > 1:  # a classical model is solved in one step
         monitor = run.info.get("training", {}).get("monitor", "val_uar")
         fits = run.info.get("fits", [])
         learned = sentences.learning(fits, monitor, run.info["training"].get("checkpoint", "best"))

@@ -29,12 +29,20 @@ class TrialDisplay(Display):
 
     def _draw(self, ax: "drawing.Axes") -> None:
         done = self._table[self._table["state"] == "complete"]
-        stopped = self._table[self._table["state"] == "stopped early"]
-        ax.plot(stopped.index, 100 * stopped["val_uar"], "x", color=drawing.MUTED,
-                label="stopped early")  # fmt: skip
-        ax.plot(done.index, 100 * done["val_uar"], "o", color=drawing.ACCENT, label="trial")
-        ax.step(done.index, 100 * done["val_uar"].cummax(), where="post", color=drawing.ACCENT,
-                lw=1.2, label="best so far")  # fmt: skip
+        ax.plot(
+            done.index, 100 * done["val_uar"], "o", color=drawing.ACCENT, label="trial"
+        )  # fmt: skip
+        ax.step(
+            done.index, 100 * done["val_uar"].cummax(), where="post", color=drawing.ACCENT,
+            lw=1.2, label="best so far",
+        )  # fmt: skip
+        stopped = self._table.index[self._table["state"] == "stopped early"]
+        if len(stopped):  # after some folds: their score compares with no other
+            bottom = np.full(len(stopped), 0.03)
+            ax.plot(
+                stopped, bottom, "x", color=drawing.MUTED, label="stopped early",
+                transform=ax.get_xaxis_transform(),
+            )  # fmt: skip
         ax.set_xlabel("trial")
         ax.set_ylabel("validation UAR, %")
         ax.legend(loc="lower right", ncols=3)
@@ -113,13 +121,10 @@ class SearchResult:
         return optuna.load_study(study_name="search", storage=storage)
 
     def trials(self) -> TrialDisplay:
-        """Show every trial: its settings, its state and UAR on validation speakers."""
+        """Show every trial: its settings, its state, and if it was completed its validation UAR."""
         rows = []
         for trial in self._study.trials:
-            steps = trial.intermediate_values
             value = trial.value if trial.state.name == "COMPLETE" else None
-            if value is None and steps:
-                value = steps[max(steps)]
             row = {"trial": trial.number, "state": STATES.get(trial.state.name, "waiting")}
             rows.append({**row, "val_uar": value, **trial.params})
         table = pd.DataFrame(rows).set_index("trial")
@@ -209,11 +214,12 @@ class SearchResult:
         done = sum(t.state.name == "COMPLETE" for t in self._study.trials)
         gain = self.gain
         settings = ", ".join(f"{name} {_short(value)}" for name, value in self.best.items())
+        side = "high" if self.optimism >= 0 else "low"
         return (
             f"The best of {done} trials ({settings or 'the defaults'}) has a validation UAR of "
             f"{percent(self._study.best_value)} %. Chosen fold by fold, the settings reach "
-            f"{percent(self.nested.uar)} % on test speakers: the search is optimistic by "
-            f"{100 * self.optimism:+.1f} points. The difference to the defaults is "
+            f"{percent(self.nested.uar)} % on test speakers: the validation UAR is "
+            f"{100 * abs(self.optimism):.1f} points too {side}. The difference to the defaults is "
             f"{100 * gain['difference']:+.1f} points ({ends(gain['low'], gain['high'])}), "
             f"p {gain['p']:.2g}."
         )
