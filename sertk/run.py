@@ -151,6 +151,14 @@ class Run:
 
     def model_path(self, fold: int = 0, seed: int | None = None) -> Path:
         """Name the .keras file of one fold and seed; the first seed by default."""
+        if "members" in self.info:
+            raise RunError(
+                f"{self.folder} is a fusion of {len(self.info['members'])} runs.",
+                "This needs a single model.",
+                "Use one of the runs below its folder `members`; a fusion is evaluated, reported, "
+                "predicted with, and exported as ONNX.",
+                code="fused-run",
+            )
         seed = self.info["seeds"][0] if seed is None else seed
         return self._existing(f"fold_{fold}/seed_{seed}/model.keras")
 

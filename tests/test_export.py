@@ -250,7 +250,7 @@ def test_what_cannot_be_exported(tmp_path, trained):
 
     encoder = dataclasses.replace(spec, preprocessing={"feature": {"name": "embedding"}})
     with raises(ConfigurationError, "feature-outside-graph"):
-        converting._refuse_feature(encoder)
+        converting.refuse_feature(encoder)
 
 
 def test_what_litert_cannot_do(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from sertk import Preprocessing, evaluation, splits, studies, training
+from sertk import Preprocessing, evaluation, export, predict, splits, studies, training
 from sertk.errors import ConfigurationError, RunError, UnknownNameError
 from sertk.evaluation import fusion
 from tests import small_corpus
@@ -120,3 +120,32 @@ def test_mistakes_are_refused(members, fused, small_root, tmp_path):
     with raises(ConfigurationError, "runs-do-not-match", "folds"):
         studies.fuse([members[0], other], tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("method", ["weighted", "stacking"])
+def test_a_fused_run_predicts_and_is_exported_as_one_file(members, small_root, tmp_path, method):
+    pytest.importorskip("tf2onnx")
+    fused = studies.fuse(members, tmp_path / "fused", method=method)
+    made = export.to_onnx(fused, tmp_path / "fused.onnx", roots={"small": small_root})
+    assert made.parity["max_difference"].iloc[0] < 1e-4
+    tested = fused.predictions.query("split == 'test' and fold == 0").iloc[:3]
+    paths = [small_root / f"{u.split('_')[1]}/{u.split('_')[2]}_{u.split('_')[3]}.wav"
+             for u in tested["utterance_id"]]  # fmt: skip
+    shares = [f"p_{name}" for name in fused.classes]
+    for source in (fused, tmp_path / "fused.onnx"):
+        answers = predict.load(source).files(paths).frame()
+        np.testing.assert_allclose(answers[shares], tested[shares], atol=1e-3)
+
+
+def test_members_that_prepare_recordings_differently_do_not_predict(members, small_root, tmp_path):
+    rows = splits.speaker_folds(small_corpus.manifest(small_root), folds=3, val=1)
+    other = training.cross_validate(
+        "logreg", rows, Preprocessing("functionals", sample_rate=8000, trim_db=None),
+        folder=tmp_path / "other",
+    )  # fmt: skip
+    fused = studies.fuse([members[0], other], tmp_path / "fused")
+    assert evaluation.evaluate(fused).num_utterances == len(rows)
+    with raises(ConfigurationError, "members-differ", "trim_db"):
+        predict.load(fused)
+    with raises(ConfigurationError, "unknown-fit", "fold 7"):
+        predict.load(fused, fold=7)

@@ -175,14 +175,14 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def report(args: argparse.Namespace) -> None:
-    """Write the HTML report of a run, or the page of a study."""
+    """Write the HTML report of a run, or the page of a study or search."""
+    from sertk import studies
+
     if (Path(args.run).expanduser() / "search.json").is_file():
         page = studies.write_search_html(studies.SearchResult(args.run), args.output)
         give(f"Page: {page}")
         return
     if (Path(args.run).expanduser() / "study.json").is_file():
-        from sertk import studies
-
         result = studies.StudyResult(args.run)
         result.write_csv()
         give(f"Page: {studies.write_html(result, args.output)}")

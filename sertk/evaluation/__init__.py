@@ -26,8 +26,8 @@ from sertk.run import Run
 
 __all__ = [
     "Display", "Evaluation", "Interval", "compare", "confusion", "evaluate", "f1",
-    "feature_importance", "learning_curves", "normalize_speakers", "selective_prediction", "speaker_difficulty",
-    "temperature", "uar", "wa",
+    "feature_importance", "learning_curves", "normalize_speakers", "selective_prediction",
+    "speaker_difficulty", "temperature", "uar", "wa",
 ]  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def to_onnx(model: Path, spec: Spec, waveforms: list[np.ndarray], home: Path) ->
         ModelError: If the conversion fails.
     """
     onnx = require_onnx()
-    _refuse_feature(spec)
+    refuse_feature(spec)
     target = home / "model.onnx"
     made = ask({"onnx": str(target)}, model, spec, waveforms, home, times=True)
     converted = onnx.load(str(target))
@@ -139,7 +139,8 @@ def require_onnx() -> Any:
     return onnx
 
 
-def _refuse_feature(spec: Spec) -> None:
+def refuse_feature(spec: Spec) -> None:
+    """Refuse a feature that no graph computes."""
     name = spec.preprocessing["feature"]["name"]
     if not spec.prep.feature.in_graph:
         raise ConfigurationError(

@@ -13,8 +13,9 @@ import numpy as np
 
 from sertk._utils import atomic, temporary_names
 from sertk.errors import ConfigurationError, UnknownNameError
-from sertk.export import clips, converting, parity, quantizing
+from sertk.export import clips, converting, fusing, parity, quantizing
 from sertk.export.result import Exported
+from sertk.predict import fused
 from sertk.predict import spec as specs
 from sertk.predict.engines import OnnxEngine, OpenVinoEngine, require_openvino
 from sertk.predict.spec import KEY, Spec
@@ -57,10 +58,20 @@ def to_onnx(
     Examples:
         `sertk.export.to_onnx("runs/ravdess_compact").parity`
     """
-    run, spec, model, target = _chosen(run, fold, seed, path, "model.onnx")
+    run = Run.open(run)
+    parts = fused.of_run(run, fold, seed) if fused.is_fused(run) else None
+    if parts is None:
+        run, spec, model, target = _chosen(run, fold, seed, path, "model.onnx")
+    else:
+        spec, model = parts.spec, parts.members[0][0][1]
+        target = target_of(run, spec, path, "model.onnx")
+        require_suffix(target, ".onnx")
     sounds = clips.of_run(run, spec, splits, roots)
     with temporary_names.workspace() as folder, atomic.whole(target) as temporary:
-        made = converting.to_onnx(model, spec, sounds.waveforms, folder)
+        if parts is None:
+            made = converting.to_onnx(model, spec, sounds.waveforms, folder)
+        else:
+            made = fusing.to_onnx(parts, sounds.waveforms, folder)
         engines = [(OnnxEngine(made.path, target.name, n), n, made.path) for n in (1, 0)]
         table = _compared("ONNX", made.reference, engines[0][0], sounds, spec, "fp32")
         times = parity.latency(made.seconds, engines, model)

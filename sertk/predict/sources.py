@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sertk._utils import json_records, plain_files
 from sertk.errors import ConfigurationError, ModelError, RunError
-from sertk.predict import bundle, pretrained
+from sertk.predict import bundle, fused, pretrained
 from sertk.predict import spec as specs
 from sertk.predict.engines import Engine, KerasEngine, OnnxEngine, OpenVinoEngine
 from sertk.run import Run
@@ -46,6 +46,8 @@ def open_engine(
         )
     if isinstance(source, Run) or (source is not None and Path(source).expanduser().is_dir()):
         run = Run.open(source)
+        if fused.is_fused(run):
+            return fused.FusedEngine(fused.of_run(run, fold, seed))
         spec, path = specs.of_run(run, fold, seed)
         return KerasEngine(path, spec)
     if source is None:
