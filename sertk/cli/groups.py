@@ -122,6 +122,7 @@ def add_training(parser: Parser, protocol: str) -> None:
     )  # fmt: skip
     add("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     add("--init-from", metavar="RUN", help="initialize with the weights of this run")
+    add("--track", metavar="NAME", help="also log every epoch to tensorboard or mlflow")
     for name, description in call_arguments.described(Config).items():
         default, words = getattr(Config, name), description.replace("`", "").replace("%", "%%")
         add(

@@ -194,6 +194,7 @@ def training(args: argparse.Namespace) -> dict[str, Any]:
         "model": args.model, "prep": preprocessing(args), "seeds": seeds(args.seeds),
         "augment": augmentation(args), "copies": args.copies, "standardize": args.standardize,
         "arguments": options(args.model_option, "--model-option"), "init_from": args.init_from,
+        "track": args.track,
         **config,
     }  # fmt: skip
 

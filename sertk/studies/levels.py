@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from sertk import augment, corpora, features, labels, manifest, models, splits
+from sertk import augment, classical, corpora, features, labels, manifest, models, splits
 from sertk.augment import fingerprints
 from sertk.errors import ConfigurationError, SertkError, UnknownNameError
 from sertk.labels import Grouping
@@ -185,7 +185,7 @@ def _known(factor: str) -> list[str]:
     """List the names of a factor that can be listed: recipes of copies are words joined by +."""
     return {
         "corpus": corpora.names(), "gender": list(GENDERS), "grouping": list(labels.GROUPINGS),
-        "feature": [USUAL, *features.names()], "model": models.names(),
+        "feature": [USUAL, *features.names()], "model": [*models.names(), *classical.names()],
         "augment": ["none", *augment.names()], "protocol": [*splits.PROTOCOLS, *splits.PUBLISHED],
     }[factor]  # fmt: skip
 

@@ -21,7 +21,7 @@ from sertk.datasets import ClipDataset, Datasets
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-from sertk.training import checkpoint, fitting, records, saving, solving
+from sertk.training import checkpoint, fitting, records, saving, solving, tracking
 from sertk.training import folder as folders
 from sertk.training.config import Config
 from sertk.training.fitting import Trained
@@ -94,6 +94,7 @@ def cross_validate(
     standardize: str = "training",
     arguments: Mapping[str, Any] | None = None,
     init_from: str | Path | Run | None = None,
+    track: str | None = None,
     allow_shared_speakers: bool = False,
     **changes: Any,
 ) -> Run:
@@ -112,6 +113,8 @@ def cross_validate(
         standardize: `"training"`, `"minmax"`, `"none"` or `"speaker"`; see `sertk.datasets.make`.
         arguments: What the model takes besides, such as `{"width": 0.5}`.
         init_from: A run whose weights to start from.
+        track: `"tensorboard"` or `"mlflow"`: log the metrics of every epoch there as well; see
+            `sertk.training.tracking`.
         allow_shared_speakers: Accept speakers that stand in several splits; the run is marked.
         **changes: Fields of `config` to replace, such as `epochs=60`.
 
@@ -130,10 +133,11 @@ def cross_validate(
         splits.check(view, allow_shared_speakers=allow_shared_speakers)
         splits.check_classes(view, labels.classes(manifest))
     _check_seeds(seeds)
+    tracking.check(track)
     source = _opened(init_from)
     solved = name in classical.names()
     if solved:
-        solving.check(name, arguments, prep, chosen, source)
+        solving.check(name, arguments, chosen, idle={"init_from": source, "track": track})
         parameters = 0  # known once it is fitted, and different for each fit
     else:
         trial = models.build(model, prep.input_shape, len(labels.classes(manifest)), **arguments)
@@ -164,7 +168,7 @@ def cross_validate(
                     weights = seeding.derive(parts.train.seed, fold)
                     shape, count = parts.train.input_shape, len(record["classes"])
                     net = models.build(model, shape, count, seed=weights, **arguments)
-                    return _train(net, parts, chosen, home, fold, source)
+                    return _train(net, parts, chosen, home, fold, source, track)
 
                 _fit_once(train, parts, home, fold)
                 keras.utils.clear_session()
@@ -182,12 +186,13 @@ def _check_seeds(seeds: Sequence[int]) -> None:
 
 
 def _train(
-    net: keras.Model, parts: Datasets, config: Config, home: Path, fold: int, source: Run | None
-) -> Trained:
+    net: keras.Model, parts: Datasets, config: Config, home: Path, fold: int, source: Run | None,
+    track: str | None = None,
+) -> Trained:  # fmt: skip
     """Train a network by gradients, from the weights of another run if one is given."""
     if source is not None:
         _initialize(net, source, fold, parts.train.classes)
-    return fitting.fit_network(net, parts.train, parts.val, config, home)
+    return fitting.fit_network(net, parts.train, parts.val, config, home, track)
 
 
 def _fit_once(train: Callable[[Path], Trained], parts: Datasets, home: Path, fold: int) -> None:

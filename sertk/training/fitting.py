@@ -18,7 +18,7 @@ from sertk._utils import seeding
 from sertk.datasets import ClipDataset, class_balance
 from sertk.errors import ConfigurationError
 from sertk.layers import SpecAugment, Standardize
-from sertk.training import objective
+from sertk.training import objective, tracking
 from sertk.training.checkpoint import Checkpoint
 from sertk.training.config import MONITORS, Config
 from sertk.training.objective import Mixup, ObjectiveModel, Stability
@@ -81,8 +81,9 @@ def assemble(net: keras.Model, train: ClipDataset, config: Config) -> ObjectiveM
 
 
 def fit_network(
-    net: keras.Model, train: ClipDataset, val: ClipDataset, config: Config, folder: Path
-) -> Trained:
+    net: keras.Model, train: ClipDataset, val: ClipDataset, config: Config, folder: Path,
+    track: str | None = None,
+) -> Trained:  # fmt: skip
     """Train, and keep the epoch that is best on validation speakers.
 
     Called again after an interruption, it goes on from the last epoch that was written down, with
@@ -122,7 +123,8 @@ def fit_network(
             if done > begin:
                 checkpoint.restore_optimizer(model)
             model.fit(
-                train, epochs=end, initial_epoch=done, callbacks=[keeper],
+                train, epochs=end, initial_epoch=done,
+                callbacks=[keeper, *tracking.callbacks(track, folder)],
                 class_weight=weights, verbose=0, shuffle=False,
             )  # fmt: skip
     checkpoint.restore_best(model)
@@ -221,6 +223,7 @@ class _Keeper(keras.callbacks.Callback):
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores, "learning_rate": rate}
         progress.history.append(row)
+        logs.update(row)  # for the callbacks that follow
         value = [MONITORS[monitor] * row[monitor], -row["val_loss"]]
         if self.config.checkpoint == "last":
             value = [epoch, 0.0]

@@ -16,8 +16,6 @@ from sertk import classical
 from sertk.datasets import ClipDataset, Datasets, class_balance
 from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import calibration
-from sertk.preprocessing import Preprocessing
-from sertk.run import Run
 from sertk.training import importance
 from sertk.training.config import Config
 from sertk.training.fitting import Trained, front_end, score
@@ -26,10 +24,14 @@ from sertk.training.fitting import Trained, front_end, score
 _USED = {"batch_size", "class_weight", "oversample", "clip_aggregation", "refit"}
 
 
-def check(
-    name: str, arguments: dict[str, Any], prep: Preprocessing, config: Config, source: Run | None
-) -> None:
+def check(name: str, arguments: dict[str, Any], config: Config, idle: dict[str, Any]) -> None:
     """Refuse arguments and settings that a classical model does not take, before any work.
+
+    Args:
+        name: Name of a classical model.
+        arguments: What it is given.
+        config: The training configuration.
+        idle: Other arguments of the training that have no effect, by name; `None` if not given.
 
     Raises:
         UnknownNameError: If the model takes no such argument.
@@ -37,15 +39,15 @@ def check(
     """
     classical.check(name, arguments)
     usual = Config()
-    idle = [
+    useless = [
         field.name
         for field in dataclasses.fields(config)
         if field.name not in _USED and getattr(config, field.name) != getattr(usual, field.name)
     ]
-    idle += ["init_from"] * (source is not None)
-    if idle:
+    useless += [argument for argument, value in idle.items() if value is not None]
+    if useless:
         raise ConfigurationError(
-            f"The model {name} received {listing(idle)}.",
+            f"The model {name} received {listing(useless)}.",
             "A classical model is solved and not trained by gradients; of the training settings it "
             f"uses {listing(sorted(_USED))}.",
             "Omit the others, or use a network such as --model mlp.",
