@@ -12,7 +12,8 @@ import keras
 
 from sertk.errors import ConfigurationError, UnknownNameError
 
-TRACKERS = {"tensorboard": "tensorflow", "mlflow": "mlflow"}  # and the package that each needs
+# and the packages that each needs
+TRACKERS = {"tensorboard": ("tensorflow", "tensorboard"), "mlflow": ("mlflow",)}
 
 
 def check(name: str | None) -> None:
@@ -26,11 +27,12 @@ def check(name: str | None) -> None:
         return
     if name not in TRACKERS:
         raise UnknownNameError("tracker", name, TRACKERS)
-    if importlib.util.find_spec(TRACKERS[name]) is None:
+    missing = [package for package in TRACKERS[name] if importlib.util.find_spec(package) is None]
+    if missing:
         raise ConfigurationError(
-            f"Received track={name}, and {TRACKERS[name]} is not installed.",
-            f"{name} writes through the package {TRACKERS[name]}.",
-            f"Install it (pip install {TRACKERS[name]}), or omit --track.",
+            f"Received track={name}, and {' and '.join(missing)} is not installed.",
+            f"{name} is written to through {' and '.join(TRACKERS[name])}.",
+            f"Install what is missing (pip install {' '.join(missing)}), or omit --track.",
             code="tracker-not-installed",
         )
 
