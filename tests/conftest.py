@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sertk import cli, splits
+from sertk import cli, labels, splits
 from tests import small_corpus
 from tests.errors import Refusal
 
@@ -33,6 +33,13 @@ def small_root(tmp_path_factory):
 def small(small_root):
     """The manifest of 72 one-second tones: 6 speakers, 3 emotions, labeled, not divided."""
     return small_corpus.manifest(small_root)
+
+
+@pytest.fixture
+def own3(monkeypatch):
+    """The emotions of the small corpus as a grouping of that name."""
+    own = labels.Grouping({emotion: emotion for emotion in small_corpus.EMOTIONS})
+    monkeypatch.setitem(labels.GROUPINGS, "own3", own)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import numpy as np
+import pytest
 import soundfile
 
 from sertk.export import bundling, converting
@@ -23,8 +24,7 @@ def spec(**changes):
 
 def write_model(path, record=None):
     """A graph that answers by level: loud is happy, quiet is sad."""
-    import onnx
-
+    onnx = pytest.importorskip("onnx")
     helper, tensor = onnx.helper, onnx.numpy_helper.from_array
     nodes = [
         helper.make_node("Abs", ["waveform"], ["size"]),

@@ -24,8 +24,6 @@ from sertk.predict import bundle, pretrained
 from tests import fake_model, fake_run
 from tests.errors import raises
 
-pytest.importorskip("onnx")
-
 
 @pytest.fixture(autouse=True)
 def runtimes(tmp_path, monkeypatch):

@@ -8,21 +8,14 @@ import pytest
 import soundfile
 
 from tests.corpora import trees
+from tests.test_manifest import rows
 
 TONE = (0.3 * np.sin(np.arange(8000) / 9)).astype(np.float32)
 
 
 def table(count=8, **columns):
-    return pd.DataFrame(
-        {
-            "utterance_id": [f"my_{n}" for n in range(count)],
-            "corpus": "my",
-            "path": [f"a/{n}.wav" for n in range(count)],
-            "speaker": [f"my_{n % 4}" for n in range(count)],
-            "emotion": np.resize(["happy", "sad"], count),
-            **columns,
-        }
-    )
+    """Rows of four speakers, with columns changed."""
+    return rows(count, **{"speaker": [f"my_{n % 4}" for n in range(count)], **columns})
 
 
 def save(tmp_path, frame, name="m.csv", **options):

@@ -1,4 +1,4 @@
-"""`make bench`: everything runs, records are complete, ratios are what they say."""
+"""`make bench`: everything runs, records are complete, ratios and agreements are what they say."""
 
 import json
 import math
@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import child, growth, sound, table
+from benchmarks import child, growth, latency, processes, sound, table, throughput
 from benchmarks.record import Missing, Record, Setting, faster, not_slower
 from benchmarks.timing import Timing, alternate, spread
-from sertk import audio
+from sertk import audio, models
+from sertk.errors import ConfigurationError, RunError
+from sertk.run import Run
+from tests import fake_run
+from tests.errors import raises
 
 FIELDS = {
     "id", "what", "peer", "unit", "ours", "ratio", "ratio_is", "paired_ratio", "goal", "met", "n",
@@ -212,3 +216,149 @@ def test_the_table_says_what_was_not_measured():
     text = table.text({**QUIET, "records": [lacking]})
     assert "| B9 | a | not measured | b |  |  | >= 2 |  |  |" in text
     assert "- **B9** not measured: nobody was here." in text
+
+
+ROW = {
+    "max_difference": 2e-6, "label_agreement": 0.996, "uar_keras": 0.65, "uar": 0.638,
+    "uar_difference": -0.012, "waveforms": 262, "utterances": 256, "labeled": 250,
+}  # fmt: skip
+
+
+def test_the_run_is_refused_before_anything_is_measured(tmp_path, trained):
+    assert latency.chosen(None) is None
+    assert latency.chosen(trained.folder).folder == trained.folder
+    with raises(RunError, "unfinished-run"):
+        latency.chosen(fake_run.write(tmp_path / "half", status="unfinished").folder)
+    with raises(ConfigurationError, "standardized-per-speaker"):
+        latency.chosen(fake_run.write(tmp_path / "speaker", standardize="speaker").folder)
+    with raises(RunError, "missing-run-file", "fold_0/seed_0/model.keras"):
+        latency.chosen(fake_run.write(tmp_path / "bare").folder)
+
+
+@pytest.mark.parametrize(("skill", "doubted"), [(2.5, False), (-1.0, True)])
+def test_an_agreement_of_a_bad_network_proves_little(skill, doubted, tmp_path):
+    run = fake_run.write(tmp_path / "run", seeds=(0,), skill=skill)
+    setting = Setting(tmp_path, tmp_path, run=run)
+    labels, lost = latency._answers(setting, run, "B5", "ONNX", ROW, 0.995)
+    pattern = r"UAR of [\d.]+ is not above 50: this proves little"
+    for record in (labels, lost):
+        assert bool(re.search(pattern, record.what)) is doubted
+    assert labels.met
+    assert (labels.ratio, labels.n, labels.goal) == (0.996, 256, ">= 0.995")
+    assert lost.ratio == pytest.approx(1.2)
+    assert not lost.met
+    assert lost.n == 250
+    assert re.search(r"the run's UAR is [\d.]+ \(", labels.notes)
+
+
+@pytest.mark.parametrize("few", [{"utterances": 239}, {"labeled": 0}])
+def test_an_agreement_over_few_recordings_is_none(few, tmp_path):
+    run = fake_run.write(tmp_path / "run", seeds=(0,))
+    setting = Setting(tmp_path, tmp_path, run=run)
+    found = latency._answers(setting, run, "B5", "ONNX", {**ROW, **few}, 0.995)
+    assert [type(one) for one in found] == [Missing, Missing]
+    assert "and 240 are needed: set SERTK_CORPORA" in found[0].why
+
+
+def test_what_fails_is_told_without_its_folder(tmp_path):
+    run = fake_run.write(tmp_path / "secret" / "run", seeds=(0,))
+    found = latency.measure(Setting(tmp_path, tmp_path, run=run))
+    assert [one.id for one in found] == ["B5", "B5.int8"]
+    for one in found:
+        assert "The run run has no fold_0/seed_0/model.keras" in one.why
+        assert "secret" not in one.why
+
+
+@pytest.mark.slow
+def test_a_run_is_measured(trained, small_root, tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("nncf")
+    pytest.importorskip("jax")
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "small").symlink_to(small_root)
+    monkeypatch.setenv("SERTK_CORPORA", str(tmp_path / "corpora"))
+    work = tmp_path / "work"
+    work.mkdir()
+    found = latency.measure(Setting(work, tmp_path, True, None, 1, Run(trained.folder)))
+    kinds = ("", ".compiled", ".labels", ".uar")
+    assert [one.id for one in found] == [f"B5{s}{k}" for s in ("", ".int8") for k in kinds]
+    assert all(one.ours["median"] > 0 for one in found if "uar" not in one.id)
+    by_id = {one.id: one for one in found}
+    assert by_id["B5.labels"].ratio == 1
+    assert by_id["B5.labels"].n == 72
+    assert by_id["B5.uar"].n == 12
+    assert by_id["B5"].theirs["median"] > by_id["B5"].ours["median"]
+    # the process that takes the times, on the other backend
+    given = (work / "model.onnx", trained.model_path(), work / "clip.npy", 1, 1)
+    on_jax = processes.run("one_thread", *map(str, given), KERAS_BACKEND="jax")
+    assert list(on_jax) == ["predict", "compiled"]
+    assert all(len(on_jax[way][side]) == 1 for way in on_jax for side in ("ours", "peer"))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("width", [1.0, 0.1])
+@pytest.mark.parametrize("name", ["compact", "fcn_attention"])
+def test_twins_have_as_many_parameters(name, width):
+    torch = pytest.importorskip("torch")
+    from benchmarks import torch_models
+
+    assert sorted(torch_models.TWINS) == sorted(throughput._NETWORKS.values())
+    twin = torch_models.TWINS[name](64, 8, width)
+    net = models.build(name, (188, 64), 8, width=width)
+    assert sum(p.numel() for p in twin.parameters()) == throughput.trainable(net)
+    clips = torch.zeros(2, 188, 64)
+    assert twin.train()(clips).shape == twin.eval()(clips).shape == (2, 8)
+
+
+@pytest.mark.torch
+def test_fcn_attention_computes_what_keras_does():
+    torch = pytest.importorskip("torch")
+    from benchmarks import torch_models
+
+    net, twin = (
+        models.build("fcn_attention", (188, 64), 8),
+        torch_models.FcnAttention(64, 8, 1.0).eval(),
+    )
+    learned = [p for p in twin.parameters() if p.requires_grad]
+    for given, taken in zip(net.trainable_variables, learned, strict=True):
+        value = np.random.default_rng(0).normal(0, 0.02, given.shape).astype(np.float32)
+        given.assign(value)
+        axes = {2: (1, 0), 4: (3, 2, 0, 1)}.get(value.ndim)
+        taken.data = torch.from_numpy(np.ascontiguousarray(value.transpose(axes)))
+    clips = np.random.default_rng(1).normal(size=(2, 188, 64)).astype(np.float32)
+    found = torch.softmax(twin(torch.from_numpy(clips)), dim=1).detach().numpy()
+    np.testing.assert_allclose(found, net.predict_on_batch(clips), atol=1e-5)
+
+
+@pytest.mark.torch
+def test_the_peer_gets_the_threads_that_suit_it(monkeypatch):
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    clock = [0.0]
+    monkeypatch.setattr(throughput.environment, "cores", lambda: 2)
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: clock[0])
+
+    def slower_by_threads():
+        clock[0] += torch.get_num_threads()
+
+    try:
+        assert throughput.fastest_threads(slower_by_threads) == torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.torch
+def test_a_twin_of_another_size_is_refused(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from types import SimpleNamespace
+
+    part = SimpleNamespace(input_shape=(188, 64), num_classes=8)
+    ready = throughput.Pipeline(models.build("mlp", (188, 64), 8), part, None, None)
+    with raises(ConfigurationError, "different-twin"):
+        throughput.torch_loop(Setting(tmp_path, tmp_path), "compact", ready)
+
+
+def test_without_torch_the_peer_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(throughput.importlib.util, "find_spec", lambda name: None)
+    with raises(ConfigurationError, "torch-not-installed", "'.[parity]'"):
+        throughput.torch_loop(Setting(tmp_path, tmp_path), "compact", None)

@@ -11,6 +11,7 @@ from sertk import manifest
 from sertk.cli import inputs
 from sertk.run import Run
 
+pytestmark = pytest.mark.usefixtures("own3")
 QUICK = ["--model", "mlp", "--epochs", "3", "--clip-seconds", "0.9", "--batch-size", "16"]
 SCAN = ["scan", "folders", "--option", "layout={speaker}/{emotion}_*.wav", "--root"]
 
@@ -23,16 +24,8 @@ def scanned(small_root, tmp_path, done):
 
 
 def arguments(scanned, small_root, out):
-    return ["--manifest", scanned, "--root", small_root, "--grouping", "iemocap4_own", *QUICK,
+    return ["--manifest", scanned, "--root", small_root, "--grouping", "own3", *QUICK,
             "-o", out]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _three_emotions(monkeypatch):
-    from sertk import labels
-
-    own = labels.Grouping({e: e for e in ("angry", "neutral", "sad")})
-    monkeypatch.setitem(labels.GROUPINGS, "iemocap4_own", own)
 
 
 def test_python_m_sertk_is_sertk():
@@ -80,7 +73,7 @@ def test_cross_validation_from_the_command_line_is_the_one_from_python(
     words = ["cv", *arguments(scanned, small_root, tmp_path / "cli"), "--json"]
     uar = json.loads(done(*words, "--protocol", "speaker_folds", "--folds", "2").out)["uar"]
     utterances = manifest.read(scanned, root=small_root)
-    utterances = labels.apply(utterances, "iemocap4_own")
+    utterances = labels.apply(utterances, "own3")
     utterances = splits.speaker_folds(utterances, folds=2)
     run = training.cross_validate(
         "mlp", utterances, Preprocessing("log_mel", clip_seconds=0.9), folder=tmp_path / "python",

@@ -29,38 +29,29 @@ def sound(rate: int) -> np.ndarray:
     return (0.2 * t * sum(np.sin(k * phase) / k for k in (1, 2, 3, 5))).astype(np.float32)
 
 
-def answers(name: str) -> list[float]:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(pytest.param(n, marks=pytest.mark.backend) for n in ("run", "second fold", "study")),
+        "onnx", "onnx with STFT", "bundle",
+    ],
+)  # fmt: skip
+def test_a_model_answers_as_it_did(name):
     predictor = predict.load(HERE / MODELS[name])
-    return predictor.probabilities(sound(predictor.sample_rate)).tolist()
-
-
-def scores() -> dict[str, float]:
-    result = evaluation.evaluate(Run(HERE / "cv"))
-    return {"uar": result.uar, "wa": result.wa, "low": result.interval().low}
-
-
-def table() -> list[list]:
-    frame = StudyResult(HERE / "study").frame()
-    return [[str(row["augment"]), round(float(row["uar"]), 9)] for _, row in frame.iterrows()]
-
-
-@pytest.mark.backend
-@pytest.mark.parametrize("name", ["run", "second fold", "study"])
-def test_a_network_answers_as_it_did(name):
-    np.testing.assert_allclose(answers(name), EXPECTED["answers"][name], atol=2e-6)
-
-
-@pytest.mark.parametrize("name", ["onnx", "onnx with STFT", "bundle"])
-def test_an_exported_file_answers_as_it_did(name):
-    np.testing.assert_allclose(answers(name), EXPECTED["answers"][name], atol=2e-6)
+    found = predictor.probabilities(sound(predictor.sample_rate))
+    np.testing.assert_allclose(found, EXPECTED["answers"][name], atol=2e-6)
 
 
 def test_a_run_has_the_scores_it_had():
-    assert scores() == pytest.approx(EXPECTED["scores"])
+    result = evaluation.evaluate(Run(HERE / "cv"))
+    found = {"uar": result.uar, "wa": result.wa, "low": result.interval().low}
+    assert found == pytest.approx(EXPECTED["scores"])
 
 
 def test_a_study_has_the_table_it_had():
-    assert table() == EXPECTED["table"]
+    frame = StudyResult(HERE / "study").frame()
+    found = [[str(row["augment"]), round(float(row["uar"]), 9)] for _, row in frame.iterrows()]
+    assert found == EXPECTED["table"]
 
 
 def test_a_run_is_reported_with_its_score(tmp_path):

@@ -1,4 +1,4 @@
-"""The pretrained model: it answers unasked, says its terms, and is refused where it was changed."""
+"""The pretrained model: it answers unasked, and is refused where it was changed; model cards."""
 
 import json
 import os
@@ -10,17 +10,15 @@ from pathlib import Path
 import pytest
 
 import sertk
-from sertk import export, predict
+from sertk import evaluation, export, predict
 from sertk.cli import main
 from sertk.errors import ConfigurationError, ModelError, RunError
-from sertk.export import bundling
+from sertk.export import bundling, model_card
 from sertk.predict import bundle, pretrained
+from sertk.predict.spec import Spec
 from tests import fake_model, fake_run
 from tests.errors import raises
 from tests.test_export import run_of
-from tests.test_model_card import spec_of
-
-pytest.importorskip("onnx")
 
 HOME = Path(sertk.__file__).parent
 SHIPPED = (HOME / "pretrained" / "model.onnx").is_file()
@@ -225,3 +223,49 @@ def test_what_is_shipped_is_whole_small_and_hears_eight_emotions(recording):
     assert predictor.file(recording)["label"] in predictor.classes
     assert "CC-BY-NC-SA-4.0" in files["LICENSE.txt"].decode()
     assert "## Out-of-scope use" in files["MODEL_CARD.md"].decode()
+
+
+def spec_of(run, **changes):
+    known = {"classes": run.classes, "preprocessing": run.info["preprocessing"],
+             "clip_aggregation": "mean", "model": "compact", "corpora": run.info["corpora"],
+             "weights_sha256": "ab" * 32, "run": run.folder.name}  # fmt: skip
+    return Spec(**{**known, **changes})
+
+
+def test_a_card_holds_the_numbers_of_the_run(tmp_path):
+    run = fake_run.write(tmp_path / "run", speakers=8, folds=2, seeds=(0, 1))
+    card = model_card(run, spec_of(run))
+    result = evaluation.evaluate(run)
+    interval = result.interval("uar")
+    assert f"| UAR | {100 * result.uar:.1f} | {100 * interval.low:.1f} to" in card
+    for speaker, row in result.by_speaker().frame().iterrows():
+        assert (
+            f"| {speaker} | {row['gender']} | {row['utterances']} | {100 * row['uar']:.1f}" in card
+        )
+    for gender in ("female", "male"):
+        assert f"| {gender} | 4 | " in card
+    assert "CC BY-NC-SA 4.0" in card
+    assert "Livingstone" in card
+    assert run.info["protocol"]["sentence"].rstrip(".") in card
+    assert "Out-of-scope use" in card
+    assert "those of all models of the run" in card
+    assert "Calibration: Temperature " in card
+    assert "abab" in card
+    recall = result.per_class().frame()["recall"]
+    assert f"- {recall.idxmin()}: recall {100 * recall.min():.1f} %; predicted instead: " in card
+    assert "**" not in card
+
+
+def test_a_card_warns_of_leaks_synthetic_speech_and_unknown_licenses(tmp_path):
+    leaky = {"name": "random", "sentence": "Random split", "leaky": True}
+    run = fake_run.write(tmp_path / "run", speakers=4, synthetic=True, protocol=leaky)
+    card = model_card(run, spec_of(run, corpora=["mine"]))
+    assert "Its split leaks test data" in card
+    assert "synthetic speech" in card
+    assert "mine: your own corpus; its license is unknown" in card
+
+
+def test_a_card_needs_a_finished_run(tmp_path):
+    run = fake_run.write(tmp_path / "run", speakers=4, status="unfinished")
+    with raises(RunError, "unfinished-run"):
+        model_card(run, spec_of(run))

@@ -60,9 +60,7 @@ def test_no_gap_is_told_as_none(tmp_path):
     )
 
 
-def test_leak_gap_on_the_command_line(small_root, tmp_path, done, refused, monkeypatch):
-    own = labels.Grouping({emotion: emotion for emotion in small_corpus.EMOTIONS})
-    monkeypatch.setitem(labels.GROUPINGS, "own3", own)
+def test_leak_gap_on_the_command_line(own3, small_root, tmp_path, done, refused):
     manifest.write(small_corpus.manifest(small_root), tmp_path / "m.csv")
     words = ["leak-gap", "--manifest", tmp_path / "m.csv", "--root", small_root, "--grouping",
              "own3", "--folds", "3", "--val", "1", "--model", "mlp", "--clip-seconds", "1",

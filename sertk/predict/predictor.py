@@ -138,7 +138,9 @@ class Predictor:
             ) from first
         if speaker_normalization:
             self._center(rows)
-        table = pd.DataFrame(rows, columns=self.columns)
+        # pyarrow, where it is installed, refuses names of files that are no text
+        with pd.option_context("mode.string_storage", "python"):
+            table = pd.DataFrame(rows, columns=self.columns)
         seconds = time.perf_counter() - begun
         return Predictions(table, self.classes, unreadable, seconds)
 
