@@ -216,6 +216,7 @@ QUICK = {
     "03_train": {"epochs": 2, "model": "mlp", "augment": ""},
     "04_cross_validate": {"epochs": 2, "folds": 2, "augment": ""},
     "05_leakage_and_grouping": {"epochs": 1, "folds": 3, "val": 1},
+    "08_classical_models": {"epochs": 1, "folds": 2},
 }
 
 
