@@ -1,6 +1,8 @@
 """Classical models against scikit-learn, as Keras networks, and through a whole run."""
 
 import json
+import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +14,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sertk import Preprocessing, cache, classical, evaluation, splits, training
+from sertk import (
+    Preprocessing,
+    cache,
+    classical,
+    corpora,
+    evaluation,
+    labels,
+    splits,
+    training,
+)
 from sertk import manifest as manifests
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.run import Run
@@ -230,3 +241,35 @@ def test_finished_runs_are_found_again(solved, divided, prep):
     again = training.cross_validate("svm", divided, prep, folder=solved.folder)
     assert again.info["finished"] == solved.info["finished"]
     assert isinstance(again, Run)
+
+
+@pytest.mark.corpus
+@pytest.mark.filterwarnings("ignore:openSMILE")
+def test_compare_with_an_svm_on_emodb_is_a_few_lines_of_other_libraries(tmp_path):
+    """Feature, standardization, classifier and protocol at once, on real recordings."""
+    pytest.importorskip("opensmile")
+    from joblib.externals.loky import get_reusable_executor
+
+    if not (Path(os.environ.get("SERTK_CORPORA", "")) / "emodb").is_dir():
+        pytest.skip("no EmoDB below SERTK_CORPORA")
+    rows = labels.apply(corpora.scan("emodb"), "emotion6")
+    voices = sorted(rows["speaker"].unique())
+    rows = splits.by_speaker(rows, val=voices[1:2], test=voices[:1])
+    prep = Preprocessing("compare")
+    run = training.cross_validate("svm", rows, prep, folder=tmp_path / "run")
+    waves = [prep.load(path) for path in manifests.paths(rows)]
+    x = get_reusable_executor().submit(_compare, waves).result()  # apart from TensorFlow
+    tested = (rows["split"] == "test").to_numpy()
+    estimator = make_pipeline(StandardScaler(), SVC(C=0.01, kernel="linear", break_ties=True))
+    estimator.fit(x[~tested], rows["label"].astype(str)[~tested])
+    given = run.predictions.query("split == 'test'").set_index("utterance_id")["predicted"]
+    expected = estimator.predict(x[tested])
+    assert (given[rows["utterance_id"][tested]].to_numpy() == expected).all()
+    assert evaluation.evaluate(run).uar > 0.5
+
+
+def _compare(waves):
+    import opensmile
+
+    smile = opensmile.Smile(opensmile.FeatureSet.ComParE_2016)
+    return np.nan_to_num(np.concatenate([smile.process_signal(w, 16_000) for w in waves]))
