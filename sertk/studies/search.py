@@ -198,7 +198,7 @@ def _write_down(job: _Job, protocol: dict[str, Any]) -> None:
         "preprocessing": prep.to_dict(),
         "words": json.loads(json.dumps(plain, default=repr)),
         "training": dataclasses.asdict(words["config"]),
-        "space": {name: str(values) for name, values in job.space.items()},
+        "space": {name: spaces.to_json(values) for name, values in job.space.items()},
         "seed": job.seed,
         "protocol": protocol,
         "data_sha256": provenance.data_hash(job.rows),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sertk._display.display import DASH, percent
 from sertk._html import pages
+from sertk.studies import space as spaces
 from sertk.studies.page import drawn
 from sertk.studies.search_result import SearchResult
 
@@ -44,7 +45,7 @@ def _facts(result: SearchResult) -> list[tuple[str, str]]:
     info = result.info
     states = result.trials().frame()["state"].value_counts()
     return [
-        ("Space", "; ".join(f"{name}: {values}" for name, values in info["space"].items())),
+        ("Space", "; ".join(f"{name} {spaces.words(v)}" for name, v in result.space.items())),
         ("Trials", ", ".join(f"{count} {state}" for state, count in states.items())),
         ("Seed", str(info["seed"])),
         ("Backend", str(info["environment"].get("backend", ""))),

@@ -6,7 +6,7 @@ In: the folder of a search. Out: tables that are Displays. Keras is not needed.
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from sertk.errors import RunError
 from sertk.evaluation import Evaluation, compare, evaluate
 from sertk.run import Run, read_csv
 from sertk.studies import space as spaces
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 STATES = {"COMPLETE": "complete", "PRUNED": "stopped early", "FAIL": "failed", "RUNNING": "running"}
 
@@ -45,7 +48,7 @@ class TrialDisplay(Display):
             )  # fmt: skip
         ax.set_xlabel("trial")
         ax.set_ylabel("validation UAR, %")
-        ax.legend(loc="lower right", ncols=3)
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
 
 
 class ImportanceDisplay(Display):
@@ -60,7 +63,7 @@ class ImportanceDisplay(Display):
         ax.barh(places, 100 * self._table["importance"], color=drawing.ACCENT, height=0.6)
         ax.set_yticks(places, list(self._table.index))
         ax.invert_yaxis()
-        ax.set_xlabel("share of the variation of validation UAR, %")
+        ax.set_xlabel("share of the variation, %")
 
 
 class SettingDisplay(Display):
@@ -120,6 +123,13 @@ class SearchResult:
         storage = optuna.storages.JournalStorage(backend)
         return optuna.load_study(study_name="search", storage=storage)
 
+    @property
+    def space(self) -> "dict[str, BaseDistribution]":
+        """What was searched: setting -> distribution."""
+        optuna = spaces.require_optuna()
+        records = self.info["space"].items()
+        return {name: optuna.distributions.json_to_distribution(text) for name, text in records}
+
     def trials(self) -> TrialDisplay:
         """Show every trial: its settings, its state, and if it was completed its validation UAR."""
         rows = []
@@ -159,8 +169,8 @@ class SearchResult:
         table = self.trials().frame()
         table = table[table["state"] == "complete"]
         return [
-            SettingDisplay(table, name, log="log=True" in str(self.info["space"][name]))
-            for name in self.info["space"]
+            SettingDisplay(table, name, log=getattr(values, "log", False))
+            for name, values in self.space.items()
             if name in table and table[name].nunique() > 1
         ]
 

@@ -148,6 +148,25 @@ def _numbers(low: float, high: float, *, log: bool) -> "BaseDistribution":
     return kind(low, high, log=log)
 
 
+def to_json(values: "BaseDistribution") -> str:
+    """Write a distribution as text that `SearchResult.space` reads."""
+    return str(require_optuna().distributions.distribution_to_json(values))
+
+
+def words(values: "BaseDistribution") -> str:
+    """Describe a distribution as readers want it.
+
+    Examples:
+        >>> words(_numbers(1e-4, 1.0, log=True)), words(_numbers(2, 8, log=False))
+        ('0.0001 to 1, logarithmic', '2 to 8')
+    """
+    choices = getattr(values, "choices", None)
+    if choices is not None:
+        return ", ".join(map(str, choices))
+    low, high = getattr(values, "low"), getattr(values, "high")  # noqa: B009 - of two classes
+    return f"{low:g} to {high:g}" + ", logarithmic" * getattr(values, "log", False)
+
+
 def applied(
     point: Mapping[str, Any], prep: Preprocessing, words: Mapping[str, Any]
 ) -> tuple[Preprocessing, dict[str, Any]]:
