@@ -56,13 +56,13 @@ def render(
     with suppress(ConfigurationError):  # a model without validation speakers to fit it on
         scaled = evaluation.temperature(run)
     sounds = _sounds(run, result, roots) if audio else {}
-    there = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
+    shown = {"coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published")}
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
         _HERE, "page.html", pct=percent, dash=DASH, n=numbers, info=info,
         title=" / ".join(parts) + ": speech emotion recognition report", title_parts=parts,
         lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
-        sections=[(a, s) for a, s in _SECTIONS.items() if there.get(a, True)],
+        sections=[(a, s) for a, s in _SECTIONS.items() if shown.get(a, True)],
         cards=_cards(numbers), basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers), gap_sentence=sentences.gap(numbers),
         normalization_sentence=sentences.speaker_normalization(numbers),
@@ -95,7 +95,7 @@ def _group_tables(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     genders = [{"value": row["gender"], **row} for row in numbers["by_gender"]]
     tables = [("gender", genders), *numbers["by_condition"].items()]
     if [row["value"] for row in genders] == ["unknown"]:
-        tables = tables[1:]  # one row, which the result above has said
+        tables = tables[1:]  # one row, already in the result above
     return [{"column": column, "rows": rows} for column, rows in tables]
 
 
@@ -155,11 +155,11 @@ def _sounds(
     names = [*result.mistakes(NUM_MISTAKES).frame().index, *result.hits(NUM_HITS).frame().index]
     manifest = manifests.with_roots(run.manifest, roots or {})
     rows = manifest[manifest["utterance_id"].isin(names)]
-    found = {}
+    players = {}
     for path, (_, row) in zip(manifests.paths(rows), rows.iterrows(), strict=True):
         start, end = (None if pd.isna(row.get(n)) else float(row[n]) for n in ("start", "end"))
-        found[str(row["utterance_id"])] = audio_player.embed(path, start, end)
-    return found
+        players[str(row["utterance_id"])] = audio_player.embed(path, start, end)
+    return players
 
 
 def _settings(info: dict[str, Any]) -> list[tuple[str, str]]:
