@@ -94,7 +94,7 @@ VALENCE = {
 
 
 def valence(classes: Sequence[str]) -> np.ndarray | None:
-    """Say on which side of pleasant and unpleasant classes stand: 1, -1, or 0 for neither.
+    """Return the valence of each class: 1 (pleasant), -1 (unpleasant), or 0 for neither.
 
     Probabilities times these is the positive mass minus the negative one. The sides are those of
     the grouping `valence2`, and of the words that it leaves out.
@@ -230,11 +230,11 @@ def classes(manifest: pd.DataFrame) -> list[str]:
     label = manifest["label"]
     if isinstance(label.dtype, pd.CategoricalDtype):
         return [str(name) for name in label.cat.categories]
-    found = set(label.dropna())
+    present = set(label.dropna())
     group = GROUPINGS.get(grouping_of(manifest))
-    if group is not None and found <= set(group.classes):
-        return [c for c in group.classes if c not in group.optional or c in found]
-    return sorted(found)
+    if group is not None and present <= set(group.classes):
+        return [c for c in group.classes if c not in group.optional or c in present]
+    return sorted(present)
 
 
 def grouping_of(manifest: pd.DataFrame) -> str:
@@ -249,7 +249,7 @@ def grouping_of(manifest: pd.DataFrame) -> str:
 
 
 def ordered(label: pd.Series, classes: Sequence[str]) -> pd.Categorical:
-    """Make a column of labels that knows its classes and their order.
+    """Make a categorical column of labels, with the classes in order.
 
     Examples:
         >>> ordered(pd.Series(["sad"]), ["happy", "sad"]).categories.tolist()

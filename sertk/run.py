@@ -49,8 +49,8 @@ class Run:
             inside = (
                 ("*/run.json", "trials/*/run.json") if plain_files.is_folder(self.folder) else ()
             )
-            found = [path for pattern in inside for path in self.folder.glob(pattern)]
-            below = sorted(str(path.parent.relative_to(self.folder)) for path in found)
+            paths = [path for pattern in inside for path in self.folder.glob(pattern)]
+            below = sorted(str(path.parent.relative_to(self.folder)) for path in paths)
             raise MissingRunError(
                 f"{self.folder} is not a run folder (no run.json).",
                 "A run folder is written by `sertk train` or `sertk cv`.",

@@ -69,7 +69,7 @@ def style(**changes: Any) -> Any:
 def new_axes(
     width: float = 8.0, height: float = 3.5, *, columns: int = 1, rows: int = 1
 ) -> "list[Axes]":
-    """Make axes in a grid on a figure of their own, in inches, without pyplot."""
+    """Make a new figure with a grid of axes, its size in inches, without pyplot."""
     from matplotlib.figure import Figure
 
     with style():
@@ -83,7 +83,7 @@ def new_axes(
 def svg(axes: "Axes", *, themed: bool = False) -> str:
     """Write the figure of some axes as an `<svg>` element; the same drawing gives the same bytes.
 
-    For a page of ours it is themed: transparent, colors as CSS variables, ready to stand in HTML.
+    For our pages it is themed: transparent background, colors as CSS variables, embeddable in HTML.
     """
     figure: Any = axes.get_figure(root=True)
     _shorten(figure)
@@ -118,7 +118,7 @@ def _short(text: str) -> str:
 
 
 def restyled(text: str) -> str:
-    """Make an SVG of ours ready to stand in HTML: no header, colors as CSS variables.
+    """Make our SVG embeddable in HTML: no header, colors as CSS variables.
 
     Examples:
         >>> restyled('<?xml version="1.0"?><svg xmlns="x"><path style="fill: #1d4f91"/></svg>')
@@ -127,9 +127,9 @@ def restyled(text: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
-    # ids that nothing refers to: several figures share a page, and ids must be unique
+    # remove unreferenced ids: several figures share a page, and ids must be unique
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
-    text = re.sub(r'\s+id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
+    text = re.sub(r'\s+id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var({variable},{color})")
     return text

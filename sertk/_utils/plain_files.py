@@ -40,14 +40,14 @@ def opened(path: str | Path) -> BufferedReader:
 def content(path: str | Path, largest: int = LARGEST_TEXT) -> bytes:
     """Read a plain file of at most so many bytes."""
     with opened(path) as file:
-        found = file.read(largest + 1)
-    if len(found) > largest:
+        data = file.read(largest + 1)
+    if len(data) > largest:
         raise ValueError(f"it is larger than {largest / 1e6:.0f} MB")
-    return found
+    return data
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is a plain file; a name that no file can have is none."""
+    """Return whether a plain file exists; False for an invalid file name."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -55,7 +55,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is a folder; a name that none can have is none."""
+    """Return whether a folder exists; False for an invalid file name."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

@@ -46,8 +46,8 @@ def environment() -> dict[str, Any]:
 def command() -> str | None:
     """Repeat the command line, if it was one of sertk's.
 
-    Absolute paths keep their last part only: reports are passed on, and where somebody keeps
-    files is private.
+    Absolute paths keep their last part only: reports are shared, and the locations of files are
+    private.
     """
     name = Path(sys.argv[0])
     if name.stem != "sertk" and name.parent.name != "sertk":
@@ -77,18 +77,18 @@ def _git(folder: Path, *words: str) -> str:
 
 def data_hash(manifest: pd.DataFrame) -> str:
     """Hash what was trained and tested on: utterances, labels and their division."""
-    wanted = ["utterance_id", "path", "sha256", "speaker", "label", "split", "fold", "val_folds"]
-    columns = [column for column in wanted if column in manifest]
+    names = ["utterance_id", "path", "sha256", "speaker", "label", "split", "fold", "val_folds"]
+    columns = [column for column in names if column in manifest]
     text = manifest[columns].sort_values("utterance_id").to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def now() -> str:
-    """Tell the time in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def peak_memory_mb() -> float:
-    """Tell the most memory this process has held, in megabytes."""
+    """Return the peak memory of this process, in megabytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

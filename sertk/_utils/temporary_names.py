@@ -23,7 +23,7 @@ _swept: set[tuple[int, str]] = set()
 
 
 def beside(path: Path) -> Path:
-    """Name a temporary file or folder beside a path; it keeps the suffix.
+    """Name a temporary file or folder in the folder of a path; it keeps the suffix.
 
     The first time that this process writes into the folder, what dead processes left is removed.
     """
@@ -36,7 +36,7 @@ def beside(path: Path) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside a path, and move it there when the block has ended well."""
+    """Yield a temporary name beside a path, and rename it to the path if the block succeeds."""
     _require_replaceable(path)
     temporary = beside(path)
     try:
@@ -47,7 +47,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def _require_replaceable(path: Path) -> None:
-    """Refuse `/dev/stdout` and its like: moving a file there would remove it from the system."""
+    """Refuse devices such as `/dev/stdout`: moving a file there would delete the device."""
     if not path.name or path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     open_file = path.is_symlink() and str(path.readlink()).startswith("/proc/")
@@ -76,16 +76,16 @@ def sweep(folder: Path) -> list[Path]:
 
 
 def abandoned(folder: Path) -> Iterator[Path]:
-    """List what dead processes left in a folder."""
+    """List temporary files that dead processes left in a folder."""
     with suppress(OSError):
         for path in folder.iterdir():
-            found = _NAME.match(path.name)
-            if found and found[1] == _here() and not _lives(int(found[2]), int(found[3])):
+            match = _NAME.match(path.name)
+            if match and match[1] == _here() and not _lives(int(match[2]), int(match[3])):
                 yield path
 
 
 def _lives(process: int, started: int) -> bool:
-    """Tell whether a process lives, and is the one that began then: numbers are used again."""
+    """Return whether a process with this id and start time is running: ids are reused."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -118,7 +118,7 @@ def _began(process: int) -> int:
 
 
 def _started(process: int) -> int:
-    """Tell when a process began, in ticks since the machine did; 0 where that is not known."""
+    """Return when a process started, in clock ticks since boot; 0 if unknown."""
     if process != os.getpid():
         _began.cache_clear()  # another process may have this number by now
     return _began(process)

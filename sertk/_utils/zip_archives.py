@@ -1,8 +1,8 @@
 """Check the directory of a zip archive before anything in it is inflated.
 
-In: an open zip, and what its kind may hold. Out: its entries, or a `UnfitError` in a few words: too
-many files, names that lead out or occur twice, more bytes than such an archive has, or files that
-shrank as none of ours does.
+In: an open zip, and the limits of its kind. Out: its entries, or an `UnfitError`: too many files,
+names outside the archive or occurring twice, too many bytes, or files with an implausibly high
+compression ratio.
 """
 
 import zipfile
@@ -35,16 +35,16 @@ def entries(
     archive: zipfile.ZipFile, limits: Limits, *, safe: Callable[[str], bool] = lambda name: True
 ) -> list[zipfile.ZipInfo]:
     """List the entries of an archive whose directory keeps within its limits."""
-    found = archive.infolist()
-    if len(found) > limits.files:
-        raise UnfitError(f"it contains {len(found)} files, over {limits.files}")
-    names = [entry.filename for entry in found]
+    members = archive.infolist()
+    if len(members) > limits.files:
+        raise UnfitError(f"it contains {len(members)} files, over {limits.files}")
+    names = [entry.filename for entry in members]
     if len(set(names)) < len(names):
         raise UnfitError("two of its files have the same name")
-    total = sum(entry.file_size for entry in found)
+    total = sum(entry.file_size for entry in members)
     if total > limits.size:
         raise UnfitError(f"it unpacks to {total / 1e9:.1f} GB, over {limits.size / 1e9:.1f} GB")
-    for entry in found:
+    for entry in members:
         if not safe(entry.filename):
             raise UnfitError(
                 f"it contains the path {entry.filename!r}, which is outside the archive"
@@ -56,4 +56,4 @@ def entries(
         grown = entry.file_size > limits.ratio * max(entry.compress_size, 1)
         if entry.file_size > 1e6 and grown:
             raise UnfitError(f"{entry.filename} unpacks to {entry.file_size / 1e9:.1f} GB")
-    return found
+    return members

@@ -45,10 +45,10 @@ class CrossDisplay(Display):
         ax.set_xlabel("tested on")
         ax.set_ylabel("trained on")
         middle = 50 + 50 / len(self.classes)
-        for (train, test), found in self._table.iterrows():
+        for (train, test), row in self._table.iterrows():
             place = scores.columns.get_loc(test), scores.index.get_loc(train)
-            color = "black" if 100 * found["uar"] > middle else "white"
-            text = f"{percent(found['uar'])}\n{ends(found['low'], found['high'])}"
+            color = "black" if 100 * row["uar"] > middle else "white"
+            text = f"{percent(row['uar'])}\n{ends(row['low'], row['high'])}"
             ax.text(*place, text, ha="center", va="center", fontsize=9, color=color)
 
 
@@ -57,12 +57,12 @@ def matrix(
 ) -> CrossDisplay:
     """Test every run on every corpus, over the classes that all of them share.
 
-    A corpus of which a run knows a speaker is its home: there only its own test predictions count.
-    Elsewhere each of its models predicts every utterance, and the score is the mean over models.
+    If a corpus shares speakers with a run, only the run's own test predictions count there. On
+    other corpora all its models predict every utterance, and the score is the mean over models.
 
     Args:
         runs: Name -> run, or its folder, with its models.
-        manifests: Name -> manifest with `label`, whose files are there.
+        manifests: Name -> manifest with `label`, whose files exist.
 
     Returns:
         By `train` and `test`: `uar, low, high` (95 % over speakers), `n` utterances, `speakers`.
@@ -84,9 +84,9 @@ def matrix(
                 code="unlabeled-manifest",
             )
     replays = {name: Replay(run) for name, run in runs.items()}
-    known = [set(replay.run.classes) for replay in replays.values()]
-    known += [set(rows["label"]) for rows in manifests.values()]
-    shared = set.intersection(*known) if known else set()
+    class_sets = [set(replay.run.classes) for replay in replays.values()]
+    class_sets += [set(rows["label"]) for rows in manifests.values()]
+    shared = set.intersection(*class_sets) if class_sets else set()
     if len(shared) < 2:
         raise ConfigurationError(
             f"{', '.join([*runs, *manifests]) or 'No run and no corpus'} share "
@@ -100,9 +100,9 @@ def matrix(
     for train, replay in replays.items():
         for test, manifest in manifests.items():
             result = _test(replay, manifest).regroup({name: name for name in classes})
-            found = result.interval()
+            interval = result.interval()
             scores[train, test] = {
-                "uar": found.value, "low": found.low, "high": found.high,
+                "uar": interval.value, "low": interval.low, "high": interval.high,
                 "n": result.num_utterances, "speakers": result.num_speakers,
             }  # fmt: skip
     table = pd.DataFrame.from_dict(scores, orient="index")

@@ -1,7 +1,7 @@
 """Embedding map: utterances in the space of a network's last layer, projected to a plane.
 
-In: a run and one of its folds. Out: the test utterances of that fold on a plane. Folds have
-networks of their own, whose inner spaces have nothing to do with each other: a map is of one.
+In: a run and one of its folds. Out: the test utterances of that fold on a plane. Each fold has its
+own network, and embeddings of different networks are not comparable: a map shows one fold.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ def vectors(
     Args:
         run: A finished run, or its folder, with its models.
         fold: Which; the first by default. The model is that of the run's first seed.
-        roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.
+        roots: Corpus -> folder of its files; the default is below `SERTK_CORPORA`.
 
     Returns:
         A row per utterance, by utterance_id, a column per unit; the mean over its clips.
@@ -83,7 +83,7 @@ def embedding_map(
         fold: Which; the first by default. The model is that of the run's first seed.
         method: `"pca"`, whose distances mean something, or `"tsne"`, which shows neighbors and
             little else: neither its distances between groups nor their sizes mean anything.
-        roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.
+        roots: Corpus -> folder of its files; the default is below `SERTK_CORPORA`.
 
     Returns:
         By utterance_id: `speaker, gender, label, predicted, x, y`.
@@ -101,15 +101,15 @@ def embedding_map(
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
     replay = Replay(run, roots)
-    found, fold = _vectors(replay, fold)
-    if len(found) < _FEWEST:
+    embeddings, fold = _vectors(replay, fold)
+    if len(embeddings) < _FEWEST:
         raise ConfigurationError(
-            f"Fold {fold} has {len(found)} test utterances.",
+            f"Fold {fold} has {len(embeddings)} test utterances.",
             f"An embedding map needs at least {_FEWEST}.",
             "Choose another fold.",
             code="too-few-utterances",
         )
-    values = found.to_numpy(float)
+    values = embeddings.to_numpy(float)
     values = values - values.mean(axis=0)
     if method == "pca":
         from sklearn.decomposition import PCA
@@ -127,7 +127,7 @@ def embedding_map(
     seed = replay.run.info["seeds"][0]
     tested = replay.run.predictions.query(f"split == 'test' and fold == {fold} and seed == {seed}")
     columns = ["speaker", "gender", "label", "predicted"]
-    table = tested.set_index("utterance_id").loc[found.index, columns]
+    table = tested.set_index("utterance_id").loc[embeddings.index, columns]
     table["x"], table["y"] = plane[:, 0], plane[:, 1]
     title = f"Embeddings of the test utterances of fold {fold}"
     return MapDisplay(table, replay.run.classes, title, note)

@@ -28,7 +28,7 @@ class Replay:
 
     Args:
         run: A finished run, or its folder.
-        roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.
+        roots: Corpus -> folder of its files; the default is below `SERTK_CORPORA`.
 
     Attributes:
         run: The run.
@@ -65,28 +65,28 @@ class Replay:
         self.manifest = manifests.with_roots(self.run.manifest, roots or {})
 
     def rows(self, fold: int) -> pd.DataFrame:
-        """Hand out the utterances that were tested in a fold, in the order of the predictions."""
+        """Return the utterances that were tested in a fold, in the order of the predictions."""
         names = self._tested.loc[self._tested["fold"] == fold, "utterance_id"]
         rows = self.manifest.set_index("utterance_id", drop=False).loc[names]
         return rows.reset_index(drop=True)
 
     def fold_of(self, utterance_id: str) -> int:
-        """Say in which fold an utterance was tested; the first, if in several.
+        """Return the fold in which an utterance was tested; the first, if in several.
 
         Raises:
-            ConfigurationError: If it never was.
+            ConfigurationError: If the run did not test this utterance.
         """
         folds = self._tested.loc[self._tested["utterance_id"] == utterance_id, "fold"]
         if folds.empty:
-            known = self._tested["utterance_id"].tolist()
-            near = difflib.get_close_matches(utterance_id, known, n=1, cutoff=0.5)
+            ids = self._tested["utterance_id"].tolist()
+            near = difflib.get_close_matches(utterance_id, ids, n=1, cutoff=0.5)
             raise ConfigurationError(
                 f"The run {self.run.folder} has no test utterance {utterance_id!r}.",
                 "An explanation uses the model that was not trained on the speaker of the "
                 "utterance.",
                 f"Did you mean {near[0]!r}?"
                 if near
-                else f"Choose a test utterance, such as {known[0]}.",
+                else f"Choose a test utterance, such as {ids[0]}.",
                 code="untested-utterance",
             )
         return int(folds.iloc[0])
@@ -161,7 +161,7 @@ class Replay:
         )
 
     def sounds(self, rows: pd.DataFrame) -> list[dict[str, Any]]:
-        """Say for each row where its sound is: `utterance_id, speaker, path, start, end`."""
+        """List the location of each row's audio: `utterance_id, speaker, path, start, end`."""
         columns = ["utterance_id", "speaker", "start", "end"]
         plain = rows.reindex(columns=columns).astype(object).to_dict("records")
         return [

@@ -16,7 +16,7 @@ from sertk.errors import ConfigurationError, SertkError
 
 
 def fetch() -> Path:
-    """Fetch the runtime, unless it is there.
+    """Fetch the runtime, unless it exists.
 
     Returns:
         The folder of its files.
@@ -28,22 +28,22 @@ def fetch() -> Path:
         runtime.read()
         return runtime.FOLDER
     npm = shutil.which("npm")
-    wanted = f"{runtime.PACKAGE}@{runtime.VERSION}"
+    package = f"{runtime.PACKAGE}@{runtime.VERSION}"
     if npm is None:
         raise ConfigurationError(
             "npm is not installed.",
-            f"The page's runtime is {wanted}, an npm package.",
+            f"The page's runtime is {package}, an npm package.",
             "Install Node.js, which includes npm; or download the package elsewhere, and pass "
             "--runtime.",
             code="npm-not-installed",
         )
     with temporary_names.workspace() as folder:
-        words = [npm, "pack", wanted, "--silent", "--pack-destination", str(folder)]
+        words = [npm, "pack", package, "--silent", "--pack-destination", str(folder)]
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
         archives = sorted(folder.glob("*.tgz"))
         if done.returncode or not archives:
             raise ConfigurationError(
-                f"npm pack {wanted} failed ({(done.stderr.strip() or 'no archive')[-300:]}).",
+                f"npm pack {package} failed ({(done.stderr.strip() or 'no archive')[-300:]}).",
                 "npm needs access to a package registry.",
                 "Try again, or download the package elsewhere, and pass --runtime.",
                 code="npm-pack-failed",
@@ -52,7 +52,7 @@ def fetch() -> Path:
 
 
 def main() -> int:
-    """Fetch, and say where it is."""
+    """Fetch the runtime, and print its path."""
     try:
         sys.stdout.write(f"Runtime: {fetch()}\n")
     except SertkError as error:

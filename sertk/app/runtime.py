@@ -1,7 +1,7 @@
 """The JavaScript runtime of the page: three files of the npm package onnxruntime-web, pinned.
 
-In: the package as npm fetched it, a folder or a .tgz. Out: the files, each with the sha256 that
-stands here, so that no other code ever gets onto the page. They are 14 MB, and not in the
+In: the package as npm fetched it, a folder or a .tgz. Out: the files, each checked against the
+sha256 below, so that no other code gets onto the page. They are 14 MB, and not in the
 repository: `make app` fetches them once.
 """
 
@@ -39,8 +39,8 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
         ConfigurationError: If a file is missing, or is not of the pinned version.
     """
     place = FOLDER if source is None else Path(source).expanduser()
-    found = _unpacked(place) if place.is_file() else _inside(place)
-    missing = [name for name in SHA256 if name not in found]
+    files = _unpacked(place) if place.is_file() else _inside(place)
+    missing = [name for name in SHA256 if name not in files]
     if missing:
         raise ConfigurationError(
             f"The page's runtime is missing: {', '.join(missing)} in "
@@ -52,7 +52,7 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
             code="missing-runtime",
         )
     for name, expected in SHA256.items():
-        if hashlib.sha256(found[name]).hexdigest() != expected:
+        if hashlib.sha256(files[name]).hexdigest() != expected:
             raise ConfigurationError(
                 f"{name} in {place} does not belong to {PACKAGE} {VERSION}.",
                 "The page requires the published files of exactly this version; their sha256 is "
@@ -60,7 +60,7 @@ def read(source: str | Path | None = None) -> dict[str, bytes]:
                 f"Download it again: `make app`, or `npm pack {PACKAGE}@{VERSION}`.",
                 code="wrong-runtime-version",
             )
-    return found
+    return files
 
 
 def _inside(folder: Path) -> dict[str, bytes]:
@@ -70,14 +70,14 @@ def _inside(folder: Path) -> dict[str, bytes]:
 
 
 def _unpacked(archive: Path) -> dict[str, bytes]:
-    """Take the files out of npm's archive, into memory; nothing else of it is looked at."""
-    found = {}
+    """Read the runtime's files from npm's archive into memory; ignore its other entries."""
+    files = {}
     try:
         with plain_files.opened(archive) as opened, tarfile.open(fileobj=opened) as tar:
             for name in SHA256:
                 file = tar.extractfile(f"package/dist/{name}")
                 if file is not None:
-                    found[name] = file.read(_LARGEST)
+                    files[name] = file.read(_LARGEST)
     except (tarfile.TarError, OSError, EOFError, KeyError, zlib.error) as error:
         raise ConfigurationError(
             f"{archive} does not contain the runtime ({str(error) or type(error).__name__}).",
@@ -85,7 +85,7 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
             "Download it again.",
             code="damaged-runtime-archive",
         ) from error
-    return found
+    return files
 
 
 def keep(source: str | Path) -> Path:

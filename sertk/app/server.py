@@ -52,7 +52,7 @@ class _Quiet(ThreadingHTTPServer):
         super().__init__(*arguments)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer on a thread of its own, or close what would be one too many."""
+        """Answer on a new thread, or close the connection if there are too many."""
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
@@ -87,7 +87,7 @@ class _Quiet(ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that left in the middle of a file."""
+        """Do not report a browser that disconnects during a transfer."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -154,7 +154,7 @@ def wait() -> None:
 
 
 def _is_this_machine(host: str, connection: socket.socket) -> bool:
-    """Tell whether a Host header names this machine, by a name that no other page can have."""
+    """Return whether a Host header names this machine, by a name that no other page can have."""
     name = re.sub(r":\d{1,5}$", "", host.strip()).lower()  # an ssh tunnel has its own port
     return name in (*_OWN_NAMES, HOST, connection.getsockname()[0])
 
@@ -167,7 +167,7 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
         timeout = _IDLE_SECONDS
 
         def handle_one_request(self) -> None:
-            """Read one request and answer it, within the time there is for it."""
+            """Read one request and answer it, within the time limit."""
             server: Any = self.server
             server.expect(self.connection)
             try:
@@ -176,11 +176,11 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
                 server.asked(self.connection)
 
         def parse_request(self) -> bool:
-            """Read the head of a request; what follows is ours, and takes as long as it takes."""
-            there = super().parse_request()
+            """Read the head of a request; the answer that follows has no time limit."""
+            parsed = super().parse_request()
             server: Any = self.server
             server.asked(self.connection)
-            return there
+            return parsed
 
         def do_GET(self) -> None:
             self._answer(True)
@@ -209,6 +209,6 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
-            """Log no requests: when somebody uses the page is private."""
+            """Log no requests: when the page is used is private."""
 
     return Handler

@@ -99,12 +99,12 @@ def write(source: str | Path | Run | None, folder: str | Path, **options: Any) -
     Examples:
         `sertk.app.write("runs/ravdess_compact", "site")`
     """
-    made = files(source, **options)
-    return runtimes._write(Path(folder).expanduser(), made) / "index.html"
+    contents = files(source, **options)
+    return runtimes._write(Path(folder).expanduser(), contents) / "index.html"
 
 
 def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> Path:
-    """Find the bundle of a run, or make it; it is made again after the run was trained again."""
+    """Find the bundle of a run, or make it; make it again if the run has been retrained."""
     if not isinstance(source, Run) and not Path(source).expanduser().is_dir():
         path = Path(source).expanduser()
         require_whole(str(path), fold, seed)
@@ -120,9 +120,9 @@ def _bundle_of(source: str | Path | Run, fold: int | None, seed: int | None) -> 
 
     run = Run.open(source)
     spec, _ = specs.of_run(run, fold, seed)
-    there = writing.target_of(run, spec, None, "bundle.zip")
-    if _is_of(there, spec):
-        return there
+    target = writing.target_of(run, spec, None, "bundle.zip")
+    if _is_of(target, spec):
+        return target
     return bundling.to_bundle(run, fold=fold, seed=seed).path
 
 
@@ -140,20 +140,20 @@ def _spec_of(model: dict[str, bytes]) -> specs.Spec:
 
 
 def _compared(model: dict[str, bytes], clips: list[Path]) -> dict[str, bytes]:
-    """Put clips beside the page, with what Python says of them."""
+    """Add clips to the page, with Python's predictions for them."""
     if not clips:
         return {"clips.json": b'{"clips": []}'}
     from sertk import predict
     from sertk.predict.engines import OnnxEngine
 
-    made, listed = {}, []
+    contents, listed = {}, []
     predictor = predict.Predictor(OnnxEngine(model["model.onnx"], "The model of the page"))
     for number, path in enumerate(clips):
         row = predictor.file(path)
         address = f"clips/{number}{path.suffix.lower()}"
-        made[address] = path.read_bytes()
+        contents[address] = path.read_bytes()
         shares = [row[f"p_{name}"] for name in predictor.classes]
         spoken = row["label"] != predict.NO_SPEECH
         about = {"name": path.name, "file": address, "label": row["label"]}
         listed.append({**about, "probabilities": shares if spoken else None})
-    return {**made, "clips.json": json.dumps({"clips": listed}).encode()}
+    return {**contents, "clips.json": json.dumps({"clips": listed}).encode()}

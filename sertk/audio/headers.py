@@ -2,8 +2,8 @@
 
 In: an open file. Out: its `Length`. Recorders leave sizes wrong: 8 bytes too many, 0, or a
 placeholder near the largest number where the length was not known when the header was written. So
-only the chunk of samples counts, and only what it lacks. Of MP4, Matroska, WMA and Ogg, whose
-decoders read what is left without a word, the outermost parts are looked at.
+only samples missing from the data chunk count. Decoders of MP4, Matroska, WMA and Ogg read
+truncated files without an error, so the outermost parts of these files are checked.
 """
 
 import io
@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-_PLACEHOLDERS = (2**31, 2**32, 2**63, 2**64)  # sizes within 64 KiB stand for "not known yet"
+_PLACEHOLDERS = (2**31, 2**32, 2**63, 2**64)  # sizes within 64 KiB mean "not known yet"
 _TOLERANCE = 64  # bytes that headers count too many: their own, or a pad byte
 _LITTLE, _BIG = (b"RIFF", b"RF64", b"BW64"), (b"RIFX",)
 _WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
@@ -54,7 +54,7 @@ def length(file: BinaryIO) -> Length:
 
     Returns:
         What differs; nothing for formats that declare no length, and FLAC and MP3, whose decoder
-        knows it.
+        checks it.
 
     Raises:
         ValueError: If there are chunks without end, none of which holds samples.
@@ -92,17 +92,17 @@ def _of_wav(file: BinaryIO, size: int, head: bytes) -> Length:
             ds64 = _Chunk(b"ds64", chunk.at + 8, _number(file.read(8), "little"))
         if chunk.name != b"data":
             continue
-        declared, there = chunk.size, size - chunk.at
+        declared, available = chunk.size, size - chunk.at
         if long and ds64 is not None:
             if not ds64.size or _is_placeholder(ds64.size):
-                true = declared if 0 < declared < there else there
+                true = declared if 0 < declared < available else available
                 patches[ds64.at] = true.to_bytes(8, "little")
                 return Length(patches=patches)
             declared = ds64.size
         elif not declared and not _begins_chunk(file, chunk.at, size, order):
             patches[chunk.at - 4] = b"\xff" * 4
         return Length(_lost(size, chunk.at + declared), patches or None)
-    return Length(_lost(size, 8 + _number(head[4:8], order)))  # it ends before its samples begin
+    return Length(_lost(size, 8 + _number(head[4:8], order)))  # the file ends before its samples
 
 
 def _of_aiff(file: BinaryIO, size: int, head: bytes) -> Length:
@@ -209,7 +209,7 @@ def _segment(file: BinaryIO, size: int) -> Iterator[_Chunk]:
 def is_chained(file: BinaryIO) -> bool:
     """Whether an Ogg file holds streams one behind the other, of which libsndfile reads the first.
 
-    The streams of a single recording all begin before the first of them goes on.
+    All streams of a single recording begin before the first of them continues.
     """
     size = os.fstat(file.fileno()).st_size
     file.seek(0)
@@ -224,7 +224,7 @@ def is_chained(file: BinaryIO) -> bool:
 
 
 def _end_of_last_page(file: BinaryIO, size: int) -> int:
-    """Say where the last page of an Ogg file ends by its own header."""
+    """Compute where the last page of an Ogg file ends from its header."""
     at, page = _last_page(file, size)
     sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
     return at + 27 + len(sizes) + sum(sizes) if sizes else 0

@@ -1,8 +1,8 @@
 """Open a recording with a decoder that reads its format, or report why none does.
 
 In: a path. Out: a `Recording`, whose samples come in pieces of shape (samples, channels). Files are
-opened by descriptor and never by name: a name may be no text, stand for a FIFO, or lead libsndfile
-to an AppleDouble file beside it.
+opened by descriptor and never by name: a name may not be valid text, may be that of a FIFO, or may
+make libsndfile open an AppleDouble file in the same folder.
 """
 
 import os
@@ -32,7 +32,7 @@ _NO_SEEKING = ("DWVW_12", "DWVW_16", "DWVW_24")  # libsndfile seeks in them, and
 
 
 class Recording(Protocol):
-    """An open recording: what its header says, and its samples from where it stands.
+    """An open recording: its header, and its samples from the current position.
 
     Attributes:
         path: Path of the file.
@@ -63,8 +63,8 @@ class _Libsndfile:
         self.sample_rate, self.channels = file.samplerate, file.channels
         self.is_integer = file.subtype.startswith("PCM")
         # a stream's length, 0 in its header, is unknown as well
-        known = 0 < file.frames < _UNKNOWN or file.format not in ("FLAC", "OGG")
-        self.frames = file.frames if known else None
+        length_known = 0 < file.frames < _UNKNOWN or file.format not in ("FLAC", "OGG")
+        self.frames = file.frames if length_known else None
 
     def skip_to(self, first: int) -> None:
         if not first:
@@ -229,7 +229,7 @@ def _patches(path: Path, file: BinaryIO) -> dict[int, bytes] | None:
 
 
 def cut_short(path: Path, what: str) -> AudioError:
-    """Say that a file lost its end."""
+    """Return the error for a truncated file."""
     return AudioError(
         f"{path} is truncated: {what} are present.",
         "",

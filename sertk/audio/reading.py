@@ -163,20 +163,20 @@ class _Mixer:
     def pieces(
         self, first: int, last: int | None, *, seconds: float | None = None
     ) -> Iterator[np.ndarray]:
-        """Give mono pieces from sample `first` to sample `last`; `None` is the end."""
+        """Yield mono pieces from sample `first` to sample `last`; `None` is the end."""
         recording = self.recording
         size = max(_PIECE // recording.channels, 1)
         if seconds is not None:
             size = min(size, max(round(seconds * recording.sample_rate), 1))
         recording.skip_to(first)
-        wanted = None if last is None else max(last - first, 0)
-        for samples in recording.decode(size, wanted):
+        count = None if last is None else max(last - first, 0)
+        for samples in recording.decode(size, count):
             self.samples += len(samples)
             waveform = self._mono(samples)
             if not recording.is_integer:
                 _refuse_what_is_not_finite(recording.path, waveform)
             if self.channel is None and recording.channels > 1:
-                # an offset is no sound: channels that have one may cancel each other all the same
+                # compare variances: channels with a DC offset may cancel each other, too
                 powers = waveform.var(dtype=float), samples.var(axis=0, dtype=float).mean()
                 self._power += len(samples) * np.array(powers)
             yield waveform

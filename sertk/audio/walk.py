@@ -64,12 +64,12 @@ def walk(root: str | Path, *, as_text: bool = False) -> list[File]:
             continue
         seen.add(real)
         try:
-            found = sorted((Path(root) / inside).iterdir())
+            entries = sorted((Path(root) / inside).iterdir())
         except OSError as error:
             why = f"unreadable folder ({error.strerror})"
             files.append(File(inside, why, folder=True))
             continue
-        for entry in found:
+        for entry in entries:
             path = inside / entry.name
             if not entry.is_dir():
                 files.append(File(path, left_out(entry) or (as_text and _no_cell(path)) or None))
@@ -86,7 +86,7 @@ def sounds(root: str | Path) -> list[Path]:
 
 
 def is_sound(path: str | Path | PurePosixPath) -> bool:
-    """Tell by its ending whether a file is sound, read natively or by ffmpeg."""
+    """Return whether a file is audio by its suffix, read natively or by ffmpeg."""
     return PurePosixPath(path).suffix.lower() in _SOUND
 
 
@@ -96,9 +96,9 @@ def endings() -> str:
 
 
 def left_out(path: Path) -> str | None:
-    """Say why a file in a folder is no sound that may be read; `None` if it is.
+    """Return why a file in a folder is not readable audio; `None` if it is.
 
-    A link that leads nowhere is taken: reading it says what is missing.
+    A broken link is included: reading it reports the missing target.
     """
     suffix = path.suffix.lower()
     if path.name.startswith("._") or path.name == ".DS_Store" or "__MACOSX" in path.parts:

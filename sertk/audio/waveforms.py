@@ -19,8 +19,8 @@ TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES = 2048, 512
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Resample a waveform with soxr HQ, rates in Hz.
 
-    Beyond its ends it goes on at the mean of its first and last 0.1 s: silence there would make a
-    click of an offset, louder than silent ends.
+    It is padded with the means of its first and last 0.1 s: padding with zeros would turn an
+    offset into a click, louder than silent ends.
 
     Examples:
         >>> bool(np.ptp(resample(np.full(4800, 0.1, "float32"), 48_000, 16_000)) < 1e-6)
@@ -35,12 +35,12 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     extended = np.empty(count + reach, np.float32)
     np.subtract(waveform, level, out=extended[:count])
     extended[count:] = last - level
-    made = soxr.resample(extended, from_rate, to_rate, quality="HQ")
-    return made[: round(count * to_rate / from_rate)] + level
+    output = soxr.resample(extended, from_rate, to_rate, quality="HQ")
+    return output[: round(count * to_rate / from_rate)] + level
 
 
 def resampled(pieces: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
-    """Resample a waveform that comes in pieces; joined, they are what `resample` gives."""
+    """Resample a waveform that comes in pieces; joined, the output equals that of `resample`."""
     reach = max(round(EDGE_SECONDS * from_rate), 1)
     pieces = _from_length(pieces, reach)
     leading = list(islice(pieces, 2))
@@ -50,16 +50,16 @@ def resampled(pieces: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Ite
     stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
     level = _edge(leading[0][:reach])
     recent = np.zeros(0, np.float32)
-    count = made = 0
+    count = emitted = 0
     for piece in chain(leading, pieces):
         shifted = np.subtract(piece, level, dtype=np.float32)
         recent = np.concatenate([recent, piece[-reach:]])[-reach:]
         resampled_piece = stream.resample_chunk(shifted)
-        count, made = count + len(piece), made + len(resampled_piece)
+        count, emitted = count + len(piece), emitted + len(resampled_piece)
         yield resampled_piece + level
     beyond = np.full(reach, _edge(recent) - level, np.float32)
     rest = stream.resample_chunk(beyond, last=True)
-    yield rest[: round(count * to_rate / from_rate) - made] + level
+    yield rest[: round(count * to_rate / from_rate) - emitted] + level
 
 
 def _edge(samples: np.ndarray) -> np.float32:
@@ -81,11 +81,11 @@ def _from_length(pieces: Iterable[np.ndarray], least: int) -> Iterator[np.ndarra
 
 
 def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Subtract the mean of half a second, which follows slow changes, and what mean is left.
+    """Subtract the moving average over half a second, and then the remaining mean.
 
-    A constant offset, a step of it and slow drift come from microphones and sound cards, and are
-    no sound; what lies above a few Hz stays. Every 10 ms the samples within a quarter of a second
-    are averaged, fewer at the ends; straight lines join these means.
+    Constant offsets, steps and slow drift come from microphones and sound cards, not from speech;
+    frequencies above a few Hz stay. Every 10 ms the samples within a quarter of a second are
+    averaged, fewer at the ends; the means are interpolated linearly.
 
     Args:
         waveform: shape (samples,), float32.
@@ -112,7 +112,7 @@ def remove_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     first, last = np.maximum(edges - reach, 0), np.minimum(edges + reach, whole + 1)
     totals, counts = (np.append(0.0, np.cumsum(part, dtype=float)) for part in (sums, sizes))
     means = (totals[last] - totals[first]) / (counts[last] - counts[first])
-    # the samples of a block lie on a line from its first edge up to, and without, its second one
+    # a block interpolates linearly from its first edge to its second one, which is excluded
     falls = np.diff(means) * np.where(sizes > 0, (sizes - 1) / np.maximum(2 * sizes, 1), 0.0)
     rest_mean = (totals[-1] - ((means[:-1] + falls) * sizes).sum()) / len(waveform)
     means = (means + rest_mean).astype(np.float32)
@@ -198,8 +198,8 @@ def noise_at_snr(waveform: np.ndarray, noise: np.ndarray, snr_db: float) -> np.n
     power = float(np.mean(np.square(taken, dtype=float)))
     if power < 1e-14:
         return waveform
-    wanted = float(np.mean(np.square(waveform, dtype=float))) / 10 ** (snr_db / 10)
-    mixed = waveform + np.float32(np.sqrt(wanted / power)) * taken
+    target_power = float(np.mean(np.square(waveform, dtype=float))) / 10 ** (snr_db / 10)
+    mixed = waveform + np.float32(np.sqrt(target_power / power)) * taken
     return (mixed / max(1.0, float(np.abs(mixed).max()))).astype(np.float32)
 
 

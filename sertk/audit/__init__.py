@@ -1,8 +1,8 @@
 """Leakage audit: what test, validation and training sets share.
 
 In: a manifest with `split`, or with `fold` and `val_folds`. Out: an `Audit`, whose findings name
-the rows. A finding of severity `leak` makes the score mean something else than it says; a `note`
-is worth knowing.
+the rows. A finding of severity `leak` invalidates the score as an estimate for new speakers; a
+`note` is for information.
 """
 
 import html
@@ -47,7 +47,7 @@ class Audit:
 
     Attributes:
         findings: Leaks first.
-        checked: What was looked at, in words.
+        checked: What was compared, in words.
     """
 
     findings: list[Finding]
@@ -86,11 +86,11 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
         manifest: Rows with `split`, or with `fold` and `val_folds`; with neither, only
             duplicates are looked for.
         compare_audio: Decode every file and compare the samples, which finds copies under
-            another name, header or format. `None` does so for the files that are at hand,
-            `True` requires them, `False` compares names and `sha256` alone.
+            another name, header or format. `None` does so for the available files, `True`
+            requires all files, `False` compares names and `sha256` only.
 
     Returns:
-        The findings; `audit(...).ok` says whether there is no leak.
+        The findings; `audit(...).ok` is True if there is no leak.
 
     Raises:
         ManifestError: If `split`, `fold` or `val_folds` holds a value without meaning, or sound
@@ -109,21 +109,21 @@ def audit(manifest: pd.DataFrame, *, compare_audio: bool | None = None) -> Audit
     manifest = manifest.reset_index(drop=True)  # of several tables
     compared = duplicates.sound(manifest, compare_audio)
     sound = compared.keys
-    found = list(_told(manifest, splits.leaks(manifest, sound, locations.keys(manifest))))
+    findings = list(_told(manifest, splits.leaks(manifest, sound, locations.keys(manifest))))
     divisions = splits.folds(manifest) if {"fold", "split"} & set(manifest) else []
-    found += _notes(manifest, sound, divided=bool(divisions))
+    findings += _notes(manifest, sound, divided=bool(divisions))
     if {"fold", "split"} <= set(manifest):
         message = (
             "the columns fold and split both divide the rows: the folds are compared here and used "
             "in training, split is not."
         )
-        found.append(Finding("two divisions", "note", message))
+        findings.append(Finding("two divisions", "note", message))
     if compared.missed.any():
         words = "files are missing or unreadable, so their audio is not compared"
-        found.append(_named("sound not compared", words, manifest[compared.missed], "note"))
+        findings.append(_named("sound not compared", words, manifest[compared.missed], "note"))
     division = {0: "no division", 1: "1 division"}.get(len(divisions), f"{len(divisions)} folds")
-    found.sort(key=lambda finding: finding.severity)
-    return Audit(found, f"{len(manifest)} utterances, {division}, {compared.words}")
+    findings.sort(key=lambda finding: finding.severity)
+    return Audit(findings, f"{len(manifest)} utterances, {division}, {compared.words}")
 
 
 def _told(manifest: pd.DataFrame, leaks: Iterable[splits.Leak]) -> Iterator[Finding]:

@@ -73,7 +73,7 @@ def sound(manifest: pd.DataFrame, compare_audio: bool | None) -> Sound:
 
 
 def _at_hand(manifest: pd.DataFrame, *, required: bool) -> tuple[pd.Series, str]:
-    """Say for each row what to decode, nothing where the file is not at hand; and why not."""
+    """List for each row what to decode, none where the file is not available; and why not."""
     spans = manifest.reindex(columns=["start", "end"]).astype(object)
     spans = spans.where(spans.notna(), None)
     roots: dict[str, Path | None] = dict.fromkeys(manifest["corpus"].unique())
@@ -113,8 +113,8 @@ def _hashes(files: pd.Series) -> tuple[dict[Hashable, str], list[str]]:
             leave=False,
         )
     )  # fmt: skip
-    found = zip(different, looks, strict=True)
-    hashes: dict[Hashable, str] = {stretch: key for stretch, (key, _) in found if key is not None}
+    pairs = zip(different, looks, strict=True)
+    hashes: dict[Hashable, str] = {stretch: key for stretch, (key, _) in pairs if key is not None}
     return hashes, [reason for key, reason in looks if key is None]
 
 
@@ -133,9 +133,9 @@ def speakers(manifest: pd.DataFrame) -> list[list[str]]:
 
 def contradictions(manifest: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
     """Find rows of one place or one sound that have different emotions."""
-    found = np.zeros(len(manifest), bool)
+    mask = np.zeros(len(manifest), bool)
     emotions = manifest["emotion"].reset_index(drop=True)
     for key in (locations.keys(manifest), keys):
         plain = key.reset_index(drop=True)  # rows of several tables may share an index
-        found |= (emotions.groupby(plain).transform("nunique") > 1).to_numpy()
-    return manifest[found]
+        mask |= (emotions.groupby(plain).transform("nunique") > 1).to_numpy()
+    return manifest[mask]

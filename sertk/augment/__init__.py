@@ -35,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 FUNCTIONS = {**_WORDS, **WAVEFORM_TRANSFORMS}  # words that are made here
-# recipes with a name of their own: their words, each applied with this chance
+# named recipes: their transforms, each applied with this probability
 NAMED = {
     "light": (("pitch", "shift", "noise"), 0.5),
     "strong": (("stretch", "pitch", "dynamic", "reverb", "strong_noise", "time_mask"), 0.5),
@@ -147,10 +147,10 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
     joined = [*TRANSFORMS, *FUNCTIONS, *FROM_FOLDER]
     unknown = [word for word in words if word not in joined]
     if not unknown:
-        made = {
+        steps = {
             w: FROM_FOLDER[w](folder) if w in FROM_FOLDER else FUNCTIONS.get(w, w) for w in words
         }
-        return pipeline([made[word] for word in words], chance)
+        return pipeline([steps[word] for word in words], chance)
     whole = unknown[0].partition(":")[0]
     if len(words) > 1 and (whole in NAMED or whole in presets.PRESETS):
         parts = f", or {'+'.join(NAMED[whole][0])}" if whole in NAMED else ""
@@ -183,7 +183,7 @@ def _composed(transforms: Sequence[Any]) -> Compose:
 def resolved(
     augment: str | Sequence[Any] | Augmentation, classes: Collection[str] = ()
 ) -> Augmentation:
-    """Make an `Augmentation` of what is accepted wherever copies can be asked for.
+    """Make an `Augmentation` from any accepted form of the argument `augment`.
 
     Args:
         augment: Name of a recipe, a list of transforms, or an `Augmentation`.
@@ -197,14 +197,14 @@ def resolved(
         >>> resolved("noise").recipe
         'noise'
     """
-    wanted = augment if isinstance(augment, Augmentation) else Augmentation(augment)
-    for label in wanted.only or ():
+    result = augment if isinstance(augment, Augmentation) else Augmentation(augment)
+    for label in result.only or ():
         if label not in classes:
             raise UnknownNameError("label", label, classes)
-    if not isinstance(wanted.recipe, (str, Compose)):
-        return Augmentation(_composed(wanted.recipe), wanted.only, wanted.on_the_fly)
-    recipe(wanted.recipe)
-    return wanted
+    if not isinstance(result.recipe, (str, Compose)):
+        return Augmentation(_composed(result.recipe), result.only, result.on_the_fly)
+    recipe(result.recipe)
+    return result
 
 
 def apply(
@@ -251,7 +251,7 @@ def apply(
 
 
 def size(name: str | Sequence[Any] | Compose) -> int:
-    """Say how many copies of each utterance a recipe makes by itself: a set one of each entry.
+    """Return a recipe's default number of copies of each utterance: for a set, one of each entry.
 
     Examples:
         >>> size("r5"), size("mixnoise"), size("noise")
@@ -268,7 +268,7 @@ def copies(
     count: int | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """List the augmented copies of the training rows; no sound is made yet.
+    """List the augmented copies of the training rows; their audio is not computed yet.
 
     Args:
         manifest: Originals with `split`; only rows of `train` are copied.
@@ -295,8 +295,8 @@ def copies(
         >>> len(copies(frame, "r5"))
         7
     """
-    wanted = resolved(augment, manifest["label"].unique() if "label" in manifest else ())
-    name: Any = wanted.recipe
+    augmentation = resolved(augment, manifest["label"].unique() if "label" in manifest else ())
+    name: Any = augmentation.recipe
     kinds = list(recipe(name))
     count = size(name) if count is None else count
     if count < 1:
@@ -316,30 +316,30 @@ def copies(
             code="undivided-manifest",
         )
     originals = manifest[manifest["split"] == "train"]
-    if wanted.only is not None:
-        originals = originals[originals["label"].isin(wanted.only)]
+    if augmentation.only is not None:
+        originals = originals[originals["label"].isin(augmentation.only)]
     label = _free(f"~{_label(name)}.{seed}", originals["utterance_id"], manifest, count)
-    made = []
+    tables = []
     for n in range(count):
         names = originals["utterance_id"] + f"{label}.{n}"
         drawn = [seeding.derive(0, utterance) for utterance in names]
-        made.append(
+        tables.append(
             originals.assign(
                 utterance_id=names, parent=originals["utterance_id"], augmentation=name, copy=n,
                 seed=pd.array(drawn, "Int64"),
             )
         )  # fmt: skip
-    return pd.concat(made, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def with_copies(
     manifest: pd.DataFrame, augment: str | list[Any] | Augmentation | None, count: int, seed: int
 ) -> pd.DataFrame:
-    """Put the copies of the training rows under the originals; none where they are drawn live."""
+    """Append the copies of the training rows; none for on-the-fly augmentation."""
     if augment is None or (isinstance(augment, Augmentation) and augment.on_the_fly):
         return manifest
-    made = copies(manifest, augment, count=count, seed=seed)
-    return pd.concat([manifest, made], ignore_index=True)
+    augmented = copies(manifest, augment, count=count, seed=seed)
+    return pd.concat([manifest, augmented], ignore_index=True)
 
 
 def _free(label: str, originals: pd.Series, manifest: pd.DataFrame, count: int) -> str:

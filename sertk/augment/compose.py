@@ -30,7 +30,7 @@ class Compose:
 
     Attributes:
         steps: What is done.
-        record: What run.json says of it: one entry per transform.
+        record: Its record in run.json: one entry per transform.
         name: Short, the same for the same transforms.
 
     Raises:
@@ -48,8 +48,8 @@ class Compose:
                 "Put a single transform into a list.",
                 code="wrong-augmentation-type",
             )
-        given = list(transforms)
-        if not given:
+        items = list(transforms)
+        if not items:
             raise ConfigurationError(
                 "The list of transforms is empty.",
                 "It needs at least one function, audiomentations transform, or name of an "
@@ -59,7 +59,7 @@ class Compose:
             )
         parts = [
             word(item) if isinstance(item, str) else (fingerprints.described(item), (_step(item),))
-            for item in given
+            for item in items
         ]
         self.steps: tuple[Step, ...] = tuple(step for _, steps in parts for step in steps)
         self.record = [described for described, _ in parts]

@@ -29,18 +29,18 @@ def sounds(folder: str | Path) -> list[Path]:
             read or is silent: speech with such a noise would pass for disturbed.
     """
     home = Path(folder).expanduser()
-    found = walk.sounds(home) if home.is_dir() else []
-    if not found:
+    paths = walk.sounds(home) if home.is_dir() else []
+    if not paths:
         raise ConfigurationError(
             f"No recordings in {home}." if home.is_dir() else f"No folder at {home}.",
             f"Noise and room recordings are read from a folder ({walk.endings()}).",
             "Pass the folder that contains the recordings.",
             code="no-noise-recordings",
         )
-    for path in found:
+    for path in paths:
         status = path.stat()
         _refuse_without_sound(path, status.st_size, status.st_mtime_ns)
-    return found
+    return paths
 
 
 @lru_cache(maxsize=4096)

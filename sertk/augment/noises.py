@@ -125,11 +125,11 @@ def mixed_from(folder: str | Path) -> dict[str, Function]:
     Raises:
         ConfigurationError: As for `find`.
     """
-    found = find(folder)
+    recordings = find(folder)
     return {
         **{
             n: partial(_mix, PLACES[n], partial(folders.recorded, files))
-            for n, files in found.items()
+            for n, files in recordings.items()
         },
         "reverb": reverberate,
     }
@@ -160,19 +160,19 @@ def find(folder: str | Path) -> dict[str, list[Path]]:
             code="missing-noise-folder",
         )
     here = sorted(home.iterdir())
-    found = {name: _of_place(here, (name, place.demand)) for name, place in PLACES.items()}
-    missing = [name for name, files in found.items() if not files]
+    recordings = {name: _of_place(here, (name, place.demand)) for name, place in PLACES.items()}
+    missing = [name for name, files in recordings.items() if not files]
     if missing:
-        there = [name for name, files in found.items() if files]
+        present = [name for name, files in recordings.items() if files]
         raise ConfigurationError(
             f"The folder {home} has no noise recordings for {listing(missing, 7)}; it has "
-            f"{listing(there, 7) or 'none'}.",
+            f"{listing(present, 7) or 'none'}.",
             f"Each place needs files such as {missing[0]}.wav, {missing[0]}/*.wav or, as in "
             f"DEMAND, {PLACES[missing[0]].demand.upper()}/*.wav.",
             "Add the files, or use plain mixnoise, which has synthetic noise.",
             code="incomplete-noise-folder",
         )
-    return found
+    return recordings
 
 
 def _of_place(entries: list[Path], beginnings: tuple[str, str]) -> list[Path]:

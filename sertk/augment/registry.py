@@ -132,15 +132,15 @@ def pipeline(words: Sequence[str | Function], chance: float = 1.0) -> tuple[Step
 @lru_cache(maxsize=32)
 def _library(words: tuple[str, ...], chance: float) -> Step:
     with warnings.catch_warnings():
-        # on the way it loads a download bar that misses its widgets in a notebook
+        # its import loads a progress bar that warns of missing widgets in a notebook
         warnings.filterwarnings("ignore", message="IProgress not found")
         import audiomentations as library
 
-    made = [(getattr(library, name), given) for name, given in map(TRANSFORMS.__getitem__, words)]
-    composed = library.Compose([transform(**given, p=chance) for transform, given in made])
+    pairs = [(getattr(library, n), options) for n, options in map(TRANSFORMS.__getitem__, words)]
+    composed = library.Compose([transform(**options, p=chance) for transform, options in pairs])
 
     def step(waveform: np.ndarray, sample_rate: int, seed: int) -> np.ndarray:
-        # a shift further than the sound lasts is more than the library can do
+        # the library cannot shift by more than the length of the waveform
         lacking = max(0, math.ceil(_SHIFT * sample_rate) + 1 - len(waveform))
         with seeding.seeded(seed):
             changed = composed(samples=np.pad(waveform, (0, lacking)), sample_rate=sample_rate)

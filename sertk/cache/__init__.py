@@ -1,7 +1,7 @@
 """The feature cache: each utterance's spectrum is computed once and memory-mapped from disk.
 
 In: a manifest and a `Preprocessing`. Out: `Features`, which gives `(frames, bins)` by
-utterance_id. Each spectrum is kept under a key of its own (`keys`), so that a subset, another
+utterance_id. Each spectrum is stored under its own key (`keys`), so that a subset, another
 order, another protocol or one more speaker computes only what is new (`parts`) and finds the rest
 (`shards`).
 """
@@ -28,7 +28,7 @@ OLD_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")  # of a pack, which held one
 
 
 class Features:
-    """Spectra of originals and copies by utterance_id; `in` tells whether one was readable.
+    """Spectra of originals and copies by utterance_id; `in` is True for readable files.
 
     Attributes:
         unreadable: Originals that could not be read: `utterance_id, path, reason`.
@@ -60,7 +60,7 @@ class Features:
 
 
 def default_folder() -> Path:
-    """Say where features are kept: `SERTK_CACHE`, else the user's cache folder."""
+    """Return the feature cache folder: `SERTK_CACHE`, else the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("SERTK_CACHE") or Path(home) / "sertk" / "features").expanduser()
 
@@ -72,7 +72,7 @@ def compute(
     folder: str | Path | None = None,
     n_jobs: int | None = None,
 ) -> Features:
-    """Compute, or find, the spectra of every row.
+    """Compute the spectra of all rows, or read them from the cache.
 
     A spectrum is found again whatever else is in the manifest, as long as the file's path in its
     corpus, size and time of change are the same. An unreadable file is tried again when it has
@@ -82,7 +82,7 @@ def compute(
         manifest: Originals, copies or both.
         prep: How a recording becomes a spectrum.
         folder: Where spectra are kept; `default_folder()` if not given.
-        n_jobs: Workers, -1 for every core; `None` is what `joblib.parallel_config` says, else one.
+        n_jobs: Workers, -1 for every core; `None` uses `joblib.parallel_config`, else one.
             They are threads, unless `joblib.parallel_config` chooses another joblib backend.
 
     Returns:
@@ -95,7 +95,7 @@ def compute(
     rows = keys.rows(corpora.check_times(manifest))
     home = Path(folder).expanduser() if folder is not None else default_folder()
     try:
-        found = _find(rows, prep, home, n_jobs)
+        results = _find(rows, prep, home, n_jobs)
     except OSError as error:
         reason = atomic.refusal(error)
         if reason is None:
@@ -108,7 +108,7 @@ def compute(
         ) from error
     entries, unreadable = {}, []
     for row in rows:
-        spectrum = found[row.key]
+        spectrum = results[row.key]
         if isinstance(spectrum, Entry):
             entries[row.utterance_id] = spectrum
         elif row.augmentation is None:
@@ -128,20 +128,20 @@ def _find(
     rows: list[keys.Row], prep: Preprocessing, home: Path, n_jobs: int | None
 ) -> shards.Found:
     family = home / prep.spectrum_key
-    wanted = {row.key: row for row in rows}
-    found = shards.find(shards.of(family), wanted)
-    missing = {key: row for key, row in wanted.items() if key not in found}
+    by_key = {row.key: row for row in rows}
+    results = shards.find(shards.of(family), by_key)
+    missing = {key: row for key, row in by_key.items() if key not in results}
     if missing:
         _warn_of_old_packs(home)
-        found |= parts.fill(family, missing, prep, n_jobs)
-    for used in {entry.shard.folder for entry in found.values() if isinstance(entry, Entry)}:
-        with suppress(OSError):  # a cache that is only read
-            os.utime(used / shards.INDEX)  # when it was used last, for `sertk cache`
-    return found
+        results |= parts.fill(family, missing, prep, n_jobs)
+    for used in {entry.shard.folder for entry in results.values() if isinstance(entry, Entry)}:
+        with suppress(OSError):  # a read-only cache
+            os.utime(used / shards.INDEX)  # time of last use, for `sertk cache`
+    return results
 
 
 def _warn_of_old_packs(home: Path) -> None:
-    """Say once, before the first spectrum is kept by utterance, that packs are not read."""
+    """Warn once, before spectra are first stored by utterance, that packs are not read."""
     names = [path.name for path in home.iterdir()] if home.is_dir() else []
     packs = sum(OLD_NAME.fullmatch(name) is not None for name in names)
     if packs and not any(shards.NAME.fullmatch(name) for name in names):

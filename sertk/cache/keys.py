@@ -49,7 +49,7 @@ def rows(manifest: pd.DataFrame) -> list[Row]:
         for _, column in manifest.reindex(columns=names).items()
     )
     states: dict[tuple[str, str], str] = {}
-    made = []
+    result = []
     for path, name, corpus, place, start, end, augmentation, copy, seed in zip(
         manifests.paths(manifest), *columns, strict=True
     ):
@@ -61,8 +61,8 @@ def rows(manifest: pd.DataFrame) -> list[Row]:
         if augmentation is not None:
             what += [augmentation, copy, seed]
         key = hashlib.blake2b(repr(what).encode("utf-8", "surrogatepass"), digest_size=16)
-        made.append(Row(key.hexdigest(), name, path, start, end, augmentation, copy, seed))
-    return made
+        result.append(Row(key.hexdigest(), name, path, start, end, augmentation, copy, seed))
+    return result
 
 
 def _as(kind: type, value: Any) -> Any:
@@ -70,14 +70,14 @@ def _as(kind: type, value: Any) -> Any:
 
 
 def _state(path: Path) -> str:
-    """Name the bytes of a file by size and time of change.
+    """Identify the content of a file by size and modification time.
 
     A file that is missing or may not be read is named by its place on this machine: it is tried
     again under another root, and as soon as it can be opened.
     """
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return f"closed {path}"
     readable = os.access(path, os.R_OK)
-    return f"{found.st_size} {found.st_mtime_ns}" if readable else f"closed {path}"
+    return f"{status.st_size} {status.st_mtime_ns}" if readable else f"closed {path}"

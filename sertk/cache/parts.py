@@ -1,8 +1,8 @@
 """Compute missing spectra in parts, so that a killed process resumes.
 
 In: rows and their keys. Out: one more shard. Parts of 32 utterances are written first, each whole
-or not at all; whoever computes next in the family goes on from them. A lock lets one process at a
-time compute, and the next one finds what it did.
+or not at all; the next process that computes this family resumes from them. A lock lets one process
+compute at a time, and the next one finds its results.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def lock(family: Path, timeout: float = -1) -> Any:
 def fill(
     family: Path, rows: Mapping[str, Row], prep: Preprocessing, n_jobs: int | None
 ) -> shards.Found:
-    """Compute what is still missing of some rows, and find them all.
+    """Compute missing spectra of some rows, and find them all.
 
     Args:
         family: Folder, made if it is missing.
@@ -48,17 +48,17 @@ def fill(
     family.mkdir(parents=True, exist_ok=True)
     parts = family / FOLDER
     with lock(family):
-        if (parts / shards.INDEX).is_file():  # of a process that was killed while it moved them
+        if (parts / shards.INDEX).is_file():  # left by a process that was killed during the move
             _move(parts)
         parts.mkdir(exist_ok=True)
-        found = shards.find(shards.of(family), rows)  # another process may have added some
-        there = {*found}
+        results = shards.find(shards.of(family), rows)  # another process may have added some
+        computed = {*results}
         for record in map(shards.read_record, _records(parts)):
-            there.update(key for key, *_ in record["rows"])
-            there.update(shards.refused(record))
-        missing = [row for key, row in rows.items() if key not in there]
+            computed.update(key for key, *_ in record["rows"])
+            computed.update(shards.refused(record))
+        missing = [row for key, row in rows.items() if key not in computed]
         _compute(missing, len(rows), parts, prep, n_jobs)
-        return found | shards.find(_join(parts), rows)
+        return results | shards.find(_join(parts), rows)
 
 
 def _records(parts: Path) -> list[Path]:
@@ -112,8 +112,8 @@ def _spectrum(row: Row, prep: Preprocessing) -> np.ndarray:
 def _write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[np.ndarray]) -> None:
     """Write arrays under each other.
 
-    Not by np.save, which would not say that the disk is full, and not through a map, since a full
-    disk would kill the process.
+    Not with np.save, which does not report a full disk, and not with a memory map, with which a
+    full disk would kill the process.
     """
     with temporary_names.whole(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(
@@ -131,16 +131,16 @@ def _write_record(path: Path, rows: list[Any], unreadable: list[Any]) -> None:
 def _join(parts: Path) -> list[Path]:
     """Make a shard of the parts, if there are any; its index, written last, makes it valid."""
     records = _records(parts)
-    if not records:  # another process had computed everything
+    if not records:  # another process has computed everything
         shutil.rmtree(parts)
         return []
-    found = [shards.read_record(record) for record in records]
-    rows = [row for record in found for row in record["rows"]]
+    contents = [shards.read_record(record) for record in records]
+    rows = [row for record in contents for row in record["rows"]]
     arrays = [record.with_suffix(".npy") for record in records]
     shape = next((array.shape[1:] for array in map(shards.load, arrays) if len(array)), (0,))
     shape = (sum(frames for _, frames, _ in rows), *shape)
     _write_array(parts / shards.FEATURES, shape, map(shards.load, arrays))
-    _write_record(parts / shards.INDEX, rows, [row for f in found for row in f["unreadable"]])
+    _write_record(parts / shards.INDEX, rows, [row for f in contents for row in f["unreadable"]])
     return [_move(parts)]
 
 

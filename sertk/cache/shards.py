@@ -111,14 +111,14 @@ def find(folders: Iterable[Path], wanted: Collection[str]) -> Found:
     Raises:
         CacheError: If the index of a shard is damaged.
     """
-    found: Found = {}
+    results: Found = {}
     for folder in folders:
         record, shard, start = read_record(folder / INDEX), Shard(folder), 0
         for key, frames, checksum in record["rows"]:
             if key in wanted:
-                found[key] = Entry(shard, start, frames, checksum)
+                results[key] = Entry(shard, start, frames, checksum)
             start += frames
         for key, reason in refused(record).items():
             if key in wanted:
-                found.setdefault(key, reason)  # it may have been read since
-    return found
+                results.setdefault(key, reason)  # it may have been read since
+    return results

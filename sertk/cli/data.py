@@ -43,15 +43,15 @@ def download(args: argparse.Namespace) -> None:
 
 def scan(args: argparse.Namespace) -> None:
     """Write the manifest of a folder of recordings."""
-    found = corpora.scan(
+    utterances = corpora.scan(
         args.corpus, root=args.root, hash_files=args.hash, **inputs.options(args.option, "--option")
     )
-    inputs.tell_about(found)
+    inputs.tell_about(utterances)
     if args.output:
-        manifest.write(found, args.output)
-        tell(f"{len(found)} rows written to {args.output}")
+        manifest.write(utterances, args.output)
+        tell(f"{len(utterances)} rows written to {args.output}")
     else:
-        give(str(atomic.to_csv(found)).removesuffix("\n"))
+        give(str(atomic.to_csv(utterances)).removesuffix("\n"))
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -74,9 +74,9 @@ def audit(args: argparse.Namespace) -> int:
     rows = inputs.read(args)
     if args.protocol:
         rows = inputs.divide(rows, args)
-    found = audit.audit(rows, compare_audio=args.compare_audio)
-    give(found.frame().to_json(orient="records") if args.json else str(found))
-    return int(not found.ok)
+    result = audit.audit(rows, compare_audio=args.compare_audio)
+    give(result.frame().to_json(orient="records") if args.json else str(result))
+    return int(not result.ok)
 
 
 def cache(args: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ _CARDED = ("bundle", "pretrained")  # formats with a model card
 
 
 def predict(args: argparse.Namespace) -> int:
-    """Say which emotion is in recordings; 1 if one of several cannot be read."""
+    """Predict the emotion of recordings; return 1 if one of several cannot be read."""
     if args.format not in _FORMATS:
         raise UnknownNameError("format", args.format, _FORMATS)
     from sertk import predict
@@ -49,24 +49,24 @@ def predict(args: argparse.Namespace) -> int:
             "Add --timeline, or omit them.",
             code="window-without-timeline",
         )
-    found = predictor.files(paths, speaker_normalization=args.speaker_normalization)
-    _give(found.text(), found.frame().to_dict("records"), args.format)
+    predictions = predictor.files(paths, speaker_normalization=args.speaker_normalization)
+    _give(predictions.text(), predictions.frame().to_dict("records"), args.format)
     if args.plot:
-        tell(f"Plot: {found.save(args.plot)}")
-    for path, error in found.unreadable:
+        tell(f"Plot: {predictions.save(args.plot)}")
+    for path, error in predictions.unreadable:
         tell(f"unreadable: {_of(path, error)}")
-    sound = float(found.frame()["seconds"].sum())
-    _tell_speed(len(found.frame()), sound, found.seconds)
-    return int(bool(found.unreadable))
+    sound = float(predictions.frame()["seconds"].sum())
+    _tell_speed(len(predictions.frame()), sound, predictions.seconds)
+    return int(bool(predictions.unreadable))
 
 
 def _of(path: Path, error: AudioError) -> str:
-    """Say what is wrong with a file, its name once."""
+    """Describe the error of a file, with its name once."""
     return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
 def _opened(args: argparse.Namespace) -> Predictor:
-    """Open the model that was named, or the pretrained one, and say what must be known of it."""
+    """Open the requested model, or the pretrained one, and print its name and terms."""
     from sertk import predict, use_backend
 
     if args.run is not None or str(args.model).endswith(".keras"):
@@ -83,7 +83,7 @@ def _opened(args: argparse.Namespace) -> Predictor:
 
 
 def _tell_which(args: argparse.Namespace, predictor: Predictor) -> None:
-    """Name the model of a run that predicts, where none was asked for."""
+    """Name the model of a run that is used by default."""
     if args.run is None or (args.fold is not None and args.seed is not None):
         return
     spec = predictor.spec
@@ -107,22 +107,22 @@ def _timelines(predictor: Predictor, paths: list[Path], args: argparse.Namespace
     failed, sound, seconds = 0, 0.0, 0.0
     for number, path in enumerate(paths):
         try:
-            found = predictor.timeline(path, window=args.window, hop=args.hop)
+            timeline = predictor.timeline(path, window=args.window, hop=args.hop)
         except AudioError as error:
             if len(paths) == 1:
                 raise
             tell(f"unreadable: {_of(path, error)}")
             failed += 1
             continue
-        rows = [{"path": str(path), **row} for row in found.frame().to_dict("records")]
+        rows = [{"path": str(path), **row} for row in timeline.frame().to_dict("records")]
         if args.format == "table":
-            give(("\n" if number else "") + f"{path}\n{found.text()}")
+            give(("\n" if number else "") + f"{path}\n{timeline.text()}")
         else:
             _give("", rows, args.format, head=number == failed, lines=True)
         if args.plot:
-            tell(f"Plot: {found.save(args.plot)}")
-        sound += float(found.frame()["end"].max())
-        seconds += found.seconds
+            tell(f"Plot: {timeline.save(args.plot)}")
+        sound += float(timeline.frame()["end"].max())
+        seconds += timeline.seconds
     _tell_speed(len(paths) - failed, sound, seconds)
     return int(failed > 0)
 
@@ -203,8 +203,8 @@ def export(args: argparse.Namespace) -> None:
                 code="unexpected-precision",
             )
         options["precision"] = "int8" if args.int8 else "fp16"
-    made = export.export(run, args.to, path=args.output, **options)
-    give(json.dumps(made.to_dict()) if args.json else str(made))
+    exported = export.export(run, args.to, path=args.output, **options)
+    give(json.dumps(exported.to_dict()) if args.json else str(exported))
 
 
 def app(args: argparse.Namespace) -> None:

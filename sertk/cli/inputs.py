@@ -22,12 +22,12 @@ from sertk.training.config import Config
 
 
 def tell_about(utterances: pd.DataFrame) -> None:
-    """Say what was found, and all that was found and not taken."""
+    """Print what a scan found, and what it skipped."""
     tell(manifest.describe(utterances).to_string(index=False))
-    said = remarks.of(utterances)
-    for reason, count in said.skipped.items():
+    scan_remarks = remarks.of(utterances)
+    for reason, count in scan_remarks.skipped.items():
         tell(f"skipped: {count} {reason}")
-    for note in (*said.notes, *said.division):
+    for note in (*scan_remarks.notes, *scan_remarks.division):
         tell(f"note: {note}")
     _tell_files(utterances)
 
@@ -38,9 +38,9 @@ def _tell_files(utterances: pd.DataFrame) -> None:
         tell(f"unreadable: {path}: {reason}")
 
 
-def tell_unreadable(runs: Iterable[Run], known: Iterable[str] = ()) -> None:
-    """Name the files that runs could not read, but for reasons that were printed before."""
-    seen = set(known)
+def tell_unreadable(runs: Iterable[Run], printed: Iterable[str] = ()) -> None:
+    """Print the files that runs could not read, except for reasons already printed."""
+    seen = set(printed)
     for run in runs:
         for row in run.info["unreadable"]:
             if row["reason"] not in seen:
@@ -49,7 +49,7 @@ def tell_unreadable(runs: Iterable[Run], known: Iterable[str] = ()) -> None:
 
 
 def read(args: argparse.Namespace) -> pd.DataFrame:
-    """Read the manifest that was named, and say what of it was read in another way."""
+    """Read the manifest of the arguments, and print how its division was interpreted."""
     rows = manifest.read(args.manifest, root=args.root)
     for note in remarks.of(rows).division:
         tell(f"note: {note}")
@@ -57,7 +57,7 @@ def read(args: argparse.Namespace) -> pd.DataFrame:
 
 
 def utterances(args: argparse.Namespace) -> pd.DataFrame:
-    """Find the utterances, keep those asked for, and label them."""
+    """Find the utterances, select the requested ones, and label them."""
     if (args.corpus is None) == (args.manifest is None):
         raise ConfigurationError(
             f"Received {'both' if args.corpus else 'neither'} of --corpus and --manifest.",
@@ -70,14 +70,14 @@ def utterances(args: argparse.Namespace) -> pd.DataFrame:
         tell_about(rows)
     else:
         rows = read(args)
-    wanted = where(args.where)
+    selection = where(args.where)
     if args.gender != "all":
-        wanted["gender"] = [args.gender]
+        selection["gender"] = [args.gender]
     if args.style:
-        wanted["style"] = [args.style]
-    rows = manifest.select(rows, **wanted)
+        selection["style"] = [args.style]
+    rows = manifest.select(rows, **selection)
     if args.manifest:
-        rows = corpora.check_files(rows)  # a scan has looked at them
+        rows = corpora.check_files(rows)  # a scan has checked them
         _tell_files(rows)
     rows = labels.apply(rows, args.grouping)
     dropped = remarks.of(rows).dropped
@@ -95,19 +95,19 @@ def utterances(args: argparse.Namespace) -> pd.DataFrame:
 
 
 def where(words: Sequence[str]) -> dict[str, list[str]]:
-    """Read which rows to keep: column -> values."""
-    wanted: dict[str, list[str]] = {}
+    """Parse which rows to keep: column -> values."""
+    selection: dict[str, list[str]] = {}
     for column, value in (pair(word, "--where") for word in words):
-        wanted.setdefault(column, []).append(value)
-    return wanted
+        selection.setdefault(column, []).append(value)
+    return selection
 
 
 def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
-    """Say where corpora are: in the folder given, or in folders of their names below it."""
+    """Find the roots of corpora: the folder itself, or subfolders with their names."""
     if not root:
         return {}
     places = {n: Path(place) for n, place in manifest.roots_below(root, list(names)).items()}
-    # one that is made there gets a folder of its own
+    # a generated corpus gets its own folder
     for name in set(names) & set(corpora.names()):
         if len(names) > 1 and corpora.load(name).SYNTHETIC:
             places[name] = Path(root).expanduser() / name
@@ -115,7 +115,7 @@ def roots(names: Sequence[str], root: str | None) -> dict[str, Path]:
 
 
 def _groupings_for(emotions: set[str]) -> str:
-    """Say which groupings leave no class empty; those that take most emotions come first."""
+    """List the groupings without empty classes; those with most emotions come first."""
     fitting = []
     for name, group in labels.GROUPINGS.items():
         used = {group.mapping[emotion] for emotion in emotions if emotion in group.mapping}
@@ -132,7 +132,7 @@ def _groupings_for(emotions: set[str]) -> str:
 
 
 def divide(rows: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
-    """Apply the protocol that the words ask for."""
+    """Apply the protocol of the arguments."""
     if args.protocol == "manifest":
         return rows
     known = [*splits.PROTOCOLS, *splits.PUBLISHED]
@@ -140,8 +140,8 @@ def divide(rows: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
         raise UnknownNameError("protocol", args.protocol, [*known, "manifest"])
     speakers = {"val": _speakers(args.val), "test": _speakers(args.test)}
     options = {**speakers, "folds": args.folds, "seed": args.split_seed}
-    given = {name: value for name, value in options.items() if value is not None}
-    return splits.make(rows, args.protocol, **given)
+    passed = {name: value for name, value in options.items() if value is not None}
+    return splits.make(rows, args.protocol, **passed)
 
 
 def _speakers(text: str | None) -> Any:
@@ -213,10 +213,10 @@ def seeds(text: str) -> list[int]:
 
 
 def augmentation(args: argparse.Namespace) -> Augmentation | None:
-    """Read what copies the words ask for."""
+    """Read the augmentation of the arguments."""
     if args.augment is None:
-        for flag, given in (("only", args.augment_only), ("on-the-fly", args.augment_on_the_fly)):
-            if given:
+        for flag, value in (("only", args.augment_only), ("on-the-fly", args.augment_on_the_fly)):
+            if value:
                 raise ConfigurationError(
                     f"Received --augment-{flag} without --augment.",
                     "It changes how the augmentation of --augment is applied.",
@@ -255,21 +255,21 @@ def read_value(text: str) -> Any:
 
 
 def model(args: argparse.Namespace, *words: str) -> str | None:
-    """Take the one model that was named by one of the words, or none: the pretrained one."""
-    given = [value for word in words if (value := getattr(args, word)) is not None]
-    if len(given) > 1:
+    """Return the one model that the options select; `None` is the pretrained one."""
+    values = [value for word in words if (value := getattr(args, word)) is not None]
+    if len(values) > 1:
         raise ConfigurationError(
-            f"Received {len(given)} of --{', --'.join(words[:-1])} and --{words[-1]}.",
+            f"Received {len(values)} of --{', --'.join(words[:-1])} and --{words[-1]}.",
             "At most one of them selects the model; by default it is the pretrained model.",
             "Omit all but one.",
             code="several-models",
         )
-    return str(given[0]) if given else None
+    return str(values[0]) if values else None
 
 
 @contextmanager
 def terms_printed() -> Iterator[None]:
-    """Tell on a line of its own what a warning says of the pretrained weights."""
+    """Print a warning about the pretrained weights on a separate line."""
     from sertk.predict import pretrained
 
     with warnings.catch_warnings(record=True) as raised:

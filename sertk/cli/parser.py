@@ -16,7 +16,7 @@ class _InOneColumn(argparse.HelpFormatter):
 
 
 def make_parser() -> Parser:
-    """Build the parser of every command; it sets `function` to where the command is."""
+    """Build the parser of all commands; each sets `function` to its module and function."""
     parser = Parser(
         prog="sertk",
         description="Speech emotion recognition: from a folder of recordings to "
@@ -28,9 +28,9 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(module: str, name: str, words: str) -> Parser:
-        made = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        made.set_defaults(function=(module, name.replace("-", "_")))
-        return made
+        child = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        child.set_defaults(function=(module, name.replace("-", "_")))
+        return child
 
     _demo_arguments(command("runs", "demo", "train on the toy corpus, and write its report"))
     names = command("data", "names", "list the names of corpora, features, models, ...")

@@ -17,7 +17,7 @@ _HOME = re.compile(r"~[\w.-]*(/|$)")
 
 
 def refused(error: OSError) -> OutputError:
-    """Say in a sentence or two what the operating system refused."""
+    """Describe an error of the operating system in a sentence or two."""
     reason = atomic.refusal(error)
     if reason is not None:
         place = f"{error.filename}: " if error.filename else ""
@@ -31,9 +31,9 @@ def refused(error: OSError) -> OutputError:
 
 
 def _check_words(words: Mapping[str, Any]) -> None:
-    """Refuse words that no file, name or number can be written with."""
-    for option, given in words.items():
-        for word in given if isinstance(given, list) else [given]:
+    """Refuse arguments that cannot be a file, name or number."""
+    for option, value in words.items():
+        for word in value if isinstance(value, list) else [value]:
             if isinstance(word, str) and (not word or "\0" in word):
                 raise ConfigurationError(
                     f"{option.replace('_', '-')} received {word!r}.",
@@ -51,7 +51,7 @@ def _check_words(words: Mapping[str, Any]) -> None:
 
 
 def _is_below_no_home(word: str) -> bool:
-    """Tell whether a path begins with a user's home folder, and there is no such user."""
+    """Return whether a path begins with the home folder of an unknown user."""
     if not _HOME.match(word):
         return False
     try:
@@ -78,24 +78,24 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(name, action="append", default=[], metavar=metavar, help=words)
 
     def _options(self) -> list[str]:
-        """List the options of this command, for which a misspelled one may stand."""
+        """List the options of this command, to suggest one for a misspelled option."""
         return [word for word in self._option_string_actions if word.startswith("--")]
 
     def understand(self, words: Sequence[str] | None = None) -> argparse.Namespace:
         """Parse all words; those of the process by default."""
-        found, left = self.parse_known_args(words)
+        args, left = self.parse_known_args(words)
         if left:
             word = left[0].partition("=")[0]
             if word.startswith("-"):
-                raise UnknownNameError("option", word, found.options())
+                raise UnknownNameError("option", word, args.options())
             raise ConfigurationError(
                 f"Unexpected arguments: {' '.join(left)}.",
                 "The command takes fewer arguments.",
                 f"See `{self.prog} COMMAND --help`; put a name with spaces in quotation marks.",
                 code="unexpected-arguments",
             )
-        _check_words(vars(found))
-        return found
+        _check_words(vars(args))
+        return args
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found, with where to read more."""

@@ -116,7 +116,7 @@ def report_run(run: Run, args: argparse.Namespace) -> None:
 
 
 def start_backend(args: argparse.Namespace) -> None:
-    """Choose the backend, and load it without what it says about itself."""
+    """Choose the backend, and load it without its log messages."""
     sertk.use_backend(args.backend, args.device)
     with without_native_messages():
         importlib.import_module("keras")
@@ -144,7 +144,7 @@ def _scores(
 
 
 def _summary(scores: dict[str, Any]) -> str:
-    """Write the scores, and before them what limits what they say."""
+    """Format the scores, preceded by their limitations."""
     lines = {
         "Synthetic speech: these scores show that the pipeline runs, not how well it works.":
             scores["synthetic"],
@@ -164,7 +164,7 @@ def _summary(scores: dict[str, Any]) -> str:
         f"UAR {scores['uar']:.1%} ({interval}), WA {scores['wa']:.1%}, "
         f"macro-F1 {scores['macro_f1']:.1%}, chance {scores['chance']:.1%}"
     )
-    return "\n".join([*(line for line, said in lines.items() if said), scored,
+    return "\n".join([*(line for line, shown in lines.items() if shown), scored,
                       f"Recall: {', '.join(recall)}"])  # fmt: skip
 
 

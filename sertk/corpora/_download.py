@@ -1,7 +1,7 @@
 """Download archives, check their hashes, and unpack them safely.
 
-In: the records of a corpus module. Out: its files below a folder, and beside them one small
-hidden list per archive of what was unpacked, by which a second call knows that nothing is to do.
+In: the records of a corpus module. Out: its files below a folder, and one small hidden list per
+archive of the files that were unpacked, which lets a second call skip the archive.
 """
 
 import json
@@ -41,7 +41,7 @@ def fetch(
     base_url: str | None,
     progress: bool,
 ) -> Path:
-    """Download and unpack archives into a folder; what is there already is kept."""
+    """Download and unpack archives into a folder; existing files are kept."""
     known = [archive.part for archive in archives]
     for part in parts or ():
         if part not in known:
@@ -125,20 +125,20 @@ def _retrieve(archive: Archive, url: str, to: Path, progress: bool) -> Path:
 
 
 def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]:
-    """Unpack a zip file below a folder, through a temporary folder beside its files.
+    """Unpack a zip file into a folder, through a temporary folder inside it.
 
-    A file that is there with the right size is kept; `record` lists files and sizes.
+    An existing file of the right size is kept; `record` lists files and sizes.
     """
     to.mkdir(parents=True, exist_ok=True)
     temporary = temporary_names.beside(to / "unpacking")
     try:
         with zipfile.ZipFile(archive) as opened:
-            found = zip_archives.entries(opened, _LIMITS)
-            members = [member for member in found if not member.is_dir()]
+            entries = zip_archives.entries(opened, _LIMITS)
+            members = [member for member in entries if not member.is_dir()]
             _refuse_unsafe(archive, members)
-            wanted = [m for m in members if not _has_size(to / m.filename, m.file_size)]
-            _check_space(to, sum(member.file_size for member in wanted), archive.name)
-            for member in wanted:
+            pending = [m for m in members if not _has_size(to / m.filename, m.file_size)]
+            _check_space(to, sum(member.file_size for member in pending), archive.name)
+            for member in pending:
                 opened.extract(member, temporary)
     except (
         zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error, zip_archives.UnfitError
@@ -150,7 +150,7 @@ def unpack(archive: Path, to: Path, *, record: Path | None = None) -> list[Path]
             code="damaged-archive",
         ) from error
     else:
-        for member in wanted:
+        for member in pending:
             (to / member.filename).parent.mkdir(parents=True, exist_ok=True)
             (temporary / member.filename).replace(to / member.filename)
     finally:

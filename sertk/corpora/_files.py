@@ -33,7 +33,7 @@ _LOSSLESS = (".wav", ".wave", ".flac", ".aif", ".aiff", ".aifc", ".au", ".caf")
 def _best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Counter[str]]:
     """Choose one of several copies of a recording: readable, then lossless, then the first.
 
-    The counts say how many copies were passed over for which reason.
+    `skipped` counts the copies passed over, by reason.
     """
     if len(paths) == 1:
         return paths[0], Counter()
@@ -48,7 +48,7 @@ def _best(root: Path, paths: Sequence[PurePosixPath]) -> tuple[PurePosixPath, Co
 
 
 def _is_readable(path: Path) -> bool:
-    """Tell whether a file can be read; only the header of a WAV says whether it is whole."""
+    """Return whether a file can be read; only a WAV header tells whether it is complete."""
     try:
         seconds, _ = audio.info(path)
         if path.suffix.lower() not in (".wav", ".wave"):
@@ -67,18 +67,18 @@ def gather(
     are counted: many copies of a corpus hold its tree twice, or in a second format.
     """
     files = walk.walk(root, as_text=True)
-    found: dict[str, dict[PurePosixPath, Row]] = {}
+    by_id: dict[str, dict[PurePosixPath, Row]] = {}
     skipped: Counter[str] = Counter()
     for path, reason, _ in files:
         row = reason or parse(path)
         if isinstance(row, str):
             skipped[row] += 1
         else:
-            found.setdefault(str(row["utterance_id"]), {})[path] = row
-    if not found:
+            by_id.setdefault(str(row["utterance_id"]), {})[path] = row
+    if not by_id:
         raise nothing(root, files, title, f"Expected names like {example}.", remedy)
-    chosen, notes = choose(root, {name: list(copies) for name, copies in found.items()}, skipped)
-    rows = [{**copies[chosen[name]], "path": str(chosen[name])} for name, copies in found.items()]
+    chosen, notes = choose(root, {name: list(copies) for name, copies in by_id.items()}, skipped)
+    rows = [{**copies[chosen[name]], "path": str(chosen[name])} for name, copies in by_id.items()]
     manifest = manifests.from_rows(rows, corpus, root)
     return remarks.put(manifest, skipped=dict(sorted(skipped.items())), notes=notes)
 
@@ -120,11 +120,11 @@ def nothing(
 
 
 class Headers(NamedTuple):
-    """What the headers of a manifest's files say; by row, with its index."""
+    """What the headers of a manifest's files contain, by row, with its index."""
 
     seconds: pd.Series
     rates: pd.Series  # Hz
-    digests: pd.Series  # hash of the file's bytes, where it was asked for
+    digests: pd.Series  # hash of the file's bytes, if requested
     reasons: pd.Series  # why the file cannot be read; `None` if it can
 
 
@@ -167,15 +167,15 @@ def headers(manifest: pd.DataFrame, *, hash_files: bool = False) -> Headers:
 
 def read_headers(manifest: pd.DataFrame, *, hash_files: bool) -> pd.DataFrame:
     """Fill `duration` and `sample_rate` from the files' headers, and `sha256` if asked."""
-    found = headers(manifest, hash_files=hash_files)
-    filled = _spans.within(manifest, found.seconds, found.rates).copy()
-    # a segment lasts as long as it says, not as its file
+    info = headers(manifest, hash_files=hash_files)
+    filled = _spans.within(manifest, info.seconds, info.rates).copy()
+    # a segment has its own duration, not that of its file
     start, end = _spans.times(filled)
-    filled["duration"] = (end.fillna(found.seconds) - start).round(6)
-    filled["sample_rate"] = found.rates
+    filled["duration"] = (end.fillna(info.seconds) - start).round(6)
+    filled["sample_rate"] = info.rates
     if hash_files:
-        filled["sha256"] = found.digests.astype("str")
-    return remarks.put(filled, unreadable=_unreadable(manifest, found.reasons))
+        filled["sha256"] = info.digests.astype("str")
+    return remarks.put(filled, unreadable=_unreadable(manifest, info.reasons))
 
 
 def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
@@ -184,13 +184,13 @@ def check(manifest: pd.DataFrame, *, everything: bool) -> pd.DataFrame:
     if not everything and not part.any():
         return manifest
     rows = manifest if everything else manifest[part]
-    found = headers(rows)
+    info = headers(rows)
     lengths = np.full((2, len(manifest)), np.nan)
-    lengths[:, part | everything] = found.seconds, found.rates.astype("float64")
+    lengths[:, part | everything] = info.seconds, info.rates.astype("float64")
     seconds, rates = (pd.Series(row, manifest.index) for row in lengths)
     checked = _spans.within(manifest, seconds, rates)
     if everything:
-        unreadable = _unreadable(rows, found.reasons)
+        unreadable = _unreadable(rows, info.reasons)
         checked = remarks.put(checked.assign(), unreadable=unreadable)
     return checked
 

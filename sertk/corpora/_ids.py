@@ -15,7 +15,7 @@ def unique(
     starts: Sequence[float | str | None] | None = None,
     ends: Sequence[float | str | None] | None = None,
 ) -> list[str]:
-    """Name rows by their paths; suffix, times and slashes stay only where they tell rows apart.
+    """Name rows by their paths; suffix, times and slashes stay only where names would collide.
 
     Examples:
         >>> unique(["ann/a.wav", "ann/b.wav", "ann/b.flac"])
@@ -56,5 +56,5 @@ def prefixed(names: pd.Series, corpus: str) -> pd.Series:
         ['my_a', 'my_my_a']
     """
     prefix = f"{corpus}_"
-    made = names.where(names.str.startswith(prefix), prefix + names)
-    return made if made.nunique() == names.nunique() else prefix + names
+    result = names.where(names.str.startswith(prefix), prefix + names)
+    return result if result.nunique() == names.nunique() else prefix + names

@@ -56,7 +56,7 @@ class _Folder:
         self._names: set[str] = set()
 
     def look_for(self, rows: pd.DataFrame) -> list[Record]:
-        """Say of each row what is at its place."""
+        """Return the status of each row's file."""
         by_name = defaultdict(list)
         for path in self.sounds:
             by_name[spelling.composed(path.name)].append(path)
@@ -67,9 +67,9 @@ class _Folder:
         for name, path, sha256, first, last in zip(
             rows["utterance_id"], rows["path"], hashes, start, end, strict=True
         ):
-            wanted = PurePosixPath(path)
-            elsewhere = by_name[spelling.composed(wanted.name)]
-            place = next((p for p in elsewhere if _ends_with(p, wanted)), None)
+            expected = PurePosixPath(path)
+            elsewhere = by_name[spelling.composed(expected.name)]
+            place = next((p for p in elsewhere if _ends_with(p, expected)), None)
             if place is None:
                 detail = f"a file with this name is at {elsewhere[0]}" if elsewhere else ""
                 records.append((name, path, "missing", detail))
@@ -82,7 +82,7 @@ class _Folder:
             beyond = _spans.beyond(first, last, seconds)
             if status == "ok" and beyond:
                 status, detail = "changed", beyond
-            if place != wanted:
+            if place != expected:
                 detail = f"{detail} at {place}".strip()
             records.append((name, path, status, detail))
         return records
@@ -103,20 +103,20 @@ class _Folder:
         return os.path.join(os.path.realpath(whole.parent), whole.name)  # noqa: PTH118
 
 
-def _ends_with(path: PurePosixPath, wanted: PurePosixPath) -> bool:
-    """Tell whether a file lies where it should, or deeper."""
-    parts = tuple(map(spelling.composed, path.parts[-len(wanted.parts) :]))
-    return parts == tuple(map(spelling.composed, wanted.parts))
+def _ends_with(path: PurePosixPath, expected: PurePosixPath) -> bool:
+    """Return whether a file is at the expected path, or deeper."""
+    parts = tuple(map(spelling.composed, path.parts[-len(expected.parts) :]))
+    return parts == tuple(map(spelling.composed, expected.parts))
 
 
 def _state(path: Path, sha256: object) -> tuple[str, str, float]:
-    """Tell status, detail and length of a file."""
+    """Return status, detail and length of a file."""
     try:
         seconds, _ = audio.info(path)
     except AudioError as error:
         return "unreadable", str(error), float("nan")
     if isinstance(sha256, str) and sha256:
-        found = _files.sha256(path)
-        if found != sha256:
-            return "changed", f"sha256 {found[:12]}..., expected {sha256[:12]}...", seconds
+        digest = _files.sha256(path)
+        if digest != sha256:
+            return "changed", f"sha256 {digest[:12]}..., expected {sha256[:12]}...", seconds
     return "ok", "", seconds

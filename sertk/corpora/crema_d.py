@@ -4,9 +4,9 @@ License: Open Database License. Citation: Cao et al. (2014), IEEE Trans. Affecti
 Size: 7,442 recordings, 16 kHz, 16 bit.
 
 File names are `AudioWAV/1001_DFA_ANG_XX.wav`: actor, sentence, emotion (ANG DIS FEA HAP NEU SAD),
-level (LO, MD, HI, or XX where none was asked for). Gender and age stand in `VideoDemographics.csv`
-(ActorID, Age, Sex); where that file is not there, they are unknown, not guessed. In a git clone
-without LFS the sound files are pointers of 130 bytes, which reading says.
+level (LO, MD, HI, or XX if unspecified). Gender and age are in `VideoDemographics.csv` (ActorID,
+Age, Sex); if that file is missing, they are unknown, not guessed. In a git clone without LFS the
+audio files are pointers of 130 bytes, which the reading error reports.
 """
 
 import re
@@ -65,7 +65,7 @@ def scan(root: Path) -> pd.DataFrame:
 
 
 def parse(path: PurePosixPath, actors: dict[str, tuple[str, int]]) -> _files.Row | str:
-    """Read a row from a file name, or say why it is none.
+    """Read a row from a file name, or return why it is not one.
 
     Args:
         path: Path of the file.
@@ -110,8 +110,8 @@ def _actors(root: Path) -> dict[str, tuple[str, int]]:
             "Download the published file again, or delete it to continue without gender.",
             code="missing-actor-columns",
         )
-    known = rows.dropna(subset=["ActorID", "Age", "Sex"])
+    complete = rows.dropna(subset=["ActorID", "Age", "Sex"])
     return {
         actor.strip(): (sex.strip().lower(), int(age))
-        for actor, age, sex in known[["ActorID", "Age", "Sex"]].itertuples(index=False)
+        for actor, age, sex in complete[["ActorID", "Age", "Sex"]].itertuples(index=False)
     }

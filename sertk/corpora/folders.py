@@ -51,7 +51,7 @@ def scan(
     emotions: Mapping[str, str | None] | None = None,
     corpus: str = "folders",
 ) -> pd.DataFrame:
-    """Find recordings and read emotion and speaker from where they lie.
+    """Find recordings and read emotion and speaker from their paths.
 
     Args:
         root: The folder.
@@ -63,7 +63,7 @@ def scan(
         corpus: What to call the collection; utterances and speakers are prefixed with it.
 
     Raises:
-        CorpusError: If there is no sound, or the folders do not tell the emotions.
+        CorpusError: If there is no audio, or the folders do not name the emotions.
         ConfigurationError: If the layout is no layout.
     """
     words = Words(emotions)
@@ -83,7 +83,7 @@ def scan(
 
 
 def _any_readable(root: Path, sounds: list[PurePosixPath]) -> bool:
-    """Tell whether there is a file that does not need ffmpeg, or ffmpeg reads one."""
+    """Return whether any of the files is readable, natively or by ffmpeg."""
     for path in sounds:
         if path.suffix.lower() in audio.SUFFIXES:
             return True
@@ -102,9 +102,9 @@ def _nothing(root: Path, files: list[walk.File]) -> CorpusError:
 
 
 def _by_level(root: Path, sounds: list[PurePosixPath], words: Words) -> list[dict[str, str]]:
-    """Tell which level of folders is the emotion; the other one of two is the speaker."""
+    """Find which folder level is the emotion; of two, the other is the speaker."""
     parents = [path.parts[:-1] for path in sounds]
-    # folders that all files share say nothing, unless they say the emotion of all of them
+    # folders that all files share are ignored, unless they name the emotion of all files
     while all(parts and parts[0] == parents[0][0] for parts in parents) and not words.known(
         parents[0][0]
     ):
@@ -145,10 +145,10 @@ def _by_layout(
     root: Path, sounds: list[PurePosixPath], layout: str, skipped: Counter[str]
 ) -> dict[PurePosixPath, dict[str, str]]:
     compiled = _compile(layout)
-    # macOS writes names decomposed, and a layout is written composed
+    # macOS stores names in decomposed form (NFD), and layouts are typed composed (NFC)
     names = {path: unicodedata.normalize("NFC", str(path)) for path in sounds}
     matches = {path: compiled.match(name) for path, name in names.items()}
-    fields = {path: found for path, found in matches.items() if found is not None}
+    fields = {path: match for path, match in matches.items() if match is not None}
     if not fields:
         raise CorpusError(
             f"None of the {len(sounds)} audio files in {root} matches layout={layout!r} (files "
@@ -183,17 +183,17 @@ class _Layout:
         return [p[1:-1] for pieces in self._names for p in pieces if p.startswith("{")]
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Read the fields of a path; `None` if it has another form."""
+        """Read the fields of a path; `None` if it does not match."""
         names = path.split("/")
         if len(names) != len(self._names):
             return None
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for pieces, name in zip(self._names, names, strict=True):
             fields = _match(pieces, name)
             if fields is None:
                 return None
-            found |= fields
-        return found
+            values |= fields
+        return values
 
 
 def _match(pieces: list[str], name: str) -> dict[str, str] | None:
@@ -210,26 +210,26 @@ def _match(pieces: list[str], name: str) -> dict[str, str] | None:
     rests.reverse()
     if not rests[0] & 1:
         return None
-    found, place = {}, 0
+    values, place = {}, 0
     for piece, after in zip(pieces, rests[1:], strict=True):
         if piece == "*":
-            place = after.bit_length() - 1  # as much as it can
+            place = after.bit_length() - 1  # greedy
         elif piece.startswith("{"):
             later = after >> (place + 1)
-            end = place + (later & -later).bit_length()  # as little as it can
-            found[piece[1:-1]] = name[place:end]
+            end = place + (later & -later).bit_length()  # not greedy
+            values[piece[1:-1]] = name[place:end]
             place = end
         else:
             place += len(piece)
-    return found
+    return values
 
 
 def _places(piece: str, name: str) -> int:
-    """Mark where a piece of plain text stands in a name, a bit for each place."""
+    """Mark where a piece of plain text occurs in a name, one bit per position."""
     if not piece:
         return (1 << (len(name) + 1)) - 1
     starts = re.finditer(f"(?={re.escape(piece)})", name, re.IGNORECASE)
-    return sum(1 << found.start() for found in starts)
+    return sum(1 << match.start() for match in starts)
 
 
 def _compile(text: str) -> _Layout:
@@ -264,15 +264,15 @@ def _rows(
         )
     names = _ids.unique([str(path) for path in fields])
     rows: list[_files.Row] = []
-    for (path, found), name in zip(fields.items(), names, strict=True):
-        emotion = words.emotion(found["emotion"])
+    for (path, values), name in zip(fields.items(), names, strict=True):
+        emotion = words.emotion(values["emotion"])
         if emotion is None:
-            skipped[f"emotion {found['emotion']} (excluded by emotions=)"] += 1
+            skipped[f"emotion {values['emotion']} (excluded by emotions=)"] += 1
             continue
-        speaker = spelling.composed(found.get("speaker", ""))
+        speaker = spelling.composed(values.get("speaker", ""))
         rows.append(
             {
-                **found,
+                **values,
                 "utterance_id": f"{corpus}_{name}",
                 "path": str(path),
                 "speaker": f"{corpus}_{speaker}" if speaker else None,

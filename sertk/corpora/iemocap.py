@@ -111,9 +111,9 @@ def _row(name: str, category: str, style: str) -> _files.Row | str:
     if match is None:
         return "not an IEMOCAP utterance name"
     session, kind, speaker = match.groups()
-    found = "improvised" if kind == "impro" else "scripted"
-    if style not in ("all", found):
-        return f"{found} (style={style!r} requested)"
+    actual_style = "improvised" if kind == "impro" else "scripted"
+    if style not in ("all", actual_style):
+        return f"{actual_style} (style={style!r} requested)"
     if category not in _CATEGORIES:
         return _LEFT_OUT.get(category, f"category {category} (unknown)")
     return {
@@ -122,7 +122,7 @@ def _row(name: str, category: str, style: str) -> _files.Row | str:
         "gender": "male" if speaker == "M" else "female",
         "emotion": _CATEGORIES[category],
         "session": session,
-        "style": found,
+        "style": actual_style,
         "language": "en",
     }
 
@@ -156,7 +156,7 @@ def _labels(session: Path, skipped: Counter[str]) -> Iterator[tuple[str, str]]:
 
 
 def _texts(session: Path) -> dict[str, str]:
-    """Read what is said, where the transcriptions are there: scripts repeat across sessions."""
+    """Read the texts, if transcriptions exist: scripts repeat across sessions."""
     files = (session / "dialog" / "transcriptions").glob("[!.]*.txt")
     spoken = (_SPOKEN.match(line) for file in sorted(files) for line in _lines(file))
     return {match[1]: match[2].strip() for match in spoken if match is not None}

@@ -82,7 +82,7 @@ def scan(root: Path, style: str = "all") -> pd.DataFrame:
 
 
 def parse(path: PurePosixPath, style: str = "all", corpus: str = "ravdess") -> _files.Row | str:
-    """Read a row from a file name, or say why it is none.
+    """Read a row from a file name, or return why it is not one.
 
     Examples:
         >>> row = parse(PurePosixPath("Actor_04/03-02-05-02-01-02-04.wav"))
@@ -95,9 +95,9 @@ def parse(path: PurePosixPath, style: str = "all", corpus: str = "ravdess") -> _
     modality, channel, emotion, intensity, sentence, repetition, actor = match.groups()
     if modality in _NOT_SOUND_ONLY:
         return _NOT_SOUND_ONLY[modality]
-    found = "speech" if channel == "01" else "song"
-    if style not in ("all", found):
-        return f"{found} (style={style!r} requested)"
+    actual_style = "speech" if channel == "01" else "song"
+    if style not in ("all", actual_style):
+        return f"{actual_style} (style={style!r} requested)"
     return {
         "utterance_id": f"{corpus}_{path.stem}",
         "speaker": f"{corpus}_{actor}",
@@ -106,6 +106,6 @@ def parse(path: PurePosixPath, style: str = "all", corpus: str = "ravdess") -> _
         "intensity": "normal" if intensity == "01" else "strong",
         "text": _SENTENCES[sentence],
         "repetition": str(int(repetition)),
-        "style": found,
+        "style": actual_style,
         "language": "en",
     }

@@ -1,9 +1,9 @@
 """Your own recordings, listed in a table: CSV, TSV or Parquet.
 
-Columns `path, speaker, emotion` are required; every other column of a manifest may be there and
-is taken as it is. Text is UTF-8 with or without byte-order mark; commas, semicolons or tabs
-separate. License, citation and size: yours. File names mean nothing here: the table says what
-the files hold.
+Columns `path, speaker, emotion` are required; every other column of a manifest is optional and
+kept unchanged. Text is UTF-8 with or without byte-order mark, separated by commas, semicolons or
+tabs. License, citation and size: yours. File names are not interpreted: the table describes the
+files.
 """
 
 import io
@@ -93,9 +93,9 @@ def _locate(root: Path | None, file: str | Path | None) -> tuple[Path, Path]:
             p for p in root.iterdir() if p.suffix.lower() in _SUFFIXES and plain_files.is_file(p)
         )
         if len(tables) != 1:
-            found = f" ({listing([p.name for p in tables])})" if tables else ""
+            listed = f" ({listing([p.name for p in tables])})" if tables else ""
             raise CorpusError(
-                f"{root} contains {len(tables)} tables{found}.",
+                f"{root} contains {len(tables)} tables{listed}.",
                 "Exactly one of them must list the recordings.",
                 "Choose it with file= (--option file=NAME).",
                 code="several-tables",
@@ -163,30 +163,30 @@ def _read_text(file: Path) -> pd.DataFrame:
 
 
 def _relative(path: object, root: Path) -> str | None:
-    """Write a path relative to the root with forward slashes; outside it, as it came."""
+    """Write a path relative to the root with forward slashes; unchanged outside it."""
     if not isinstance(path, str) or not path.strip():
         return None
-    there = Path(path.strip().replace("\\", "/")).expanduser()
-    if there.is_absolute():
+    location = Path(path.strip().replace("\\", "/")).expanduser()
+    if location.is_absolute():
         for base in (root, root.resolve()):
-            if there.is_relative_to(base):
-                there = there.relative_to(base)
+            if location.is_relative_to(base):
+                location = location.relative_to(base)
                 break
-    if there.is_absolute():
-        return PurePosixPath(there.as_posix()).as_posix()
-    plain = PurePosixPath(there.as_posix()).as_posix()
-    found = manifests.locate(root, plain)
-    return found.relative_to(root).as_posix()
+    if location.is_absolute():
+        return PurePosixPath(location.as_posix()).as_posix()
+    plain = PurePosixPath(location.as_posix()).as_posix()
+    located = manifests.locate(root, plain)
+    return located.relative_to(root).as_posix()
 
 
 def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
-    """Name everything that is wrong, each kind once."""
+    """List all problems, each kind once."""
     problems = []
 
     def report(what: str, items: object) -> None:
-        found = [str(item) for item in items]  # type: ignore[attr-defined]
-        if found:
-            problems.append(f"{len(found)} {what} ({listing(found)})")
+        values = [str(item) for item in items]  # type: ignore[attr-defined]
+        if values:
+            problems.append(f"{len(values)} {what} ({listing(values)})")
 
     for column in _REQUIRED:
         empty = table.index[table[column].isna()]
@@ -210,12 +210,12 @@ def _problems(table: pd.DataFrame, root: Path, words: Words) -> list[str]:
         report("genders that are neither male nor female", genders[genders.map(_gender).isna()])
     for column in (*manifests.NUMBERS, *manifests.INTEGERS):
         if column in table:
-            given = table[column].dropna()
-            numbers = pd.to_numeric(given, errors="coerce")
+            cells = table[column].dropna()
+            numbers = pd.to_numeric(cells, errors="coerce")
             wrong = ~(numbers.abs() < 2**53)
-            report(f"cells of {column} that are not a number", given[wrong])
+            report(f"cells of {column} that are not a number", cells[wrong])
             if column in manifests.INTEGERS:
-                report(f"cells of {column} that are not a whole number", given[numbers % 1 > 0])
+                report(f"cells of {column} that are not a whole number", cells[numbers % 1 > 0])
     return problems
 
 

@@ -1,10 +1,10 @@
 """The toy corpus: synthetic voices for tests, tutorials and a first try.
 
-It is synthetic, and no score on it says anything about people. Eight voices (odd: low, even:
+It is synthetic, so scores on it do not apply to human speech. Eight speakers (odd: low voice, even:
 high) say two nonsense sentences in eight emotions, in two intensities (neutral: one), twice:
-480 clips of one to two seconds, 16 kHz, 16 bit, made in seconds. Emotion moves pitch, tempo, level
-and voice quality by amounts that overlap between voices and takes, so that it can be learned
-across voices, though not perfectly.
+480 clips of one to two seconds, 16 kHz, 16 bit, made in seconds. Emotion changes pitch, tempo,
+level and voice quality by amounts that overlap between speakers and takes, so that it can be
+learned across speakers, though not perfectly.
 
 License: none needed. File names are those of RAVDESS: `Actor_03/03-01-05-02-01-02-03.wav`.
 """
@@ -52,8 +52,8 @@ def scan(root: Path | None = None, speakers: int = 8, takes: int = 2) -> pd.Data
     """Find the clips, and make them first where they are missing.
 
     Args:
-        root: A folder of their own; `None` is `sertk/toy` in the user's cache folder.
-        speakers: How many voices, 1 to 24.
+        root: A separate folder; `None` is `sertk/toy` in the user's cache folder.
+        speakers: Number of speakers, 1 to 24.
         takes: How often each voice says each sentence in each way, 1 or 2.
 
     Raises:
@@ -97,7 +97,7 @@ def _default_root(settings: dict[str, int]) -> Path:
 
 
 def _is_complete(root: Path, settings: dict[str, int]) -> bool:
-    """Tell whether the folder holds every clip of these settings, made by this version."""
+    """Return whether the folder has every clip of these settings, made by this version."""
     mark = root / _MARK
     return (
         mark.is_file()
@@ -107,7 +107,7 @@ def _is_complete(root: Path, settings: dict[str, int]) -> bool:
 
 
 def _refuse_foreign(root: Path) -> None:
-    """Keep a folder that is not ours: making the corpus replaces the whole folder."""
+    """Refuse a folder with other files: making the corpus replaces the whole folder."""
     if root.resolve() == Path.cwd():
         raise CorpusError(
             f"{root} is the working folder of this process.",
@@ -119,8 +119,8 @@ def _refuse_foreign(root: Path) -> None:
         return
     if root.is_dir() and (root / _MARK).is_file():
         planned = {name for name, *_ in _plan({"speakers": 24, "takes": 2})}
-        found = [str(f.path) for f in walk.walk(root) if f.reason != walk.MACOS]
-        foreign = [name for name in found if name not in {*planned, _MARK, "README.txt"}]
+        present = [str(f.path) for f in walk.walk(root) if f.reason != walk.MACOS]
+        foreign = [name for name in present if name not in {*planned, _MARK, "README.txt"}]
     else:
         foreign = [root.name]
     if foreign:
@@ -158,7 +158,7 @@ def _make_once(root: Path, settings: dict[str, int]) -> None:
 
 
 def _make(root: Path, settings: dict[str, int]) -> None:
-    """Synthesise every clip beside the folder, and put it in its place when it is whole."""
+    """Synthesize all clips into a temporary folder, and rename it when complete."""
     temporary = temporary_names.beside(root)
     temporary.mkdir()
     try:
@@ -189,7 +189,7 @@ def _synthesise(folder: Path, settings: dict[str, int]) -> None:
     ):
         strength = _STRENGTH[intensity]
         waveform = _voice.say(voices[actor], emotion, sentence, strength, _generator(name))
-        # through memory: libsndfile does not say that a disk is full
+        # through memory: libsndfile does not report a full disk
         sink = io.BytesIO()
         soundfile.write(sink, waveform, _voice.SAMPLE_RATE, subtype="PCM_16", format="WAV")
         (folder / name).write_bytes(sink.getvalue())

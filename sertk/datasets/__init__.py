@@ -88,19 +88,19 @@ class ClipDataset(keras.utils.PyDataset):
         speakers: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
     ):
         super().__init__()
-        there = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
-        parent = there.get("parent", pd.Series(None, index=there.index, dtype=object))
-        self.rows = there
-        self.manifest = there[parent.isna()].reset_index(drop=True)
+        available = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
+        parent = available.get("parent", pd.Series(None, index=available.index, dtype=object))
+        self.rows = available
+        self.manifest = available[parent.isna()].reset_index(drop=True)
         self.features, self.prep, self.classes = features, prep, list(classes)
         self.training, self.seed = training, seed
         self.standardize, self.speakers = standardize, speakers
         self.epoch = 0
         self.versions = {u: [u] for u in self.manifest["utterance_id"]}
-        for copy, original in zip(there["utterance_id"], parent, strict=True):
+        for copy, original in zip(available["utterance_id"], parent, strict=True):
             if not pd.isna(original):
                 self.versions[original].append(copy)
-        recipes = there.get("augmentation", parent).dropna().unique()
+        recipes = available.get("augmentation", parent).dropna().unique()
         self.augmentation = recipes[0] if len(recipes) else None
         self.on_the_fly: OnTheFlyCopies | None = None
         self._ids = self.manifest["utterance_id"].tolist()
@@ -112,7 +112,7 @@ class ClipDataset(keras.utils.PyDataset):
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Say how large batches are and, in training, what an epoch visits.
+        """Set the batch size and, in training, the samples of an epoch.
 
         Raises:
             ConfigurationError: If stability training has no copies to compare with.
@@ -156,10 +156,10 @@ class ClipDataset(keras.utils.PyDataset):
         self._visits = visits
 
     def augment_on_the_fly(self, augment: Any, copies: int) -> None:
-        """Draw new copies in every epoch, if the augmentation says so; see `make`."""
+        """Draw new copies in every epoch for on-the-fly augmentation; see `make`."""
         if isinstance(augment, Augmentation) and augment.on_the_fly:
-            wanted = augmenting.resolved(augment, self.classes)
-            self.on_the_fly = OnTheFlyCopies(self.manifest, self.prep, wanted, copies)
+            augmentation = augmenting.resolved(augment, self.classes)
+            self.on_the_fly = OnTheFlyCopies(self.manifest, self.prep, augmentation, copies)
             self.configure(self.config)
 
     def joined(self, other: "ClipDataset") -> "ClipDataset":
@@ -193,7 +193,7 @@ class ClipDataset(keras.utils.PyDataset):
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """Make a batch: clips (batch, *item_shape) and labels (batch, num_classes), float32.
 
-        With stability training, the disturbed twins of the clips stand below them.
+        With stability training, the perturbed copies of the clips follow them in the batch.
         """
         size = self.config.batch_size
         chosen = slice(batch * size, (batch + 1) * size)
@@ -239,7 +239,7 @@ class ClipDataset(keras.utils.PyDataset):
         return _Clip(row, name, spectrum, start)
 
     def _version(self, original: str, seed: int, generator: np.random.Generator) -> str:
-        """Choose the utterance itself or one of its copies, as settings want it."""
+        """Choose the utterance itself or one of its copies, according to the settings."""
         copied: bool | None = True if self.config.stability else None
         if copied is None and self.config.augment_sampling == "half":
             copied = bool(generator.random() < 0.5)
@@ -251,7 +251,7 @@ class ClipDataset(keras.utils.PyDataset):
         return versions[generator.integers(len(versions))]
 
     def _undisturbed(self, clip: _Clip) -> _Clip:
-        """Find the same place in the original of a copy; its trimmed ends may lie elsewhere."""
+        """Find the same position in the original of a copy, which may be trimmed differently."""
         name = self._ids[clip.row]
         spectrum = self.features[name]
         room = len(spectrum) - self.prep.clip_frames
@@ -353,10 +353,10 @@ def make(
         seed: int. Seed of copies, order and cuts.
         standardize: `"training"` (mean and deviation per bin of the training split, inside the
             model), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
-            `"none"`, or `"speaker"` (each speaker by the statistics of all of their own
-            utterances: it needs several recordings of a voice before it can say anything about
-            one of them).
-        allow_shared_speakers: Accept speakers that stand in several splits.
+            `"none"`, or `"speaker"` (each speaker by the statistics of all their own utterances,
+            so that prediction needs several recordings of a speaker; it does not apply to a
+            single one).
+        allow_shared_speakers: Accept speakers that are in several splits.
 
     Returns:
         `(train, val, test)`.

@@ -33,8 +33,8 @@ def class_weights(
     References:
         Cui et al. 2019, Class-Balanced Loss Based on Effective Number of Samples, arXiv 1901.05555.
     """
-    found = pd.Series(list(labels)).value_counts()
-    counts = np.array([int(found[name]) for name in classes], float)
+    by_class = pd.Series(list(labels)).value_counts()
+    counts = np.array([int(by_class[name]) for name in classes], float)
     sizes = {
         "none": np.ones_like(counts),
         "inverse": counts,

@@ -67,7 +67,7 @@ class TemperatureDisplay(Display):
 
 
 def temperature(run: Run | str | Path) -> TemperatureDisplay:
-    """Fit a temperature on validation speakers, and show what it does for test speakers.
+    """Fit a temperature on validation speakers, and show its effect on test speakers.
 
     Probabilities become `softmax(log p / T)`: no prediction changes, only how sure it is. Each
     model of a run gets its own T, the one with the least cross-entropy on its validation speakers.
@@ -104,10 +104,10 @@ def temperature(run: Run | str | Path) -> TemperatureDisplay:
                 code="missing-calibration-predictions",
             )
         truth = pd.Index(classes).get_indexer(pd.Index(val["label"]))
-        found = fit(val[names].to_numpy(float), truth)
-        fitted.append({"fold": fold, "seed": seed, "temperature": found, "utterances": len(val)})
+        value = fit(val[names].to_numpy(float), truth)
+        fitted.append({"fold": fold, "seed": seed, "temperature": value, "utterances": len(val)})
         changed = test.copy()
-        changed[names] = apply(test[names].to_numpy(float), found)
+        changed[names] = apply(test[names].to_numpy(float), value)
         scaled.append(changed)
     after = pd.concat(scaled)
     before = run.predictions.loc[after.index]
@@ -146,10 +146,10 @@ def fit(shares: np.ndarray, truth: np.ndarray) -> float:
     from scipy.optimize import minimize_scalar
 
     def loss(log_t: float) -> float:
-        given = apply(shares, float(np.exp(log_t)))[np.arange(len(truth)), truth]
-        return -float(np.log(np.maximum(given, _LEAST)).mean())
+        likelihood = apply(shares, float(np.exp(log_t)))[np.arange(len(truth)), truth]
+        return -float(np.log(np.maximum(likelihood, _LEAST)).mean())
 
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         loss, bounds=tuple(np.log(_RANGE)), method="bounded", options={"xatol": 1e-6}
     )
-    return float(np.exp(found.x))
+    return float(np.exp(optimum.x))

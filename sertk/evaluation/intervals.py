@@ -152,10 +152,10 @@ def ends(
     """
     from scipy.stats import t
 
-    known = ~np.isnan(drawn)
-    counts = known.sum(0)
+    valid = ~np.isnan(drawn)
+    counts = valid.sum(0)
     centers = confusion_matrices.divide(np.nan_to_num(drawn).sum(0), counts)
-    squares = np.where(known, np.square(drawn - centers), 0.0).sum(0)
+    squares = np.where(valid, np.square(drawn - centers), 0.0).sum(0)
     # a bootstrap of n speakers has the variance of n - 1 degrees of freedom divided by n
     errors = np.sqrt(
         confusion_matrices.divide(squares, counts)
@@ -163,7 +163,7 @@ def ends(
     )
     width = bounds[1] - bounds[0]
     shares = (values - bounds[0]) / width
-    slopes = shares * (1 - shares)  # of the logit; zero where a score can get no better or worse
+    slopes = shares * (1 - shares)  # of the logit; zero at the bounds of the score
     with np.errstate(divide="ignore", invalid="ignore"):
         logits = np.log(shares / (1 - shares))
         reach = t.ppf((1 + level) / 2, np.maximum(speakers - 1, 1)) * errors / width / slopes

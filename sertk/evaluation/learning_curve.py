@@ -15,7 +15,7 @@ from sertk.run import Run
 
 
 class LearningDisplay(Display):
-    """Losses beside the validation score, over epochs; a dot marks the epoch that was kept."""
+    """Losses and the validation score by epoch; a dot marks the selected epoch."""
 
     def __init__(self, history: pd.DataFrame, fits: Sequence[dict[str, Any]], monitor: str):
         super().__init__(history, "Learning curves", _kept_words(fits))
@@ -134,8 +134,8 @@ class RateDisplay(Display):
         rates = self._table["learning_rate"]
         ax.plot(rates, self._table["loss"], color=drawing.MUTED, lw=0.8, label="batch")
         ax.plot(rates, self._table["smoothed"], color=drawing.ACCENT, lw=2, label="smoothed")
-        there = self._table.loc[rates == self.steepest, "smoothed"]
-        ax.plot([self.steepest], there, "o", color=drawing.SECOND, label="steepest")
+        loss = self._table.loc[rates == self.steepest, "smoothed"]
+        ax.plot([self.steepest], loss, "o", color=drawing.SECOND, label="steepest")
         ax.set_xscale("log")
         ax.set_xlabel("learning rate")
         ax.set_ylabel("loss")

@@ -22,7 +22,7 @@ from sertk.evaluation.results import Evaluation
 _METRICS = ("uar", "wa")
 _ALL_SWAPS = 12  # up to so many speakers, every way to swap them is tried
 _SWAPS = 10_000
-_NAMED = 24  # speakers whose names fit beside a figure
+_NAMED = 24  # maximum number of speakers with names in a figure
 
 
 class PairedDisplay(Display):
@@ -69,11 +69,11 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     """Compare two runs on the utterances that both were tested on.
 
     The interval draws speakers with replacement, the same in both runs, and the seeds of a run
-    that has several, the same in both if their seeds are: it tells what other speakers and another
-    training would give.
+    that has several, the same in both if their seeds are: it covers the variance over speakers and
+    over trainings.
     The test swaps the two runs' predictions of whole speakers, which changes nothing if the runs
-    are alike: p is the share of swaps whose difference is at least as large. It is of these
-    trainings: seeds are averaged, and are no evidence.
+    are alike: p is the share of swaps whose difference is at least as large. It is conditional
+    on these trained models: seeds are averaged, not resampled.
 
     Args:
         first: `Evaluation` of the first run.
@@ -117,11 +117,11 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     for metric in _METRICS:
         score = matrices.METRICS[metric]
         values = [float(score(matrix.sum(0))) for matrix in (one, other)]
-        found = _interval([(pair[0], pair[1])], metric)
+        interval = _interval([(pair[0], pair[1])], metric)
         rows[metric] = {
-            "first": values[0], "second": values[1], "difference": found.value, "low": found.low,
-            "high": found.high, "p": _permutation(one, other, metric), "speakers": len(speakers),
-            "utterances": utterances,
+            "first": values[0], "second": values[1], "difference": interval.value,
+            "low": interval.low, "high": interval.high, "p": _permutation(one, other, metric),
+            "speakers": len(speakers), "utterances": utterances,
         }  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
     scores = [matrices.uar_present(matrix) for matrix in (one, other)]
@@ -133,7 +133,7 @@ def compare(first: Evaluation, second: Evaluation, names: Sequence[str] = ()) ->
     seeds = f" and the seeds of {' and '.join(several)}" * bool(several)
     note = (
         f"{utterances} utterances of {len(speakers)} speakers; 95 % confidence interval over "
-        f"speakers{seeds}{f' (none: {found.note})' * (not found.known)}, p-value from a "
+        f"speakers{seeds}{f' (none: {interval.note})' * (not interval.known)}, p-value from a "
         "permutation test over speakers"
         + ("." if several else "; one seed each: another training may give another result.")
     )

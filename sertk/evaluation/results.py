@@ -34,7 +34,7 @@ class Evaluation:
         rows: Predictions of one split, one row per utterance, fold and seed; not to be changed.
         classes: The given class list, in order.
         split: Which split these are.
-        manifest: Columns to look at by `utterance_id`, such as intensity; may be missing.
+        manifest: Further columns by `utterance_id`, such as intensity; optional.
         dropped: Label -> rows that a regrouping left out.
 
     Examples:
@@ -137,7 +137,7 @@ class Evaluation:
         are not independent; the width from Student's t, since few speakers underestimate it (see
         `sertk.evaluation.intervals`). A resample is scored over the classes that it has. With
         several seeds a speaker's confusions are summed over them. With fewer than three speakers
-        there is no interval: its ends are NaN, and its note says why.
+        there is no interval: its ends are NaN, and its note gives the reason.
 
         Args:
             metric: `"uar"`, `"wa"` or `"macro_f1"`.
@@ -168,9 +168,9 @@ class Evaluation:
         rows = {}
         for metric, score in matrices.METRICS.items():
             over = score(self._by_seed)
-            found = self.interval(metric)
+            interval = self.interval(metric)
             rows[metric] = {
-                "value": found.value, "low": found.low, "high": found.high,
+                "value": interval.value, "low": interval.low, "high": interval.high,
                 "sd": float(np.std(over, ddof=1)) if len(over) > 1 else np.nan,
             }  # fmt: skip
         table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
@@ -284,9 +284,9 @@ class Evaluation:
         raise UnknownNameError("column", column, {str(c) for c in known if not c.startswith("p_")})
 
     def _grouped(self, keys: pd.Series, *, with_intervals: bool = False) -> pd.DataFrame:
-        """Score each group: per seed over the classes present, then the mean over seeds."""
+        """Score each group per seed over the classes present, then average over seeds."""
         counts, (names, _) = self._counts(keys, self.rows["seed"])
-        found = pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "utterances": self.rows.groupby(keys)["utterance_id"].nunique().reindex(names),
                 "speakers": self.rows.groupby(keys)["speaker"].nunique().reindex(names),
@@ -299,11 +299,11 @@ class Evaluation:
         if with_intervals:
             ends = [
                 intervals.interval(value, matrices.uar_present, self._speakers_of(keys == name))
-                for name, value in found["uar"].items()
+                for name, value in table["uar"].items()
             ]
-            found.insert(4, "low", [end.low for end in ends])
-            found.insert(5, "high", [end.high for end in ends])
-        return found
+            table.insert(4, "low", [end.low for end in ends])
+            table.insert(5, "high", [end.high for end in ends])
+        return table
 
     def _speakers_of(self, chosen: pd.Series) -> np.ndarray:
         """Confusions of the speakers in some rows, shape (speakers, classes, classes)."""

@@ -49,7 +49,7 @@ class SelectiveDisplay(Display):
         ax.set_xlabel("coverage, % of utterances, most confident first")
         ax.set_ylabel("accuracy, %")
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.4)
-        ax.set_title("", loc="left")  # the legend stands there
+        ax.set_title("", loc="left")  # the legend is there
 
     def _shown(self) -> pd.DataFrame:
         shown = self._table.map(percent)
@@ -59,7 +59,7 @@ class SelectiveDisplay(Display):
 
 
 def selective_prediction(result: Evaluation) -> SelectiveDisplay:
-    """Show how right the surest predictions are, for every share of utterances answered.
+    """Show the accuracy of the most confident predictions, for every coverage.
 
     Confidence is the probability of the predicted class. Predictions of all folds and seeds are
     ranked together, as one threshold would rank them.
@@ -97,10 +97,10 @@ def selective_prediction(result: Evaluation) -> SelectiveDisplay:
         )
         spoken = counts[counts.sum((1, 2)) > 0]
         pooled = counts.sum(0)
-        found = intervals.interval(float(matrices.wa(pooled)), matrices.wa, spoken, resamples=2_000)
+        score = intervals.interval(float(matrices.wa(pooled)), matrices.wa, spoken, resamples=2_000)
         table.append(
             {
-                "accuracy": found.value, "low": found.low, "high": found.high,
+                "accuracy": score.value, "low": score.low, "high": score.high,
                 "uar": float(matrices.uar_present(pooled)), "threshold": confidence[kept[-1]],
                 "classes": int((pooled.sum(1) > 0).sum()), "n": len(kept),
             }

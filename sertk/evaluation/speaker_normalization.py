@@ -1,8 +1,8 @@
 """Speaker normalization of predictions (transductive).
 
 In: an evaluation whose rows have probabilities. Out: another, of the same utterances. Nothing is
-fitted, and no label is looked at; but a speaker's other recordings are, so that what comes out
-does not apply to a speaker with a single recording (it is transductive).
+fitted, and no label is used; but the speaker's other recordings are, so that the result does not
+apply to a speaker with a single recording (it is transductive).
 """
 
 import dataclasses
@@ -17,10 +17,10 @@ _LEAST = 1e-7  # the probability below which all are the same
 
 
 def centered(shares: np.ndarray) -> np.ndarray:
-    """Subtract the mean of log-probabilities over recordings of one voice.
+    """Subtract the mean of log-probabilities over recordings of one speaker.
 
-    What a voice always sounds like goes, such as a low voice that is heard as sad; what differs
-    between its recordings stays. It wants recordings in which each class is about as often heard.
+    This removes constant properties of a voice, such as a low one that is classified as sad, and
+    keeps differences between recordings. It needs about equally many recordings of each class.
 
     Args:
         shares: Probabilities, shape (recordings, classes).
@@ -33,16 +33,16 @@ def centered(shares: np.ndarray) -> np.ndarray:
         [0, 1]
     """
     logarithms = np.log(np.maximum(shares, _LEAST))
-    found = np.exp(logarithms - logarithms.mean(0))
-    return found / found.sum(1, keepdims=True)
+    unnormalized = np.exp(logarithms - logarithms.mean(0))
+    return unnormalized / unnormalized.sum(1, keepdims=True)
 
 
 def normalize_speakers(result: Evaluation) -> Evaluation:
     """Score the same probabilities, each speaker's centered by all of their recordings.
 
     Args:
-        result: `Evaluation` with probabilities. Each fold and seed is centered by itself, since it
-            has a model of its own; speakers with one recording, and unknown ones, stay as they are.
+        result: `Evaluation` with probabilities. Each fold and seed is centered separately, since
+            it has its own model; speakers with one recording, and unknown ones, are not changed.
 
     Raises:
         ConfigurationError: If probabilities are missing, or no speaker has two recordings.

@@ -55,7 +55,7 @@ class QuantileDisplay(Table):
             loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, handlelength=1.4,
             borderaxespad=0.2,
         )  # fmt: skip
-        ax.set_title("", loc="left")  # the legend stands there
+        ax.set_title("", loc="left")  # the legend is there
 
 
 def durations(
@@ -120,7 +120,7 @@ def durations(
 def levels(
     utterances: pd.DataFrame, *, by: str = "emotion", limit: int | None = None
 ) -> QuantileDisplay:
-    """Show how loud utterances are, which reads their files.
+    """Show the levels of utterances; this reads their files.
 
     The level is the root mean square of what trimming keeps, in dB re full scale: silence
     before and after the words does not count. Emotions differ in it, and so do microphones,
@@ -144,12 +144,12 @@ def levels(
         `sertk.explore.levels(utterances, by="gender", limit=200).plot()`
     """
     column(utterances, by)
-    rows, found, note = _listen(utterances, limit, TRIM_DB, "level")
-    silent = rows.loc[found <= _SILENT_DB, "path"]
+    rows, values, note = _listen(utterances, limit, TRIM_DB, "level")
+    silent = rows.loc[values <= _SILENT_DB, "path"]
     if len(silent):
         note += f" Silent: {listing(silent, 3)}."
     return QuantileDisplay(
-        _quantiles(rows, found, by), f"Level by {by}", "level, dB re full scale (RMS)", note
+        _quantiles(rows, values, by), f"Level by {by}", "level, dB re full scale (RMS)", note
     )
 
 
@@ -181,8 +181,8 @@ def _listen(
         for task in zip(manifests.paths(rows), spans["start"], spans["end"], strict=True)
     )
     bar = tqdm(done, total=len(rows), desc="reading", unit="file", delay=2, leave=False)
-    found = pd.DataFrame(list(bar), index=rows.index, columns=["seconds", "level"])[what]
-    failed = int(found.isna().sum())
+    values = pd.DataFrame(list(bar), index=rows.index, columns=["seconds", "level"])[what]
+    failed = int(values.isna().sum())
     if failed == len(rows):
         raise AudioError(
             f"None of the {len(rows)} files can be read, for example {rows['path'].iloc[0]}.",
@@ -192,8 +192,8 @@ def _listen(
         )
     note = f"Measured in {len(rows) - failed:,} of {len(utterances):,} utterances."
     if failed:
-        note += f" Not readable: {listing(rows.loc[found.isna(), 'path'], 3)}."
-    return rows, found, note
+        note += f" Not readable: {listing(rows.loc[values.isna(), 'path'], 3)}."
+    return rows, values, note
 
 
 def _measure(path: Path, start: float, end: float, trim_db: float) -> tuple[float, float]:

@@ -27,7 +27,7 @@ _HERE = Path(__file__).parent
 def write_html(
     utterances: pd.DataFrame, path: str | Path, *, limit: int | None = 400, sound: bool = True
 ) -> Path:
-    """Write one page about a corpus: who says what, how long, how loud, and how it sounds.
+    """Write one page about a corpus: speakers, texts, durations, levels and examples.
 
     Args:
         utterances: A manifest.
@@ -58,11 +58,11 @@ def write_html(
         for place, item in enumerate(section["items"]):
             item["figure"] = _figure(f"f{number}-{place}", item.pop("display"), item["caption"])
     names = sorted(utterances["corpus"].unique())
-    known = [corpora.load(name) for name in names if name in corpora.names()]
+    modules = [corpora.load(name) for name in names if name in corpora.names()]
     text = pages.render(
         _HERE, "page.html", title=", ".join(names) + ": exploration of a corpus", names=names,
-        lead=_lead(utterances), synthetic=any(corpus.SYNTHETIC for corpus in known),
-        sections=sections, facts=_facts(utterances, known), sound=sound,
+        lead=_lead(utterances), synthetic=any(corpus.SYNTHETIC for corpus in modules),
+        sections=sections, facts=_facts(utterances, modules), sound=sound,
     )  # fmt: skip
     return pages.write(text, path)
 
@@ -144,7 +144,7 @@ def _figure(name: str, display: Display, caption: str) -> dict[str, Any]:
 
 def _table(display: class_counts.CountDisplay) -> dict[str, Any]:
     shown = display.written()
-    if shown.columns[0] == UNKNOWN:  # of gender: a column that says nothing
+    if shown.columns[0] == UNKNOWN:  # gender is unknown throughout
         shown = shown.drop(columns=UNKNOWN)
     return {
         "columns": [str(shown.index.name), *map(str, shown.columns)],
@@ -176,9 +176,9 @@ def _gendered(genders: class_counts.CountDisplay) -> bool:
     return genders.frame().index.tolist() != [UNKNOWN]
 
 
-def _facts(utterances: pd.DataFrame, known: list[Any]) -> list[tuple[str, str]]:
+def _facts(utterances: pd.DataFrame, modules: list[Any]) -> list[tuple[str, str]]:
     notes, facts = remarks.of(utterances), []
-    for corpus in known:
+    for corpus in modules:
         facts += [(corpus.TITLE, corpus.CITATION), ("License", corpus.LICENSE)]
     facts += [("Left out", f"{count:,} {reason}") for reason, count in notes.skipped.items()]
     facts += [("Unreadable", f"{name}: {reason}") for name, reason in notes.unreadable]

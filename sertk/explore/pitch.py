@@ -1,4 +1,4 @@
-"""Median pitch of a voice, for captions and tables."""
+"""Median pitch of an utterance, for captions and tables."""
 
 import numpy as np
 
@@ -44,11 +44,11 @@ def median_pitch(waveform: np.ndarray, sample_rate: int) -> float:
 
 
 def _repeats(frames: np.ndarray, periods: np.ndarray) -> np.ndarray:
-    """Tell which frames look alike after a period, shape (frames,)."""
+    """Return which frames are periodic, shape (frames,)."""
     lags = np.round(periods).astype(int)
-    found = []
+    periodic = []
     for frame, lag in zip(frames.T, lags, strict=True):
         before, after = frame[:-lag], frame[lag:]
         energy = np.square(before).mean() + np.square(after).mean()
-        found.append(np.square(before - after).mean() < _APERIODIC * max(energy, 1e-12))
-    return np.array(found)
+        periodic.append(np.square(before - after).mean() < _APERIODIC * max(energy, 1e-12))
+    return np.array(periodic)

@@ -23,8 +23,8 @@ def one(utterances: pd.DataFrame, utterance_id: str | None = None) -> pd.Series:
         >>> one(frame)["utterance_id"], one(frame, "toy_2")["utterance_id"]
         ('toy_1', 'toy_2')
     """
-    known = utterances["utterance_id"].astype(str)
-    if not len(known):
+    ids = utterances["utterance_id"].astype(str)
+    if not len(ids):
         raise ManifestError(
             "The selection is empty.",
             "At least one utterance is needed.",
@@ -33,13 +33,13 @@ def one(utterances: pd.DataFrame, utterance_id: str | None = None) -> pd.Series:
         )
     if not utterance_id:
         return utterances.iloc[0]
-    (found,) = np.nonzero((known == utterance_id).to_numpy())
-    if len(found):
-        return utterances.iloc[found[0]]
-    near = difflib.get_close_matches(utterance_id, known.tolist(), n=1, cutoff=0.5)
+    (positions,) = np.nonzero((ids == utterance_id).to_numpy())
+    if len(positions):
+        return utterances.iloc[positions[0]]
+    near = difflib.get_close_matches(utterance_id, ids.tolist(), n=1, cutoff=0.5)
     raise ManifestError(
         f"No utterance has the id {utterance_id!r}.",
-        f"The column utterance_id has {len(known):,} ids: {listing(known, 3)}.",
+        f"The column utterance_id has {len(ids):,} ids: {listing(ids, 3)}.",
         f"Did you mean {near[0]!r}?" if near else "Choose one of these.",
         code="unknown-utterance",
     )
@@ -54,16 +54,16 @@ def across_emotions(
         ManifestError: If no speaker has a sentence in two emotions.
     """
     keys = ["speaker", "text"] if _has(utterances, "text") else ["speaker"]
-    given = {"speaker": speaker, "text": text if "text" in keys else None}
-    wanted = {name: value for name, value in given.items() if value}
-    rows = manifests.select(utterances, **wanted)
+    requested = {"speaker": speaker, "text": text if "text" in keys else None}
+    filters = {name: value for name, value in requested.items() if value}
+    rows = manifests.select(utterances, **filters)
     rows = rows.dropna(subset=keys)
     variety = rows.groupby(keys, sort=False)["emotion"].nunique()
     if variety.empty or variety.max() < 2:
-        said = " and ".join(f"{name} {value!r}" for name, value in wanted.items())
+        described = " and ".join(f"{name} {value!r}" for name, value in filters.items())
         raise ManifestError(
             f"No {'sentence' if 'text' in keys else 'speaker'} has two emotions"
-            + (f" for {said}." if said else "."),
+            + (f" for {described}." if described else "."),
             "Emotions are compared for the same speaker and, if texts are known, the same text.",
             "Choose another speaker or text, or omit them.",
             code="no-emotion-pair",
@@ -79,15 +79,15 @@ def across_emotions(
 def across_genders(
     utterances: pd.DataFrame, emotion: str | None = None, text: str | None = None
 ) -> pd.DataFrame:
-    """Pick a woman and a man who say the same, in the same emotion.
+    """Pick a female and a male utterance of the same text and emotion.
 
     Raises:
         ManifestError: If there are no two such utterances.
     """
     keys = ["emotion", "text"] if _has(utterances, "text") else ["emotion"]
-    given = {"emotion": emotion, "text": text if "text" in keys else None}
-    wanted = {name: value for name, value in given.items() if value}
-    rows = manifests.select(utterances, **wanted)
+    requested = {"emotion": emotion, "text": text if "text" in keys else None}
+    filters = {name: value for name, value in requested.items() if value}
+    rows = manifests.select(utterances, **filters)
     if _has(rows, "gender"):
         rows = rows.dropna(subset=[*keys, "gender"])
         both = rows.groupby(keys, sort=False)["gender"].nunique()
@@ -99,7 +99,7 @@ def across_genders(
             "Fill the column `gender` of the manifest, or use a corpus with both.",
             code="no-gender-pair",
         )
-    # neutral speech shows the voices, not the acting
+    # neutral speech shows the difference of voices, not of acting
     chosen = next((key for key in both.index if "neutral" in (key, key[0])), both.index[0])
     for name, value in zip(keys, chosen if isinstance(chosen, tuple) else (chosen,), strict=True):
         rows = rows[rows[name] == value]

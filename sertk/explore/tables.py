@@ -11,12 +11,12 @@ UNKNOWN = "unknown"
 
 
 class Table(Display):
-    """A display whose numbers have units of their own, and so many decimals."""
+    """A display whose columns have their own units and numbers of decimals."""
 
     decimals = 1
 
     def written(self) -> pd.DataFrame:
-        """Hand out the table as text, in the decimals of this display."""
+        """Return the table as text, with the decimals of this display."""
         shown = self._table.astype(object)
         for column in shown:
             if pd.api.types.is_float_dtype(self._table[column]):
@@ -37,7 +37,7 @@ def written(value: float, decimals: int = 1) -> str:
 
 
 def column(utterances: pd.DataFrame, name: str) -> pd.Series:
-    """Take a column to group by; empty cells become a group of their own.
+    """Return a column to group by; empty cells become a separate group.
 
     Raises:
         UnknownNameError: If the manifest has no such column.
@@ -53,17 +53,17 @@ def column(utterances: pd.DataFrame, name: str) -> pd.Series:
 
 
 def in_order(utterances: pd.DataFrame, name: str) -> list[str]:
-    """List the values of a column as people expect them: classes and emotions in their order.
+    """List the values of a column in conventional order, such as that of the classes.
 
     Examples:
         >>> in_order(pd.DataFrame({"emotion": ["sad", "grumpy", "neutral"]}), "emotion")
         ['neutral', 'sad', 'grumpy']
     """
-    found = sorted(column(utterances, name).unique())
-    known = {
+    values = sorted(column(utterances, name).unique())
+    order = {
         "label": labels.classes(utterances) if name == "label" else [],
         "emotion": list(labels.EMOTIONS),
         "gender": ["female", "male"],
         "split": ["train", "val", "test"],
     }.get(name, [])
-    return [v for v in known if v in found] + [v for v in found if v not in known]
+    return [v for v in order if v in values] + [v for v in values if v not in order]

@@ -23,8 +23,8 @@ _SECOND = 16_000
 class Embedding(Feature):
     """Read embeddings from an encoder or from files.
 
-    Say one of the two. Trim, level and sample rate are the `Preprocessing`'s: give it what the
-    encoder was trained on. Frames that an utterance lacks are zeros. There is no `layer()`: the
+    Pass one of the two. `Preprocessing` sets trimming, level and sample rate: use those that the
+    encoder was trained with. Missing frames of an utterance are zeros. There is no `layer()`: the
     encoder stays outside of the graph.
 
     Args:
@@ -70,14 +70,14 @@ class Embedding(Feature):
 
     @property
     def identity(self) -> str:
-        """Tell apart, for the cache, another encoder or other files under the same name."""
+        """Distinguish, for the cache, another encoder or other files under the same name."""
         if self.encoder:
-            found = [Path(self.encoder).expanduser()]
+            files = [Path(self.encoder).expanduser()]
         else:
-            found = sorted(Path(self.folder).expanduser().rglob("*.npy"))
-        stats = [file.stat() for file in found]
+            files = sorted(Path(self.folder).expanduser().rglob("*.npy"))
+        stats = [file.stat() for file in files]
         changed = max(stat.st_mtime_ns for stat in stats)
-        return f"{len(found)} {sum(stat.st_size for stat in stats)} {changed}"
+        return f"{len(files)} {sum(stat.st_size for stat in stats)} {changed}"
 
     @property
     def _example(self) -> np.ndarray:
@@ -247,7 +247,7 @@ def _session(path: str, changed: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the cache has threads of its own
+    options.intra_op_num_threads = 1  # the cache uses its own threads
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:

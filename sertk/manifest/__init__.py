@@ -99,7 +99,7 @@ def read(
 
 
 def _table(path: Path) -> pd.DataFrame:
-    """Read the cells as they stand; only an empty one is missing."""
+    """Read the cells as text; only an empty one is missing."""
     plain = {"dtype": str, "encoding": "utf-8-sig", "keep_default_na": False, "na_values": [""]}
     header = pd.read_csv(path, header=None, nrows=1, **plain).iloc[0]  # type: ignore[call-overload]
     if header.duplicated().any():
@@ -231,7 +231,7 @@ def concatenate(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _divided_alike(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Leave a division out that not all of some manifests have: it says nothing of the others."""
+    """Drop a division that only some of the manifests have."""
     if sum("split" in frame for frame in frames) in (0, len(frames)):
         return frames
     bare = [frame.drop(columns="split", errors="ignore") for frame in frames]
@@ -293,13 +293,13 @@ def select(manifest: pd.DataFrame, **wanted: object) -> pd.DataFrame:
             [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
         )
         cells = kept[column].astype(str)
-        found = sorted(cells[kept[column].notna()].unique())
+        available = sorted(cells[kept[column].notna()].unique())
         composed = cells.map(spelling.composed, na_action="ignore")
         kept = kept[composed.isin([spelling.composed(str(v)) for v in values])]
         if kept.empty:
             raise ManifestError(
                 f"No row has {column} = {', '.join(map(str, values))}.",
-                f"The values of this column are: {listing(found, 12) or '(none)'}.",
+                f"The values of this column are: {listing(available, 12) or '(none)'}.",
                 "Select one of these, or omit the selection.",
                 code="selection-matches-nothing",
             )

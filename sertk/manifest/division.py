@@ -24,7 +24,7 @@ _FEWEST = 3  # folds of which one can validate another
 
 
 def divided(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Check the columns of a division, and write them in the usual way.
+    """Check the columns of a division, and normalize them.
 
     Usual spellings of splits (`Train`, `dev`, `Validation`) are translated. Where folds come
     without `val_folds`, the next fold validates, if there are three or more. An empty column is
@@ -65,9 +65,9 @@ def divided(manifest: pd.DataFrame) -> pd.DataFrame:
     empty = [c for c in ("split", "fold") if c in manifest and not _filled(manifest, c)]
     if not (changed or empty or notes):
         return manifest
-    made = manifest.drop(columns=empty).assign(**changed)
+    result = manifest.drop(columns=empty).assign(**changed)
     before = remarks.of(manifest)
-    return remarks.put(made, before, division=list(dict.fromkeys([*before.division, *notes])))
+    return remarks.put(result, before, division=list(dict.fromkeys([*before.division, *notes])))
 
 
 def _filled(manifest: pd.DataFrame, column: str) -> bool:
@@ -117,7 +117,7 @@ def _folds(manifest: pd.DataFrame) -> pd.Series:
 
 
 def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd.Series | None:
-    """Read or derive in which folds a row validates; `None` where the column needs no change."""
+    """Read or derive each row's validation folds; `None` if the column needs no change."""
     numbers = sorted(int(fold) for fold in folds.dropna().unique())
     if not _filled(manifest, "val_folds"):
         if len(numbers) < _FEWEST:
@@ -129,10 +129,10 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
         notes.append("the column val_folds is missing: each fold uses the next one for validation")
         before = {fold: str(numbers[place - 1]) for place, fold in enumerate(numbers)}
         return folds.map(before).astype(object).where(folds.notna(), "")
-    given = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
-    written = given.map(str)  # a cell may hold a list
+    cells = manifest["val_folds"].astype(object).where(manifest["val_folds"].notna(), "")
+    written = cells.map(str)  # a cell may hold a list
     lists = {cell: _list(cell) for cell in written.unique()}
-    named = {fold for found in lists.values() for fold in found.split()}
+    named = {fold for listed in lists.values() for fold in listed.split()}
     unknown = sorted(repr(fold) for fold in named if not fold.isdecimal() or len(fold) > _DIGITS)
     if unknown:
         raise ManifestError(
@@ -148,7 +148,7 @@ def _validated(manifest: pd.DataFrame, folds: pd.Series, notes: list[str]) -> pd
             f"are {listing(numbers, 30)}"
         )
     # by values: a column of pyarrow cannot be compared with one that holds lists
-    if given.tolist() == written.tolist() and all(cell == found for cell, found in lists.items()):
+    if cells.tolist() == written.tolist() and all(cell == listed for cell, listed in lists.items()):
         return None
     return written.map(lists)
 

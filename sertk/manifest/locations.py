@@ -27,7 +27,7 @@ def roots_below(root: str | Path, corpora: list[str]) -> dict[str, str]:
 
 
 def with_roots(manifest: pd.DataFrame, roots: Mapping[str, str | Path]) -> pd.DataFrame:
-    """Say where corpora are on this machine.
+    """Set the root folders of corpora on this machine.
 
     Args:
         manifest: Any manifest.
@@ -43,19 +43,19 @@ def with_roots(manifest: pd.DataFrame, roots: Mapping[str, str | Path]) -> pd.Da
     """
     if not roots:
         return manifest
-    given = {corpus: str(Path(root).expanduser()) for corpus, root in roots.items()}
-    root = manifest["corpus"].astype(object).map(given)
+    folders = {corpus: str(Path(root).expanduser()) for corpus, root in roots.items()}
+    root = manifest["corpus"].astype(object).map(folders)
     if "root" in manifest:
         root = root.where(root.notna(), manifest["root"].astype(object))
     return manifest.assign(root=pd.Categorical(root))
 
 
 def roots(manifest: pd.DataFrame) -> dict[str, str]:
-    """List the roots that a manifest knows: corpus -> folder; the first, if a corpus has two."""
+    """List the roots in a manifest: corpus -> folder; the first, if a corpus has two."""
     if "root" not in manifest:
         return {}
-    known = manifest.dropna(subset=["root"]).drop_duplicates("corpus")
-    return dict(zip(known["corpus"].astype(str), known["root"].astype(str), strict=True))
+    rooted = manifest.dropna(subset=["root"]).drop_duplicates("corpus")
+    return dict(zip(rooted["corpus"].astype(str), rooted["root"].astype(str), strict=True))
 
 
 def root_of(manifest: pd.DataFrame, corpus: str) -> Path:
@@ -64,8 +64,8 @@ def root_of(manifest: pd.DataFrame, corpus: str) -> Path:
     Raises:
         ManifestError: If neither is there.
     """
-    known = roots(manifest[manifest["corpus"] == corpus])
-    return Path(known[corpus]) if corpus in known else _from_environment(corpus)
+    folders = roots(manifest[manifest["corpus"] == corpus])
+    return Path(folders[corpus]) if corpus in folders else _from_environment(corpus)
 
 
 def _from_environment(corpus: str) -> Path:
@@ -90,37 +90,37 @@ def paths(manifest: pd.DataFrame) -> list[Path]:
     """
     root = manifest["root"] if "root" in manifest else pd.Series(None, index=manifest.index)
     codes, names = pd.factorize(root)
-    folders, found = [Path(name) for name in names], {}
+    folders, defaults = [Path(name) for name in names], {}
     result = []
     for corpus, code, path in zip(manifest["corpus"], codes, manifest["path"], strict=True):
-        if code < 0 and corpus not in found:
-            found[corpus] = _from_environment(corpus)
-        result.append(locate(found[corpus] if code < 0 else folders[code], path))
+        if code < 0 and corpus not in defaults:
+            defaults[corpus] = _from_environment(corpus)
+        result.append(locate(defaults[corpus] if code < 0 else folders[code], path))
     return result
 
 
 def locate(root: Path, path: str) -> Path:
-    """Find a file below a root, whichever normal form its name on the disk has.
+    """Find a file below a root, with its name in any Unicode normal form.
 
     Returns:
-        The file that is there, else the path as it is written.
+        The existing file, else the path as written.
     """
     written = root / path
     if path.isascii() or written.exists():
         return written
-    found = root
+    current = root
     for name in PurePosixPath(path).parts:
         forms = [name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]
-        there = next((n for n in forms if (found / n).exists()), None)
-        if there is None:
+        existing = next((n for n in forms if (current / n).exists()), None)
+        if existing is None:
             return written
-        found /= there
-    return found
+        current /= existing
+    return current
 
 
 def stays_inside(path: str) -> bool:
-    """Tell whether a path is relative and stays below its root."""
-    # by hand: pathlib would take several seconds for a million rows
+    """Return whether a path is relative and stays below its root."""
+    # without pathlib, which takes several seconds for a million rows
     slashed = path.replace("\\", "/")
     parts = [part for part in slashed.split("/") if part not in ("", ".")]
     odd = slashed[:1] == "/" or ".." in parts or path[1:2] == ":" or "\0" in path

@@ -40,8 +40,8 @@ def of(manifest: pd.DataFrame) -> Remarks:
         >>> of(pd.DataFrame()).notes
         []
     """
-    found = manifest.attrs.get(_KEY)
-    return found if isinstance(found, Remarks) else Remarks()
+    stored = manifest.attrs.get(_KEY)
+    return stored if isinstance(stored, Remarks) else Remarks()
 
 
 def put(manifest: pd.DataFrame, remarks: Remarks | None = None, **changes: object) -> pd.DataFrame:

@@ -31,10 +31,10 @@ def as_image(
     With `any_length` the network takes `None` frames, which is clips of any length.
     """
     length = input_shape[0] if input_shape else None
-    known = length is not None
+    fixed = length is not None
     fits = (
         len(input_shape) in (2, 3)
-        and (length >= frames if known else any_length)
+        and (length >= frames if fixed else any_length)
         and input_shape[1] is not None
         and input_shape[1] >= bins
     )

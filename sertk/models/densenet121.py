@@ -63,8 +63,8 @@ def build(
     body = keras.Model(inputs, _convolutions(x, width))
     if weights == "imagenet":
         # the layers were made in Keras's order
-        given = keras.applications.DenseNet121(include_top=False, weights="imagenet")
-        body.set_weights(given.get_weights())
+        imagenet = keras.applications.DenseNet121(include_top=False, weights="imagenet")
+        body.set_weights(imagenet.get_weights())
     x = layers.GlobalAveragePooling2D()(body.output)
     x = layers.Dense(scaled(512, width))(x)
     x = layers.LeakyReLU(0.01)(x)

@@ -44,7 +44,7 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
         **parameters: Values of its parameters, by name.
 
     Returns:
-        The HTML page; the executed notebook lies beside it under the same name.
+        The HTML page; the executed notebook is in the same folder.
 
     Raises:
         ConfigurationError: If there is no such notebook, a value is of the wrong type, or the
@@ -56,11 +56,11 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
         `sertk.notebooks.run("notebooks/03_train.ipynb", corpus="ravdess", epochs=40)`
     """
     source = _found(path)
-    known = _inspect(source)
-    _check_names(source, known, parameters)
-    _check_types(source, known, parameters)
-    folder = _folder(source, output, known, parameters)
-    if "folder" in known:
+    schema = _inspect(source)
+    _check_names(source, schema, parameters)
+    _check_types(source, schema, parameters)
+    folder = _folder(source, output, schema, parameters)
+    if "folder" in schema:
         parameters = {**parameters, "folder": parameters.get("folder") or str(folder)}
     atomic.folder(folder)
     executed = folder / source.name
@@ -74,7 +74,7 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
     from sertk.notebooks import page
 
     failure = _execute(source, executed, parameters)
-    chosen = [(p["name"], parameters.get(p["name"], _value(p)), p["help"]) for p in known.values()]
+    chosen = [(p["name"], parameters.get(p["name"], _value(p)), p["help"]) for p in schema.values()]
     written = page.write(executed, chosen)
     if failure is not None:
         raise failure
@@ -82,7 +82,7 @@ def run(path: str | Path, /, *, output: str | Path | None = None, **parameters: 
 
 
 def parameters(path: str | Path) -> dict[str, Any]:
-    """Tell the parameters of a notebook: name and default.
+    """Return the parameters of a notebook: name -> default.
 
     Raises:
         ConfigurationError: If there is no such notebook.
@@ -90,11 +90,11 @@ def parameters(path: str | Path) -> dict[str, Any]:
     Examples:
         `sertk.notebooks.parameters("notebooks/03_train.ipynb")["epochs"]`
     """
-    return {name: _value(found) for name, found in _inspect(_found(path)).items()}
+    return {name: _value(parameter) for name, parameter in _inspect(_found(path)).items()}
 
 
 def read_words(path: str | Path, words: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Turn words of the command line into values of the types that the notebook declares.
+    """Convert command-line words to the types that the notebook declares.
 
     Args:
         path: The notebook.
@@ -108,11 +108,11 @@ def read_words(path: str | Path, words: Iterable[tuple[str, str]]) -> dict[str, 
     """
     pairs = dict(words)
     source = _found(path)
-    known = _inspect(source)
-    _check_names(source, known, pairs)
+    schema = _inspect(source)
+    _check_names(source, schema, pairs)
     values: dict[str, Any] = {}
     for name, text in pairs.items():
-        kind = _declared(known[name])
+        kind = _declared(schema[name])
         if kind == "str":
             values[name] = text
             continue
@@ -142,10 +142,10 @@ def new_folder(name: str, parent: str | Path = "runs") -> str:
 
 def _found(path: str | Path) -> Path:
     source = Path(path).expanduser()
-    there = plain_files.is_file(source)
-    if not there or source.suffix != ".ipynb":
+    exists = plain_files.is_file(source)
+    if not exists or source.suffix != ".ipynb":
         raise ConfigurationError(
-            f"{source} is not a notebook." if there else f"No notebook at {source}.",
+            f"{source} is not a notebook." if exists else f"No notebook at {source}.",
             "A notebook is an .ipynb file.",
             "The notebooks of sertk are in the folder notebooks/ of its repository.",
             code="missing-notebook",
@@ -153,23 +153,23 @@ def _found(path: str | Path) -> Path:
     return source
 
 
-def _check_names(source: Path, known: Iterable[str], given: Iterable[str]) -> None:
-    for name in given:
-        if name not in known:
-            raise UnknownNameError(f"{source.stem} parameter", name, known)
+def _check_names(source: Path, schema: Iterable[str], names: Iterable[str]) -> None:
+    for name in names:
+        if name not in schema:
+            raise UnknownNameError(f"{source.stem} parameter", name, schema)
 
 
-def _check_types(source: Path, known: dict[str, dict[str, Any]], given: dict[str, Any]) -> None:
-    for name, value in given.items():
-        kind = _declared(known[name])
+def _check_types(source: Path, schema: dict[str, dict[str, Any]], values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        kind = _declared(schema[name])
         if kind not in _TYPES:
             continue
-        # True is an int to Python, and a slip to everybody else
+        # True is an int in Python, but a mistake here
         if not isinstance(value, _TYPES[kind]) or (kind != "bool" and isinstance(value, bool)):
             raise ConfigurationError(
                 f"Received {name}={value!r} for {source.name}.",
-                f"The parameter {name} must be of type {kind}, such as {_value(known[name])!r}.",
-                f"Its description: {known[name]['help'] or 'see the notebook'}.",
+                f"The parameter {name} must be of type {kind}, such as {_value(schema[name])!r}.",
+                f"Its description: {schema[name]['help'] or 'see the notebook'}.",
                 code="wrong-parameter-type",
             )
 
@@ -206,36 +206,36 @@ def _declared(parameter: dict[str, Any]) -> str:
 
 
 def _folder(
-    source: Path, output: str | Path | None, known: dict[str, Any], given: dict[str, Any]
+    source: Path, output: str | Path | None, schema: dict[str, Any], values: dict[str, Any]
 ) -> Path:
     if output is not None:
         return Path(output).expanduser()
-    if "folder" not in known:
+    if "folder" not in schema:
         return Path("runs/notebooks")
-    own = given.get("folder") or _value(known["folder"])
-    return Path(own or _begun(source, known, given) or new_folder(source.stem)).expanduser()
+    own = values.get("folder") or _value(schema["folder"])
+    return Path(own or _begun(source, schema, values) or new_folder(source.stem)).expanduser()
 
 
-def _begun(source: Path, known: dict[str, Any], given: dict[str, Any]) -> Path | None:
-    """Find where the same notebook with the same values was begun and not brought to its end."""
-    wanted = _effective(known, given)
+def _begun(source: Path, schema: dict[str, Any], values: dict[str, Any]) -> Path | None:
+    """Find the folder of an unfinished run of this notebook with the same values."""
+    effective = _effective(schema, values)
     for folder in sorted(Path("runs").glob(f"{source.stem}*")):
         executed = folder / source.name
-        if executed.is_file() and _left_open(executed, wanted):
+        if executed.is_file() and _left_open(executed, effective):
             return folder
     return None
 
 
-def _left_open(executed: Path, wanted: dict[str, Any]) -> bool:
+def _left_open(executed: Path, effective: dict[str, Any]) -> bool:
     import nbformat
 
     try:
         notebook = nbformat.read(executed, as_version=4)
-        given = notebook.metadata["papermill"]["parameters"]
-        same = _effective(_inspect(executed), given) == wanted
-    except Exception:  # half written, or by somebody else
+        recorded = notebook.metadata["papermill"]["parameters"]
+        same = _effective(_inspect(executed), recorded) == effective
+    except Exception:  # incomplete, or not written by sertk
         return False
-    ended = [  # after Ctrl-C papermill calls the cells that never ran completed, too
+    ended = [  # after Ctrl-C papermill marks cells that never ran as completed, too
         cell.execution_count and cell.metadata.get("papermill", {}).get("status") == "completed"
         for cell in notebook.cells
         if cell.cell_type == "code"
@@ -243,19 +243,19 @@ def _left_open(executed: Path, wanted: dict[str, Any]) -> bool:
     return same and not all(ended)
 
 
-def _effective(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Tell the values a notebook runs with, but for the folder that they go to."""
-    values = {name: _value(parameter) for name, parameter in known.items()} | given
+def _effective(schema: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the values a notebook runs with, except for its output folder."""
+    values = {name: _value(parameter) for name, parameter in schema.items()} | changes
     return {name: value for name, value in values.items() if name != "folder"}
 
 
-def _execute(source: Path, executed: Path, given: dict[str, Any]) -> NotebookError | None:
-    """Run every cell; hand out the failure of one instead of raising it."""
+def _execute(source: Path, executed: Path, values: dict[str, Any]) -> NotebookError | None:
+    """Run every cell; return the error of a failed cell instead of raising it."""
     import papermill
 
     try:
         papermill.execute_notebook(
-            source, executed, parameters=given, kernel_name="python3", progress_bar=False,
+            source, executed, parameters=values, kernel_name="python3", progress_bar=False,
             stderr_file=sys.stderr, extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:

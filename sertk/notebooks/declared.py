@@ -1,7 +1,7 @@
 """Read the parameters that a notebook declares.
 
 In: a notebook file. Out: name, type, default and help of each parameter. Papermill's own reader
-looks for the first `=` and `#` of a line, which may stand inside a default.
+looks for the first `=` and `#` of a line, which may be inside a default.
 """
 
 import ast
@@ -80,7 +80,7 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
             "Each of its lines must be `name: type = default  # help`.",
             "Correct the cell.", code="invalid-parameters-cell",
         ) from error
-    found = {}
+    assignments = {}
     for statement in body:
         if isinstance(statement, ast.AnnAssign):
             targets: list[ast.expr] = [statement.target]
@@ -93,13 +93,13 @@ def of_code(code: str, name: str) -> dict[str, dict[str, Any]]:
             continue
         for target in targets:
             if isinstance(target, ast.Name):
-                found[target.id] = {
+                assignments[target.id] = {
                     "name": target.id,
                     "inferred_type_name": kind,
                     "default": ast.get_source_segment(code, statement.value),
                     "help": comments.get(statement.end_lineno or 0, ""),
                 }
-    return found
+    return assignments
 
 
 def _comments(code: str) -> dict[int, str]:

@@ -1,6 +1,6 @@
 """Write an executed notebook as one self-contained HTML page.
 
-In: the executed notebook and its parameters. Out: the page beside it, in the look of the reports:
+In: the executed notebook and its parameters. Out: the page next to it, in the style of the reports:
 prose, code, tables, players, and figures that follow light and dark.
 """
 
@@ -64,9 +64,9 @@ def _listed(parameters: list[tuple[str, Any, str]]) -> str:
 
 def _title(notebook: Any, otherwise: str) -> str:
     for cell in notebook.cells:
-        found = re.search(r"^# (.+)$", cell.source, re.MULTILINE)
-        if cell.cell_type == "markdown" and found:
-            return found[1].strip()
+        heading = re.search(r"^# (.+)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
+            return heading[1].strip()
     return otherwise
 
 
@@ -81,7 +81,7 @@ def _shown(output: Any) -> Any:
 
 
 def _inline_figure(output: Any, name: str) -> None:
-    """Put an SVG of ours into the page itself, where it takes the page's colors."""
+    """Embed our SVG in the page, so that it uses the page's colors."""
     data = output.get("data", {})
     if "image/svg+xml" not in data:
         return
@@ -92,5 +92,5 @@ def _inline_figure(output: Any, name: str) -> None:
 
 
 def _without_dead_links(body: str) -> str:
-    """Keep the words of links to files: beside this page there are none."""
+    """Replace links to files by their text: the page comes without these files."""
     return re.sub(r'<a href="(?!https?:|#|data:)[^"]*"[^>]*>(.*?)</a>', r"<b>\1</b>", body)

@@ -1,7 +1,7 @@
 """Inference engines: onnxruntime, OpenVINO and Keras.
 
 In: waveforms at the model's rate, trimmed. Out: probabilities (waveforms, classes). Only the
-engine that is asked for is imported: prediction from ONNX needs neither Keras nor a backend.
+requested engine is imported: prediction from ONNX needs neither Keras nor a backend.
 """
 
 import sys
@@ -87,10 +87,10 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        given = content if isinstance(content, bytes) else str(content)
+        model = content if isinstance(content, bytes) else str(content)
         try:
             self.session = onnxruntime.InferenceSession(
-                given, options, providers=["CPUExecutionProvider"]
+                model, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise unusable(source, "ONNX", error) from error
@@ -102,15 +102,15 @@ class OnnxEngine:
         _require_classes(self.spec, self.session.get_outputs()[0].shape[-1], source)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        found = [self.session.run(None, {"waveform": b})[0] for b in batches(waveforms)]
-        return np.concatenate(found).astype(float)
+        outputs = [self.session.run(None, {"waveform": b})[0] for b in batches(waveforms)]
+        return np.concatenate(outputs).astype(float)
 
 
 class OpenVinoEngine:
     """Compute with OpenVINO.
 
     Args:
-        path: The .xml file; the .bin lies beside it.
+        path: The .xml file; the .bin is in the same folder.
         threads: int >= 0. Threads of OpenVINO; 0 uses every core.
 
     Raises:
@@ -140,12 +140,12 @@ class OpenVinoEngine:
         self.model = core.compile_model(model, "CPU", settings)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        found = [self.model([batch])[0].copy() for batch in batches(waveforms)]
-        return np.concatenate(found).astype(float)
+        outputs = [self.model([batch])[0].copy() for batch in batches(waveforms)]
+        return np.concatenate(outputs).astype(float)
 
 
 def require_openvino() -> Any:
-    """Import OpenVINO without its telemetry, or say how to install it."""
+    """Import OpenVINO without its telemetry, or explain how to install it."""
     # OpenVINO and NNCF send a note on import, unless the package that sends it is not there
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
@@ -194,7 +194,7 @@ def _undescribed(source: str, kind: str) -> ModelError:
 
 
 def unusable(source: str, kind: str, why: Exception | str) -> ModelError:
-    """Say that a file cannot be opened as what its name says."""
+    """Return the error for a file that is not of the format of its suffix."""
     lines = str(why).strip().splitlines() or [type(why).__name__]
     # OpenVINO says where in its own source something went wrong first, and last what it was
     reasons = [line for line in lines if not line.startswith(("Exception from", "Check "))] or lines

@@ -49,7 +49,7 @@ def find(words: Iterable[str | Path]) -> list[Path]:
 
 
 def search(words: Iterable[str | Path]) -> Search:
-    """Find the sound files that words mean, and what is left out beside them.
+    """Find the audio files that the arguments name, and the files that are left out.
 
     A file named by itself is always taken; what cannot be read is refused when it is read.
 
@@ -59,25 +59,25 @@ def search(words: Iterable[str | Path]) -> Search:
     Raises:
         AudioError: If a word means no sound file.
     """
-    found = Search()
+    result = Search()
     seen: set[str] = set()
     for word in words:
         for line in _lines() if str(word) == "-" else [word]:
-            for path in _meant(line, found.left_out):
+            for path in _meant(line, result.left_out):
                 place = _place(path)
                 if place in seen:
-                    found.left_out.setdefault(TWICE, []).append(str(path))
+                    result.left_out.setdefault(TWICE, []).append(str(path))
                 else:
                     seen.add(place)
-                    found.files.append(path)
-    if not found.files:
+                    result.files.append(path)
+    if not result.files:
         raise AudioError(
             "No files were given.",
             "Prediction takes files, folders, patterns, or `-` for a list on standard input.",
             "For example: sertk predict recordings/",
             code="no-files-named",
         )
-    return found
+    return result
 
 
 def _lines() -> list[str]:
@@ -87,8 +87,8 @@ def _lines() -> list[str]:
 def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
     path = Path(word).expanduser()
     try:
-        there, folder = path.exists(), path.is_dir()
-    except OSError:  # no file can have such a name, which reading it tells
+        exists, folder = path.exists(), path.is_dir()
+    except OSError:  # an invalid file name; reading it raises the error
         return [path]
     if folder:
         inside = list(_inside(path, left_out))
@@ -100,7 +100,7 @@ def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
             "Check the path, or convert the files: ffmpeg -i IN OUT.wav",
             code="no-sound-in-folder",
         )
-    if not there and glob.has_magic(str(path)):
+    if not exists and glob.has_magic(str(path)):
         inside = list(_matched(path, left_out))
         if inside:
             return inside
@@ -110,7 +110,7 @@ def _meant(word: str | Path, left_out: dict[str, list[str]]) -> Iterable[Path]:
             "Check the pattern, and quote it, so that the shell does not expand it.",
             code="pattern-matches-nothing",
         )
-    if there and not path.is_file():
+    if exists and not path.is_file():
         raise AudioError(
             f"{path} is a pipe, socket or device.",
             "Prediction reads regular files, whose length is known.",
@@ -148,7 +148,7 @@ def _matched(pattern: Path, left_out: dict[str, list[str]]) -> Iterator[Path]:
 
 
 def _place(path: Path) -> str:
-    """Tell files apart: through a linked folder it is the same, through a linked file another."""
+    """Identify a file: linked folders are resolved, linked files are not."""
     return f"{os.path.realpath(path.parent)}/{path.name}"
 
 

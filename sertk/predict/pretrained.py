@@ -1,7 +1,7 @@
 """The pretrained model of the package.
 
 In: the folder `sertk/pretrained`, as `sertk export RUN --to pretrained` wrote it. Out: its files,
-and what must be said of its weights. Everything else works where the folder is not there.
+and the terms of use of its weights. Everything else works without the folder.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def read() -> dict[str, bytes]:
     Raises:
         ModelError: If they are not there, or not as they were written.
     """
-    wanted = [FOLDER / name for name in (bundle.INDEX, *bundle.NEEDED)]
+    paths = [FOLDER / name for name in (bundle.INDEX, *bundle.NEEDED)]
     if not (FOLDER / "model.onnx").is_file():
         raise ModelError(
             "This installation does not include the pretrained model (no model.onnx in "
@@ -35,7 +35,7 @@ def read() -> dict[str, bytes]:
             "pretrained.",
             code="missing-pretrained-model",
         )
-    files = {path.name: path.read_bytes() for path in wanted if path.is_file()}
+    files = {path.name: path.read_bytes() for path in paths if path.is_file()}
     if why := bundle.fault(files, FOLDER):
         raise ModelError(
             f"Cannot use the pretrained model in {FOLDER} ({why}).",
@@ -47,7 +47,7 @@ def read() -> dict[str, bytes]:
 
 
 def notice(spec: Spec) -> str:
-    """Say in a sentence what the weights may be used for."""
+    """Describe in a sentence what the weights may be used for."""
     free = not is_non_commercial(spec.license)
     use = "under the licenses of their corpora" if free else "for non-commercial use only"
     return f"{NOTICE} are {use} ({spec.license}): see {FOLDER / 'LICENSE.txt'}."

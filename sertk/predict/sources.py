@@ -90,7 +90,7 @@ def require_whole(source: str, fold: int | None, seed: int | None) -> None:
 
 
 def _of_bundle(path: Path, threads: int) -> OnnxEngine:
-    """Open the ONNX file of a bundle, which must be what the bundle says of it."""
+    """Open the ONNX file of a bundle, which must match the record of the bundle."""
     files = bundle.read(path)
     engine = OnnxEngine(files["model.onnx"], str(path), threads)
     if not _same_record(files["spec.json"], engine.record):
@@ -117,13 +117,13 @@ def _numbered(name: str) -> int:
 
 
 def _of_keras(path: Path) -> KerasEngine:
-    """Open fold_K/seed_S/model.keras with the record of the run it lies in."""
+    """Open fold_K/seed_S/model.keras with the record of its run."""
     home = path.resolve().parent
     names = home.parent.name, home.name
     if names[0].startswith("fold_") and names[1].startswith("seed_"):
         fold, seed = _numbered(names[0]), _numbered(names[1])
-        spec, found = specs.of_run(Run(home.parents[1]), fold, seed)
-        if found.resolve() == path.resolve():
+        spec, model_path = specs.of_run(Run(home.parents[1]), fold, seed)
+        if model_path.resolve() == path.resolve():
             return KerasEngine(path, spec)
     raise RunError(
         f"{path} is not in a run folder.",

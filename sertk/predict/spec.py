@@ -143,11 +143,11 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
     info = run.info
     fold = folds(run)[0] if fold is None else fold
     seed = info["seeds"][0] if seed is None else seed
-    for word, value, known in (("fold", fold, folds(run)), ("seed", seed, info["seeds"])):
-        if value not in known:
+    for word, value, available in (("fold", fold, folds(run)), ("seed", seed, info["seeds"])):
+        if value not in available:
             raise ConfigurationError(
                 f"The run {run.folder} has no {word} {value}.",
-                f"Its {word}s are {', '.join(map(str, known))}.",
+                f"Its {word}s are {', '.join(map(str, available))}.",
                 f"Choose one of them (--{word}).",
                 code="unknown-fit",
             )
@@ -182,7 +182,7 @@ def folds(run: Run) -> list[int]:
 
 
 def licenses(names: list[str]) -> str:
-    """Name the licenses of corpora, those known here.
+    """Name the licenses of corpora; that of an unknown corpus is "unknown license".
 
     Examples:
         >>> licenses(["ravdess", "mine"])

@@ -84,13 +84,13 @@ class Preprocessing:
                 f"Pass a name such as 'log_mel'; the names are {', '.join(features.names())}.",
                 code="wrong-feature-type",
             )
-        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
         call_arguments.check(
-            type(self), given, owner="Preprocessing", kind="preprocessing parameter", known=given
+            type(self), values, owner="Preprocessing", kind="preprocessing parameter", known=values
         )
         if self.db_reference not in DB_REFERENCES:
             raise UnknownNameError("db_reference", self.db_reference, DB_REFERENCES)
-        numbers = {name: value for name, value in given.items() if name != "db_reference"}
+        numbers = {name: value for name, value in values.items() if name != "db_reference"}
         bad = [f"{name}={value}" for name, value in numbers.items() if not _in_range(name, value)]
         if bad:
             raise ConfigurationError(
@@ -255,12 +255,12 @@ class Preprocessing:
     def from_dict(cls, record: dict[str, Any]) -> "Preprocessing":
         """Rebuild the object that `to_dict` recorded."""
         feature = dict(record["feature"])
-        given = {**record, "feature": features.get(feature.pop("name"), **feature)}
+        settings = {**record, "feature": features.get(feature.pop("name"), **feature)}
         known = [field.name for field in dataclasses.fields(cls)]
         call_arguments.check(
-            cls, given, owner="Preprocessing", kind="preprocessing parameter", known=known
+            cls, settings, owner="Preprocessing", kind="preprocessing parameter", known=known
         )
-        return cls(**given)
+        return cls(**settings)
 
     @property
     def spectrum_key(self) -> str:

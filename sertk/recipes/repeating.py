@@ -1,7 +1,7 @@
 """Reproduce a recipe: corpora, protocol, training.
 
-In: a recipe's name and corpora. Out: a run whose run.json says what was published, under which
-protocol, and what is done otherwise here and why.
+In: a recipe's name and corpora. Out: a run whose run.json records what was published, under which
+protocol, and what differs here and why.
 """
 
 import copy
@@ -25,11 +25,11 @@ from sertk.recipes.systems import RECIPES
 from sertk.run import Run
 from sertk.training.config import Config
 
-# how a corpus is divided and labeled where a recipe does not say otherwise
+# default split and grouping of a corpus
 _PROTOCOLS = {"iemocap": "by_dyad", "emodb": "loso", "savee": "loso", "toy": "speaker_folds"}
 _GROUPINGS = {"iemocap": "iemocap4_strict", "emodb": "emotion7", "savee": "emotion7"}
 _GROUPINGS |= {"ravdess": "emotion8", "toy": "emotion8"}
-_ISOLATED = 4  # R3's last actors, who stand apart from the development set
+_ISOLATED = 4  # R3's last actors, who are not in the development set
 
 
 def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Recipe:
@@ -43,7 +43,7 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
 
     Raises:
         UnknownNameError: If there is no such recipe.
-        ConfigurationError: If nothing published rests on a defect, or both are asked for.
+        ConfigurationError: If no published result rests on a defect, or both are requested.
 
     Examples:
         >>> get("r5-alexnet").prep.input_shape, get("r3-conv1d").prep.input_shape
@@ -74,7 +74,7 @@ def get(name: str, *, as_published: bool = False, everyone: bool = False) -> Rec
 
 
 def describe(name: str, *, as_published: bool = False) -> str:
-    """Say what a recipe is, what was published, and what differs here."""
+    """Describe a recipe, its published results, and what differs here."""
     recipe = get(name, as_published=as_published)
     origin = "published on" if recipe.published else "sertk's own, for"
     lines = [f"{name}: {recipe.title}", f"{origin} {listing(recipe.corpora)}"]
@@ -93,7 +93,7 @@ def utterances(
     names: Sequence[str] = (),
     roots: Mapping[str, str | Path] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """Scan, label and divide what a recipe is to be trained on.
+    """Scan, label and split the training data of a recipe.
 
     Args:
         recipe: `Recipe`, as `get` returns it.
@@ -107,9 +107,9 @@ def utterances(
         CorpusError: If a corpus is not there.
     """
     chosen = tuple(names) or recipe.usual_corpora
-    found = manifests.concatenate([corpora.scan(name, roots.get(name)) for name in chosen])
-    where = {k: v for k, v in recipe.where.items() if k in found and found[k].eq(v).any()}
-    kept = manifests.select(found, **where)
+    rows = manifests.concatenate([corpora.scan(name, roots.get(name)) for name in chosen])
+    where = {k: v for k, v in recipe.where.items() if k in rows and rows[k].eq(v).any()}
+    kept = manifests.select(rows, **where)
     if recipe.seconds is not None:
         start, end = recipe.seconds
         kept = kept.assign(start=start, end=kept["duration"].clip(upper=end))
@@ -161,10 +161,10 @@ def _isolated(rows: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
         return splits.custom(divided, words)
     test = rows[rows["speaker"].isin(last)]
     development = rows[~rows["speaker"].isin(last)].assign(split="train")
-    made = augment.copies(development, str(recipe.augment), count=recipe.copies)
-    # not `parent`: these copies are utterances of their own, which is the defect
-    made = made.rename(columns={"parent": "copy_of"})
-    pool = pd.concat([development, made], ignore_index=True)
+    augmented = augment.copies(development, str(recipe.augment), count=recipe.copies)
+    # not `parent`: the defect is that these copies count as separate utterances
+    augmented = augmented.rename(columns={"parent": "copy_of"})
+    pool = pd.concat([development, augmented], ignore_index=True)
     generator = np.random.default_rng(12)
     drawn = pool["split"].where(generator.random(len(pool)) >= 0.2, "val")
     both = pd.concat([pool.assign(split=drawn), test.assign(split="test")], ignore_index=True)
@@ -254,7 +254,7 @@ def reproduce(
 
 
 def _stopped(run: Run, recipe: Recipe) -> str:
-    """Say that epochs ran out before the recipe would have ended a fit; empty if they did not."""
+    """Report fits that reached the last epoch before early stopping; empty if there are none."""
     limit, patience = (run.info["training"][name] for name in ("epochs", "patience"))
     config = Config(epochs=limit, patience=patience)
     usual = Config().changed(dict(recipe.config)).epochs
@@ -275,8 +275,8 @@ def _stopped(run: Run, recipe: Recipe) -> str:
 
 
 def _score_what_chose(run: Run) -> None:
-    """Take the scores of the files that chose the epoch, as the original did."""
-    there = run.predictions
-    if not (there["split"] == "test").any():
-        tested = there[there["split"] == "val"].assign(split="test")
-        runs.write_csv(run.folder / "predictions.csv", pd.concat([there, tested]))
+    """Report validation scores as test scores, as the original did."""
+    predictions = run.predictions
+    if not (predictions["split"] == "test").any():
+        tested = predictions[predictions["split"] == "val"].assign(split="test")
+        runs.write_csv(run.folder / "predictions.csv", pd.concat([predictions, tested]))

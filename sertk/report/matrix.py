@@ -19,7 +19,7 @@ def views(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     summed = f" summed over {seeds} seeds" if seeds > 1 else ""
     by_true = divide(counts, counts.sum(1, keepdims=True))
     by_pred = divide(counts, counts.sum(0, keepdims=True))
-    made = (
+    variants = (
         ("true", "% of true", by_true, "% of the true class"),
         ("pred", "% of predicted", by_pred, "% of the predicted class"),
         ("counts", "Counts", counts / max(float(counts.max()), 1.0), "number of predictions"),
@@ -33,7 +33,7 @@ def views(numbers: dict[str, Any]) -> list[dict[str, Any]]:
             "long": max(map(len, classes)) > 9,
             "rows": _rows(classes, shade, counts, shares=key != "counts"),
         }
-        for key, name, shade, what in made
+        for key, name, shade, what in variants
     ]
 
 

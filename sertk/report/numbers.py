@@ -16,12 +16,12 @@ from sertk.run import Run
 
 SCHEMA_VERSION = 1
 REGROUPINGS = ("valence2", "valence3", "basic5", "merged_negative")
-# columns of the manifest that describe how an utterance was recorded, not what is said
+# columns of the manifest that describe the recording of an utterance, not its content
 CONDITIONS = ("corpus", "intensity", "style", "language")
 
 
 def collect(run: Run, result: Evaluation) -> dict[str, Any]:
-    """Gather what the report says about a run in numbers.
+    """Gather the numbers of the report of a run.
 
     Args:
         run: The run.
@@ -78,14 +78,14 @@ def leaks(info: dict[str, Any], *, reaching_test: bool = True) -> list[str]:
         info: What run.json holds.
         reaching_test: Or, if false, why validation flatters while the test does not.
     """
-    found = [
+    reasons = [
         sentence(finding["message"])
         for finding in info.get("audit") or []
         if finding.get("severity") == "leak" and finding.get("reaches_test", True) is reaching_test
     ]
     if info["protocol"].get("leaky") and reaching_test:
-        found.insert(0, "The split does not keep speakers apart.")
-    return found
+        reasons.insert(0, "The split does not keep speakers apart.")
+    return reasons
 
 
 def sentence(message: str) -> str:
@@ -105,30 +105,30 @@ def recall_by_gender(result: Evaluation) -> pd.DataFrame:
         `recall_female` and `recall_male` by class, NaN where a gender has no such utterance.
     """
     hit = result.rows["predicted"] == result.rows["label"]
-    found = {
+    recalls = {
         f"recall_{gender}": hit[result.rows["gender"] == gender]
         .groupby(result.rows["label"])
         .mean()
         .reindex(list(result.classes))
         for gender in ("female", "male")
     }
-    return pd.DataFrame(found, dtype=float).rename_axis("class")
+    return pd.DataFrame(recalls, dtype=float).rename_axis("class")
 
 
 def regroupings(result: Evaluation) -> list[dict[str, Any]]:
     """Score the coarser groupings that these classes make in full."""
-    found = []
+    regrouped = []
     for name in REGROUPINGS:
         group = labels.grouping(name)
-        made = {group.mapping[c] for c in result.classes if c in group.mapping}
+        reached = {group.mapping[c] for c in result.classes if c in group.mapping}
         coarser = len(group.classes) < len(result.classes)
-        if made < set(group.classes) or not coarser:
+        if reached < set(group.classes) or not coarser:
             continue
         other = result.regroup(name)
         if other.absent:
             continue
         recalls = other.per_class().frame()
-        found.append(
+        regrouped.append(
             {
                 "name": name, "classes": list(other.classes), "chance": other.chance,
                 "utterances": other.num_utterances, "speakers": other.num_speakers,
@@ -137,15 +137,15 @@ def regroupings(result: Evaluation) -> list[dict[str, Any]]:
                 "recall": recalls["recall"].to_dict(),
             }
         )  # fmt: skip
-    return found
+    return regrouped
 
 
 def _conditions(result: Evaluation) -> dict[str, list[dict[str, Any]]]:
-    known = result.manifest
+    manifest = result.manifest
     return {
         column: _rows(result.by(column).frame().rename_axis("value"))
         for column in CONDITIONS
-        if known is not None and column in known and 1 < known[column].nunique() <= 12
+        if manifest is not None and column in manifest and 1 < manifest[column].nunique() <= 12
     }
 
 
@@ -166,7 +166,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn numpy's and pandas' values into what JSON knows; a missing number is `None`."""
+    """Convert numpy and pandas values to JSON types; a missing number becomes `None`."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -59,17 +59,17 @@ def render(
     with suppress(ConfigurationError):  # a model without validation speakers to fit it on
         scaled = evaluation.temperature(run)
     sounds = _sounds(run, result, roots) if audio else {}
-    figures_of_run = _figures(run, result, numbers, scaled)
-    there = {
+    drawn = _figures(run, result, numbers, scaled)
+    shown = {
         "coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published"),
-        "learning": figures_of_run["curves"], "importance": decided is not None,
+        "learning": drawn["curves"], "importance": decided is not None,
     }  # fmt: skip
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
         _HERE, "page.html", pct=percent, dash=DASH, n=numbers, info=info,
         title=" / ".join(parts) + ": speech emotion recognition report", title_parts=parts,
         lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
-        sections=[(a, s) for a, s in _SECTIONS.items() if there.get(a, True)],
+        sections=[(a, s) for a, s in _SECTIONS.items() if shown.get(a, True)],
         importance=None if decided is None else _pair("importance", decided, decided.note, 11.2,
                                                       decided.size[1]),
         decided=None if decided is None else decided.frame().reset_index().to_dict("records"),
@@ -81,7 +81,7 @@ def render(
         mistakes=_clips(run, result.mistakes(NUM_MISTAKES).frame(), sounds),
         hits=_clips(run, result.hits(NUM_HITS).frame(), sounds), facts=sentences.facts(info),
         settings=_settings(info), selective=_pair("selective", answered, answered.note),
-        **figures_of_run,
+        **drawn,
     )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def _group_tables(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     genders = [{"value": row["gender"], **row} for row in numbers["by_gender"]]
     tables = [("gender", genders), *numbers["by_condition"].items()]
     if [row["value"] for row in genders] == ["unknown"]:
-        tables = tables[1:]  # one row, which the result above has said
+        tables = tables[1:]  # one row, already in the result above
     return [{"column": column, "rows": rows} for column, rows in tables]
 
 
@@ -165,11 +165,11 @@ def _sounds(
     names = [*result.mistakes(NUM_MISTAKES).frame().index, *result.hits(NUM_HITS).frame().index]
     manifest = manifests.with_roots(run.manifest, roots or {})
     rows = manifest[manifest["utterance_id"].isin(names)]
-    found = {}
+    players = {}
     for path, (_, row) in zip(manifests.paths(rows), rows.iterrows(), strict=True):
         start, end = (None if pd.isna(row.get(n)) else float(row[n]) for n in ("start", "end"))
-        found[str(row["utterance_id"])] = audio_player.embed(path, start, end)
-    return found
+        players[str(row["utterance_id"])] = audio_player.embed(path, start, end)
+    return players
 
 
 def _settings(info: dict[str, Any]) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ def plural(number: int, word: str) -> str:
 
 
 def basis(numbers: dict[str, Any]) -> str:
-    """Say what the headline rests on, and how much it moves."""
+    """Describe the data of the headline score, and its uncertainty."""
     on = numbers["basis"]
     sentence = (
         f"Evaluated on {plural(on['utterances'], 'utterance')} of "
@@ -53,35 +53,35 @@ def confusions(numbers: dict[str, Any]) -> str:
     np.fill_diagonal(shares, 0)
     order = np.argsort(-shares, axis=None, kind="stable")[:3]
     names = numbers["classes"]
-    found = [
+    frequent = [
         f"{names[i]} predicted as {names[j]} ({percent(shares[i, j])} % of {names[i]})"
         for i, j in zip(*np.unravel_index(order, shares.shape), strict=True)
         if shares[i, j] > 0
     ]
-    known = [row for row in numbers["per_class"] if row["recall"] is not None]
-    weak = min(known, key=lambda row: row["recall"])
+    measured = [row for row in numbers["per_class"] if row["recall"] is not None]
+    weak = min(measured, key=lambda row: row["recall"])
     first = f"The lowest recall is that of {weak['class']}, {percent(weak['recall'])} %."
-    return first + (f" Most frequent confusions: {'; '.join(found)}." if found else "")
+    return first + (f" Most frequent confusions: {'; '.join(frequent)}." if frequent else "")
 
 
 def gap(numbers: dict[str, Any]) -> str:
-    """Say how far apart women and men are, and whether it could be chance."""
-    found = numbers["gender_gap"]
-    if found["value"] is None:
-        return f"The difference between genders is unknown: {found['note']}."
-    points = f"{abs(100 * found['value']):.1f} points"
-    higher, lower = ("female", "male") if found["value"] >= 0 else ("male", "female")
+    """Describe the difference between genders, and whether it is significant."""
+    stats = numbers["gender_gap"]
+    if stats["value"] is None:
+        return f"The difference between genders is unknown: {stats['note']}."
+    points = f"{abs(100 * stats['value']):.1f} points"
+    higher, lower = ("female", "male") if stats["value"] >= 0 else ("male", "female")
     sentence = f"UAR is {points} higher for {higher} than for {lower} speakers"
-    if found["low"] is None:
+    if stats["low"] is None:
         return f"{sentence}; there are too few speakers per gender for a confidence interval."
-    ends = f"female minus male, 95 % interval {percent(found['low'])} to {percent(found['high'])}"
-    if found["low"] <= 0 <= found["high"]:
+    ends = f"female minus male, 95 % interval {percent(stats['low'])} to {percent(stats['high'])}"
+    if stats["low"] <= 0 <= stats["high"]:
         return f"{sentence} ({ends}). The interval includes zero: it is not significant."
     return f"{sentence} ({ends}). The interval excludes zero: it is significant."
 
 
 def speakers(numbers: dict[str, Any]) -> str:
-    """Say how far speakers lie apart."""
+    """Describe the differences between speakers."""
     rows = numbers["by_speaker"]
     if len(rows) == 1:
         only = rows[0]
@@ -94,15 +94,15 @@ def speakers(numbers: dict[str, Any]) -> str:
 
 
 def speaker_normalization(numbers: dict[str, Any]) -> str:
-    """Say what is reached where other recordings of a voice are at hand; nothing if none are."""
-    found = numbers["speaker_normalization"]
-    if found is None:
+    """Describe the scores with speaker normalization; empty if there are none."""
+    stats = numbers["speaker_normalization"]
+    if stats is None:
         return ""
-    uar = found["headline"]["uar"]
+    uar = stats["headline"]["uar"]
     ends = f" ({percent(uar['low'])} to {percent(uar['high'])})" if uar["low"] is not None else ""
-    change = f"{100 * found['change']:+.1f} points"
-    if found["change_low"] is not None:
-        low, high = (f"{100 * found[end]:+.1f}" for end in ("change_low", "change_high"))
+    change = f"{100 * stats['change']:+.1f} points"
+    if stats["change_low"] is not None:
+        low, high = (f"{100 * stats[end]:+.1f}" for end in ("change_low", "change_high"))
         change += f", {low} to {high}"
     return (
         f"With speaker normalization, UAR is {percent(uar['value'])} %{ends} ({change}). It "
@@ -113,7 +113,7 @@ def speaker_normalization(numbers: dict[str, Any]) -> str:
 
 
 def learning(fits: list[dict[str, Any]], monitor: str, checkpoint: str) -> str:
-    """Say how many fits there were, and which epochs were kept."""
+    """Describe the number of fits, and the selected epochs."""
     kept = [fit["best_epoch"] for fit in fits if fit.get("best_epoch")]
     lines = f"{plural(len(fits), 'fit')}" + (
         " (thin lines) and their median (thick line)." if len(fits) > 1 else "."
@@ -129,13 +129,13 @@ def learning(fits: list[dict[str, Any]], monitor: str, checkpoint: str) -> str:
 
 
 def calibration(numbers: dict[str, Any], scaled: TemperatureDisplay | None) -> list[str]:
-    """Say how large the calibration error is, in which direction, and what corrects it."""
+    """Describe the calibration error, its direction, and its correction by temperature."""
     bins = [row for row in numbers["calibration"]["bins"] if row["predictions"]]
     total = sum(row["predictions"] for row in bins)
     sure = sum(row["predictions"] * row["confidence"] for row in bins) / total
     right = sum(row["predictions"] * row["accuracy"] for row in bins) / total
     ece = numbers["calibration"]["ece"]
-    said = [
+    sentences = [
         f"The mean probability of the predicted class is {percent(sure)} %, and {percent(right)} "
         "% of predictions are right: the model is "
         + ("overconfident" if sure > right + 0.02 else "underconfident" if sure < right - 0.02
@@ -144,14 +144,14 @@ def calibration(numbers: dict[str, Any], scaled: TemperatureDisplay | None) -> l
         "test speakers).",
     ]  # fmt: skip
     if scaled is not None:
-        found = scaled.temperatures["temperature"]
-        said.append(
-            f"Temperature scaling with a temperature of {found.median():.2f}"
-            + (f" (median of {len(found)} models)" if len(found) > 1 else "")
+        temperatures = scaled.temperatures["temperature"]
+        sentences.append(
+            f"Temperature scaling with a temperature of {temperatures.median():.2f}"
+            + (f" (median of {len(temperatures)} models)" if len(temperatures) > 1 else "")
             + f", fitted on validation speakers, changes it to {percent(scaled.ece['after'])} %. "
             "It changes no predicted class. The other probabilities in this report are not scaled."
         )
-    return said
+    return sentences
 
 
 def facts(info: dict[str, Any]) -> list[tuple[str, str]]:
@@ -182,7 +182,7 @@ def facts(info: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _elsewhere(info: dict[str, Any]) -> str:
-    """Count the fits that another process made than the one that began the run, and say how."""
+    """Describe fits by another process than the one that started the run."""
     others = [fit for fit in info.get("fits", ()) if {"environment", "git_commit"} & set(fit)]
     if not others:
         return ""
@@ -196,7 +196,7 @@ def _moment(stamp: str | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say a time span.
+    """Format a time span.
 
     Examples:
         >>> duration(42.4), duration(2640.5), duration(9000)

@@ -58,9 +58,9 @@ class Part:
         codes = codes[codes >= 0]
         counts = self.counts(column, codes)
         for one, other in PAIRS:
-            found = codes[(counts[one] > 0) & (counts[other] > 0)]
-            if len(found):
-                yield one, other, found.tolist()
+            shared_codes = codes[(counts[one] > 0) & (counts[other] > 0)]
+            if len(shared_codes):
+                yield one, other, shared_codes.tolist()
 
 
 class Codes:
@@ -86,7 +86,7 @@ class Codes:
         return self._totals
 
     def rows(self, values: list[int]) -> np.ndarray:
-        """Tell which rows have one of some values."""
+        """Return which rows have one of some values."""
         chosen = np.zeros(len(self.names) + 1, bool)  # the last is that of -1
         chosen[values] = True
         return chosen[self.codes]

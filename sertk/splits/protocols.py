@@ -45,10 +45,10 @@ def by_speaker(
     """
     order = _drawn(manifest, seed)
     chosen: dict[str, list[str]] = {}
-    for split, wanted in (("test", test), ("val", val)):
+    for split, request in (("test", test), ("val", val)):
         taken = [s for speakers in chosen.values() for s in speakers]
         free = [s for s in order if s not in taken]
-        chosen[split] = free[:wanted] if isinstance(wanted, int) else _named(free, wanted, split)
+        chosen[split] = free[:request] if isinstance(request, int) else _named(free, request, split)
     left = len(order) - len(chosen["val"]) - len(chosen["test"])
     short = [
         s
@@ -260,8 +260,8 @@ def _rotate(manifest: pd.DataFrame, groups: list[list[str]], val: int, name: str
 def _genders(manifest: pd.DataFrame) -> dict[str, str]:
     if "gender" not in manifest:
         return {}
-    known = manifest.dropna(subset=["gender"]).drop_duplicates("speaker")
-    return dict(zip(known["speaker"], known["gender"], strict=True))
+    rows = manifest.dropna(subset=["gender"]).drop_duplicates("speaker")
+    return dict(zip(rows["speaker"], rows["gender"], strict=True))
 
 
 def _alternating(manifest: pd.DataFrame, speakers: list[str]) -> list[str]:
@@ -277,10 +277,10 @@ def _drawn(manifest: pd.DataFrame, seed: int) -> list[str]:
     return _alternating(manifest, list(generator.permutation(speakers_of(manifest))))
 
 
-def _named(free: list[str], wanted: Sequence[str], split: str) -> list[str]:
-    """Take speakers by name; refuse one that is not there, or taken already."""
-    wanted = [spelling.composed(speaker) for speaker in wanted]
-    unknown = [s for s in wanted if s not in free]
+def _named(free: list[str], requested: Sequence[str], split: str) -> list[str]:
+    """Take speakers by name; refuse one that is unknown or already taken."""
+    requested = [spelling.composed(speaker) for speaker in requested]
+    unknown = [s for s in requested if s not in free]
     if unknown:
         raise SplitError(
             f"{listing(unknown)} cannot be in {split!r}: unknown, or already in another split.",
@@ -288,7 +288,7 @@ def _named(free: list[str], wanted: Sequence[str], split: str) -> list[str]:
             "Speaker names include the corpus, such as ravdess_03.",
             code="unavailable-speakers",
         )
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys(requested))
 
 
 def _speakers(number: int) -> str:

@@ -60,17 +60,17 @@ def published(manifest: pd.DataFrame, name: str) -> pd.DataFrame:
         ([_actor(n) for n in test], [_actor(n) for n in val])
         for test, val in zip(tests, vals, strict=True)
     ]
-    wanted = {speaker for test, _ in folds for speaker in test}
+    actors = {speaker for test, _ in folds for speaker in test}
     present = set(speakers_of(manifest))
-    if wanted - present:
+    if actors - present:
         raise SplitError(
-            f"The manifest lacks the RAVDESS actors {listing(sorted(wanted - present), 8)}.",
-            f"The folds {name!r} use all {len(wanted)} actors.",
+            f"The manifest lacks the RAVDESS actors {listing(sorted(actors - present), 8)}.",
+            f"The folds {name!r} use all {len(actors)} actors.",
             "Add the missing recordings, or use --protocol dev4 (actors 1-20), loso or "
             "speaker_folds.",
             code="missing-published-speakers",
         )
-    return cross(manifest[manifest["speaker"].isin(wanted)], folds, name)
+    return cross(manifest[manifest["speaker"].isin(actors)], folds, name)
 
 
 def _actor(number: int) -> str:

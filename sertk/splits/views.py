@@ -12,7 +12,7 @@ from sertk.splits.parts import folds, validation_folds
 
 
 def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
-    """Look at a cross-validation from one of its folds: adds `split` from `fold` and `val_folds`.
+    """Return one fold of a cross-validation: adds `split` from `fold` and `val_folds`.
 
     Raises:
         SplitError: If the manifest has no folds, or not this one.
@@ -28,10 +28,10 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
         manifest = divided(manifest)
     tested = (manifest["fold"] == fold).fillna(False).to_numpy(dtype=bool)
     if not tested.any():
-        known = sorted(manifest["fold"].dropna().unique())
+        numbers = sorted(manifest["fold"].dropna().unique())
         raise SplitError(
             f"Fold {fold} has no test rows.",
-            f"The folds are {listing(known, 30)}.",
+            f"The folds are {listing(numbers, 30)}.",
             "Choose one of these.",
             code="empty-fold",
         )
@@ -40,18 +40,18 @@ def in_fold(manifest: pd.DataFrame, fold: int) -> pd.DataFrame:
 
 
 def validates(manifest: pd.DataFrame, fold: int) -> pd.Series:
-    """Tell which rows of a cross-validation validate in a fold."""
+    """Return which rows of a cross-validation are validation rows in a fold."""
     lists = validation_folds(manifest)
     inside = [text for text in lists.unique() if str(fold) in text.split()]
     return lists.isin(inside)
 
 
 def one_division(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Make the view of one fold a division of its own: `split` stays, its folds go.
+    """Make the view of one fold a separate division: keep `split`, drop its folds.
 
     Returns:
-        The rows without `fold` and `val_folds`, whose protocol says that it is one fold alone;
-        the manifest itself where it has no folds.
+        The rows without `fold` and `val_folds`, with a protocol that names the single fold;
+        the manifest itself if it has no folds.
     """
     if "fold" not in manifest:
         return manifest
@@ -74,7 +74,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
     """Refuse a division that mixes speakers, unless it was made to do so.
 
     Raises:
-        SplitError: If there is no `split`, a part has no rows, a copy stands elsewhere than its
+        SplitError: If there is no `split`, a part has no rows, a copy is in another split than its
             original, or speakers are shared and neither the protocol is marked leaky nor
             `allow_shared_speakers` is set.
     """
@@ -122,7 +122,7 @@ def check(manifest: pd.DataFrame, *, allow_shared_speakers: bool = False) -> Non
 
 
 def _check_copies(manifest: pd.DataFrame) -> None:
-    """Refuse copies that stand elsewhere than their originals, whatever protocol put them there."""
+    """Refuse copies in another split than their originals, under any protocol."""
     if "parent" not in manifest:
         return
     copies = manifest[manifest["parent"].notna()]
@@ -147,8 +147,8 @@ def check_classes(
 ) -> None:
     """Refuse a division in which a class has nothing to learn from, or nothing selects.
 
-    A class that only validation lacks is no mistake, since few speakers may not have it: selection
-    does not see it then, and the audit says so.
+    A class that only the validation split lacks is accepted, since few speakers may not have it:
+    it does not influence the selection then, and the audit reports it.
 
     Args:
         rows: With `split` and `label`; of files that can be read, once that is known.

@@ -1,7 +1,7 @@
 """Leaderboards: rank runs of the same protocol and classes.
 
 In: a folder. Out: tables, one for each protocol: the same corpora, classes and tested utterances,
-kept apart in the same way. What was published stands beside, with its protocol, and is not ranked.
+split in the same way. Published results are listed with their protocols, and are not ranked.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class Leaderboard(Display):
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser()
         self.unread: dict[str, str] = {}
-        found: dict[tuple[str, ...], list[tuple[Run, Evaluation]]] = {}
+        groups: dict[tuple[str, ...], list[tuple[Run, Evaluation]]] = {}
         for path in sorted(self.folder.rglob("run.json")):
             try:
                 run = Run(path.parent)
@@ -56,13 +56,13 @@ class Leaderboard(Display):
             except SertkError as error:
                 self.unread[str(path.parent.relative_to(self.folder))] = str(error)
                 continue
-            found.setdefault(key, []).append((run, result))
-        if not found:
+            groups.setdefault(key, []).append((run, result))
+        if not groups:
             raise self._nothing()
-        members = [run for group in found.values() for run, _ in group]
+        members = [run for group in groups.values() for run, _ in group]
         self.corpora = sorted({name for run in members for name in run.info["corpora"]})
         rows = [
-            row for key, group in found.items() for row in self._ranked(_name(key, found), group)
+            row for key, group in groups.items() for row in self._ranked(_name(key, groups), group)
         ]
         super().__init__(
             pd.DataFrame(rows).set_index(["protocol", "rank"]),
@@ -71,7 +71,7 @@ class Leaderboard(Display):
         )
 
     def _nothing(self) -> RunError:
-        """Say that there is nothing to rank, and why not what is there."""
+        """Return the error for a folder without runs to rank, with the reasons."""
         if not self.unread:
             return RunError(
                 f"{self.folder} contains no finished run with test scores.",
@@ -110,7 +110,7 @@ class Leaderboard(Display):
 
     @property
     def published_lines(self) -> list[str]:
-        """Say in a line each what was published on these corpora, and by which protocol."""
+        """List the published results on these corpora with their protocols, one per line."""
         return [f"{f.corpus}: {f.score}  {f.system}; {f.protocol}" for f in
                 self.published.itertuples()]  # fmt: skip
 
@@ -155,7 +155,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 
 def describe(run: Run) -> str:
-    """Say in one line what a run was measured on."""
+    """Describe the test data of a run in one line."""
     info = run.info
     return (
         f"{', '.join(info['corpora'])}: {len(info['classes'])} classes ({info['grouping']}); "

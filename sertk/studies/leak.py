@@ -123,13 +123,13 @@ class LeakGap(Display):
         for name, run in (("leaky", leaky), ("clean", clean)):
             for split, words in (("val", "validation"), ("test", "test")):
                 result = parts[name, split] = evaluate(run, split)
-                found = result.interval()
+                interval = result.interval()
                 rows.append(
                     {
                         "division": name,
                         "scored on": words,
                         "holds": name == "clean" or (split == "test" and not shared),
-                        "uar": found.value, "low": found.low, "high": found.high,
+                        "uar": interval.value, "low": interval.low, "high": interval.high,
                         "wa": result.wa, "utterances": result.num_utterances,
                         "speakers": result.num_speakers,
                     }

@@ -1,7 +1,7 @@
 """The levels of a study's factors: names, or named objects.
 
-In: what was given for a factor. Out: its names, the objects behind those that sertk does not know,
-and what study.json keeps of an object: enough to tell it from another, not to train with it.
+In: the value of a factor. Out: its names, the objects behind those that are not names of sertk, and
+the record of an object in study.json: enough to distinguish objects, not to train with them.
 """
 
 import hashlib
@@ -32,23 +32,23 @@ _LONGEST = 32  # characters of a level in the name of a folder: seven of them ma
 
 
 class Described(dict[str, Any]):
-    """The words that study.json keeps of an object: they stand for it in a study that was read."""
+    """The description of an object in study.json, which replaces it in a study that was read."""
 
 
 def names_and_objects(
     factor: str, given: Any, objects: Mapping[str, Any] = MappingProxyType({})
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Sort what was given for a factor: its levels, and the objects of those that have one.
+    """Separate the levels of a factor from the objects that some of them have.
 
     Args:
         factor: One of `FACTORS`, or `"seed"`.
         given: A level, several, or a mapping of names to objects.
-        objects: What names stand for where no mapping says so.
+        objects: Objects by name, for levels without a mapping.
 
     Raises:
         ConfigurationError: If a level is no name (of a seed: no whole number), there is none, or
             one comes twice.
-        UnknownNameError: If sertk knows no level of that name.
+        UnknownNameError: If there is no level of that name.
 
     Examples:
         >>> names_and_objects("augment", {"none": "none", "hiss": "noise+shift"})
@@ -59,21 +59,21 @@ def names_and_objects(
     else:
         levels = tuple(given) if isinstance(given, (list, tuple, range)) else (given,)
     _check_names(factor, levels)
-    found = {}
+    by_level = {}
     for level in levels:
         thing = objects.get(level, level)
         if isinstance(thing, Described):
-            found[level] = thing
+            by_level[level] = thing
         elif isinstance(thing, type(level)) and thing == level:
             _check_known(factor, level)
         else:
             _check_free(factor, level)
-            found[level] = _checked(factor, thing)
-    return levels, found
+            by_level[level] = _checked(factor, thing)
+    return levels, by_level
 
 
 def describe(factor: str, thing: Any) -> dict[str, Any]:
-    """Tell an object in words and numbers that JSON can keep.
+    """Describe an object in JSON types.
 
     Raises:
         ConfigurationError: If it cannot be described.
@@ -95,13 +95,13 @@ def describe(factor: str, thing: Any) -> dict[str, Any]:
         return {key: value for key, value in record.items() if key != "copies"}  # the study's
     if isinstance(thing, str):
         return {"name": thing}
-    if inspect.isroutine(thing):  # its level gives it a name, so that it needs none of its own
+    if inspect.isroutine(thing):  # its level names it
         return {"name": f"{thing.__module__}.{thing.__qualname__}"}
     return fingerprints.described(thing)
 
 
 def fingerprint(manifest: pd.DataFrame) -> str:
-    """Hash what decides on what is trained and tested: not where files lie, nor how long they are.
+    """Hash what determines training and testing: not the locations or durations of files.
 
     Examples:
         >>> fingerprint(pd.DataFrame({"utterance_id": ["a"], "emotion": ["sad"], "path": ["b"]}))
@@ -220,7 +220,7 @@ def _checked(factor: str, thing: Any) -> Any:
     if isinstance(thing, pd.DataFrame):
         manifest.validate(thing)
     is_feature = isinstance(thing, Preprocessing) or hasattr(thing, "finish_layers")
-    fits, wanted = {
+    fits, requirement = {
         "corpus": (
             callable(thing) or isinstance(thing, pd.DataFrame),
             "a manifest, or a function that returns one",
@@ -231,7 +231,7 @@ def _checked(factor: str, thing: Any) -> Any:
     if not fits:
         raise ConfigurationError(
             f"The factor {factor} received an object of type {type(thing).__name__}.",
-            f"An object for this factor must be {wanted}.",
+            f"An object for this factor must be {requirement}.",
             "Pass one, or a name.",
             code="wrong-level-object",
         )

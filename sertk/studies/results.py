@@ -106,14 +106,14 @@ class StudyResult:
         path = self.folder / "failed.json"
         reasons = {}
         if plain_files.is_file(path):
-            with suppress(ValueError):  # a damaged one: the trials are missing all the same
+            with suppress(ValueError):  # damaged: the trials are missing in any case
                 reasons = json_records.read(path, dict[str, str])
-        there = {trial.name for trial in self.runs}
-        return {t.name: reasons.get(t.name, "") for t in self.study.trials() if t.name not in there}
+        done = {trial.name for trial in self.runs}
+        return {t.name: reasons.get(t.name, "") for t in self.study.trials() if t.name not in done}
 
     @property
     def others(self) -> int:
-        """How many trials lie in the folder that the study does not ask for."""
+        """Number of trials in the folder that are not part of the study."""
         asked = {trial.name for trial in self.study.trials()}
         return sum(path.parent.name not in asked for path in self.folder.glob("trials/*/run.json"))
 
@@ -142,7 +142,7 @@ class StudyResult:
         return pd.DataFrame(rows)
 
     def write_csv(self) -> Path:
-        """Write `frame()` as study.csv, and `differences()` as differences.csv beside it."""
+        """Write `frame()` as study.csv and, next to it, `differences()` as differences.csv."""
         write_csv(self.folder / "differences.csv", self.differences().frame().reset_index())
         path = self.folder / "study.csv"
         write_csv(path, self.frame())
@@ -150,11 +150,11 @@ class StudyResult:
 
     def _contexts(self, compared: str) -> dict[tuple[str, ...], dict[str, list[Trial]]]:
         """Sort trials: levels of all other factors -> level of the compared one -> seeds."""
-        found: dict[tuple[str, ...], dict[str, list[Trial]]] = {}
+        contexts: dict[tuple[str, ...], dict[str, list[Trial]]] = {}
         for trial in self.runs:
-            levels = found.setdefault(trial.without(compared), {})
+            levels = contexts.setdefault(trial.without(compared), {})
             levels.setdefault(getattr(trial, compared), []).append(trial)
-        return found
+        return contexts
 
     def _name_of(self, context: tuple[str, ...], compared: str) -> str:
         """Name a context by those of its levels that vary in the study."""
@@ -174,19 +174,19 @@ class StudyResult:
     def scores(self) -> ScoreDisplay:
         """Show UAR of every combination, as the mean over seeds with its sd and interval.
 
-        `voices` is how many speakers a network has learned from, the mean over folds.
+        `voices` is the number of training speakers, averaged over folds.
         """
         rows = []
         contexts = self._contexts(self.study.compare)
         for (context, level), result in self._evaluations.items():
-            found = result.summary().frame().loc["uar"]
+            summary = result.summary().frame().loc["uar"]
             interval = result.interval()
             rows.append(
                 {
                     "context": self._name_of(context, self.study.compare),
                     self.study.compare: level,
                     "uar": interval.value, "low": interval.low, "high": interval.high,
-                    "sd": found["sd"], "seeds": len(result.seeds),
+                    "sd": summary["sd"], "seeds": len(result.seeds),
                     "speakers": result.num_speakers, "utterances": result.num_utterances,
                     "voices": _voices([self.runs[trial] for trial in contexts[context][level]]),
                     "chance": result.chance,
@@ -211,8 +211,8 @@ class StudyResult:
             if several and groups:
                 groups = {EVERYWHERE: list(pairs.values()), **groups}
             for name, members in groups.items():
-                found = difference(*members)
-                rows.append((name, level, found.value, found.low, found.high, found.speakers))
+                change = difference(*members)
+                rows.append((name, level, change.value, change.low, change.high, change.speakers))
         columns = ["context", self.study.compare, "difference", "low", "high", "speakers"]
         table = pd.DataFrame(rows, columns=columns)
         order = {name: k for k, name in enumerate(dict.fromkeys(table["context"]))}
@@ -229,11 +229,11 @@ class StudyResult:
                 yield self._name_of(context, self.study.compare), (one, other)
 
     def regrouped(self) -> DifferenceDisplay | None:
-        """Show training in fewer classes beside regrouping the answers of a finer training.
+        """Compare training in fewer classes with regrouped predictions of a finer training.
 
         `None` where the study has one grouping, or none can be made from another.
         """
-        found: dict[str, dict[tuple[str, str], list[tuple[Evaluation, Evaluation]]]] = {}
+        paired: dict[str, dict[tuple[str, str], list[tuple[Evaluation, Evaluation]]]] = {}
         everywhere: dict[tuple[str, str], list[tuple[Evaluation, Evaluation]]] = {}
         for context, groups in self._contexts("grouping").items():
             for coarse, fine in self._makeable(groups):
@@ -244,11 +244,11 @@ class StudyResult:
                 pair = (trained, finer.regroup(self._grouping(coarse)))
                 if _comparable(*pair):
                     everywhere.setdefault((coarse, fine), []).append(pair)
-                    found.setdefault(self._name_of(context, "grouping"), {})[coarse, fine] = [pair]
-        if len(found) > 1:
-            found = {EVERYWHERE: everywhere, **found}
+                    paired.setdefault(self._name_of(context, "grouping"), {})[coarse, fine] = [pair]
+        if len(paired) > 1:
+            paired = {EVERYWHERE: everywhere, **paired}
         rows = []
-        for name, combinations in found.items():
+        for name, combinations in paired.items():
             for (coarse, fine), pairs in combinations.items():
                 gap = difference(*pairs)
                 rows.append(
@@ -268,15 +268,15 @@ class StudyResult:
     def _grouping(self, name: str) -> Grouping:
         return labels.grouping(self.study.own.get("grouping", {}).get(name, name))
 
-    def _makeable(self, there: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    def _makeable(self, groups: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Pair each coarse grouping with the finest other one that it can be made from."""
-        classes = {name: set(self._grouping(name).classes) for name in there}
+        classes = {name: set(self._grouping(name).classes) for name in groups}
         for coarse in self.study.grouping:
-            for fine in sorted(there, key=lambda name: -len(classes[name])):
+            for fine in sorted(groups, key=lambda name: -len(classes[name])):
                 mapping = self._grouping(coarse).mapping
-                made = {mapping[c] for c in classes[fine] if c in mapping}
-                finer = coarse in there and len(classes[fine]) > len(classes[coarse])
-                if finer and made == classes[coarse]:
+                reached = {mapping[c] for c in classes[fine] if c in mapping}
+                finer = coarse in groups and len(classes[fine]) > len(classes[coarse])
+                if finer and reached == classes[coarse]:
                     yield coarse, fine
                     break
 
@@ -302,23 +302,23 @@ class StudyResult:
         if len(sure):
             ranked = sure.sort_values("difference", ascending=False)
             changes = [f"{row[self.study.compare]} {_points(row)}" for _, row in ranked.iterrows()]
-            found = f"these differ significantly: {'; '.join(changes)}"
+            verdict = f"these differ significantly: {'; '.join(changes)}"
         else:
             few = "there are too few test speakers for an interval"
-            found = few if first["low"].isna().all() else "no difference is significant"
-            found += f"; the best is {best[self.study.compare]}, {_points(best)}"
+            verdict = few if first["low"].isna().all() else "no difference is significant"
+            verdict += f"; the best is {best[self.study.compare]}, {_points(best)}"
         luck = f" Of {len(first)} comparisons, one in twenty is significant by chance alone."
-        return f"Compared with {against}{over}, {found}.{luck}{self._caution(first)}"
+        return f"Compared with {against}{over}, {verdict}.{luck}{self._caution(first)}"
 
     def _caution(self, table: pd.DataFrame) -> str:
-        """Say what the intervals cannot know."""
+        """Describe what the intervals do not include."""
         fewest = int(table["speakers"].min())
         few = f" The result is based on {fewest} speakers." if fewest < FEW_SPEAKERS else ""
         return few + " There is one seed: another training may give another result." * self.one_seed
 
     @property
     def one_seed(self) -> bool:
-        """Whether everything was trained once, so that no interval knows of another training."""
+        """Whether there is one seed, so that no interval includes the variance over seeds."""
         return max(len(result.seeds) for result in self._evaluations.values()) == 1
 
     def _why_nothing(self) -> str:

@@ -116,11 +116,11 @@ def _check(study: Study, roots: Mapping[str, str | Path], n_jobs: int) -> None:
 
 
 def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
-    """Keep the study's record, and that of other trials; refuse those trained otherwise."""
+    """Write the study's record, merged with existing trials; refuse different settings."""
     path = home / "study.json"
     asked = {**study.record(), "data": data}
-    made = {"command": provenance.command(), "environment": provenance.environment()}
-    record = {**asked, **made, "git_commit": provenance.git_commit()}
+    origin = {"command": provenance.command(), "environment": provenance.environment()}
+    record = {**asked, **origin, "git_commit": provenance.git_commit()}
     if (home / "run.json").is_file():
         raise RunError(
             f"{home} contains a run.",
@@ -129,26 +129,26 @@ def _write_down(study: Study, home: Path, data: dict[str, str]) -> None:
             code="folder-holds-run",
         )
     if path.is_file() and any(home.glob("trials/*/run.json")):
-        there = read_record(path)
+        prior = read_record(path)
         same = ("folds", "val", "copies", "standardize", "where", "config")
-        found = [d for key in same for d in runs.differences(key, there.get(key), record[key])]
-        parts = {"recordings of": (there["data"], record["data"])}
-        for factor in {*there["own"], *record["own"]}:
+        differing = [d for key in same for d in runs.differences(key, prior.get(key), record[key])]
+        parts = {"recordings of": (prior["data"], record["data"])}
+        for factor in {*prior["own"], *record["own"]}:
             here = record["own"].setdefault(factor, {})
-            parts[factor] = (there["own"].get(factor, {}), here)
+            parts[factor] = (prior["own"].get(factor, {}), here)
         for part, (before, now) in parts.items():
             for name, kept in before.items():
                 now.setdefault(name, kept)
-                found += _differences(part, name, kept, now[name])
-        if found:
+                differing += _differences(part, name, kept, now[name])
+        if differing:
             raise RunError(
-                f"{home} contains a different study (it differs in: {listing(found, 6)}).",
+                f"{home} contains a different study (it differs in: {listing(differing, 6)}).",
                 "All trials of a study must have the same settings.",
                 "Choose another folder (-o), or delete this one.",
                 code="different-study",
             )
-        if all(there.get(name) == value for name, value in json.loads(json.dumps(asked)).items()):
-            return  # the same study again: who began it stays written down
+        if all(prior.get(name) == value for name, value in json.loads(json.dumps(asked)).items()):
+            return  # the same study again: keep the record of who started it
     atomic.write_json(path, record)
 
 
@@ -167,21 +167,21 @@ def _finished(folder: Path) -> bool:
 
 @contextmanager
 def shared_cores(n_jobs: int) -> Iterator[None]:
-    """Give each process its share of the cores, and let the bars of single fits be silent."""
+    """Give each process its share of the cores, and hide the progress bars of fits."""
     if n_jobs == 1:
         yield
         return
     count = os.cpu_count() or 1
     share = str(max(1, count // (count if n_jobs < 0 else n_jobs)))
-    given = {
+    variables = {
         "OMP_NUM_THREADS": share, "TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share,
         "TF_CPP_MIN_LOG_LEVEL": "3", "TQDM_DISABLE": "1",
     }  # fmt: skip
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         with warnings.catch_warnings():
-            # loky replaces a worker whose memory has grown, and its next trial goes on in a new one
+            # loky replaces a worker whose memory has grown; the next trial runs in a new one
             warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
             yield
     finally:
@@ -195,7 +195,7 @@ def shared_cores(n_jobs: int) -> Iterator[None]:
 def _attempt(
     study: Study, trial: Trial, home: Path, roots: dict[str, Any], parent: int
 ) -> tuple[str, str]:
-    """Train a trial; hand out its name, and why it was refused if it was."""
+    """Train a trial; return its name, and the reason if it was refused."""
     if os.getpid() != parent:
         child_processes.end_with(parent)
     from sertk import training  # which loads Keras
@@ -242,14 +242,14 @@ def utterances(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> p
 
 def _scanned(study: Study, trial: Trial, roots: Mapping[str, str | Path]) -> pd.DataFrame:
     corpus = study.level("corpus", trial)
-    given = isinstance(corpus, pd.DataFrame)
-    return corpus if given else corpora.scan(corpus, roots.get(trial.corpus))
+    is_table = isinstance(corpus, pd.DataFrame)
+    return corpus if is_table else corpora.scan(corpus, roots.get(trial.corpus))
 
 
 def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) -> pd.DataFrame:
     """Train and select on speakers of one gender, test all of the other."""
-    known = rows[rows["gender"].isin([trained, tested])]
-    absent = {trained, tested} - set(known["gender"])
+    kept = rows[rows["gender"].isin([trained, tested])]
+    absent = {trained, tested} - set(kept["gender"])
     if absent:
         raise ConfigurationError(
             f"No utterance has a {' or '.join(sorted(absent))} speaker.",
@@ -257,9 +257,9 @@ def _across_genders(rows: pd.DataFrame, trained: str, tested: str, *, val: int) 
             "Fill the column `gender` of the manifest, or omit this level.",
             code="no-speakers-of-gender",
         )
-    voices = known.drop_duplicates("speaker").set_index("speaker")["gender"]
+    voices = kept.drop_duplicates("speaker").set_index("speaker")["gender"]
     selecting = sorted(voices.index[voices == trained])[-val:]
-    divided = splits.by_speaker(known, val=selecting, test=sorted(voices.index[voices == tested]))
+    divided = splits.by_speaker(kept, val=selecting, test=sorted(voices.index[voices == tested]))
     words = (
         f"{trained} speakers train, {len(selecting)} of them validate; all "
         f"{(voices == tested).sum()} {tested} speakers are tested"

@@ -40,7 +40,7 @@ class Progress:
 
 
 class Checkpoint:
-    """Where a fit stands: in memory after every epoch, on disk as often as is cheap.
+    """The state of a fit: in memory after every epoch, on disk as often as is cheap.
 
     Small networks are written nearly every epoch, large ones every few: after an interruption a fit
     repeats at most some twenty times what one writing takes, and gets the same numbers.
@@ -126,9 +126,9 @@ class Checkpoint:
 
     def _assign(self, variables: list[keras.Variable], name: str) -> None:
         values = self._group(name)
-        there, given = ([tuple(v.shape) for v in side] for side in (values, variables))
-        if there != given:
-            raise self._damaged(f"it has {len(there)} arrays for {len(given)} variables")
+        stored, expected = ([tuple(v.shape) for v in side] for side in (values, variables))
+        if stored != expected:
+            raise self._damaged(f"it has {len(stored)} arrays for {len(expected)} variables")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 

@@ -128,9 +128,9 @@ class Config:
     refit: bool = True
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UnknownNameError(name.replace("_", " "), str(getattr(self, name)), known)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UnknownNameError(name.replace("_", " "), str(getattr(self, name)), choices)
         rates = ("learning_rate", "head_learning_rate", "plateau_factor")
         bad = [k for k, low in _AT_LEAST.items() if not low <= getattr(self, k) < math.inf]
         bad += [
@@ -155,7 +155,7 @@ class Config:
             )
 
     def changed(self, changes: dict[str, Any]) -> "Config":
-        """Replace some config by name.
+        """Replace some settings by name.
 
         Raises:
             UnknownNameError: If there is no setting of that name.

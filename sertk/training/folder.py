@@ -1,7 +1,7 @@
 """Write a run folder: locking, resuming, closing.
 
-In: the record of a run. Out: a folder that belongs to one process. A finished run is left as it is;
-one that was stopped goes on with the same call.
+In: the record of a run. Out: a folder that belongs to one process. A finished run is not changed;
+the same call resumes one that was stopped.
 """
 
 import json
@@ -43,7 +43,7 @@ def has_fit(home: Path, fold: int, seed: int) -> bool:
 def writing(
     folder: str | Path, record: dict[str, Any], manifest: pd.DataFrame
 ) -> Iterator[tuple[Path, Run | None]]:
-    """Open a run folder for one process; go on only with the very same run.
+    """Open a run folder for one process; resume only the same run.
 
     Args:
         folder: Run folder to write.
@@ -71,19 +71,19 @@ def writing(
             code="run-in-use",
         ) from error
     try:
-        there = Run(home) if (home / "run.json").is_file() else None
-        if there is None:
+        existing = Run(home) if (home / "run.json").is_file() else None
+        if existing is None:
             _refuse_foreign(home)
-        # a run that was refused before its first fit leaves its folder to the corrected command
-        elif there.finished or any(home.glob("fold_*/seed_*/*")):
-            _refuse_another(there, record)
+        # a run that failed before its first fit can be replaced by the corrected command
+        elif existing.finished or any(home.glob("fold_*/seed_*/*")):
+            _refuse_another(existing, record)
             begun = (*PROVENANCE, "started")
-            record.update({name: there.info[name] for name in begun if name in there.info})
-        if there is not None and _is_whole(there, record):
-            yield home, there
+            record.update({name: existing.info[name] for name in begun if name in existing.info})
+        if existing is not None and _is_whole(existing, record):
+            yield home, existing
             return
         manifests.write(manifest, home / "manifest.csv")
-        if there is None or not there.finished:
+        if existing is None or not existing.finished:
             atomic.write_json(home / "run.json", record)
         yield home, None
     finally:
@@ -109,12 +109,12 @@ def _identity(info: dict[str, Any]) -> dict[str, Any]:
     return {**identity, "protocol": protocol}
 
 
-def _refuse_another(there: Run, record: dict[str, Any]) -> None:
-    before, now = (_identity(info) for info in (there.info, json.loads(json.dumps(record))))
+def _refuse_another(run: Run, record: dict[str, Any]) -> None:
+    before, now = (_identity(info) for info in (run.info, json.loads(json.dumps(record))))
     differing = [d for key in before for d in runs.differences(key, before[key], now[key])]
     if differing:
         raise RunError(
-            f"{there.folder} contains a different run (it differs in: {listing(differing, 6)}).",
+            f"{run.folder} contains a different run (it differs in: {listing(differing, 6)}).",
             "A run folder holds one run; the same command resumes it.",
             "Choose another folder (-o), or delete this one.",
             code="different-run",

@@ -1,7 +1,7 @@
 """The records of a run and its fits: run.json and fit.json.
 
 In: the arguments of a training, and the datasets of each fit. Out: JSON-ready dictionaries.
-run.json holds what was asked for; fit.json whom a model was trained on, where, when and by which
+run.json holds the arguments; fit.json the speakers a model was trained on, where, when and by which
 command.
 """
 
@@ -24,7 +24,7 @@ PROVENANCE = ("environment", "command", "git_commit")
 
 
 def views(manifest: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Look at the folds one after the other: side by side they would be a table for each."""
+    """Yield the views of the folds one at a time, to hold only one in memory."""
     for fold in splits.folds(manifest):
         yield fold, splits.in_fold(manifest, fold) if "fold" in manifest else manifest
 
@@ -74,8 +74,8 @@ def _emotions(manifest: pd.DataFrame) -> dict[str, list[str]]:
     pairs = manifest[["label", "emotion"]].drop_duplicates().astype(str)
     if (pairs["label"] == pairs["emotion"]).all():
         return {}
-    found = pairs.groupby("label")["emotion"].agg(sorted).to_dict()
-    return {label: list(found.get(label, [])) for label in labels.classes(manifest)}
+    emotions = pairs.groupby("label")["emotion"].agg(sorted).to_dict()
+    return {label: list(emotions.get(label, [])) for label in labels.classes(manifest)}
 
 
 def process() -> dict[str, Any]:
@@ -113,7 +113,7 @@ def closed(
 
     Args:
         record: As `of_run` returns it.
-        fits: What each fit.json holds, in order; older ones have no provenance of their own.
+        fits: Content of each fit.json, in order; older ones have no provenance.
         unreadable: Recordings that could not be read: `utterance_id, path, reason`.
     """
     folds = {fold["fold"]: fold for fold in record["folds"]}
@@ -148,13 +148,13 @@ def _trained(source: Run) -> dict[int, set[str]]:
 
 
 def _trained_before(source: Run, manifest: pd.DataFrame) -> list[dict[str, Any]]:
-    """Find test speakers that the weights to start from were trained or selected on."""
-    known = _trained(source)
+    """Find test speakers in the training or validation data of the initial weights."""
+    trained = _trained(source)
     shared = {
         speaker
         for fold, view in views(manifest)
         for speaker in view.loc[view["split"] == "test", "speaker"]
-        if speaker in known.get(fold, next(iter(known.values()), set()))
+        if speaker in trained.get(fold, next(iter(trained.values()), set()))
     }
     if not shared:
         return []

@@ -1,6 +1,6 @@
 """Read and write .keras files.
 
-In: a path. Out: a model, or a sentence that says why there is none. A .keras file may carry Python
+In: a path. Out: a model, or an error that gives the reason. A .keras file may carry Python
 code, which is never run here.
 """
 
@@ -24,9 +24,9 @@ from sertk.errors import ModelError, listing
 _WEIGHTS = "model.weights.h5"
 _FILES = {"config.json", "metadata.json", _WEIGHTS}
 _LIMITS = zip_archives.Limits(files=10, size=2**33)
-_LARGEST_TEXT = 2**26  # bytes of all that is no weights
-_DEEPEST = 200  # levels of a description, in which networks stand inside networks
-# of Keras, and no part of it: they import another framework, or run what a file says
+_LARGEST_TEXT = 2**26  # bytes of all files other than weights
+_DEEPEST = 200  # levels of a description, as networks can be nested
+# layers that are refused: they import another framework, or run code from the file
 _FOREIGN = {"TorchModuleWrapper", "FlaxLayer", "JaxLayer", "TFSMLayer", "Lambda"}
 _CODE = '"__lambda__"'  # how Keras writes Python code into the description of a model
 
@@ -61,19 +61,19 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def _description(path: Path) -> Any:
-    """Read the description of a model, once the directory of the file keeps within its limits."""
+    """Read the description of a model, if the directory of the file is within its limits."""
     with plain_files.opened(path) as file, zipfile.ZipFile(file) as opened:
-        found = {entry.filename: entry for entry in zip_archives.entries(opened, _LIMITS)}
-        if set(found) - _FILES:
-            raise zip_archives.UnfitError(f"it contains {listing(sorted(set(found) - _FILES))}")
-        if sum(found[name].file_size for name in found if name != _WEIGHTS) > _LARGEST_TEXT:
+        entries = {entry.filename: entry for entry in zip_archives.entries(opened, _LIMITS)}
+        if set(entries) - _FILES:
+            raise zip_archives.UnfitError(f"it contains {listing(sorted(set(entries) - _FILES))}")
+        if sum(entries[name].file_size for name in entries if name != _WEIGHTS) > _LARGEST_TEXT:
             raise zip_archives.UnfitError("its configuration is too large")
-        _require_plain_weights(opened, found.get(_WEIGHTS))
+        _require_plain_weights(opened, entries.get(_WEIGHTS))
         return json_records.parse(opened.read("config.json"), dict, deepest=_DEEPEST)
 
 
 def _require_plain_weights(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | None) -> None:
-    """Refuse weights that lie in other files, or whose arrays say that they are larger."""
+    """Refuse weights in external files, or whose arrays declare a larger size."""
     if entry is None:
         raise KeyError(f"it has no {_WEIGHTS}")
     size = 0

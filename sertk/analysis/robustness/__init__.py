@@ -46,10 +46,10 @@ def measure(
 ) -> RobustnessDisplay:
     """Predict the test utterances of a run again, each disturbed in several ways and degrees.
 
-    Ratios of signal and noise are those of the speech itself, without silent ends. What is drawn
-    depends on the condition and the utterance alone: all levels of a curve have the same noise, and
-    two runs hear the same. Nothing is trained, and no disturbed
-    sound is cached.
+    Signal-to-noise ratios are those of the speech itself, without silent ends. The random draws
+    depend only on the condition and the utterance: all levels of a curve have the same noise, and
+    two runs receive the same audio. Nothing is trained, and disturbed
+    audio is not cached.
 
     Args:
         run: A finished run, or its folder, with its models.
@@ -64,8 +64,8 @@ def measure(
             - `offset`: a constant of 0.003 to 0.05 of full scale;
             - `hum`: a 50 Hz tone of an amplitude of 0.003 to 0.03 of full scale;
             - `length`: the middle 2, 1 or 0.5 s of the speech.
-        noises: A folder of recorded noise, which adds a curve of its own.
-        roots: Corpus -> folder of its files; `SERTK_CORPORA` is looked at otherwise.
+        noises: A folder of recorded noise, which adds one more curve.
+        roots: Corpus -> folder of its files; the default is below `SERTK_CORPORA`.
 
     Returns:
         `condition, level, uar, low, high, n` and `change, change_low, change_high` against the
@@ -86,11 +86,11 @@ def measure(
     replay = Replay(run, roots)
     if isinstance(conditions, str | Condition):
         conditions = [conditions]
-    wanted = chosen(
+    selected = chosen(
         USUAL if conditions is None else conditions, replay.sounds(replay.manifest), noises
     )
     steps: list[tuple[Condition | None, float]] = [(None, np.nan)]
-    steps += [(condition, level) for condition in wanted for level in condition.levels]
+    steps += [(condition, level) for condition in selected for level in condition.levels]
     predictions: list[list[pd.DataFrame]] = [[] for _ in steps]
     total = len(steps) * len(replay.folds)
     with tqdm(total=total, desc="robustness", unit="level", delay=2) as bar:
@@ -105,7 +105,7 @@ def measure(
         evaluation.evaluate(pd.concat(tables, ignore_index=True), classes=replay.run.classes)
         for tables in predictions
     ]
-    return RobustnessDisplay(_table(steps, results), wanted, results[0], replay.run.folder.name)
+    return RobustnessDisplay(_table(steps, results), selected, results[0], replay.run.folder.name)
 
 
 def _spectra(
@@ -144,11 +144,11 @@ def _spectrum(
 def _table(steps: list[tuple[Condition | None, float]], results: list[Evaluation]) -> pd.DataFrame:
     rows = []
     for (condition, level), result in zip(steps, results, strict=True):
-        found, change = result.interval("uar"), paired.difference((result, results[0]))
+        interval, change = result.interval("uar"), paired.difference((result, results[0]))
         rows.append(
             {
                 "condition": "clean" if condition is None else condition.name, "level": level,
-                "uar": found.value, "low": found.low, "high": found.high,
+                "uar": interval.value, "low": interval.low, "high": interval.high,
                 "n": result.num_utterances,
                 "change": change.value, "change_low": change.low, "change_high": change.high,
             }

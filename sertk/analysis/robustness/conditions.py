@@ -1,8 +1,8 @@
 """Robustness conditions: how speech is degraded, at several levels.
 
-In: an utterance as it was recorded, and how badly it is disturbed. Out: the disturbed waveform.
-What is drawn depends on the condition and the utterance alone, so that every level of a curve has
-the same noise, and every model hears the same.
+In: an utterance as recorded, and the level of a disturbance. Out: the disturbed waveform. The
+random draws depend only on the condition and the utterance, so that every level of a curve has
+the same noise, and every model receives the same audio.
 """
 
 from collections.abc import Callable, Iterable
@@ -43,7 +43,7 @@ class Condition:
     Args:
         name: Public name, also in the table.
         title: str. Title in reports.
-        unit: What stands behind a level, such as `"dB SNR"`.
+        unit: Unit written after a level, such as `"dB SNR"`.
         levels: From mild to severe; or rising, where both directions disturb.
         disturb: `(Utterance, level) -> waveform`; draws from `Utterance.generator` alone.
         harmless: A level between others that changes nothing, where there is one.
@@ -119,7 +119,7 @@ def gain(utterance: Utterance, level: float) -> np.ndarray:
 
 
 def band(utterance: Utterance, level: float) -> np.ndarray:
-    """Keep what lies below so many Hz."""
+    """Apply a low-pass filter with a cutoff in Hz."""
     low = audio.resample(utterance.waveform, utterance.sample_rate, round(2 * level))
     return audio.resample(low, round(2 * level), utterance.sample_rate)
 
@@ -192,27 +192,27 @@ def chosen(
         UnknownNameError: If there is no such condition.
         ConfigurationError: If babble lacks other speakers, or the folder recordings.
     """
-    made = []
+    conditions = []
     for item in wanted:
         if isinstance(item, Condition):
-            made.append(item)
+            conditions.append(item)
         elif item == "babble":
-            made.append(replace(USUAL[item], disturb=partial(babble, _voices(sounds))))
+            conditions.append(replace(USUAL[item], disturb=partial(babble, _voices(sounds))))
         elif item in USUAL:
-            made.append(USUAL[item])
+            conditions.append(USUAL[item])
         else:
             raise UnknownNameError("condition", item, USUAL)
     if noises is not None:
         disturb = partial(recorded, folders.sounds(noises))
-        made.append(Condition("noises", "Recorded noise", "dB SNR", _SNRS, disturb))
-    if not made:
+        conditions.append(Condition("noises", "Recorded noise", "dB SNR", _SNRS, disturb))
+    if not conditions:
         raise ConfigurationError(
             "The list of conditions is empty.",
             "A robustness curve needs at least one condition.",
             f"Choose from {', '.join(USUAL)}.",
             code="no-conditions",
         )
-    return made
+    return conditions
 
 
 def _voices(sounds: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

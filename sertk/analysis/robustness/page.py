@@ -77,7 +77,7 @@ def write_json(shown: RobustnessDisplay, path: str | Path) -> Path:
 
 
 def _answer(shown: RobustnessDisplay) -> str:
-    """Say what costs most, and what costs least."""
+    """Name the conditions that lower UAR most and least."""
     titles = {condition.name: condition for condition in shown.conditions}
 
     def phrase(row: dict[Any, Any]) -> str:
@@ -85,8 +85,8 @@ def _answer(shown: RobustnessDisplay) -> str:
         level = f"{written(row['level'])} {condition.unit}".replace("k Hz", " kHz")
         return f"{condition.title.lower()} ({level})"
 
-    found: list[dict[Any, Any]] = shown.worst().to_dict("records")
-    hardest, mildest = found[0], found[-1]
+    rows: list[dict[Any, Any]] = shown.worst().to_dict("records")
+    hardest, mildest = rows[0], rows[-1]
     answer = (
         f"UAR is {percent(shown.clean.uar)} % on clean speech and {percent(hardest['uar'])} % with "
         f"the worst condition, {phrase(hardest)}"
