@@ -162,14 +162,6 @@ class ClipDataset(keras.utils.PyDataset):
             self.on_the_fly = OnTheFlyCopies(self.manifest, self.prep, augmentation, copies)
             self.configure(self.config)
 
-    def joined(self, other: "ClipDataset") -> "ClipDataset":
-        """Make a dataset like this one that holds the utterances of another besides."""
-        return ClipDataset(
-            pd.concat([self.rows, other.rows]), self.features, self.prep, self.classes,
-            config=self.config, training=self.training, seed=self.seed,
-            standardize=self.standardize, speakers=self.speakers,
-        )  # fmt: skip
-
     @property
     def num_classes(self) -> int:
         return len(self.classes)
@@ -207,9 +199,8 @@ class ClipDataset(keras.utils.PyDataset):
         out = np.empty((len(clips), *self.item_shape), np.float32)
         for place, clip in zip(out, clips, strict=True):
             self._fill(place, clip)
-        return out, np.eye(self.num_classes, dtype=np.float32)[
-            self._labels[[clip.row for clip in clips]]
-        ]
+        classes = self._labels[[clip.row for clip in clips]]
+        return out, np.eye(self.num_classes, dtype=np.float32)[classes]
 
     def _spectrum(self, name: Any) -> np.ndarray:
         """Look up a spectrum, or compute that of a copy that is drawn on the fly."""
@@ -353,9 +344,8 @@ def make(
         seed: int. Seed of copies, order and cuts.
         standardize: `"training"` (mean and deviation per bin of the training split, inside the
             model), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
-            `"none"`, or `"speaker"` (each speaker by the statistics of all their own utterances,
-            so that prediction needs several recordings of a speaker; it does not apply to a
-            single one).
+            `"none"`, or `"speaker"` (each speaker by the statistics of all their own utterances; it
+            does not apply to a single recording).
         allow_shared_speakers: Accept speakers that are in several splits.
 
     Returns:

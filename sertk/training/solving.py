@@ -79,7 +79,7 @@ def fit(name: str, parts: Datasets, config: Config, arguments: dict[str, Any]) -
     scores = score(calibration.apply(shares, temperature), truth)
     model = selected
     if config.refit:
-        model, fitted, loss = _solve(name, train.joined(val), arguments)
+        model, fitted, loss = _solve(name, _joined(train, val), arguments)
         fitted.set_temperature(temperature)
     history = pd.DataFrame([{"epoch": 1, "loss": loss, **scores, "learning_rate": 0.0}])
     record = {
@@ -91,6 +91,15 @@ def fit(name: str, parts: Datasets, config: Config, arguments: dict[str, Any]) -
     }
     table = importance.table(model, fitted, parts.test) if len(parts.test) else None
     return Trained(model, history, record, selected if config.refit else None, table)
+
+
+def _joined(train: ClipDataset, val: ClipDataset) -> ClipDataset:
+    """Make a training set that holds the validation utterances as well."""
+    return ClipDataset(
+        pd.concat([train.rows, val.rows]), train.features, train.prep, train.classes,
+        config=train.config, training=True, seed=train.seed, standardize=train.standardize,
+        speakers=train.speakers,
+    )  # fmt: skip
 
 
 def _solve(
