@@ -68,9 +68,11 @@ def _records(parts: Path) -> list[Path]:
 def _compute(
     rows: list[Row], total: int, parts: Path, prep: Preprocessing, n_jobs: int | None
 ) -> None:
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
     from tqdm import tqdm
 
+    if n_jobs is None and prep.feature.source.in_processes and effective_n_jobs() == 1:
+        n_jobs = -1  # threads that wait for one process per core
     first = max((int(record.stem) + 1 for record in _records(parts)), default=0)
     tasks = [
         (parts / f"{first + n // PART_ROWS:06d}", rows[n : n + PART_ROWS])

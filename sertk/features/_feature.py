@@ -15,6 +15,8 @@ class Feature(abc.ABC):
         sample_rate: int, Hz. A `Preprocessing` sets it to its own.
         in_decibels: Whether the values are absolute dB, so that clips are referenced and floored.
         in_graph: Whether `layer()` computes it, so that a model can be exported with it.
+        in_processes: Whether it is computed in other processes, one per core, so that the cache
+            uses all cores unless told otherwise.
         license: str. License of what computes it, if that is not sertk; empty otherwise.
         folder: str. Where embeddings are that were computed elsewhere; empty for other features.
         identity: What decides the values besides the parameters, such as a hash of an encoder.
@@ -28,6 +30,7 @@ class Feature(abc.ABC):
     sample_rate: Any
     in_decibels: ClassVar[bool] = True
     in_graph: Any = True
+    in_processes: Any = False
     license: Any = ""
     folder: Any = ""
     identity: Any = None

@@ -28,6 +28,7 @@ class OpenSmile(Feature):
 
     in_decibels = False
     in_graph = False
+    in_processes = True
     license = LICENSE
     feature_set = ""
     level: Any

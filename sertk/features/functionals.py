@@ -92,6 +92,10 @@ class Functionals(Feature):
         return self._frames.in_graph
 
     @property
+    def in_processes(self) -> bool:
+        return self._frames.in_processes
+
+    @property
     def number_names(self) -> list[str]:
         return [f"{name} {word}" for word in self._statistics for name in self._frames.number_names]
 
