@@ -108,6 +108,12 @@ class Run:
         return self.info["status"] == "finished"
 
     @property
+    def parameters(self) -> int:
+        """Number of parameters of a model; of classical ones the most that a fit has."""
+        of_fits = [fit.get("parameters", 0) for fit in self.info.get("fits", [])]
+        return max([self.info["model"]["parameters"], *of_fits])
+
+    @property
     def predictions(self) -> pd.DataFrame:
         """One row per utterance, split, fold and seed, with `p_<class>` for every class.
 

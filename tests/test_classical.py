@@ -22,6 +22,7 @@ from sertk import (
     evaluation,
     labels,
     splits,
+    studies,
     training,
 )
 from sertk import manifest as manifests
@@ -235,6 +236,24 @@ def test_a_classical_model_predicts_a_recording(solved, small, done):
     (path, *_) = manifests.paths(small)
     out = done("predict", path, "--run", solved.folder, "--format", "json").out
     assert json.loads(out)[0]["label"] in solved.classes
+
+
+def test_the_number_of_parameters_is_that_of_the_fits(solved):
+    assert solved.info["model"]["parameters"] == 0
+    assert solved.parameters == solved.info["fits"][0]["parameters"] > 1000
+    board = studies.Leaderboard(solved.folder.parent).frame()
+    assert board["parameters"].iloc[0] == solved.parameters
+
+
+def test_a_study_compares_classical_models_with_networks(small, tmp_path):
+    study = studies.Study(
+        "Which model?", compare="model", corpus={"tones": small}, model=("svm", "logreg"),
+        grouping={"own": {e: e for e in ("angry", "neutral", "sad")}}, feature="functionals",
+        seed=(0,), folds=3, val=1,
+    )  # fmt: skip
+    result = studies.run(study, tmp_path / "study")
+    assert len(result.runs) == 2
+    assert (result.frame()["parameters"] > 0).all()
 
 
 def test_finished_runs_are_found_again(solved, divided, prep):

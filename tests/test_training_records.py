@@ -100,7 +100,7 @@ def test_each_fit_says_which_process_made_it(folded, tmp_path, monkeypatch):
     assert made.pop(1) == other
     assert set(made.values()) == {None}
     count = len(run.info["fits"])
-    assert dict(sentences.facts(run.info))["Other machines"].startswith(f"1 of {count} fits")
+    assert dict(sentences.facts(run))["Other machines"].startswith(f"1 of {count} fits")
 
 
 @pytest.mark.parametrize("model", ["mlp", "alexnet_gap"])

@@ -59,10 +59,12 @@ def render(
     with suppress(ConfigurationError):  # a model without validation speakers to fit it on
         scaled = evaluation.temperature(run)
     sounds = _sounds(run, result, roots) if audio else {}
+    # a classical model is solved in one step, and a fusion has no epochs at all
+    solved = "members" in info or any("temperature" in fit for fit in info.get("fits", []))
     drawn = _figures(run, result, numbers, scaled)
     shown = {
         "coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published"),
-        "learning": drawn["curves"], "importance": decided is not None,
+        "learning": not solved, "importance": decided is not None,
     }  # fmt: skip
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
@@ -70,16 +72,16 @@ def render(
         title=" / ".join(parts) + ": speech emotion recognition report", title_parts=parts,
         lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
         sections=[(a, s) for a, s in _SECTIONS.items() if shown.get(a, True)],
-        importance=None if decided is None else _pair("importance", decided, decided.note, 11.2,
-                                                      decided.size[1]),
-        decided=None if decided is None else decided.frame().reset_index().to_dict("records"),
+        solved=solved,
+        importance=decided and _pair("importance", decided, decided.note, 11.2, decided.size[1]),
+        decided=decided and decided.frame().reset_index().to_dict("records"),
         cards=_cards(numbers), basis_sentence=sentences.basis(numbers),
         confusion_sentence=sentences.confusions(numbers), gap_sentence=sentences.gap(numbers),
         normalization_sentence=sentences.speaker_normalization(numbers),
         calibration_sentences=sentences.calibration(numbers, scaled), selective_note=answered.note,
         views=matrix.views(numbers), group_tables=_group_tables(numbers),
         mistakes=_clips(run, result.mistakes(NUM_MISTAKES).frame(), sounds),
-        hits=_clips(run, result.hits(NUM_HITS).frame(), sounds), facts=sentences.facts(info),
+        hits=_clips(run, result.hits(NUM_HITS).frame(), sounds), facts=sentences.facts(run),
         settings=_settings(info), selective=_pair("selective", answered, answered.note),
         **drawn,
     )  # fmt: skip
@@ -126,7 +128,7 @@ def _figures(
         ),
         "curves": None,
     }  # fmt: skip
-    if len(history) and history["epoch"].max() > 1:  # a classical model is solved in one step
+    if len(history):
         monitor = run.info.get("training", {}).get("monitor", "val_uar")
         fits = run.info.get("fits", [])
         learned = sentences.learning(fits, monitor, run.info["training"].get("checkpoint", "best"))

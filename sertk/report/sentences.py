@@ -10,6 +10,7 @@ import numpy as np
 from sertk._display.display import percent
 from sertk.evaluation.calibration import TemperatureDisplay
 from sertk.evaluation.intervals import FEW_SPEAKERS, MIN_SPEAKERS
+from sertk.run import Run
 
 
 def plural(number: int, word: str) -> str:
@@ -154,15 +155,16 @@ def calibration(numbers: dict[str, Any], scaled: TemperatureDisplay | None) -> l
     return sentences
 
 
-def facts(info: dict[str, Any]) -> list[tuple[str, str]]:
+def facts(run: Run) -> list[tuple[str, str]]:
     """List what is needed to repeat a run; what a run does not know is left out."""
+    info, size = run.info, run.parameters
     machine = info.get("environment") or {}
     packages = ", ".join(f"{name} {v}" for name, v in (machine.get("packages") or {}).items())
     cores = f", {machine['cpu_count']} cores" if machine.get("cpu_count") else ""
     seconds, memory = info.get("wall_seconds"), info.get("peak_memory_mb")
-    size = (info.get("model") or {}).get("parameters")
     rows = {
         "Model": f"{info['model']['name']}" + (f", {size:,} parameters" if size else ""),
+        "Feature license": info.get("feature_license"),
         "Seeds": ", ".join(str(seed) for seed in info.get("seeds", [])),
         "Software": f"sertk {info.get('sertk_version', '')}, Python {machine.get('python', '')}",
         "Packages": packages,

@@ -184,7 +184,7 @@ def _record(
         "model": {
             "name": "fusion",
             "arguments": {"method": method},
-            "parameters": sum(run.info["model"]["parameters"] for run in opened),
+            "parameters": sum(run.parameters for run in opened),
         },
         "members": members,
         "augmentation": None,

@@ -148,7 +148,7 @@ def _facts(run: Run) -> dict[str, Any]:
     """Name what was trained."""
     return {
         "model": run.info["model"]["name"],
-        "parameters": run.info["model"]["parameters"],
+        "parameters": run.parameters,
         "augmentation": (run.info.get("augmentation") or {}).get("name", "none"),
         "standardize": run.info.get("standardize", "training"),
     }

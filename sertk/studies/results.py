@@ -134,7 +134,7 @@ class StudyResult:
                     "speakers": result.num_speakers, "utterances": result.num_utterances,
                     "voices": _voices([run]),
                     "leaky": bool(run.info["protocol"]["leaky"]),
-                    "parameters": run.info["model"]["parameters"],
+                    "parameters": run.parameters,
                     "seconds": run.info.get("wall_seconds"),
                     "run": trial.name,
                 }
