@@ -26,6 +26,7 @@ from sertk import (
     training,
 )
 from sertk import manifest as manifests
+from sertk.analysis import saliency
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.run import Run
 from sertk.training import saving
@@ -254,6 +255,12 @@ def test_a_study_compares_classical_models_with_networks(small, tmp_path):
     result = studies.run(study, tmp_path / "study")
     assert len(result.runs) == 2
     assert (result.frame()["parameters"] > 0).all()
+
+
+def test_a_vector_has_no_map_over_frames(solved, small_root):
+    tested = solved.predictions.query("split == 'test'")["utterance_id"].iloc[0]
+    with raises(ConfigurationError, "no-frames", "feature_importance"):
+        saliency.saliency(solved, tested, roots={"small": small_root})
 
 
 def test_finished_runs_are_found_again(solved, divided, prep):

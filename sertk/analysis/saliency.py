@@ -218,6 +218,13 @@ def attention(
 
 def _clip(replay: Replay, utterance_id: str, clip: int) -> tuple[Any, np.ndarray, FeatureDisplay]:
     """Load the model of the fold that tested the speaker, and finish one clip of the utterance."""
+    if replay.prep.input_shape[0] == 1:
+        raise ConfigurationError(
+            f"The feature of {replay.run.folder} is one vector per utterance.",
+            "Saliency and attention are maps over the frames of a clip.",
+            "Use sertk.evaluation.feature_importance for a classical model.",
+            code="no-frames",
+        )
     fold = replay.fold_of(utterance_id)
     rows = replay.rows(fold)
     one = rows[rows["utterance_id"] == utterance_id]
