@@ -121,7 +121,9 @@ def test_unknown_names_are_refused():
         classical.fit("logreg", x, y, 2, iterations=4)
 
 
-def test_frames_need_a_probe():
+def test_frames_need_a_probe(divided, tmp_path):
+    with raises(ConfigurationError, "frames-for-classical-model", "188 frames", "functionals"):
+        training.cross_validate("svm", divided, Preprocessing(), folder=tmp_path / "run")
     with raises(ConfigurationError, "frames-for-classical-model", "probe"):
         classical.fit("svm", np.zeros((4, 9, 3), np.float32), np.array([0, 1, 0, 1]), 2)
 

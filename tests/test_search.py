@@ -145,6 +145,12 @@ def test_mistakes_in_a_space_are_refused(own, code, prep):
         space.check(own, "mlp", prep)
 
 
+def test_frames_for_a_classical_model_are_refused_before_the_search(divided, tmp_path):
+    with raises(ConfigurationError, "frames-for-classical-model", "functionals"):
+        studies.search("svm", divided, Preprocessing(), folder=tmp_path / "s", trials=1)
+    assert not (tmp_path / "s").exists()
+
+
 def test_an_unknown_setting_is_named(prep):
     with raises(UnknownNameError, "unknown-name", "learning_rate"):
         space.check({"learning_rte": FloatDistribution(0, 1)}, "mlp", prep)

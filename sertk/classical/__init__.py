@@ -22,12 +22,12 @@ def names() -> list[str]:
     return lookup.names(__name__)
 
 
-def check(name: str, arguments: dict[str, Any]) -> None:
-    """Refuse arguments that a classical model does not take.
+def check(name: str, arguments: dict[str, Any], frames: int) -> None:
+    """Refuse arguments, and clips of several frames, that a classical model does not take.
 
     Raises:
         UnknownNameError: If there is no such model, or it takes no such argument.
-        ConfigurationError: If a value is of another kind, or out of range.
+        ConfigurationError: If a value is of another kind, or out of range, or there are frames.
     """
     module = lookup.load(__name__, name, "model")
     known = sorted(module.RANGES)
@@ -49,6 +49,14 @@ def check(name: str, arguments: dict[str, Any]) -> None:
                 "Omit it to use the default.",
                 code="invalid-model-arguments",
             )
+    if frames != 1 and not module.POOLS:
+        raise ConfigurationError(
+            f"The model {name!r} received clips of {frames} frames.",
+            "It needs one feature vector per utterance.",
+            "Use a feature of an utterance such as --feature functionals, or --model probe, which "
+            "pools the frames.",
+            code="frames-for-classical-model",
+        )
 
 
 def fit(
@@ -86,16 +94,8 @@ def fit(
         >>> int((network.predict(x, verbose=0).argmax(axis=1) == y).sum()) > 55
         True
     """
-    check(name, arguments)
+    check(name, arguments, inputs.shape[1])
     module = lookup.load(__name__, name, "model")
-    if inputs.shape[1] != 1 and not module.POOLS:
-        raise ConfigurationError(
-            f"The model {name!r} received clips of {inputs.shape[1]} frames.",
-            "It needs one feature vector per utterance.",
-            "Use a feature of an utterance such as --feature functionals, or --model probe, which "
-            "pools the frames.",
-            code="frames-for-classical-model",
-        )
     equal = np.ones(len(labels)) if weights is None else weights
     fitted: Fitted = module.fit(inputs, labels, equal, num_classes, seed=seed, **arguments)
     return fitted

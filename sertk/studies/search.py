@@ -18,9 +18,9 @@ import joblib
 import pandas as pd
 from tqdm import tqdm
 
+from sertk import classical, splits
 from sertk import manifest as manifests
 from sertk import run as runs
-from sertk import splits
 from sertk._utils import atomic, child_processes, provenance, seeding
 from sertk.errors import ConfigurationError, RunError, SertkError, listing
 from sertk.evaluation import evaluate
@@ -90,6 +90,8 @@ def search(
     optuna = spaces.require_optuna()
     chosen = dict(space) if space is not None else spaces.usual(model)
     spaces.check(chosen, model, prep)
+    if model in classical.names():
+        classical.check(model, words.get("arguments") or {}, prep.input_shape[0])
     if trials < 1:
         raise ConfigurationError(
             f"Received trials={trials}.",

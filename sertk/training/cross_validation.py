@@ -137,7 +137,9 @@ def cross_validate(
     source = _opened(init_from)
     solved = name in classical.names()
     if solved:
-        solving.check(name, arguments, chosen, idle={"init_from": source, "track": track})
+        solving.check(
+            name, arguments, prep.input_shape[0], chosen, idle={"init_from": source, "track": track}
+        )
         parameters = 0  # known once it is fitted, and different for each fit
     else:
         trial = models.build(model, prep.input_shape, len(labels.classes(manifest)), **arguments)

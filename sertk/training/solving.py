@@ -24,12 +24,15 @@ from sertk.training.fitting import Trained, front_end, score
 _USED = {"batch_size", "class_weight", "oversample", "clip_aggregation", "refit"}
 
 
-def check(name: str, arguments: dict[str, Any], config: Config, idle: dict[str, Any]) -> None:
+def check(
+    name: str, arguments: dict[str, Any], frames: int, config: Config, idle: dict[str, Any]
+) -> None:
     """Refuse arguments and settings that a classical model does not take, before any work.
 
     Args:
         name: Name of a classical model.
         arguments: What it is given.
+        frames: Frames of a clip.
         config: The training configuration.
         idle: Other arguments of the training that have no effect, by name; `None` if not given.
 
@@ -37,7 +40,7 @@ def check(name: str, arguments: dict[str, Any], config: Config, idle: dict[str, 
         UnknownNameError: If the model takes no such argument.
         ConfigurationError: If a value is out of range, or a setting has no effect.
     """
-    classical.check(name, arguments)
+    classical.check(name, arguments, frames)
     usual = Config()
     useless = [
         field.name
