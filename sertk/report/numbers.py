@@ -35,7 +35,7 @@ def collect(run: Run, result: Evaluation) -> dict[str, Any]:
             "corpora": info["corpora"],
             "synthetic": bool(info.get("synthetic")),
             "grouping": info["grouping"],
-            "model": info["model"],
+            "model": {**info["model"], "parameters": run.parameters},
             "protocol": {
                 **info["protocol"],
                 "leaks": leaks(info),
