@@ -272,7 +272,6 @@ def test_finished_runs_are_found_again(solved, divided, prep):
 
 
 @pytest.mark.corpus
-@pytest.mark.filterwarnings("ignore:openSMILE")
 def test_compare_with_an_svm_on_emodb_is_a_few_lines_of_other_libraries(tmp_path):
     """Feature, standardization, classifier and protocol at once, on real recordings."""
     pytest.importorskip("opensmile")

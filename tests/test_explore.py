@@ -234,7 +234,7 @@ def test_a_clip_of_every_feature_is_shown(name, small, tmp_path):
     table = shown.frame()
     frames, *numbers = prep.input_shape
     assert table.shape == (frames, np.prod(numbers))
-    assert table.index[-1] == pytest.approx(1.0, abs=0.05)
+    assert table.index[-1] == pytest.approx(1.0 if frames > 1 else 0.0, abs=0.05)
     first = next(iter(small["utterance_id"]))
     cut = np.empty(prep.clip_shape, np.float32)
     path = manifests.paths(small)[0]

@@ -13,8 +13,6 @@ from sertk.features.functionals import STATISTICS, functionals
 from tests.errors import raises
 from tests.test_features import voice
 
-pytestmark = pytest.mark.filterwarnings("ignore:openSMILE")  # its license
-
 
 def test_statistics_are_numpys_and_scipys():
     frames = np.random.default_rng(0).normal(size=(40, 3)).cumsum(axis=0)

@@ -90,7 +90,7 @@ def fit(
     Examples:
         >>> x = np.random.default_rng(0).normal(size=(60, 1, 4)).astype("float32")
         >>> y = (x[:, 0, 0] > 0).astype(int)
-        >>> network = fit("logreg", x, y, 2).network
+        >>> network = fit("logreg", x, y, 2, C=10.0).network
         >>> int((network.predict(x, verbose=0).argmax(axis=1) == y).sum()) > 55
         True
     """

@@ -142,7 +142,7 @@ def require_onnx() -> Any:
 def refuse_feature(spec: Spec) -> None:
     """Refuse a feature that no graph computes."""
     name = spec.preprocessing["feature"]["name"]
-    if not spec.prep.feature.in_graph:
+    if name == "embedding" or not spec.prep.feature.in_graph:
         raise ConfigurationError(
             f"The run's feature is {name!r}.",
             "It is computed outside of the graph, by another program or from a file, and cannot be "

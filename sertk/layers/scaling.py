@@ -38,9 +38,9 @@ class Standardize(Layer):
         )
 
     def set_statistics(self, mean, deviation) -> None:
-        """Store the statistics, each of shape (bins[, channels]), the second above 0."""
+        """Store the statistics, each of shape (bins[, channels]); a deviation of 0 counts as 1."""
         self.mean.assign(mean)
-        self.deviation.assign(deviation)
+        self.deviation.assign(ops.where(deviation > 0, deviation, 1.0))
 
     def call(self, inputs):
         scaled = (inputs - self.mean) / self.deviation

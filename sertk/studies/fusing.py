@@ -116,7 +116,7 @@ def _tables(opened: list[Run]) -> dict[int, dict[str, tuple[pd.DataFrame, np.nda
                 f"Fold {fold} has no predictions for validation speakers.",
                 "Weights are fitted on them.",
                 "Train with validation speakers (--val 1 or more).",
-                code="missing-calibration-predictions",
+                code="no-validation-predictions",
             )
     return lined
 
