@@ -122,7 +122,7 @@ def test_mistakes_are_refused(members, fused, small_root, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("method", ["weighted", "stacking"])
+@pytest.mark.parametrize("method", [pytest.param("weighted", marks=pytest.mark.slow), "stacking"])
 def test_a_fused_run_predicts_and_is_exported_as_one_file(members, small_root, tmp_path, method):
     pytest.importorskip("tf2onnx")
     fused = studies.fuse(members, tmp_path / "fused", method=method)
