@@ -215,8 +215,9 @@ def test_trainings_that_cannot_be(more, code, value, train, refused, tmp_path):
 
 
 @pytest.mark.parametrize("more", [["--batch-size", "1"], ["--batch-size", "999"]])
-def test_extreme_batches(more, train, done):
-    done(*train("run", *more, "--epochs", "1"))
+def test_extreme_batches(more, train, done, tmp_path):
+    assert "UAR" in done(*train("run", *more, "--epochs", "1")).out
+    assert len(list((tmp_path / "run").glob("*/*/fit.json"))) > 0
 
 
 def test_a_folder_that_is_not_free(train, refused, done, tmp_path):
