@@ -35,7 +35,7 @@ class ImportanceDisplay(Display):
         )  # fmt: skip
         ax.set_yticks(places, list(rows.index))
         ax.invert_yaxis()
-        ax.set_xlabel("loss of UAR when permuted, points (line: SD over models)")
+        ax.set_xlabel("loss of UAR, points")
 
 
 def feature_importance(run: Run | str | Path) -> ImportanceDisplay:
