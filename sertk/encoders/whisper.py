@@ -1,0 +1,129 @@
+"""Whisper: the encoder of OpenAI's speech recognizer, in all published sizes.
+
+In: log-mel spectrograms in dB, 100 frames per second. Out: hidden states, 50 frames per second.
+Whisper pads recordings to 30 s; here they keep their own length, which changes states a little and
+costs a tenth.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sertk.encoders import _weights
+from sertk.features.log_mel import LogMel
+
+LICENSE = "MIT, Copyright (c) 2022 OpenAI"
+REFERENCE = (
+    "Radford et al. 2022, Robust Speech Recognition via Large-Scale Weak Supervision, arXiv "
+    "2212.04356"
+)
+PADDABLE = True  # frames at or below the floor are padding, and change no state of the others
+SHORTEST = 1  # sample of a waveform that has a state
+
+
+@dataclass(frozen=True)
+class Config:
+    """Describe the size of an encoder.
+
+    Args:
+        units: int >= 1. Width of the hidden states; the dense layers are four times as wide.
+        blocks: int >= 1. Transformer blocks.
+        num_heads: int >= 1. Attention heads, a divisor of `units`.
+        n_mels: int >= 1. Mel bands of the input.
+    """
+
+    units: int
+    blocks: int
+    num_heads: int
+    n_mels: int = 80
+
+
+_SIZES = {
+    "tiny": Config(384, 4, 6),
+    "base": Config(512, 6, 8),
+    "small": Config(768, 12, 12),
+    "medium": Config(1024, 24, 16),
+    "large": Config(1280, 32, 20),
+}
+CONFIGS = {
+    **{f"whisper-{size}": config for size, config in _SIZES.items()},
+    **{f"whisper-{size}.en": _SIZES[size] for size in ("tiny", "base", "small", "medium")},
+    "whisper-large-v2": _SIZES["large"],
+    "whisper-large-v3": Config(1280, 32, 20, n_mels=128),
+    "whisper-large-v3-turbo": Config(1280, 32, 20, n_mels=128),
+}
+
+
+def front_end(config: Config) -> LogMel:
+    """Give the feature that the encoder takes, at 16 kHz."""
+    return LogMel(n_mels=config.n_mels, n_fft=400, hop_length=160)
+
+
+def frames(config: Config, samples: int) -> int:
+    """Count the hidden states of a waveform of some samples at 16 kHz."""
+    return (front_end(config).frames(samples) + 1) // 2
+
+
+def build(config: Config, blocks: int) -> Any:
+    """Build the encoder without weights: (batch, frames, n_mels) to a list of hidden states.
+
+    Args:
+        config: Its size.
+        blocks: How many transformer blocks are kept, from the first.
+
+    Returns:
+        A `keras.Model` whose outputs are the states before the first block and after each block,
+        shape (batch, frames / 2, units).
+    """
+    import keras
+    from keras import layers
+
+    from sertk.layers.transformer import (
+        HidePadding,
+        Sinusoids,
+        TransformerBlock,
+        WhisperScale,
+        gelu,
+    )
+
+    inputs = keras.Input((None, config.n_mels), name="log_mel")
+    x, sound = WhisperScale(name="scale")(inputs)
+    x = layers.ZeroPadding1D(1)(x)
+    x = layers.Conv1D(config.units, 3, activation=gelu, name="conv1")(x)
+    x = layers.ZeroPadding1D(1)(layers.Multiply()([x, sound]))
+    x = layers.Conv1D(config.units, 3, strides=2, activation=gelu, name="conv2")(x)
+    x = Sinusoids(name="positions")(x)
+    hide = HidePadding(2, name="hide")(sound)
+    states = [x]
+    for number in range(1, blocks + 1):
+        block = TransformerBlock(
+            config.num_heads, 4 * config.units, key_bias=False, name=f"block{number}"
+        )
+        states.append(block(states[-1], hide))
+    return keras.Model(inputs, states, name="whisper")
+
+
+def variables(model: Any) -> Iterator[_weights.Place]:
+    """Name the array of each variable, as Hugging Face's files do."""
+    for name in ("conv1", "conv2"):
+        layer = model.get_layer(name)
+        yield layer.kernel, f"encoder.{name}.weight", (2, 1, 0)
+        yield layer.bias, f"encoder.{name}.bias", None
+    for number in range(len(model.outputs) - 1):
+        names = {
+            "attention": "self_attn",
+            "attention_norm": "self_attn_layer_norm",
+            "fc1": "fc1",
+            "fc2": "fc2",
+            "final_norm": "final_layer_norm",
+        }
+        block = model.get_layer(f"block{number + 1}")
+        yield from _weights.of_block(block, f"encoder.layers.{number}", names)
+
+
+def config_of(record: Mapping[str, Any]) -> Config:
+    """Read the size out of Hugging Face's config.json."""
+    return Config(
+        record["d_model"], record["encoder_layers"], record["encoder_attention_heads"],
+        record["num_mel_bins"],
+    )  # fmt: skip
