@@ -50,7 +50,7 @@ class Features:
             if zlib.crc32(spectrum.data) != checksum:
                 raise shards.damaged(f"The cached features of {utterance_id}", shard.folder)
             self._sound.add(utterance_id)
-        return spectrum
+        return spectrum.astype(np.float32, copy=False)
 
     def frame(self, manifest: pd.DataFrame) -> pd.DataFrame:
         """Count frames per utterance of a manifest: `utterance_id, frames` (0: unreadable)."""

@@ -98,20 +98,23 @@ def _write_part(name: Path, rows: list[Row], prep: Preprocessing) -> int:
         index.append((row.key, len(spectrum), zlib.crc32(spectrum.data)))
         spectra.append(spectrum)
     shape = (sum(map(len, spectra)), *(spectra[0].shape[1:] if spectra else (0,)))
-    _write_array(name.with_suffix(".npy"), shape, spectra)
+    _write_array(name.with_suffix(".npy"), shape, prep.feature.source.cached_as, spectra)
     _write_record(name.with_suffix(".json"), index, unreadable)
     return len(rows)
 
 
 def _spectrum(row: Row, prep: Preprocessing) -> np.ndarray:
+    kind = prep.feature.source.cached_as
     if row.augmentation is None:
-        return np.ascontiguousarray(prep.spectrum(row.path, row.start, row.end), dtype=np.float32)
+        return np.ascontiguousarray(prep.spectrum(row.path, row.start, row.end), dtype=kind)
     waveform = prep.load(row.path, row.start, row.end)
     waveform = augment.apply(row.augmentation, waveform, prep.sample_rate, row.seed, row.copy)
-    return np.ascontiguousarray(prep.extract(waveform), dtype=np.float32)
+    return np.ascontiguousarray(prep.extract(waveform), dtype=kind)
 
 
-def _write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[np.ndarray]) -> None:
+def _write_array(
+    path: Path, shape: tuple[int, ...], kind: str, pieces: Iterable[np.ndarray]
+) -> None:
     """Write arrays under each other.
 
     Not with np.save, which does not report a full disk, and not with a memory map, with which a
@@ -119,7 +122,7 @@ def _write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[np.ndarray
     """
     with temporary_names.whole(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(
-            file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+            file, {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
         )
         for piece in pieces:
             file.write(piece.data)
@@ -139,9 +142,10 @@ def _join(parts: Path) -> list[Path]:
     contents = [shards.read_record(record) for record in records]
     rows = [row for record in contents for row in record["rows"]]
     arrays = [record.with_suffix(".npy") for record in records]
-    shape = next((array.shape[1:] for array in map(shards.load, arrays) if len(array)), (0,))
-    shape = (sum(frames for _, frames, _ in rows), *shape)
-    _write_array(parts / shards.FEATURES, shape, map(shards.load, arrays))
+    opened = [shards.load(path) for path in arrays]
+    example = next((array for array in opened if len(array)), opened[0])
+    shape = (sum(frames for _, frames, _ in rows), *example.shape[1:])
+    _write_array(parts / shards.FEATURES, shape, example.dtype.str, opened)
     _write_record(parts / shards.INDEX, rows, [row for f in contents for row in f["unreadable"]])
     return [_move(parts)]
 

@@ -30,7 +30,7 @@ class Shard:
         self._data: np.ndarray | None = None
 
     def read(self, start: int, frames: int) -> np.ndarray:
-        """Read some frames, shape (frames, bins), float32.
+        """Read some frames, shape (frames, bins), as they are stored.
 
         Raises:
             CacheError: If the file is damaged.

@@ -16,6 +16,7 @@ from sertk._utils import seeding
 from sertk.augment import Augmentation
 from sertk.cache import Features
 from sertk.datasets import class_balance, feature_statistics
+from sertk.datasets.enrolment import Enrolment
 from sertk.datasets.on_the_fly import OnTheFlyCopies
 from sertk.errors import ConfigurationError, UnknownNameError
 from sertk.preprocessing import Preprocessing
@@ -24,7 +25,7 @@ from sertk.run import Run
 from sertk.training import saving
 from sertk.training.config import Config
 
-STANDARDIZE = ("training", "speaker", "minmax", "none")
+STANDARDIZE = ("training", "enrolment", "speaker", "minmax", "none")
 
 
 class _Visit(NamedTuple):
@@ -36,12 +37,16 @@ class _Visit(NamedTuple):
 
 
 class _Clip(NamedTuple):
-    """A clip of a batch: the row of its utterance, the version it is of, where that is cut."""
+    """A clip of a batch: the row of its utterance, the version it is of, where that is cut.
+
+    `offset` is what enrolled recordings of the speaker subtract.
+    """
 
     row: int
     name: Any
     spectrum: np.ndarray
     start: int
+    offset: np.ndarray | None = None
 
 
 class ClipDataset(keras.utils.PyDataset):
@@ -62,6 +67,7 @@ class ClipDataset(keras.utils.PyDataset):
         standardize: How clips are scaled; one of `STANDARDIZE`.
         speakers: For `"speaker"`: statistics by speaker, (mean, deviation), with which clips are
             finished and standardized here; otherwise the graph does both.
+        enrolment: For `"enrolment"`: draws recordings that are enrolled in training.
 
     Attributes:
         rows: The rows that are there, copies included.
@@ -86,6 +92,7 @@ class ClipDataset(keras.utils.PyDataset):
         seed: int = 0,
         standardize: str = "training",
         speakers: dict[str, tuple[np.ndarray, np.ndarray]] | None = None,
+        enrolment: Enrolment | None = None,
     ):
         super().__init__()
         available = manifest[np.array([u in features for u in manifest["utterance_id"]], bool)]
@@ -94,7 +101,7 @@ class ClipDataset(keras.utils.PyDataset):
         self.manifest = available[parent.isna()].reset_index(drop=True)
         self.features, self.prep, self.classes = features, prep, list(classes)
         self.training, self.seed = training, seed
-        self.standardize, self.speakers = standardize, speakers
+        self.standardize, self.speakers, self.enrolment = standardize, speakers, enrolment
         self.epoch = 0
         self.versions = {u: [u] for u in self.manifest["utterance_id"]}
         for copy, original in zip(available["utterance_id"], parent, strict=True):
@@ -224,10 +231,13 @@ class ClipDataset(keras.utils.PyDataset):
         spectrum = self._spectrum(name)  # once: of a copy that is drawn on the fly it takes long
         if clip is not None:
             starts = self.prep.clip_starts(spectrum)
-            return _Clip(row, name, spectrum, starts[min(clip, len(starts) - 1)])
-        room = len(spectrum) - self.prep.clip_frames
-        start = int(generator.integers(min(room, 0), max(room, 0) + 1))
-        return _Clip(row, name, spectrum, start)
+            start = starts[min(clip, len(starts) - 1)]
+        else:
+            room = len(spectrum) - self.prep.clip_frames
+            start = int(generator.integers(min(room, 0), max(room, 0) + 1))
+        enrolment = self.enrolment
+        offset = enrolment and enrolment.offset(original, self._speaker[row], generator)
+        return _Clip(row, name, spectrum, start, offset)
 
     def _version(self, original: str, seed: int, generator: np.random.Generator) -> str:
         """Choose the utterance itself or one of its copies, according to the settings."""
@@ -251,6 +261,8 @@ class ClipDataset(keras.utils.PyDataset):
     def _fill(self, out: np.ndarray, clip: _Clip) -> None:
         if self.speakers is None:
             self.prep.cut(clip.spectrum, clip.start, out)
+            if clip.offset is not None:
+                out -= clip.offset
             return
         cut = np.empty(self.prep.clip_shape, np.float32)
         self.prep.cut(clip.spectrum, clip.start, cut)
@@ -259,9 +271,11 @@ class ClipDataset(keras.utils.PyDataset):
 
     def utterance_probabilities(self, clip_probabilities: np.ndarray) -> np.ndarray:
         """Join the clips of each utterance: (clips, classes) -> (utterances, classes)."""
-        return aggregate_clips(
-            clip_probabilities, self.clips_per_utterance, self.config.clip_aggregation
-        )
+        return self.joined(clip_probabilities, self.clips_per_utterance)
+
+    def joined(self, clip_probabilities: np.ndarray, counts: list[int]) -> np.ndarray:
+        """Join the clips of some utterances, of which each has so many."""
+        return aggregate_clips(clip_probabilities, counts, self.config.clip_aggregation)
 
     def predict(self, model: Any) -> pd.DataFrame:
         """Predict every utterance with an assembled model.
@@ -343,7 +357,8 @@ def make(
         copies: Augmented copies of each training utterance.
         seed: int. Seed of copies, order and cuts.
         standardize: `"training"` (mean and deviation per bin of the training split, inside the
-            model), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
+            model), `"enrolment"` (the same, and the mean of a speaker's enrolled recordings is
+            subtracted, as often none as in use; see `sertk.datasets.enrolment`), `"minmax"` (their least value and range, so that clips lie in [0, 1]),
             `"none"`, or `"speaker"` (each speaker by the statistics of all their own utterances; it
             does not apply to a single recording).
         allow_shared_speakers: Accept speakers that are in several splits.
@@ -390,11 +405,17 @@ def divide(
         else None
     )
 
+    enrolment = (
+        Enrolment(originals[originals["split"] == "train"], features, prep)
+        if standardize == "enrolment"
+        else None
+    )
+
     def part(split: str) -> ClipDataset:
         return ClipDataset(
             rows[rows["split"] == split], features, prep, classes,
             config=config, training=split == "train", seed=seed, standardize=standardize,
-            speakers=speakers,
+            speakers=speakers, enrolment=enrolment if split == "train" else None,
         )  # fmt: skip
 
     return Datasets(part("train"), part("val"), part("test"))

@@ -13,6 +13,7 @@ import pandas as pd
 from sertk._display.display import Display
 from sertk.errors import ConfigurationError, RunError, listing
 from sertk.evaluation.calibration import temperature
+from sertk.evaluation.enrolment import enrolment_curve
 from sertk.evaluation.importance import feature_importance
 from sertk.evaluation.intervals import Interval
 from sertk.evaluation.learning_curve import curves as learning_curves
@@ -25,7 +26,7 @@ from sertk.evaluation.speakers import speaker_difficulty
 from sertk.run import Run
 
 __all__ = [
-    "Display", "Evaluation", "Interval", "compare", "confusion", "evaluate", "f1",
+    "Display", "Evaluation", "Interval", "compare", "confusion", "enrolment_curve", "evaluate", "f1",
     "feature_importance", "learning_curves", "normalize_speakers", "selective_prediction",
     "speaker_difficulty", "temperature", "uar", "wa",
 ]  # fmt: skip

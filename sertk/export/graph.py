@@ -50,7 +50,7 @@ class CutClips(Layer):
 
     Args:
         clip_frames: Frames in a clip.
-        padding: What stands where there is no sound.
+        padding: What stands where there is no sound; `None` repeats the utterance.
 
     Input shape:
         (batch, frames, bins[, channels]), any number of frames.
@@ -59,7 +59,7 @@ class CutClips(Layer):
         (batch * clips, clip_frames, bins[, channels]), clips of one utterance behind each other.
     """
 
-    def __init__(self, clip_frames: int, padding: float, **kwargs):
+    def __init__(self, clip_frames: int, padding: float | None, **kwargs):
         super().__init__(**kwargs)
         self.clip_frames, self.padding = clip_frames, padding
 
@@ -76,6 +76,9 @@ class CutClips(Layer):
         up = ops.logical_or(2 * rest > steps, ops.logical_and(ops.equal(2 * rest, steps), odd))
         starts = whole + ops.cast(up, "int32") - lack // 2
         index = starts[:, None] + ops.arange(length, dtype="int32")[None, :]  # (clips, frames)
+        if self.padding is None:
+            clips = ops.take(spectra, index % frames, axis=1)
+            return ops.reshape(clips, (-1, length, *spectra.shape[2:]))
         inside = ops.logical_and(index >= 0, index < frames)
         taken = ops.take(spectra, ops.minimum(ops.maximum(index, 0), frames - 1), axis=1)
         shape = (1, -1, length, *[1] * (len(spectra.shape) - 2))
@@ -146,7 +149,8 @@ def _leveled(prep: Preprocessing, waveforms: Any) -> Any:
 
 
 def _vote(model: Any, prep: Preprocessing, decision: str, spectrum: Any) -> Any:
-    padding = PADDING_DB if prep.feature.source.in_decibels else 0.0
+    source = prep.feature.source
+    padding = None if source.repeats else PADDING_DB if source.in_decibels else 0.0
     clips = CutClips(prep.clip_frames, padding, name="cut")(spectrum)
     return JoinClips(decision, name="probabilities")([_only(model(clips)), spectrum])
 

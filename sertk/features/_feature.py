@@ -14,6 +14,8 @@ class Feature(abc.ABC):
     Attributes:
         sample_rate: int, Hz. A `Preprocessing` sets it to its own.
         in_decibels: Whether the values are absolute dB, so that clips are referenced and floored.
+        repeats: Whether a clip that is longer than the utterance repeats it; others are padded.
+        cached_as: str. Type of the numbers in the cache, `"float32"` or `"float16"`.
         in_graph: Whether `layer()` computes it, so that a model can be exported with it.
         in_processes: Whether it is computed in other processes, one per core, so that the cache
             uses all cores unless told otherwise.
@@ -29,6 +31,8 @@ class Feature(abc.ABC):
 
     sample_rate: Any
     in_decibels: ClassVar[bool] = True
+    repeats: ClassVar[bool] = False
+    cached_as: ClassVar[str] = "float32"
     in_graph: Any = True
     in_processes: Any = False
     license: Any = ""

@@ -3,6 +3,7 @@
 In: a waveform. Out: `(1, numbers)`: for each statistic, one number per bin of the frame feature.
 """
 
+import abc
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,69 +20,30 @@ STATISTICS = (
 _TOP_DB = np.float32(80.0)
 
 
-@dataclass(frozen=True)
-class Functionals(Feature):
-    """Describe a whole utterance by statistics of its frames.
+class OfFrames(Feature):
+    """A feature of a whole utterance: statistics of a feature that gives frames."""
 
-    It is the feature of the classical models: `svm`, `logreg`, `random_forest`. Values in decibels
-    are first expressed below the utterance's maximum and floored at -80 dB, so that the distance to
-    the microphone changes nothing. Clips are whole utterances: `clip_seconds` has no effect.
-
-    Args:
-        frame_feature: Name of the feature that the statistics are taken of.
-        frame_options: Its parameters, as `"n_mels=40,n_fft=1024"`; its defaults if empty.
-        statistics: Their names, with commas: `mean`, `std` (standard deviation), `p5` to `p95`
-            (percentiles), `slope` (of the line through the frames over a time axis from -1 to 1),
-            `change` (mean absolute difference of neighboring frames) and `change_std` (standard
-            deviation of that difference).
-        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
-
-    Raises:
-        UnknownNameError: If there is no such frame feature, parameter or statistic.
-        ConfigurationError: If the frame feature cannot be one, or its parameters are wrong.
-
-    Examples:
-        >>> feature = Functionals(statistics="mean,std")
-        >>> feature(np.zeros(16_000, "float32")).shape
-        (1, 128)
-        >>> feature.number_names[:1]
-        ['log_mel 0 mean']
-
-    References:
-        Schuller et al. 2013, The INTERSPEECH 2013 computational paralinguistics challenge, whose
-        features are functionals of low-level descriptors.
-    """
-
-    frame_feature: str = "log_mel"
-    frame_options: str = ""
-    statistics: str = "mean,std,p10,p50,p90,slope,change,change_std"
-    sample_rate: int = 16_000
+    statistics: str
     in_decibels = False
 
     def __post_init__(self) -> None:
         for name in self._statistics:
             if name not in STATISTICS:
                 raise UnknownNameError("statistic", name, STATISTICS)
-        if self.frame_feature in ("functionals", "embedding"):
-            raise ConfigurationError(
-                f"The feature `functionals` received frame_feature={self.frame_feature}.",
-                "It needs a feature of sertk that gives frames.",
-                "Use log_mel, mfcc or another such feature.",
-                code="invalid-frame-feature",
-            )
         _ = self._frames
 
     @property
     def _statistics(self) -> list[str]:
         return [name.strip() for name in self.statistics.split(",")]
 
-    @cached_property
+    @property
+    @abc.abstractmethod
     def _frames(self) -> Feature:
-        from sertk import features
+        """The feature that the statistics are taken of."""
 
-        return features.get(
-            self.frame_feature, **_options(self.frame_options), sample_rate=self.sample_rate
-        )
+    @property
+    def identity(self) -> Any:
+        return self._frames.identity
 
     @property
     def license(self) -> str:
@@ -128,13 +90,70 @@ class Functionals(Feature):
         reference = [_layers.ClipReference(float(_TOP_DB))] if source.in_decibels else []
         last = _layers.FrameStatistics(self._statistics)
         parts = [source.layer(), *reference, *self._frames.finish_layers(), last]
-        return keras.Sequential(parts, name="functionals")
+        return keras.Sequential(parts, name=type(self).__name__.lower())
 
     def frames(self, samples: int) -> int:
         return 1
 
     def shape(self, frames: int) -> tuple[int, ...]:
         return (1, len(self._statistics) * len(self._frames.number_names))
+
+
+@dataclass(frozen=True)
+class Functionals(OfFrames):
+    """Describe a whole utterance by statistics of its frames.
+
+    It is the feature of the classical models: `svm`, `logreg`, `random_forest`. Values in decibels
+    are first expressed below the utterance's maximum and floored at -80 dB, so that the distance to
+    the microphone changes nothing. Clips are whole utterances: `clip_seconds` has no effect.
+
+    Args:
+        frame_feature: Name of the feature that the statistics are taken of.
+        frame_options: Its parameters, as `"n_mels=40,n_fft=1024"`; its defaults if empty.
+        statistics: Their names, with commas: `mean`, `std` (standard deviation), `p5` to `p95`
+            (percentiles), `slope` (of the line through the frames over a time axis from -1 to 1),
+            `change` (mean absolute difference of neighboring frames) and `change_std` (standard
+            deviation of that difference).
+        sample_rate: int, Hz, of the waveform; a `Preprocessing` sets it to its own.
+
+    Raises:
+        UnknownNameError: If there is no such frame feature, parameter or statistic.
+        ConfigurationError: If the frame feature cannot be one, or its parameters are wrong.
+
+    Examples:
+        >>> feature = Functionals(statistics="mean,std")
+        >>> feature(np.zeros(16_000, "float32")).shape
+        (1, 128)
+        >>> feature.number_names[:1]
+        ['log_mel 0 mean']
+
+    References:
+        Schuller et al. 2013, The INTERSPEECH 2013 computational paralinguistics challenge, whose
+        features are functionals of low-level descriptors.
+    """
+
+    frame_feature: str = "log_mel"
+    frame_options: str = ""
+    statistics: str = "mean,std,p10,p50,p90,slope,change,change_std"
+    sample_rate: int = 16_000
+
+    def __post_init__(self) -> None:
+        if self.frame_feature in ("functionals", "pooled_states", "embedding"):
+            raise ConfigurationError(
+                f"The feature `functionals` received frame_feature={self.frame_feature}.",
+                "It needs a feature of sertk that gives frames.",
+                "Use log_mel, mfcc or another such feature.",
+                code="invalid-frame-feature",
+            )
+        super().__post_init__()
+
+    @cached_property
+    def _frames(self) -> Feature:
+        from sertk import features
+
+        return features.get(
+            self.frame_feature, **_options(self.frame_options), sample_rate=self.sample_rate
+        )
 
 
 def functionals(frames: np.ndarray, statistics: list[str]) -> np.ndarray:

@@ -13,10 +13,11 @@ from sertk.layers.pooling import (
 )
 from sertk.layers.scaling import Standardize
 from sertk.layers.spec_augment import SpecAugment
+from sertk.layers.speaker import SubtractSpeaker
 from sertk.layers.spectrogram_image import SpectrogramImage
 
 __all__ = [
     "AdaptiveAveragePooling2D", "AttentionPooling", "LogProbabilities", "MapAttention",
     "PairwiseVotes", "RadialBasis", "SigmoidAttention", "SpecAugment", "SpectrogramImage",
-    "Standardize", "StatisticsPooling", "Temperature", "Trees",
+    "Standardize", "StatisticsPooling", "SubtractSpeaker", "Temperature", "Trees",
 ]  # fmt: skip

@@ -203,11 +203,16 @@ class Preprocessing:
     def cut(self, spectrum: np.ndarray, start: int, out: np.ndarray) -> None:
         """Copy the clip that starts at a frame into `out`; padding fills what has no sound.
 
+        Of a feature that repeats, the utterance itself does.
+
         Args:
             spectrum: shape (frames, bins[, channels]), absolute dB.
             start: First frame; negative to put silence before the utterance.
             out: shape `clip_shape`, written in place.
         """
+        if self.feature.source.repeats:
+            np.take(spectrum, range(start, start + len(out)), axis=0, out=out, mode="wrap")
+            return
         padding = PADDING_DB if self.feature.source.in_decibels else 0.0
         begin, end = max(start, 0), min(start + len(out), len(spectrum))
         out[: begin - start] = padding

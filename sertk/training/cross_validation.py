@@ -21,7 +21,7 @@ from sertk.datasets import ClipDataset, Datasets
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-from sertk.training import checkpoint, fitting, records, saving, solving, tracking
+from sertk.training import checkpoint, enrolling, fitting, records, saving, solving, tracking
 from sertk.training import folder as folders
 from sertk.training.config import Config
 from sertk.training.fitting import Trained
@@ -218,6 +218,9 @@ def _fit_once(train: Callable[[Path], Trained], parts: Datasets, home: Path, fol
     runs.write_csv(folder / "predictions.csv", predictions)
     if importance is not None:
         runs.write_csv(folder / "importance.csv", importance.assign(fold=fold, seed=seed))
+    enrolment = None if parts.test is None else enrolling.curve(model, parts.test)
+    if enrolment is not None:
+        runs.write_csv(folder / "enrolment.csv", enrolment.assign(fold=fold, seed=seed))
     atomic.write_json(
         folder / "fit.json",
         {"fold": fold, "seed": seed, **record, **records.of_fit(parts, started)},

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from sertk._utils import seeding
 from sertk.datasets import ClipDataset, class_balance
 from sertk.errors import ConfigurationError
-from sertk.layers import SpecAugment, Standardize
+from sertk.layers import SpecAugment, Standardize, SubtractSpeaker
 from sertk.training import objective, tracking
 from sertk.training.checkpoint import Checkpoint
 from sertk.training.config import MONITORS, Config
@@ -58,6 +58,10 @@ def front_end(train: ClipDataset) -> tuple[Any, Any]:
         x = standardize(x)
         if train.speakers is None:
             standardize.set_statistics(*train.statistics())
+    if train.enrolment is not None:
+        speaker = SubtractSpeaker(name="speaker")
+        x = speaker(x)
+        speaker.ratio.assign(train.enrolment.ratio)
     return inputs, x
 
 

@@ -27,6 +27,7 @@ _IDENTITY = (
 _WRITTEN = ("manifest.csv", "history.csv", "predictions.csv", "report.html")
 _OF_A_FIT = ("fit.json", "model.keras", "history.csv", "predictions.csv")
 _JOINED = ("history.csv", "predictions.csv")
+_SOMETIMES = ("importance.csv", "enrolment.csv")  # of classical models; of models that enrol
 
 
 def of_fit(home: Path, fold: int, seed: int) -> Path:
@@ -138,8 +139,8 @@ def finish(home: Path, record: dict[str, Any], unreadable: list[dict[str, str]])
     fits = [runs.read_fit(path) for path in home.glob("fold_*/seed_*/fit.json")]
     fits.sort(key=lambda fit: (fit["fold"], fit["seed"]))
     folders = [home / f"fold_{fit['fold']}" / f"seed_{fit['seed']}" for fit in fits]
-    classical = all((folder / "importance.csv").is_file() for folder in folders)
-    for name in (*_JOINED, *(("importance.csv",) * classical)):
+    more = [name for name in _SOMETIMES if all((folder / name).is_file() for folder in folders)]
+    for name in (*_JOINED, *more):
         tables = [
             runs.read_csv(
                 folder / name, ["fold", "seed"],

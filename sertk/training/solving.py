@@ -14,6 +14,7 @@ import pandas as pd
 
 from sertk import classical
 from sertk.datasets import ClipDataset, Datasets, class_balance
+from sertk.datasets.enrolment import Enrolment
 from sertk.errors import ConfigurationError, listing
 from sertk.evaluation import calibration
 from sertk.training import importance
@@ -98,10 +99,13 @@ def fit(name: str, parts: Datasets, config: Config, arguments: dict[str, Any]) -
 
 def _joined(train: ClipDataset, val: ClipDataset) -> ClipDataset:
     """Make a training set that holds the validation utterances as well."""
+    rows = pd.concat([train.rows, val.rows])
+    originals = pd.concat([train.manifest, val.manifest])
+    enrolment = train.enrolment and Enrolment(originals, train.features, train.prep)
     return ClipDataset(
-        pd.concat([train.rows, val.rows]), train.features, train.prep, train.classes,
+        rows, train.features, train.prep, train.classes,
         config=train.config, training=True, seed=train.seed, standardize=train.standardize,
-        speakers=train.speakers,
+        speakers=train.speakers, enrolment=enrolment,
     )  # fmt: skip
 
 
