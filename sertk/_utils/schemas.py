@@ -257,6 +257,15 @@ class Shard(TypedDict):
     unreadable: list[tuple[str, str, bool]]
 
 
+class Profile(TypedDict):
+    """The file of an enrolled speaker."""
+
+    model: str
+    count: Annotated[int, Meta(ge=1)]
+    shape: list[Count]
+    mean: list[float]
+
+
 class Curve(TypedDict):
     """A row of robustness.json."""
 

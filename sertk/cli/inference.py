@@ -40,6 +40,16 @@ def predict(args: argparse.Namespace) -> int:
     for line in searched.summary():
         tell(f"skipped: {line}")
     predictor = _opened(args)
+    if args.turns and not args.timeline:
+        raise ConfigurationError(
+            f"Received --turns {args.turns} without --timeline.",
+            "Turns say who speaks when along a recording.",
+            "Add --timeline, or omit --turns.",
+            code="turns-without-timeline",
+        )
+    if args.speaker:
+        enrolled = predictor.enrol(args.speaker)
+        tell(f"The speaker is enrolled with {_recordings(enrolled)}.")
     if args.timeline:
         return _timelines(predictor, paths, args)
     if args.window is not None or args.hop is not None:
@@ -58,6 +68,32 @@ def predict(args: argparse.Namespace) -> int:
     sound = float(predictions.frame()["seconds"].sum())
     _tell_speed(len(predictions.frame()), sound, predictions.seconds)
     return int(bool(predictions.unreadable))
+
+
+def enrol(args: argparse.Namespace) -> None:
+    """Write the profile of a speaker."""
+    from sertk import predict
+    from sertk.predict.enrolment import SUFFIX
+
+    if Path(args.output).suffix != SUFFIX:
+        raise ConfigurationError(
+            f"Received the output file {args.output}.",
+            f"The profile of a speaker has the suffix {SUFFIX}.",
+            f"Use {Path(args.output).stem or 'speaker'}{SUFFIX}.",
+            code="wrong-file-ending",
+        )
+    searched = predict.search(args.paths)
+    for line in searched.summary():
+        tell(f"skipped: {line}")
+    profile = _opened(args).enrol(searched.files)
+    if profile is not None:
+        profile.write(args.output)
+        give(f"{args.output}: {_recordings(profile)}")
+
+
+def _recordings(profile: Any) -> str:
+    count = profile.count
+    return f"{count} recording{'s' * (count != 1)}, long ones in pieces"
 
 
 def _of(path: Path, error: AudioError) -> str:
@@ -107,7 +143,7 @@ def _timelines(predictor: Predictor, paths: list[Path], args: argparse.Namespace
     failed, sound, seconds = 0, 0.0, 0.0
     for number, path in enumerate(paths):
         try:
-            timeline = predictor.timeline(path, window=args.window, hop=args.hop)
+            timeline = predictor.timeline(path, window=args.window, hop=args.hop, turns=args.turns)
         except AudioError as error:
             if len(paths) == 1:
                 raise

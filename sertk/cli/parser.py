@@ -115,6 +115,7 @@ def make_parser() -> Parser:
         )
     )
     _predict_arguments(command("inference", "predict", "predict the emotion of recordings"))
+    _enrol_arguments(command("inference", "enrol", "write the profile of a speaker"))
     _export_arguments(command("inference", "export", "export a model of a run"))
     _app_arguments(command("inference", "app", "serve a page that predicts in the browser"))
     _notebook_arguments(command("data", "notebook", "execute a notebook, and write its page"))
@@ -291,20 +292,50 @@ def _notebook_arguments(parser: Parser) -> None:
 def _predict_arguments(parser: Parser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH", help="files, folders, patterns; - for a list on stdin")
-    model = parser.add_argument_group("model, one of (default: the pretrained model)")
-    model.add_argument("--run", metavar="DIR", help="run folder")
-    model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
-    model.add_argument("--bundle", metavar="ZIP", help="file of `sertk export --to bundle`")
-    groups.add_fold(parser)
+    _model_arguments(parser)
     add("--format", default="table", help="table, json or csv (%(default)s)")
     parser.flag(
         "--speaker-normalization",
         "subtract the mean log-probabilities (all recordings are of one speaker)",
     )
+    add(
+        "--speaker", metavar="PATH",
+        help="enrol the speaker: a folder of other recordings, or a file of `sertk enrol`",
+    )  # fmt: skip
     parser.flag("--timeline", "predict windows along each recording, of any length")
     add("--window", type=float, metavar="S", help="window of a timeline (default: the clip length)")
     add("--hop", type=float, metavar="S", help="hop of a timeline (default: half a window)")
+    add(
+        "--turns", metavar="FILE", help="timeline: who speaks when, CSV (start, end, speaker) or "
+        "RTTM, or self for one speaker; each is enrolled by their own windows",
+    )  # fmt: skip
     add("--plot", metavar="FILE", help="write a plot, .svg or .png")
+    _predictor_arguments(parser)
+
+
+def _enrol_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "paths", nargs="+", metavar="PATH",
+        help="recordings of one speaker: files, folders, patterns; - for a list on stdin",
+    )  # fmt: skip
+    _model_arguments(parser)
+    add("-o", "--output", required=True, metavar="FILE", help="profile to write, .json")
+    _predictor_arguments(parser)
+
+
+def _model_arguments(parser: Parser) -> None:
+    """Add what selects a model for prediction."""
+    model = parser.add_argument_group("model, one of (default: the pretrained model)")
+    model.add_argument("--run", metavar="DIR", help="run folder")
+    model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
+    model.add_argument("--bundle", metavar="ZIP", help="file of `sertk export --to bundle`")
+    groups.add_fold(parser)
+
+
+def _predictor_arguments(parser: Parser) -> None:
+    """Add how recordings are read and gated, and where a model computes."""
+    add = parser.add_argument
     add(
         "--silence-db", default="-60", metavar="DB",
         help="level in dB re full scale below which there is no speech (default: %(default)s; "

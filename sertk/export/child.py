@@ -19,7 +19,7 @@ import onnx
 from sertk._utils.timing import seconds_of
 from sertk.errors import ModelError, SertkError
 from sertk.export import graph, recurrence
-from sertk.predict.engines import KerasEngine
+from sertk.predict.engines import ENROLLED, KerasEngine
 from sertk.predict.spec import Spec
 from sertk.training import saving
 
@@ -49,10 +49,12 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     if not job.get("times"):
         return {}
     whole = graph.from_waveform(saving.load_model(path), prep, spec.clip_aggregation)
-    clip = np.zeros((1, round(prep.clip_seconds * prep.sample_rate)), np.float32)
+    samples = round(prep.clip_seconds * prep.sample_rate)
+    given = [np.zeros((1, samples), np.float32)]
+    given += [np.zeros((1, *more.shape[1:]), np.float32) for more in whole.inputs[1:]]
     return {
-        "predict": seconds_of(lambda: whole.predict(clip, verbose=0)),
-        "compiled": seconds_of(lambda: whole.predict_on_batch(clip)),
+        "predict": seconds_of(lambda: whole.predict(given, verbose=0)),
+        "compiled": seconds_of(lambda: whole.predict_on_batch(given)),
     }
 
 
@@ -61,12 +63,17 @@ def _to_onnx(path: Path, spec: Spec, target: str) -> None:
     inside = saving.load_model(path)
     marks = recurrence.mark(inside)
     model = graph.from_waveform(inside, spec.prep, spec.clip_aggregation)
-    model(np.zeros((1, 1), np.float32))
-    signature = [keras.InputSpec(shape=(None, None), dtype="float32", name="waveform")]
+    model([np.zeros((1, *(size or 1 for size in i.shape[1:])), np.float32) for i in model.inputs])
+    names = ("waveform", *ENROLLED)[: len(model.inputs)]
+    signature = [
+        keras.InputSpec(shape=given.shape, dtype="float32", name=name)
+        for given, name in zip(model.inputs, names, strict=True)
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tf2onnx about numpy's old names
         model.export(
-            target, format="onnx", opset_version=OPSET, input_signature=signature, verbose=False
+            target, format="onnx", opset_version=OPSET, verbose=False,
+            input_signature=signature if len(signature) == 1 else [signature],
         )
     if marks:
         converted = onnx.load(target)

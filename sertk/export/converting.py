@@ -16,6 +16,7 @@ import numpy as np
 import sertk
 from sertk._utils import child_processes
 from sertk.errors import ConfigurationError, ModelError
+from sertk.predict.engines import ENROLLED, VECTOR
 from sertk.predict.spec import KEY, Spec
 
 
@@ -153,20 +154,22 @@ def refuse_feature(spec: Spec) -> None:
 
 
 def _name_ends(model: Any, num_classes: int) -> None:
-    """Give the input, the output and their dimensions names that somebody can read."""
+    """Give inputs, outputs and their dimensions names that somebody can read."""
     graph = model.graph
-    given, answered = graph.input[0], graph.output[0]
-    renamed = {given.name: "waveform", answered.name: "probabilities"}
+    given = ("waveform", *ENROLLED)[: len(graph.input)]
+    answered = ("probabilities", VECTOR)[: len(graph.output)]
+    ends = [*zip(graph.input, given, strict=True), *zip(graph.output, answered, strict=True)]
+    renamed = {value.name: name for value, name in ends}
     for node in graph.node:
         for names in (node.input, node.output):
             for place, name in enumerate(names):
                 names[place] = renamed.get(name, name)
-    given.name, answered.name = "waveform", "probabilities"
-    for size, name in zip(given.type.tensor_type.shape.dim, ("batch", "samples"), strict=True):
-        size.dim_param = name
-    shape = answered.type.tensor_type.shape
-    shape.dim[0].dim_param = "batch"
-    shape.dim[1].dim_value = num_classes
+    for value, name in ends:
+        value.name = name
+        first = value.type.tensor_type.shape.dim[0]
+        first.dim_param = "enrolled" if name in ENROLLED else "batch"
+    graph.input[0].type.tensor_type.shape.dim[1].dim_param = "samples"
+    graph.output[0].type.tensor_type.shape.dim[1].dim_value = num_classes
     del graph.value_info[:]  # shapes inside bear the converter's names
 
 

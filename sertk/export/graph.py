@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from sertk.layers import speaker
 from sertk.layers._base import Layer
 from sertk.preprocessing import PADDING_DB, Preprocessing
 
@@ -124,11 +125,50 @@ class JoinClips(Layer):
         return (input_shape[1][0], input_shape[0][-1])
 
 
+@keras.saving.register_keras_serializable("sertk")
+class UtteranceMeans(Layer):
+    """Average the frames of each utterance over its clips: what enrolment averages further.
+
+    Call arguments:
+        inputs: Clips (batch * clips, frames, bins[, channels]), and any tensor (batch, ...).
+
+    Output shape:
+        (batch, bins[, channels]).
+    """
+
+    def call(self, inputs):
+        clips, of_the_batch = inputs
+        means = ops.mean(clips, axis=1)
+        split = (ops.shape(of_the_batch)[0], -1, *clips.shape[2:])
+        return ops.mean(ops.reshape(means, split), axis=1)
+
+    def compute_output_shape(self, input_shape):
+        clips, of_the_batch = input_shape
+        return (of_the_batch[0], *clips[2:])
+
+
 def from_waveform(model: Any, prep: Preprocessing, decision: str) -> keras.Model:
-    """Build the whole: (batch, samples) to probabilities (batch, classes)."""
-    inputs = keras.Input((None,), name="sound")  # "waveform" is a layer, too
-    spectrum = prep.feature.source.layer()(_leveled(prep, inputs))
-    return keras.Model(inputs, _vote(model, prep, decision, spectrum), name="sertk")
+    """Build the whole: (batch, samples) to probabilities (batch, classes).
+
+    Where the model can enrol a speaker, it takes the mean vector of enrolled recordings (1, bins)
+    and their number (1, 1) as well, and gives the mean vector of each utterance (batch, bins), too.
+    """
+    sound = keras.Input((None,), name="sound")  # "waveform" is a layer, too
+    source = prep.feature.source
+    spectrum = source.layer()(_leveled(prep, sound))
+    padding = None if source.repeats else PADDING_DB if source.in_decibels else 0.0
+    clips = CutClips(prep.clip_frames, padding, name="cut")(spectrum)
+    join = JoinClips(decision, name="probabilities")
+    layer = speaker.of_model(model)
+    if layer is None:
+        return keras.Model(sound, join([_only(model(clips)), spectrum]), name="sertk")
+    shape = layer.input.shape[2:]
+    mean, count = keras.Input(shape, name="mean"), keras.Input((1,), name="count")
+    standardized = _only(keras.Model(model.inputs, layer.input)(clips))
+    means = UtteranceMeans(name="vector")([standardized, spectrum])
+    rest = keras.Model(layer.output, model.outputs)
+    shares = join([_only(rest(layer(standardized, mean=mean, count=count))), spectrum])
+    return keras.Model([sound, mean, count], [shares, means], name="sertk")
 
 
 def from_one_clip(model: Any, prep: Preprocessing) -> keras.Model:
@@ -146,13 +186,6 @@ def _leveled(prep: Preprocessing, waveforms: Any) -> Any:
     if prep.target_rms_db is None:
         return centered
     return Level(prep.target_rms_db, name="level")(centered)
-
-
-def _vote(model: Any, prep: Preprocessing, decision: str, spectrum: Any) -> Any:
-    source = prep.feature.source
-    padding = None if source.repeats else PADDING_DB if source.in_decibels else 0.0
-    clips = CutClips(prep.clip_frames, padding, name="cut")(spectrum)
-    return JoinClips(decision, name="probabilities")([_only(model(clips)), spectrum])
 
 
 def _only(outputs: Any) -> Any:

@@ -20,8 +20,10 @@ class SubtractSpeaker(Layer):
         mean: shape (bins[, channels]). Mean over enrolled recordings of their mean frame.
         count: shape (1,). Enrolled recordings.
 
-    Input shape:
-        (batch, frames, bins[, channels]).
+    Call arguments:
+        inputs: shape (batch, frames, bins[, channels]).
+        mean: shape (1, bins[, channels]); the weight by default.
+        count: shape (1, 1); the weight by default.
 
     Output shape:
         The same.
@@ -41,10 +43,14 @@ class SubtractSpeaker(Layer):
         self.mean.assign(mean)
         self.count.assign([count])
 
-    def call(self, inputs):
-        return subtract(inputs, self.mean, self.count, self.ratio)
+    def call(self, inputs, mean=None, count=None):
+        if mean is None:
+            mean, count = self.mean, self.count
+        else:  # (1, bins[, channels]) and (1, 1), as an exported graph takes them
+            mean, count = mean[:, None], ops.reshape(count, (1,) * len(inputs.shape))
+        return inputs - mean * (count / ops.maximum(count + self.ratio, 1e-6))
 
 
-def subtract(inputs, mean, count, ratio):
-    """Subtract a mean, by so much as its count of recordings makes it sure."""
-    return inputs - mean * (count / ops.maximum(count + ratio, 1e-6))
+def of_model(model) -> SubtractSpeaker | None:
+    """Find the layer in an assembled model; `None` if its speakers cannot be enrolled."""
+    return next((layer for layer in model.layers if isinstance(layer, SubtractSpeaker)), None)

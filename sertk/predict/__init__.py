@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sertk.predict import pretrained
 from sertk.predict.displays import Predictions, Timeline
+from sertk.predict.enrolment import Profile
 from sertk.predict.paths import Search, find, search
 from sertk.predict.predictor import LONGEST, Predictor
 from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB
@@ -17,7 +18,7 @@ from sertk.predict.sources import open_engine
 from sertk.run import Run
 
 __all__ = [
-    "LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Search", "Timeline", "find", "load",
+    "LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Profile", "Search", "Timeline", "find", "load",
     "search",
 ]  # fmt: skip
 

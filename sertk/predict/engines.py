@@ -16,6 +16,10 @@ from sertk.errors import ConfigurationError, ModelError
 from sertk.predict.spec import KEY, Spec
 from sertk.preprocessing.clips import aggregate_clips
 
+# of an exported graph whose speakers can be enrolled: inputs beside the waveform, and the output
+# that is averaged over a speaker's recordings
+ENROLLED = ("speaker_mean", "speaker_count")
+VECTOR = "vector"
 BATCH = 8  # waveforms computed at once; more take memory and, on a CPU, no less time
 _SIZES = (1, 8, 32)  # of batches of clips: JAX compiles again for every other one
 
@@ -25,9 +29,16 @@ class Engine(Protocol):
 
     name: str
     spec: Spec
+    enrols: bool  # whether a speaker can be enrolled; the other two methods are for those
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Compute probabilities, shape (waveforms, classes), float64."""
+
+    def vectors(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        """Compute what a speaker is enrolled by, shape (waveforms, bins[, channels]), float32."""
+
+    def enrol(self, mean: np.ndarray | None, count: int) -> None:
+        """Set the mean vector of the speaker's recordings and their number; `None` for nobody."""
 
 
 class KerasEngine:
@@ -45,26 +56,46 @@ class KerasEngine:
 
         keras_backend.use_backend("auto")
         with keras_backend.without_native_messages():
+            from sertk.layers import speaker
             from sertk.training import saving
 
             self.model = saving.load_model(path)
+            self._speaker = speaker.of_model(self.model)
         self.spec, self.prep = spec, spec.prep
+        self.enrols = self._speaker is not None
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        clips, counts = self._clips(waveforms)
+        shares = self._predict(self.model, clips).astype(float)
+        return aggregate_clips(shares, counts, self.spec.clip_aggregation)
+
+    def vectors(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        import keras
+
+        clips, counts = self._clips(waveforms)
+        before = keras.Model(self.model.inputs, self._speaker.input)
+        means = self._predict(before, clips).mean(axis=1)
+        ends = np.cumsum(counts)[:-1]
+        return np.stack([own.mean(axis=0) for own in np.split(means, ends)])
+
+    def enrol(self, mean: np.ndarray | None, count: int) -> None:
+        self._speaker.enrol(np.zeros(self._speaker.mean.shape) if mean is None else mean, count)
+
+    def _clips(self, waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
         prep = self.prep
         clips = [prep.clips(prep.extract(prep.level(waveform))) for waveform in waveforms]
-        counts, every = [len(each) for each in clips], np.concatenate(clips)
-        most = _SIZES[-1]
-        parts = [self._predict(every[k : k + most]) for k in range(0, len(every), most)]
-        return aggregate_clips(
-            np.concatenate(parts).astype(float), counts, self.spec.clip_aggregation
-        )
+        return np.concatenate(clips), [len(each) for each in clips]
 
-    def _predict(self, clips: np.ndarray) -> np.ndarray:
-        """Predict clips in a batch of one of a few sizes: JAX compiles for every other size."""
-        full = np.zeros((next(s for s in _SIZES if len(clips) <= s), *clips.shape[1:]), np.float32)
-        full[: len(clips)] = clips
-        return np.asarray(self.model.predict_on_batch(full))[: len(clips)]
+    def _predict(self, model: Any, clips: np.ndarray) -> np.ndarray:
+        """Predict clips in batches of one of a few sizes: JAX compiles for every other size."""
+        parts = []
+        for start in range(0, len(clips), _SIZES[-1]):
+            part = clips[start : start + _SIZES[-1]]
+            size = next(size for size in _SIZES if len(part) <= size)
+            full = np.zeros((size, *clips.shape[1:]), np.float32)
+            full[: len(part)] = part
+            parts.append(np.asarray(model.predict_on_batch(full))[: len(part)])
+        return np.concatenate(parts)
 
 
 class OnnxEngine:
@@ -100,10 +131,27 @@ class OnnxEngine:
         self.record = record
         self.spec = Spec.from_json(record, source)
         _require_classes(self.spec, self.session.get_outputs()[0].shape[-1], source)
+        self._bins = [given.shape[1:] for given in self.session.get_inputs()[1:2]]
+        self.enrols = bool(self._bins)
+        self._given: dict[str, np.ndarray] = {}
+        if self.enrols:
+            self.enrol(None, 0)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        outputs = [self.session.run(None, {"waveform": b})[0] for b in batches(waveforms)]
-        return np.concatenate(outputs).astype(float)
+        return self._run("probabilities", waveforms).astype(float)
+
+    def vectors(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        return self._run(VECTOR, waveforms)
+
+    def enrol(self, mean: np.ndarray | None, count: int) -> None:
+        self._given = given_of(self._bins[0], mean, count)
+
+    def _run(self, output: str, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        parts = [
+            self.session.run([output], {"waveform": batch, **self._given})[0]
+            for batch in batches(waveforms)
+        ]
+        return np.concatenate(parts)
 
 
 class OpenVinoEngine:
@@ -138,10 +186,37 @@ class OpenVinoEngine:
         if threads:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         self.model = core.compile_model(model, "CPU", settings)
+        self._bins = [
+            [size.get_length() for size in given.partial_shape][1:] for given in model.inputs[1:2]
+        ]
+        self.enrols = bool(self._bins)
+        self._given: dict[str, np.ndarray] = {}
+        if self.enrols:
+            self.enrol(None, 0)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        outputs = [self.model([batch])[0].copy() for batch in batches(waveforms)]
-        return np.concatenate(outputs).astype(float)
+        return self._run(0, waveforms).astype(float)
+
+    def vectors(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        return self._run(1, waveforms)
+
+    def enrol(self, mean: np.ndarray | None, count: int) -> None:
+        self._given = given_of(self._bins[0], mean, count)
+
+    def _run(self, output: int, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        given = list(self._given.values())
+        parts = [self.model([batch, *given])[output].copy() for batch in batches(waveforms)]
+        return np.concatenate(parts)
+
+
+def given_of(bins: Sequence[int], mean: np.ndarray | None, count: int) -> dict[str, np.ndarray]:
+    """Write an enrolled speaker, or nobody, as an exported graph takes them."""
+    whole = np.zeros(bins) if mean is None else mean
+    mean_name, count_name = ENROLLED
+    return {
+        mean_name: whole[None].astype(np.float32),
+        count_name: np.full((1, 1), count, np.float32),
+    }
 
 
 def require_openvino() -> Any:

@@ -102,6 +102,7 @@ class FusedEngine:
     """
 
     name = "keras"
+    enrols = False
 
     def __init__(self, parts: Fusion):
         self.parts, self.spec = parts, parts.spec

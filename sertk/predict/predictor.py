@@ -17,10 +17,14 @@ import pandas as pd
 from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
 from sertk.evaluation.speaker_normalization import centered
-from sertk.predict import sound
+from sertk.predict import enrolment, sound
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
+from sertk.predict.enrolment import Profile
+from sertk.predict.paths import find
 from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB, loudest_db
+from sertk.predict.turns import Turns
+from sertk.predict.turns import read as read_turns
 
 LONGEST = 120.0  # seconds of a recording that may get a single answer
 
@@ -105,6 +109,74 @@ class Predictor:
             AudioError: If the file cannot be read, or is too long for one answer.
         """
         return next(self._rows([Path(path)]))
+
+    def enrol(self, speaker: "Profile | str | Path | Iterable[str | Path] | None") -> Profile | None:
+        """Enrol the speaker of all following predictions by other recordings, without labels.
+
+        What the voice always has is subtracted from the states of the model, the more the more
+        recordings there are. The model must have been trained for it
+        (`standardize="enrolment"`), as the pretrained one is.
+
+        Args:
+            speaker: A `Profile` or its file (.json); or recordings of the speaker: a folder, a
+                pattern or files, in any emotion. Recordings of more than two clips count as
+                several. `None` for nobody.
+
+        Returns:
+            The profile, to be kept with `Profile.write`.
+
+        Raises:
+            ConfigurationError: If the model cannot enrol, the profile is of another model, or no
+                recording holds speech.
+            AudioError: If a recording cannot be read.
+        """
+        self.require_enrolment()
+        if speaker is None:
+            self.engine.enrol(None, 0)
+            return None
+        if isinstance(speaker, (str, Path)):
+            if Path(speaker).suffix == enrolment.SUFFIX:
+                speaker = Profile.read(speaker)
+            else:
+                speaker = [speaker]
+        if not isinstance(speaker, Profile):
+            pieces, vectors = self._spoken(find(speaker)), []
+            while batch := list(islice(pieces, BATCH)):
+                vectors += list(self.engine.vectors(batch))
+            speaker = enrolment.profile(vectors, self.spec.weights_sha256)
+        if speaker.model != self.spec.weights_sha256:
+            raise ConfigurationError(
+                "The profile of the speaker was written with another model.",
+                "A profile holds what one model computes of a voice.",
+                "Write it again with this model, from recordings of the speaker.",
+                code="profile-of-another-model",
+            )
+        self.engine.enrol(speaker.mean, speaker.count)
+        return speaker
+
+    def require_enrolment(self) -> None:
+        """Refuse to enrol a speaker in a model that was not trained for it."""
+        if not self.engine.enrols:
+            raise ConfigurationError(
+                f"The model {self.spec.model or 'given'} cannot enrol a speaker.",
+                "A model learns to with --standardize enrolment; the pretrained model did.",
+                "Omit --speaker, or train such a model. --speaker-normalization works with any.",
+                code="model-without-enrolment",
+            )
+
+    def _spoken(self, paths: list[Path]) -> Iterator[np.ndarray]:
+        """Give recordings, and pieces of long ones, that hold speech."""
+        length = self.prep.clip_seconds
+        for path in paths:
+            seconds, _ = audio.info(path)
+            if seconds <= 2 * length:
+                pieces = [self._load(path)[1]]
+            else:
+                windows = sound.windows(path, self.sample_rate, length, length, self.prep.channel)
+                pieces = [self.prep.remove_offset(w.waveform[: w.samples]) for w in windows]
+            for piece in pieces:
+                if self._speaks(piece, loudest_db(piece, self.sample_rate)):
+                    yield piece
 
     def files(
         self, paths: Iterable[str | Path], *, speaker_normalization: bool = False
@@ -199,7 +271,12 @@ class Predictor:
         return seconds, self._trimmed(waveform)
 
     def timeline(
-        self, path: str | Path, *, window: float | None = None, hop: float | None = None
+        self,
+        path: str | Path,
+        *,
+        window: float | None = None,
+        hop: float | None = None,
+        turns: "pd.DataFrame | str | Path | None" = None,
     ) -> Timeline:
         """Predict along a recording of any length, in the same memory.
 
@@ -210,22 +287,52 @@ class Predictor:
             path: WAV, FLAC, OGG or MP3.
             window: Length in seconds; that of a training clip by default.
             hop: Seconds from window to window; half a window by default.
+            turns: Who speaks when, so that each speaker is enrolled by all of their own windows:
+                `"self"` for a recording of one speaker, or a table `start, end, speaker` or its
+                file, CSV or RTTM.
 
         Returns:
             A row per window: `start, end, label, probability, valence, short, loudest_db` and
-            `p_<class>`.
+            `p_<class>`; with turns, `speaker` as well.
 
         Raises:
             AudioError: If the file cannot be read.
-            ConfigurationError: If window or hop is out of range.
+            ConfigurationError: If window or hop is out of range, or turns are given that cannot be
+                read, or to a model that cannot enrol.
         """
         begun = time.perf_counter()
         window, hop = self._spans(window, hop)
-        rows = list(self.rows_along(path, window=window, hop=hop))
         first = ["start", "end", "label", "probability", "valence", "short", "loudest_db"]
+        if turns is None:
+            rows = list(self.rows_along(path, window=window, hop=hop))
+        else:
+            first.insert(2, "speaker")
+            rows = self._by_speaker(Path(path), window, hop, read_turns(turns))
         table = pd.DataFrame(rows, columns=[*first, *(f"p_{name}" for name in self.classes)])
         taken = time.perf_counter() - begun
         return Timeline(table, self.classes, Path(path), window, hop, taken)
+
+    def _by_speaker(
+        self, path: Path, window: float, hop: float, turns: Turns
+    ) -> list[dict[str, Any]]:
+        """Enrol each speaker by their windows, and predict these; twice through the recording."""
+        self.require_enrolment()
+        vectors: dict[str | None, list[np.ndarray]] = {}
+        length = self.prep.clip_seconds
+        pieces = sound.windows(path, self.sample_rate, length, length, self.prep.channel)
+        for piece in pieces:
+            wave = self.prep.remove_offset(piece.waveform[: piece.samples])
+            name = turns.speaker(piece.start, piece.end)
+            if name is not None and self._speaks(wave, loudest_db(wave, self.sample_rate)):
+                vectors.setdefault(name, []).append(self.engine.vectors([wave])[0])
+        rows = []
+        for piece in sound.windows(path, self.sample_rate, window, hop, self.prep.channel):
+            name = turns.speaker(piece.start, piece.end)
+            own = vectors.get(name, [])
+            self.engine.enrol(np.mean(own, axis=0) if own else None, len(own))
+            rows += [{**row, "speaker": name} for row in self._along([piece])]
+        self.engine.enrol(None, 0)
+        return rows
 
     def rows_along(
         self, path: str | Path, *, window: float | None = None, hop: float | None = None
@@ -279,13 +386,19 @@ class Predictor:
         """Compute the probabilities of what may hold speech; the rest stays without numbers."""
         shares = np.full((len(waveforms), len(self.classes)), np.nan)
         asked = [
-            k for k, (db, wave) in enumerate(zip(levels, unpadded, strict=True))
-            if self.silence_db is None
-            or (db > self.silence_db and not sound.is_steady(wave, self.sample_rate))
-        ]  # fmt: skip
+            k
+            for k, (db, wave) in enumerate(zip(levels, unpadded, strict=True))
+            if self._speaks(wave, db)
+        ]
         if asked:
             shares[asked] = self.engine([waveforms[k] for k in asked])
         return shares
+
+    def _speaks(self, waveform: np.ndarray, level_db: float) -> bool:
+        """Tell what may hold speech from silence and steady noise."""
+        return self.silence_db is None or (
+            level_db > self.silence_db and not sound.is_steady(waveform, self.sample_rate)
+        )
 
     def _answer(self, shares: np.ndarray) -> dict[str, Any]:
         if np.isnan(shares).any():

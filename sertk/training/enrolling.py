@@ -10,7 +10,7 @@ import pandas as pd
 
 from sertk._utils import seeding
 from sertk.datasets import ClipDataset
-from sertk.layers.speaker import SubtractSpeaker
+from sertk.layers import speaker
 
 COUNTS = (0, 1, 2, 5, 10, 30)  # of recordings enrolled
 _DRAWS = 5  # of the recordings that are enrolled, for each speaker and number
@@ -29,7 +29,7 @@ def curve(model: keras.Model, tested: ClipDataset) -> pd.DataFrame | None:
         `speaker, enrolled, of` (`any` recordings, or `neutral` ones), `label, predicted,
         utterances`; the last is summed over the draws. `None` if nobody can be enrolled.
     """
-    layer = next((layer for layer in model.layers if isinstance(layer, SubtractSpeaker)), None)
+    layer = speaker.of_model(model)
     if layer is None or not len(tested):
         return None
     front = keras.Model(model.input, layer.input)
@@ -41,8 +41,8 @@ def curve(model: keras.Model, tested: ClipDataset) -> pd.DataFrame | None:
     means = np.stack([clips[a:b].mean(axis=(0, 1)) for a, b in zip(first, first[1:], strict=False)])
     labels = rows["label"].to_numpy(str)
     counted: list[pd.DataFrame] = []
-    for speaker, own in rows.groupby("speaker").indices.items():
-        for count, kind, chosen in _draws(own, labels, seeding.derive(tested.seed, speaker)):
+    for name, own in rows.groupby("speaker").indices.items():
+        for count, kind, chosen in _draws(own, labels, seeding.derive(tested.seed, name)):
             others = np.setdiff1d(own, chosen)
             mean = means[chosen].mean(axis=0) if count else np.zeros_like(ratio)
             places = np.concatenate([np.arange(first[k], first[k + 1]) for k in others])
@@ -51,7 +51,7 @@ def curve(model: keras.Model, tested: ClipDataset) -> pd.DataFrame | None:
             lengths = np.array(tested.clips_per_utterance)[others]
             answers = tested.joined(shares, lengths.tolist()).argmax(axis=1)
             table = pd.DataFrame({"label": labels[others], "predicted": np.array(tested.classes)[answers]})
-            counted.append(table.assign(speaker=speaker, enrolled=count, of=kind))
+            counted.append(table.assign(speaker=name, enrolled=count, of=kind))
     together = pd.concat(counted).groupby(COLUMNS[:-1]).size()
     return together.rename("utterances").reset_index()
 
