@@ -144,10 +144,10 @@ def _compared(model: dict[str, bytes], clips: list[Path]) -> dict[str, bytes]:
     if not clips:
         return {"clips.json": b'{"clips": []}'}
     from sertk import predict
-    from sertk.predict.engines import OnnxEngine
+    from sertk.predict.sources import of_files
 
     contents, listed = {}, []
-    predictor = predict.Predictor(OnnxEngine(model["model.onnx"], "The model of the page"))
+    predictor = predict.Predictor(of_files(model, "The model of the page"))
     for number, path in enumerate(clips):
         row = predictor.file(path)
         address = f"clips/{number}{path.suffix.lower()}"

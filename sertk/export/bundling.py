@@ -21,7 +21,7 @@ from sertk.predict.spec import Spec
 from sertk.run import Run
 
 Evaluations = Sequence[Run | str | Path]
-LARGEST = 5_000_000  # bytes of the pretrained model, which everybody installs
+LARGEST = 12_000_000  # bytes of the pretrained model, which everybody installs
 _LICENSE = """\
 License of the weights (model.onnx)
 
@@ -136,13 +136,18 @@ def _made(
     written_card = card.model_card(run, spec, evaluations)
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.license) else ""
     license = _LICENSE.format(corpora=card.data(spec), terms=terms)
+    encoder = spec.prep.feature.weights
     with temporary_names.workspace() as folder:
         model = folder / "model.onnx"
-        made = writing.to_onnx(run, model, fold=spec.fold, seed=spec.seed, roots=roots)
+        made = writing.to_onnx(
+            run, model, fold=spec.fold, seed=spec.seed, roots=roots, beside=encoder,
+            precision="fp32" if encoder is None else "fp16",
+        )  # fmt: skip
         # the record that stands in the ONNX file, so that there is one
-        metadata = onnx.load(str(model)).metadata_props
+        metadata = onnx.load(str(model), load_external_data=False).metadata_props
         record = next(entry.value for entry in metadata if entry.key == specs.KEY)
         files = {
+            **({} if encoder is None else {encoder.name: encoder.read_bytes()}),
             "model.onnx": model.read_bytes(),
             "spec.json": record.encode(),
             "MODEL_CARD.md": written_card.encode(),

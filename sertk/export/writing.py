@@ -13,7 +13,7 @@ import numpy as np
 
 from sertk._utils import atomic, temporary_names
 from sertk.errors import ConfigurationError, UnknownNameError
-from sertk.export import clips, converting, fusing, parity, quantizing
+from sertk.export import clips, converting, fusing, half, parity, quantizing
 from sertk.export.result import Exported
 from sertk.predict import fused
 from sertk.predict import spec as specs
@@ -29,6 +29,8 @@ def to_onnx(
     run: Run | str | Path,
     path: str | Path | None = None,
     *,
+    precision: str = "fp32",
+    beside: Path | None = None,
     fold: int | None = None,
     seed: int | None = None,
     roots: Roots = None,
@@ -43,6 +45,9 @@ def to_onnx(
     Args:
         run: A finished run, or its folder.
         path: Where to write; `model.onnx` in the run folder by default.
+        precision: `"fp32"`, or `"fp16"`, which stores large weights in half and computes as before.
+        beside: With `"fp16"`: the file of an encoder that will lie beside the model, whose weights
+            are not stored again.
         fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison; `SERTK_CORPORA` is looked at otherwise.
@@ -51,13 +56,15 @@ def to_onnx(
 
     Raises:
         RunError: If the run has no such model.
-        UnknownNameError: If there is no such split.
+        UnknownNameError: If there is no such precision or split.
         ConfigurationError: If something is not installed, or the feature cannot be exported.
         ModelError: If the file would answer otherwise than the model.
 
     Examples:
         `sertk.export.to_onnx("runs/ravdess_compact").parity`
     """
+    if precision not in PRECISIONS[:2]:
+        raise UnknownNameError("precision", precision, PRECISIONS[:2])
     run = Run.open(run)
     parts = fused.of_run(run, fold, seed) if fused.is_fused(run) else None
     if parts is None:
@@ -72,8 +79,11 @@ def to_onnx(
             made = converting.to_onnx(model, spec, sounds.waveforms, folder)
         else:
             made = fusing.to_onnx(parts, sounds.waveforms, folder)
-        engines = [(OnnxEngine(made.path, target.name, n), n, made.path) for n in (1, 0)]
-        table = _compared("ONNX", made.reference, engines[0][0], sounds, spec, "fp32")
+        if precision == "fp16":
+            half.halve_file(made.path, beside)
+        files = {} if beside is None else {beside.name: beside.read_bytes()}
+        engines = [(OnnxEngine(made.path, target.name, n, files), n, made.path) for n in (1, 0)]
+        table = _compared("ONNX", made.reference, engines[0][0], sounds, spec, precision)
         times = parity.latency(made.seconds, engines, model)
         temporary.write_bytes(made.path.read_bytes())
     return Exported(target, table, times, sounds.note)

@@ -20,6 +20,7 @@ class Feature(abc.ABC):
         in_processes: Whether it is computed in other processes, one per core, so that the cache
             uses all cores unless told otherwise.
         license: str. License of what computes it, if that is not sertk; empty otherwise.
+        weights: Path of the pretrained weights that it computes with; `None` without any.
         folder: str. Where embeddings are that were computed elsewhere; empty for other features.
         identity: What decides the values besides the parameters, such as a hash of an encoder.
 
@@ -36,6 +37,7 @@ class Feature(abc.ABC):
     in_graph: Any = True
     in_processes: Any = False
     license: Any = ""
+    weights: Any = None
     folder: Any = ""
     identity: Any = None
 

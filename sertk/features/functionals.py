@@ -46,6 +46,10 @@ class OfFrames(Feature):
         return self._frames.identity
 
     @property
+    def weights(self) -> Any:
+        return self._frames.weights
+
+    @property
     def license(self) -> str:
         return self._frames.license
 

@@ -95,6 +95,10 @@ class HiddenStates(Feature):
         return _digest(path, path.stat().st_mtime_ns)
 
     @property
+    def weights(self) -> Path:
+        return self._encoder.path
+
+    @property
     def license(self) -> str:
         return self._encoder.license
 

@@ -15,6 +15,7 @@ from sertk.errors import ModelError
 
 SCHEMA_VERSION = 1
 INDEX = "bundle.json"
+WEIGHTS = ".safetensors"  # suffix of an encoder's file, where the model keeps none of its own
 NEEDED = ("model.onnx", "spec.json", "MODEL_CARD.md", "LICENSE.txt")
 # a bundle is inflated into memory: what unfolds to more is no model of this toolkit
 _LIMITS = zip_archives.Limits(files=100, size=2**30)

@@ -5,7 +5,7 @@ requested engine is imported: prediction from ONNX needs neither Keras nor a bac
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -105,6 +105,7 @@ class OnnxEngine:
         content: The file, or its bytes.
         source: What to call it in messages.
         threads: int >= 0. Threads of onnxruntime; 0 uses every core.
+        beside: Files with weights of its, name -> bytes.
 
     Raises:
         ModelError: If it is no ONNX file, or none that sertk exported.
@@ -112,13 +113,23 @@ class OnnxEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, content: Path | bytes, source: str, threads: int = 0):
+    def __init__(
+        self, content: Path | bytes, source: str, threads: int = 0,
+        beside: Mapping[str, bytes] | None = None,
+    ):  # fmt: skip
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        model = content if isinstance(content, bytes) else str(content)
+        # from bytes: from a path, it would look for the files in its folder only
+        model = content if isinstance(content, bytes) or not beside else content.read_bytes()
+        model = model if isinstance(model, bytes) else str(model)
+        if beside:
+            weights = list(beside.values())
+            options.add_external_initializers_from_files_in_memory(
+                list(beside), weights, list(map(len, weights))
+            )
         try:
             self.session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]

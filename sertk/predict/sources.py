@@ -52,7 +52,7 @@ def open_engine(
         return KerasEngine(path, spec)
     if source is None:
         require_whole("the pretrained model", fold, seed)
-        return OnnxEngine(pretrained.read()["model.onnx"], "The pretrained model", threads)
+        return of_files(pretrained.read(), "The pretrained model", threads)
     path = Path(source).expanduser()
     if not plain_files.is_file(path):
         raise ConfigurationError(
@@ -78,6 +78,12 @@ def open_engine(
     )
 
 
+def of_files(files: dict[str, bytes], source: str, threads: int = 0) -> OnnxEngine:
+    """Open the model of a bundle, with the weights of its encoder where they lie beside it."""
+    beside = {name: files[name] for name in files if name.endswith(bundle.WEIGHTS)}
+    return OnnxEngine(files["model.onnx"], source, threads, beside)
+
+
 def require_whole(source: str, fold: int | None, seed: int | None) -> None:
     """Refuse a fold or a seed of what is one model."""
     if fold is not None or seed is not None:
@@ -92,7 +98,7 @@ def require_whole(source: str, fold: int | None, seed: int | None) -> None:
 def _of_bundle(path: Path, threads: int) -> OnnxEngine:
     """Open the ONNX file of a bundle, which must match the record of the bundle."""
     files = bundle.read(path)
-    engine = OnnxEngine(files["model.onnx"], str(path), threads)
+    engine = of_files(files, str(path), threads)
     if not _same_record(files["spec.json"], engine.record):
         raise ModelError(
             f"spec.json of {path} differs from the metadata of its model.",
