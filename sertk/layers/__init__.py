@@ -8,6 +8,7 @@ from sertk.layers.pooling import (
     AdaptiveAveragePooling2D,
     AttentionPooling,
     MapAttention,
+    MixBlocks,
     SigmoidAttention,
     StatisticsPooling,
 )
@@ -17,7 +18,7 @@ from sertk.layers.speaker import SubtractSpeaker
 from sertk.layers.spectrogram_image import SpectrogramImage
 
 __all__ = [
-    "AdaptiveAveragePooling2D", "AttentionPooling", "LogProbabilities", "MapAttention",
+    "AdaptiveAveragePooling2D", "AttentionPooling", "LogProbabilities", "MapAttention", "MixBlocks",
     "PairwiseVotes", "RadialBasis", "SigmoidAttention", "SpecAugment", "SpectrogramImage",
     "Standardize", "StatisticsPooling", "SubtractSpeaker", "Temperature", "Trees",
 ]  # fmt: skip

@@ -81,6 +81,29 @@ class StatisticsPooling(Layer):
 
 
 @keras.saving.register_keras_serializable("sertk")
+class MixBlocks(Layer):
+    """Average the hidden states of several blocks with learnt weights, whose sum is 1.
+
+    Input shape:
+        (batch, frames, units, blocks).
+
+    Output shape:
+        (batch, frames, units).
+    """
+
+    def build(self, input_shape):
+        self.weights_of_blocks = self.add_weight(
+            shape=(input_shape[-1],), initializer="zeros", name="weights"
+        )
+
+    def call(self, inputs):
+        return ops.sum(inputs * ops.softmax(self.weights_of_blocks), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[:-1]
+
+
+@keras.saving.register_keras_serializable("sertk")
 class MapAttention(Layer):
     """Pool a map over time and frequency by attention: the mean of the places that matter.
 
