@@ -22,8 +22,9 @@ _LARGEST = 60_000  # absolute value; float16 ends at 65,504
 
 
 def convert(
-    source: Path, target: Path, *, name: str | None, blocks: int | None, license: str | None
-) -> Path:
+    source: Path, target: Path, *, name: str | None, blocks: int | None, license: str | None,
+    origin: str | None = None,
+) -> Path:  # fmt: skip
     """Write the encoder of a file or folder; see `sertk.encoders.convert`."""
     from safetensors.numpy import save_file
 
@@ -52,7 +53,7 @@ def convert(
         ) from error
     record = encoders.describe(
         checkpoint.architecture, checkpoint.config, _blocks(arrays), terms,
-        f"{name}, from {source.name}" if name else source.name,
+        f"{name}, from {origin or source.name}" if name else source.name,
     )  # fmt: skip
     atomic.folder(target.parent)
     with atomic.whole(target) as temporary:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import filelock
 
 _OFFICIAL = "https://openaipublic.azureedge.net/main/whisper/models"
-_CHUNK = 2**20  # bytes
+_CHUNK = 2**14  # bytes; a broken connection loses what it received of one
 _TIMEOUT = 60  # seconds without a byte
 
 
@@ -42,7 +42,7 @@ def download(name: str, to: Path, *, base_url: str | None, progress: bool) -> Pa
     with _only_one(partial, name):
         _fetch(url, partial, progress)
         _check(url, partial, sha256)
-        _converting.convert(partial, target, name=name, blocks=None, license=None)
+        _converting.convert(partial, target, name=name, blocks=None, license=None, origin=url)
         partial.unlink()
     return target
 

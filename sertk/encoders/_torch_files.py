@@ -5,6 +5,7 @@ Only dictionaries, numbers, text and tensors are built; any other object is refu
 """
 
 import io
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -45,16 +46,21 @@ class Tensor:
                 flat = np.frombuffer(archive.read(self.member), _STORAGES[self.kind])
         except (*zip_archives.UNREADABLE, KeyError) as error:
             raise UnfitError(f"{self.member} is damaged: {error}") from error
-        size = 1 + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
-        if min((*self.strides, *self.shape, self.offset), default=0) < 0 or (
-            0 not in self.shape and self.offset + size > len(flat)
-        ):
+        if not self._is_inside(len(flat)):
             raise UnfitError(f"a tensor of shape {self.shape} is outside {self.member}")
         flat = flat[self.offset :]
         if self.kind == "BFloat16Storage":  # the upper half of float32
             flat = (flat.astype("<u4") << 16).view("<f4")
         steps = [step * flat.itemsize for step in self.strides]
         return np.lib.stride_tricks.as_strided(flat, self.shape, steps, writeable=False).copy()
+
+    def _is_inside(self, available: int) -> bool:
+        """Return whether shape, strides and offset stay within so many numbers."""
+        if min((*self.strides, *self.shape, self.offset)) < 0:
+            return False
+        last = sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        fits = math.prod(self.shape) <= available  # one number may not become many
+        return fits and (0 in self.shape or self.offset + last < available)
 
 
 def read(path: Path) -> Any:
