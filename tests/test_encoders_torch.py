@@ -2,11 +2,14 @@
 installs, and transformers.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
 from sertk import encoders
 from sertk.errors import ModelError
+from tests import encoder_files as files
 from tests.errors import raises
 
 pytestmark = [pytest.mark.torch, pytest.mark.backend]
@@ -80,7 +83,7 @@ def assert_equal_states(found, wanted):
     assert max(errors) < 1e-4
 
 
-def waveforms(samples=6_400):
+def waveforms(samples):
     time = np.arange(samples) / 16_000
     noise = np.random.default_rng(0).normal(0, 0.05, (2, samples))
     return (np.sin(2 * np.pi * np.array([[200.0], [330.0]]) * time) + noise + 0.1).astype("float32")
@@ -97,7 +100,7 @@ def test_wav2vec2_and_its_relatives(name, normalize, tmp_path):
     extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=normalize)
     extractor.save_pretrained(tmp_path / "hf")
     path = encoders.convert(tmp_path / "hf", tmp_path / "x.safetensors", license="none")
-    given = waveforms()
+    given = waveforms(40_000 if name == "wavlm-base" else 6_400)  # far and near positions
     prepared = extractor(list(given), sampling_rate=16_000, return_tensors="pt").input_values
     wanted = states_of(network.encoder.layers, lambda: network(torch.as_tensor(prepared)))
     encoder = encoders.find(str(path), blocks=3)
@@ -162,31 +165,18 @@ def test_openais_own_format(tmp_path):
     torch = pytest.importorskip("torch")
     from safetensors.numpy import load_file
 
-    units, generator = 8, torch.Generator().manual_seed(0)
-    dims = {"n_mels": 4, "n_audio_ctx": 10, "n_audio_state": units, "n_audio_head": 2,
-            "n_audio_layer": 1, "n_vocab": 9, "n_text_ctx": 5, "n_text_state": units,
-            "n_text_head": 2, "n_text_layer": 1}  # fmt: skip
-    both = torch.randn(2, units, units, generator=generator)
-    block = "encoder.blocks.0"
-    state = {
-        "encoder.positional_embedding": torch.randn(10, units, generator=generator),
-        "encoder.conv1.weight": torch.randn(units, 4, 3, generator=generator).half(),
-        "encoder.conv2.weight": torch.randn(units, units, 3, generator=generator).bfloat16(),
-        f"{block}.attn.query.weight": both[0], f"{block}.attn.key.weight": both[1].T,
-        f"{block}.mlp.0.weight": torch.nn.Parameter(torch.randn(32, units, generator=generator)),
-        "decoder.ln.weight": torch.ones(units),
-    }  # fmt: skip
-    torch.save({"dims": dims, "model_state_dict": state}, tmp_path / "tiny.pt")
+    arrays = {name: torch.tensor(array) for name, array in files.whisper_arrays().items()}
+    kinds = itertools.cycle([torch.Tensor.half, torch.nn.Parameter, torch.Tensor.bfloat16])
+    arrays = {name: next(kinds)(tensor) for name, tensor in arrays.items()}
+    both = torch.randn(2, files.UNITS, files.UNITS, generator=torch.Generator().manual_seed(0))
+    home = "encoder.layers.0.self_attn"
+    arrays |= {f"{home}.q_proj.weight": both[0], f"{home}.k_proj.weight": both[1].T}
+    state = {files.openai_name(name): tensor for name, tensor in arrays.items()}
+    state["decoder.ln.weight"] = torch.ones(3)
+    torch.save({"dims": files.DIMS, "model_state_dict": state}, tmp_path / "tiny.pt")
     path = encoders.convert(tmp_path / "tiny.pt", tmp_path / "x.safetensors", license="none")
-    arrays = load_file(path)
-    names = {"attn.query": "self_attn.q_proj", "attn.key": "self_attn.k_proj", "mlp.0": "fc1"}
-    assert len(arrays) == 5
-    for old, tensor in state.items():
-        new = old.replace("blocks", "layers")
-        for ours, theirs in names.items():
-            new = new.replace(ours, theirs)
-        if new in arrays:
-            np.testing.assert_array_equal(arrays[new], tensor.detach().half().numpy())
+    wanted = {name: tensor.detach().half().numpy() for name, tensor in arrays.items()}
+    files.assert_same(load_file(path), wanted)
     torch.save({"dims": torch.nn.Linear(2, 2)}, tmp_path / "code.pt")
     with raises(ModelError, "unconvertible-encoder", "torch.nn.modules.linear.Linear"):
         encoders.convert(tmp_path / "code.pt", tmp_path / "y.safetensors", license="none")

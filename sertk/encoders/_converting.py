@@ -18,6 +18,7 @@ from sertk.encoders._checkpoint import Checkpoint, UnfitError
 from sertk.errors import ModelError
 
 _BLOCK = re.compile(r"encoder\.layers\.(\d+)\.(.+)")
+_ONLY_FIRST = {"attention.rel_attn_embed.weight"}  # which all blocks share
 _LARGEST = 60_000  # absolute value; float16 ends at 65,504
 
 
@@ -91,10 +92,8 @@ def _read(source: Path) -> Checkpoint:
 
 
 def _selected(checkpoint: Checkpoint, blocks: int | None) -> Checkpoint:
-    """Keep the first blocks; refuse a file in which a block, or an array of one, is missing."""
+    """Keep the arrays that layers read, of the first blocks; refuse a file that lacks some."""
     config = checkpoint.config
-    module = lookup.load("sertk.encoders", checkpoint.architecture, "encoder")
-    pattern = re.compile(module.kept(config))
     wanted = config.blocks if blocks is None else blocks
     if not 1 <= wanted <= config.blocks:
         raise ModelError(
@@ -103,20 +102,22 @@ def _selected(checkpoint: Checkpoint, blocks: int | None) -> Checkpoint:
             f"Choose from 1 to {config.blocks}.",
             code="invalid-encoder-blocks",
         )
+    module = lookup.load("sertk.encoders", checkpoint.architecture, "encoder")
+    outside = module.outside_blocks(config)
+    parts: list[set[str]] = [set() for _ in range(wanted)]
     arrays = {}
     for key, read in checkpoint.arrays.items():
         block = _BLOCK.fullmatch(key)
-        if pattern.fullmatch(key) and (block is None or int(block[1]) < wanted):
-            arrays[key] = read
-    parts: list[set[str]] = [set() for _ in range(wanted)]
-    for key in arrays:
-        if block := _BLOCK.fullmatch(key):
+        if block and int(block[1]) < wanted:
             parts[int(block[1])].add(block[2])
+        if key in outside or (block and int(block[1]) < wanted):
+            arrays[key] = read
     for number, found in enumerate(parts):
-        if missing := (parts[-1] | parts[0]) - found - {"attention.rel_attn_embed.weight"}:
-            raise UnfitError(f"block {number + 1} has no {min(missing)}")
-    if not parts[0]:
-        raise UnfitError("it has no transformer blocks")
+        missing = (parts[0] | parts[-1]) - found - _ONLY_FIRST
+        if missing or not found:
+            raise UnfitError(f"block {number + 1} has no {min(missing, default='arrays')}")
+    if absent := set(outside) - set(arrays):
+        raise UnfitError(f"it has no {min(absent)}")
     return dataclasses.replace(checkpoint, arrays=arrays)
 
 

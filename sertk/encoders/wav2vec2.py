@@ -212,13 +212,21 @@ def variables(model: Any) -> Iterator[_weights.Place]:
         yield known["relative_positions"].embedding, name, None
 
 
-def kept(config: Config) -> str:
-    """Give the pattern of the names of the arrays that are used."""
-    norm = "" if config.norm_first else r"|layer_norm\.\w+"
-    return (
-        r"feature_(extractor\.conv_layers|projection)\..+"
-        rf"|encoder\.(layers\.\d+\..+|pos_conv_embed\..+{norm})"
-    )
+def outside_blocks(config: Config) -> list[str]:
+    """Name the arrays that are not of a block."""
+    both, found = ("weight", "bias"), []
+    for number in range(len(KERNELS)):
+        home = f"feature_extractor.conv_layers.{number}"
+        found += [f"{home}.conv.{part}" for part in both[: 1 + config.conv_bias]]
+        if config.conv_norm == "layer" or number == 0:
+            found += [f"{home}.layer_norm.{part}" for part in both]
+    homes = ["feature_projection.layer_norm", "feature_projection.projection"]
+    middles = [f"layers.{n}." for n in range(config.position_convs)]
+    for middle in middles if config.position_convs > 1 else [""]:
+        homes.append(f"encoder.pos_conv_embed.{middle}conv")
+    if not config.norm_first:
+        homes.append("encoder.layer_norm")
+    return found + [f"{home}.{part}" for home in homes for part in both]
 
 
 def unsupported(record: Mapping[str, Any]) -> str:

@@ -159,9 +159,9 @@ def variables(model: Any) -> Iterator[_weights.Place]:
         yield from _weights.of_block(block, f"encoder.layers.{number}", names)
 
 
-def kept(config: Config) -> str:
-    """Give the pattern of the names of the arrays that are used."""
-    return r"encoder\.(conv[12]|layers\.\d+\..+)\.(weight|bias)"
+def outside_blocks(config: Config) -> list[str]:
+    """Name the arrays that are not of a block."""
+    return [f"encoder.conv{n}.{part}" for n in (1, 2) for part in ("weight", "bias")]
 
 
 def unsupported(record: Mapping[str, Any]) -> str:
