@@ -144,7 +144,8 @@ def test_sizes_of_published_networks_are_read_from_their_records():
      ({"conv_kernel": [10, 3]}, "conv_kernel"), ({"adapter_attn_dim": 16}, "adapter_attn_dim"),
      ({"conv_dim": [4, 8]}, "conv_dim"), ({"num_hidden_layers": 2}, "block 2"),
      ({}, "it has no encoder.layer_norm.bias"),
-     ({"hidden_size": None}, "hidden_size")],
+     ({"hidden_size": None}, "hidden_size"), ({"hidden_size": "8"}, "Expected `int`"),
+     ({"conv_dim": 4}, "config.json"), ({"conv_dim": []}, "config.json")],
 )  # fmt: skip
 def test_a_network_that_sertk_does_not_build(change, word, tmp_path):
     arrays = files.random_arrays({"encoder.layers.0.x.weight": (2,)})

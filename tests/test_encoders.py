@@ -229,7 +229,11 @@ def test_errors_of_files_of_weights(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:-9])
     with raises(ModelError, "damaged-encoder-weights"):
         encoders.find(str(path))
-    for record in ("{", "[1]", json.dumps({"architecture": "whisper", "config": {"width": 3}})):
+    wrong = dataclasses.asdict(TINY["whisper"]) | {"units": "16"}
+    for record in (
+        "{", "[1]", json.dumps({"architecture": "whisper", "config": {"width": 3}}),
+        json.dumps({"architecture": "whisper", "config": wrong, "blocks": 1, "license": ""}),
+    ):  # fmt: skip
         written("whisper", path, record=record)
         with raises(ModelError, "damaged-encoder-weights"):
             encoders.find(str(path))

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sertk._utils import lookup
+from sertk._utils import json_records, lookup
 from sertk.encoders import _published, _weights
 from sertk.errors import ModelError, UnknownNameError
 from sertk.features._feature import Feature
@@ -240,6 +240,7 @@ def _described(name: str, path: Path) -> Encoder:
     record = _weights.read_metadata(path)
     try:
         module = lookup.load(__name__, record["architecture"], "encoder")
+        json_records.require(record["config"], module.Config)
         config = module.Config(**record["config"])
         kept, license = int(record["blocks"]), str(record["license"])
     except (KeyError, TypeError, ValueError) as error:  # of another version, or by hand

@@ -1,5 +1,6 @@
 """Read Hugging Face's folders: config.json beside .safetensors, or beside pytorch_model.bin."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -41,8 +42,11 @@ def read(source: Path) -> Checkpoint:
         if why := module.unsupported(record):
             raise UnfitError(f"sertk does not build networks with {why}")
         config = module.config_of(record)
-    except (KeyError, IndexError) as error:
+        json_records.require(dataclasses.asdict(config), module.Config)
+    except KeyError as error:
         raise UnfitError(f"config.json has no {error}") from error
+    except (IndexError, TypeError, json_records.DamagedError) as error:
+        raise UnfitError(f"config.json: {error}") from error
     arrays: dict[str, Callable[[], np.ndarray]] = {}
     for file in _files(source):
         arrays |= {_PREFIX.sub("", key): reader for key, reader in _readers(file)}
