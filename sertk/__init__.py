@@ -12,10 +12,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "analysis", "app", "audio", "audit", "augment", "cache", "corpora", "datasets", "errors",
-    "evaluation", "explore", "export", "features", "labels", "layers", "manifest", "models",
-    "notebooks", "predict", "preprocessing", "recipes", "report", "run", "splits", "studies",
-    "training",
+    "analysis", "app", "audio", "audit", "augment", "cache", "corpora", "datasets", "encoders",
+    "errors", "evaluation", "explore", "export", "features", "labels", "layers", "manifest",
+    "models", "notebooks", "predict", "preprocessing", "recipes", "report", "run", "splits",
+    "studies", "training",
 )  # fmt: skip
 _OBJECTS = {
     "Preprocessing": "preprocessing",

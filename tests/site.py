@@ -92,7 +92,7 @@ def test_the_reference_and_the_tutorial_are_complete(site):
     assert {"sertk.splits.by_speaker", "sertk.splits.random"} <= read[
         reference / "splits" / "index.html"
     ][1].ids
-    for family in ("corpora", "features", "models"):
+    for family in ("corpora", "encoders", "features", "models"):
         for entry in (ROOT / "sertk" / family).glob("[!_]*.py"):
             assert reference / family / f"{entry.stem}.html" in read
     assert "<svg" in read[target / "protocols.html"][0]

@@ -9,7 +9,18 @@ import pandas as pd
 import pytest
 
 import sertk
-from sertk import Preprocessing, audio, corpora, errors, features, labels, manifest, predict, splits
+from sertk import (
+    Preprocessing,
+    audio,
+    corpora,
+    encoders,
+    errors,
+    features,
+    labels,
+    manifest,
+    predict,
+    splits,
+)
 from sertk.cache import housekeeping
 from sertk.errors import SertkError
 from sertk.evaluation import metrics
@@ -160,6 +171,23 @@ MESSAGES = {  # code: a mistake in Python or on the command line, and its messag
     "labels-outside-classes": (lambda tmp, rows: metrics.uar(["a"], ["c"], ["a", "b"]),
         "Received the labels c, which are not in the class list (a, b). Every label must be a "
         "class. Pass labels=[...] with every class of the task."),
+    "unknown-encoder-license": (lambda tmp, rows: encoders.convert("a.pt", tmp / "a.safetensors"),
+        "The license of a.pt is unknown. A file of weights records its license, which is known "
+        "for published names only. Pass name= (--name whisper-base), or license= (--license "
+        "TEXT) for other weights."),
+    "unconvertible-encoder": (
+        lambda tmp, rows: encoders.convert(
+            file(tmp / "a.pt"), tmp / "a.safetensors", license="MIT"
+        ),
+        "Cannot convert {tmp}/a.pt (File is not a zip file). It must be a whole model of an "
+        "architecture that `sertk encoder list` lists: OpenAI's .pt, Hugging Face's folder or "
+        ".safetensors with config.json, or CTranslate2's model.bin. Check the path, or download "
+        "the file again."),
+    "encoder-not-downloadable": (lambda tmp, rows: encoders.download("wavlm-base", tmp),
+        "There is no single file of wavlm-base to download. Its license is: MIT "
+        "(microsoft/unilm) or CC BY-SA 3.0 (microsoft/UniSpeech), Microsoft. Download its folder "
+        "from Hugging Face, and convert it: sertk encoder convert FOLDER wavlm-base.safetensors "
+        "--name wavlm-base"),
     "protocols-compared": (lambda tmp, rows: Study("Which?", compare="protocol"),
         "A study received compare='protocol'. Scores of different protocols are not comparable. "
         "Use sertk leak-gap, or compare another factor."),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from sertk import models
 from sertk.errors import ConfigurationError
@@ -110,8 +111,7 @@ def test_the_picture_is_the_original_s(state, file):
 
 
 def test_safetensors_and_the_convolutional_net_take_them_too(state, tmp_path):
-    safetensors = pytest.importorskip("safetensors.numpy")
-    safetensors.save_file(state, tmp_path / "alexnet.safetensors")
+    save_file(state, tmp_path / "alexnet.safetensors")
     model = models.build(
         "alexnet_gap", (96, 96, 3), 4, weights=str(tmp_path / "alexnet.safetensors")
     )

@@ -3,7 +3,18 @@
 import argparse
 import json
 
-from sertk import augment, classical, corpora, features, labels, manifest, models, notebooks, splits
+from sertk import (
+    augment,
+    classical,
+    corpora,
+    encoders,
+    features,
+    labels,
+    manifest,
+    models,
+    notebooks,
+    splits,
+)
 from sertk._utils import atomic
 from sertk.cli import inputs
 from sertk.cli.output import give, tell
@@ -18,7 +29,7 @@ def names(args: argparse.Namespace) -> None:
 
     families = {
         "corpora": corpora.names(), "features": features.names(), "models": models.names(),
-        "classical models": classical.names(),
+        "classical models": classical.names(), "encoders": encoders.published(),
         "groupings": list(labels.GROUPINGS), "protocols": [*splits.PROTOCOLS, *splits.PUBLISHED],
         "augmentations": [*augment.names(), "background@FOLDER", "mixnoise@FOLDER", "room@FOLDER"],
         "recipes": list(RECIPES), "studies": list(STUDIES),
@@ -37,8 +48,22 @@ def names(args: argparse.Namespace) -> None:
 
 
 def download(args: argparse.Namespace) -> None:
-    """Fetch a corpus and print the folder to scan."""
-    give(str(corpora.download(args.corpus, args.to)))
+    """Fetch a corpus and print the folder to scan, or fetch an encoder and print its file."""
+    if args.name in encoders.published():
+        give(str(encoders.download(args.name, args.to, args.base_url)))
+        return
+    if args.name not in corpora.names():
+        raise UnknownNameError(
+            "corpus or encoder", args.name, [*corpora.names(), *encoders.published()]
+        )
+    if args.to is None:
+        raise ConfigurationError(
+            f"`sertk download {args.name}` received no folder.",
+            "A corpus is unpacked into a folder of your choice.",
+            f"Pass one: sertk download {args.name} --to corpora/{args.name}",
+            code="missing-download-folder",
+        )
+    give(str(corpora.download(args.name, args.to, base_url=args.base_url)))
 
 
 def scan(args: argparse.Namespace) -> None:

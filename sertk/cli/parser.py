@@ -35,7 +35,10 @@ def make_parser() -> Parser:
     _demo_arguments(command("runs", "demo", "train on the toy corpus, and write its report"))
     names = command("data", "names", "list the names of corpora, features, models, ...")
     names.add_argument("family", nargs="?", help="such as models, groupings or config")
-    _download_arguments(command("data", "download", "download a publicly available corpus"))
+    _download_arguments(
+        command("data", "download", "download a publicly available corpus or encoder")
+    )
+    _encoder_arguments(command("encoders", "encoder", "list or convert pretrained encoders"))
     _scan_arguments(command("data", "scan", "write the manifest of a folder of recordings"))
     verify = command("data", "verify", "compare a folder with a manifest: missing, extra, changed")
     groups.add_manifest(verify)
@@ -215,8 +218,29 @@ def _reproduce_arguments(parser: Parser) -> None:
 
 
 def _download_arguments(parser: Parser) -> None:
-    parser.add_argument("corpus", help="ravdess or emodb; for other corpora, where to request them")
-    parser.add_argument("--to", required=True, metavar="DIR", help="folder to unpack into")
+    parser.add_argument(
+        "name", help="ravdess, emodb, or an encoder such as whisper-base (sertk encoder list); for "
+        "other corpora, where to request them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", metavar="DIR",
+        help="folder to write to (required for a corpus; default for an encoder: SERTK_ENCODERS)",
+    )  # fmt: skip
+    parser.add_argument("--base-url", metavar="URL", help="address of a mirror with the same files")
+
+
+def _encoder_arguments(parser: Parser) -> None:
+    add = parser.add_argument
+    add("action", nargs="?", default="list", help="list or convert (%(default)s)")
+    add(
+        "source", nargs="?", help="convert: .pt of OpenAI, folder or .safetensors of Hugging Face, "
+        "or model.bin of CTranslate2",
+    )  # fmt: skip
+    add("target", nargs="?", help="convert: .safetensors file to write")
+    add("--name", metavar="NAME", help="convert: name of the published weights")
+    add("--license", metavar="TEXT", help="convert: license and holder, for weights without a name")
+    add("--blocks", type=int, metavar="N", help="convert: keep the first blocks (default: all)")
+    parser.flag("--json", "print JSON")
 
 
 def _scan_arguments(parser: Parser) -> None:

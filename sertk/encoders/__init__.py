@@ -10,12 +10,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sertk._utils import lookup
-from sertk.encoders import _weights
+from sertk._utils import json_records, lookup
+from sertk.encoders import _published, _weights
 from sertk.errors import ModelError, UnknownNameError
 from sertk.features._feature import Feature
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PACKAGE = Path(__file__).parents[1] / "pretrained"
 SUFFIX = ".safetensors"
@@ -33,7 +36,7 @@ def published() -> list[str]:
         >>> "whisper-tiny.en" in published()
         True
     """
-    return sorted(name for module in _modules() for name in module.CONFIGS)
+    return _published.names()
 
 
 @dataclass(frozen=True)
@@ -110,30 +113,116 @@ def find(encoder: str, blocks: int = 0) -> Encoder:
         384
     """
     if encoder.endswith(SUFFIX):
-        candidates = [Path(encoder).expanduser()]
+        found = [_described(encoder, Path(encoder).expanduser())]
     elif encoder in published():
-        places = (_PACKAGE / f"{encoder}{SUFFIX}", folder() / f"{encoder}{SUFFIX}")
-        candidates = [path for path in places if path.is_file()]
+        found = _on_this_machine(encoder)
     else:
         raise UnknownNameError("encoder", encoder, published())
-    found = [_described(encoder, path) for path in candidates]
     for one in found:
         if 0 <= blocks <= one.kept:
             return one
-    if found and blocks > found[-1].config.blocks:
+    if found and not 0 <= blocks <= found[-1].config.blocks:
         raise ModelError(
             f"Block {blocks} of {encoder} was requested.",
             f"It has {found[-1].config.blocks} blocks.",
             "Choose others: blocks=1,2.",
             code="no-such-block",
         )
+    get = f"Download them: sertk download {encoder}"
+    if encoder in published() and encoder not in _published.module_of(encoder).DOWNLOADS:
+        get = f"Download them from Hugging Face, and convert them: {_conversion(encoder)}"
     have = f"has the first {found[-1].kept} blocks of it" if found else "does not have them"
     raise ModelError(
         f"The weights of {encoder} are needed up to block {blocks}; this machine {have}.",
         "Only the blocks that the pretrained model uses are in the package.",
-        f"Download them: sertk download {encoder}",
+        get,
         code="encoder-not-downloaded",
     )
+
+
+def frame() -> "pd.DataFrame":
+    """List the published weights: size, license, and what of them is on this machine.
+
+    Returns:
+        One row per name: `name, architecture, units, blocks, here, license`; `here` counts the
+        blocks whose weights are in the package or in `folder()`.
+
+    Examples:
+        >>> frame().set_index("name").loc["whisper-base", ["units", "blocks"]].tolist()
+        [512, 6]
+    """
+    import pandas as pd
+
+    rows = []
+    for name in published():
+        module = _published.module_of(name)
+        config = module.CONFIGS[name]
+        rows.append({
+            "name": name, "architecture": module.__name__.rsplit(".", 1)[-1],
+            "units": config.units, "blocks": config.blocks,
+            "here": max((one.kept for one in _on_this_machine(name)), default=0),
+            "license": module.LICENSES[name],
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def convert(
+    source: str | Path, target: str | Path, *, name: str | None = None, blocks: int | None = None,
+    license: str | None = None,
+) -> Path:  # fmt: skip
+    """Convert published weights, or your own, to a file that `find` reads.
+
+    PyTorch, transformers and CTranslate2 are not needed. Numbers are stored in float16.
+
+    Args:
+        source: OpenAI's .pt of Whisper; Hugging Face's folder, or its .safetensors or
+            pytorch_model.bin with config.json beside it, of Whisper, wav2vec 2.0, HuBERT,
+            data2vec-audio or WavLM; or CTranslate2's model.bin of Whisper, or its folder.
+        target: File to write; its name ends with `.safetensors`.
+        name: Name of the published weights that it holds, which is recorded with their license.
+        blocks: int >= 1. Keep the first blocks only; `None` keeps all.
+        license: License and holder of the weights; needed without a `name`.
+
+    Returns:
+        The target.
+
+    Raises:
+        ModelError: If the source cannot be read, is of an unsupported architecture, or is of
+            another size than those of the name.
+        UnknownNameError: If there are no published weights of that name.
+    """
+    from sertk.encoders import _converting
+
+    return _converting.convert(
+        Path(source).expanduser(), Path(target).expanduser(), name=name, blocks=blocks,
+        license=license,
+    )  # fmt: skip
+
+
+def download(
+    name: str, to: str | Path | None = None, base_url: str | None = None, *, progress: bool = True
+) -> Path:
+    """Download OpenAI's weights of Whisper, check their sha256, and convert the encoder.
+
+    An interrupted download is resumed by the next call.
+
+    Args:
+        name: Name of published weights, such as `"whisper-base"`.
+        to: Folder to write to; `None` is `folder()`, where `find` looks.
+        base_url: Address of a mirror, which has the files under OpenAI's names, such as base.pt.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The file of weights; an existing one that is whole is kept.
+
+    Raises:
+        UnknownNameError: If there are no published weights of that name.
+        ModelError: If they cannot be downloaded, or are not those that were published.
+    """
+    from sertk.encoders import _downloading
+
+    place = folder() if to is None else Path(to).expanduser()
+    return _downloading.download(name, place, base_url=base_url, progress=progress)
 
 
 def folder() -> Path:
@@ -142,11 +231,21 @@ def folder() -> Path:
     return Path(os.environ.get("SERTK_ENCODERS") or Path(home) / "sertk" / "encoders").expanduser()
 
 
+def _on_this_machine(name: str) -> list[Encoder]:
+    places = (_PACKAGE / f"{name}{SUFFIX}", folder() / f"{name}{SUFFIX}")
+    return [_described(name, path) for path in places if path.is_file()]
+
+
 def _described(name: str, path: Path) -> Encoder:
     record = _weights.read_metadata(path)
-    module = lookup.load(__name__, record["architecture"], "encoder")
-    config = module.Config(**record["config"])
-    return Encoder(name, record["architecture"], config, path, record["blocks"], record["license"])
+    try:
+        module = lookup.load(__name__, record["architecture"], "encoder")
+        json_records.require(record["config"], module.Config)
+        config = module.Config(**record["config"])
+        kept, license = int(record["blocks"]), str(record["license"])
+    except (KeyError, TypeError, ValueError) as error:  # of another version, or by hand
+        raise _weights.unfit(path, f"its metadata are not those of sertk: {error}") from error
+    return Encoder(name, record["architecture"], config, path, kept, license)
 
 
 def describe(architecture: str, config: Any, blocks: int, license: str, source: str) -> str:
@@ -168,5 +267,5 @@ def describe(architecture: str, config: Any, blocks: int, license: str, source: 
     return json.dumps(record)
 
 
-def _modules() -> list[ModuleType]:
-    return [lookup.load(__name__, name, "encoder") for name in names()]
+def _conversion(name: str) -> str:
+    return f"sertk encoder convert FOLDER {folder() / name}{SUFFIX} --name {name}"

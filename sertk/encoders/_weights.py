@@ -23,18 +23,32 @@ def of_block(block: Any, prefix: str, names: Mapping[str, str]) -> Iterator[Plac
     """Name the arrays of a `TransformerBlock`, part by part."""
     for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
         layer = getattr(block.attention, part)
-        yield from _of_dense(layer, f"{prefix}.{names['attention']}.{part}")
+        yield from of_dense(layer, f"{prefix}.{names['attention']}.{part}")
     for part in ("attention_norm", "final_norm"):
-        layer = getattr(block, part)
-        yield layer.gamma, f"{prefix}.{names[part]}.weight", None
-        yield layer.beta, f"{prefix}.{names[part]}.bias", None
+        yield from of_norm(getattr(block, part), f"{prefix}.{names[part]}")
     for part in ("fc1", "fc2"):
-        yield from _of_dense(getattr(block, part), f"{prefix}.{names[part]}")
+        yield from of_dense(getattr(block, part), f"{prefix}.{names[part]}")
 
 
-def _of_dense(layer: Any, name: str) -> Iterator[Place]:
-    yield layer.kernel, f"{name}.weight", (1, 0)
-    if layer.use_bias:
+def of_dense(layer: Any, name: str) -> Iterator[Place]:
+    """Name the arrays of a dense layer."""
+    return _of_kernel(layer, name, (1, 0))
+
+
+def of_conv(layer: Any, name: str) -> Iterator[Place]:
+    """Name the arrays of a convolution over time."""
+    return _of_kernel(layer, name, (2, 1, 0))
+
+
+def of_norm(layer: Any, name: str) -> Iterator[Place]:
+    """Name the arrays of a normalization."""
+    yield layer.gamma, f"{name}.weight", None
+    yield layer.beta, f"{name}.bias", None
+
+
+def _of_kernel(layer: Any, name: str, axes: tuple[int, ...]) -> Iterator[Place]:
+    yield layer.kernel, f"{name}.weight", axes
+    if layer.bias is not None:
         yield layer.bias, f"{name}.bias", None
 
 
@@ -53,7 +67,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
             f"Convert it first: sertk encoder convert {path} encoder.safetensors",
             code="unconverted-encoder",
         )
-    return dict(json.loads(text))
+    try:
+        return dict(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise unfit(path, str(error)) from error
 
 
 def assign(places: Iterable[Place], path: Path) -> None:
@@ -66,11 +83,11 @@ def assign(places: Iterable[Place], path: Path) -> None:
         known = set(file.keys())
         for variable, name, axes in places:
             if name not in known:
-                raise _unfit(path, f"it has no array {name}")
+                raise unfit(path, f"it has no array {name}")
             array = file.get_tensor(name)
             array = array if axes is None else array.transpose(axes)
             if array.shape != tuple(variable.shape):
-                raise _unfit(path, f"{name} gives {array.shape}, not {tuple(variable.shape)}")
+                raise unfit(path, f"{name} gives {array.shape}, not {tuple(variable.shape)}")
             variable.assign(array.astype(np.float32))
 
 
@@ -87,10 +104,11 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, "numpy")
     except (SafetensorError, OSError) as error:
-        raise _unfit(path, str(error)) from error
+        raise unfit(path, str(error)) from error
 
 
-def _unfit(path: Path, why: str) -> ModelError:
+def unfit(path: Path, why: str) -> ModelError:
+    """Word the error of a file that is damaged, or not one that sertk wrote."""
     return ModelError(
         f"Cannot read the encoder {path} ({why}).",
         "The file must be whole, and hold every array that its metadata announce.",

@@ -52,6 +52,46 @@ CONFIGS = {
     "whisper-large-v3": Config(1280, 32, 20, n_mels=128),
     "whisper-large-v3-turbo": Config(1280, 32, 20, n_mels=128),
 }
+LICENSES = dict.fromkeys(CONFIGS, LICENSE)
+# file and sha256 of OpenAI's weights, as the package openai-whisper lists them
+DOWNLOADS = {
+    "whisper-tiny.en": (
+        "tiny.en.pt", "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03"
+    ),
+    "whisper-tiny": (
+        "tiny.pt", "65147644a518d12f04e32d6f3b26facc3f8dd46e5390956a9424a650c0ce22b9"
+    ),
+    "whisper-base.en": (
+        "base.en.pt", "25a8566e1d0c1e2231d1c762132cd20e0f96a85d16145c3a00adf5d1ac670ead"
+    ),
+    "whisper-base": (
+        "base.pt", "ed3a0b6b1c0edf879ad9b11b1af5a0e6ab5db9205f891f668f8b0e6c6326e34e"
+    ),
+    "whisper-small.en": (
+        "small.en.pt", "f953ad0fd29cacd07d5a9eda5624af0f6bcf2258be67c92b79389873d91e0872"
+    ),
+    "whisper-small": (
+        "small.pt", "9ecf779972d90ba49c06d968637d720dd632c55bbf19d441fb42bf17a411e794"
+    ),
+    "whisper-medium.en": (
+        "medium.en.pt", "d7440d1dc186f76616474e0ff0b3b6b879abc9d1a4926b7adfa41db2d497ab4f"
+    ),
+    "whisper-medium": (
+        "medium.pt", "345ae4da62f9b3d59415adc60127b97c714f32e89e936602e85993674d08dcb1"
+    ),
+    "whisper-large": (
+        "large-v1.pt", "e4b87e7e0bf463eb8e6956e646f1e277e901512310def2c24bf0e11bd3c28e9a"
+    ),
+    "whisper-large-v2": (
+        "large-v2.pt", "81f7c96c852ee8fc832187b0132e569d6c3065a3252ed18e56effd0b6a73e524"
+    ),
+    "whisper-large-v3": (
+        "large-v3.pt", "e5b1a55b89c1367dacf97e3e19bfd829a01529dbfdeefa8caeb59b3f1b81dadb"
+    ),
+    "whisper-large-v3-turbo": (
+        "large-v3-turbo.pt", "aff26ae408abcba5fbf8813c21e62b0941638c5f6eebfb145be0c9839262a19a"
+    ),
+}  # fmt: skip
 
 
 def front_end(config: Config) -> LogMel:
@@ -106,9 +146,7 @@ def build(config: Config, blocks: int) -> Any:
 def variables(model: Any) -> Iterator[_weights.Place]:
     """Name the array of each variable, as Hugging Face's files do."""
     for name in ("conv1", "conv2"):
-        layer = model.get_layer(name)
-        yield layer.kernel, f"encoder.{name}.weight", (2, 1, 0)
-        yield layer.bias, f"encoder.{name}.bias", None
+        yield from _weights.of_conv(model.get_layer(name), f"encoder.{name}")
     for number in range(len(model.outputs) - 1):
         names = {
             "attention": "self_attn",
@@ -119,6 +157,20 @@ def variables(model: Any) -> Iterator[_weights.Place]:
         }
         block = model.get_layer(f"block{number + 1}")
         yield from _weights.of_block(block, f"encoder.layers.{number}", names)
+
+
+def outside_blocks(config: Config) -> list[str]:
+    """Name the arrays that are not of a block."""
+    return [f"encoder.conv{n}.{part}" for n in (1, 2) for part in ("weight", "bias")]
+
+
+def unsupported(record: Mapping[str, Any]) -> str:
+    """Name what this architecture lacks of a network of Hugging Face's config.json; or nothing."""
+    kind = record.get("activation_function", "gelu")
+    if kind != "gelu":
+        return f"activation_function {kind}"
+    wide = record.get("encoder_ffn_dim", 4 * record["d_model"])
+    return "" if wide == 4 * record["d_model"] else f"encoder_ffn_dim {wide}"
 
 
 def config_of(record: Mapping[str, Any]) -> Config:

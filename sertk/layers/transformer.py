@@ -56,7 +56,8 @@ class SelfAttention(Layer):
         scores = ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
         if bias is not None:
             scores = scores + ops.cast(bias, scores.dtype)
-        mixed = ops.matmul(ops.softmax(scores), value)
+        # of one frame, Keras warns that a softmax does nothing
+        mixed = ops.matmul(ops.softmax(scores), value) if scores.shape[-1] != 1 else value
         frames = ops.shape(inputs)[1]
         joined = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, frames, units))
         return self.out_proj(joined)
@@ -65,6 +66,82 @@ class SelfAttention(Layer):
         """Split units into heads: (batch, frames, units) to (batch, heads, frames, units/heads)."""
         split = (-1, ops.shape(x)[1], self.num_heads, x.shape[-1] // self.num_heads)
         return ops.transpose(ops.reshape(x, split), (0, 2, 1, 3))
+
+
+@keras.saving.register_keras_serializable("sertk")
+class GatedAttention(SelfAttention):
+    """Scale the bias of attention by a gate that is computed from each frame and head.
+
+    References:
+        Chen et al. 2022, WavLM, arXiv 2110.13900.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        width = input_shape[-1] // self.num_heads
+        self.gate = keras.layers.Dense(8, name="gate", dtype=self.dtype_policy)
+        self.gate.build((*input_shape[:-1], width))
+        self.gate_scale = self.add_weight(
+            name="gate_scale", shape=(1, self.num_heads, 1, 1), initializer="ones"
+        )
+
+    def call(self, inputs, bias=None):
+        gates = self.gate(self._heads(inputs))  # (batch, heads, frames, 8)
+        first, second = (ops.sum(part, -1, keepdims=True) for part in ops.split(gates, 2, axis=-1))
+        scale = ops.sigmoid(first) * (ops.sigmoid(second) * self.gate_scale - 1.0) + 2.0
+        return super().call(inputs, scale * bias)
+
+
+@keras.saving.register_keras_serializable("sertk")
+class RelativePositions(Layer):
+    """Learn a bias of attention for each distance between two frames, by head.
+
+    Near distances have a bucket each; farther ones share buckets that grow logarithmically.
+
+    Args:
+        num_heads: int >= 1. Attention heads.
+        num_buckets: int >= 4, divisible by 4. Buckets, half of them for frames ahead.
+        max_distance: int > num_buckets / 4. Frames; farther ones are in the last bucket.
+
+    Input shape:
+        (batch, frames, units), of which only the number of frames is used.
+
+    Output shape:
+        (1, num_heads, frames, frames).
+
+    References:
+        Chen et al. 2022, WavLM, arXiv 2110.13900.
+    """
+
+    def __init__(self, num_heads: int, num_buckets: int, max_distance: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads, self.num_buckets = num_heads, num_buckets
+        self.max_distance = max_distance
+
+    def build(self, input_shape):
+        self.embedding = self.add_weight(name="embedding", shape=(self.num_buckets, self.num_heads))
+        self.built = True
+
+    def call(self, inputs):
+        frame = ops.arange(ops.shape(inputs)[1], dtype="int32")
+        farthest = self.max_distance
+        distance = ops.clip(frame[None, :] - frame[:, None], -farthest, farthest)
+        by_distance = ops.take(self.embedding, self._buckets(), axis=0)
+        bias = ops.take(by_distance, distance + farthest, axis=0)  # (frames, frames, heads)
+        return ops.transpose(bias, (2, 0, 1))[None]
+
+    def _buckets(self):
+        """Give the bucket of each distance, from -max_distance to max_distance."""
+        half = self.num_buckets // 2
+        exact = half // 2
+        distance = np.arange(-self.max_distance, self.max_distance + 1)
+        size = np.abs(distance)
+        ratio = np.log(np.maximum(size, 1) / exact) / math.log(self.max_distance / exact)
+        far = np.minimum(exact + (ratio * (half - exact)).astype(int), half - 1)
+        return (half * (distance > 0) + np.where(size < exact, size, far)).astype("int32")
+
+    def compute_output_shape(self, input_shape):
+        return (1, self.num_heads, input_shape[1], input_shape[1])
 
 
 @keras.saving.register_keras_serializable("sertk")
@@ -77,7 +154,8 @@ class TransformerBlock(Layer):
         norm_first: bool. Normalize before attention and dense layers (pre-norm), or after the
             residual connection, as in the original transformer.
         key_bias: bool. See `SelfAttention`.
-        epsilon: float > 0. Of the layer normalizations.
+        epsilon: float > 0. Added to the variance in the layer normalizations.
+        gated: bool. Whether the bias of attention is scaled for each frame: `GatedAttention`.
 
     Call arguments:
         inputs: shape (batch, frames, units).
@@ -86,15 +164,16 @@ class TransformerBlock(Layer):
 
     def __init__(
         self, num_heads: int, hidden: int, norm_first: bool = True, key_bias: bool = True,
-        epsilon: float = 1e-5, **kwargs,
+        epsilon: float = 1e-5, gated: bool = False, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         self.num_heads, self.hidden, self.norm_first = num_heads, hidden, norm_first
-        self.key_bias, self.epsilon = key_bias, epsilon
+        self.key_bias, self.epsilon, self.gated = key_bias, epsilon, gated
 
     def build(self, input_shape):
         units, words = input_shape[-1], {"dtype": self.dtype_policy}
-        self.attention = SelfAttention(self.num_heads, self.key_bias, name="attention", **words)
+        kind = GatedAttention if self.gated else SelfAttention
+        self.attention = kind(self.num_heads, self.key_bias, name="attention", **words)
         self.attention_norm = keras.layers.LayerNormalization(
             epsilon=self.epsilon, name="attention_norm", **words
         )

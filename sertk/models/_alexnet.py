@@ -81,13 +81,6 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with plain_files.opened(path) as file, np.load(file, allow_pickle=False) as archive:
             zip_archives.entries(archive.zip, _LIMITS)
             return {name: archive[name] for name in archive.files}
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{path} needs the package safetensors, which is not installed.",
-            "Only .npz files need no other package.",
-            "Install it (pip install safetensors), or pass an .npz file.",
-            code="safetensors-not-installed",
-        ) from error
     except Exception as error:
         raise ConfigurationError(
             f"Cannot read {path} as weights ({error}).",
