@@ -10,6 +10,7 @@ from sertk.layers.pooling import (
     MapAttention,
     MixBlocks,
     SigmoidAttention,
+    SoundStatistics,
     StatisticsPooling,
 )
 from sertk.layers.scaling import Standardize
@@ -19,6 +20,6 @@ from sertk.layers.spectrogram_image import SpectrogramImage
 
 __all__ = [
     "AdaptiveAveragePooling2D", "AttentionPooling", "LogProbabilities", "MapAttention", "MixBlocks",
-    "PairwiseVotes", "RadialBasis", "SigmoidAttention", "SpecAugment", "SpectrogramImage",
+    "PairwiseVotes", "RadialBasis", "SigmoidAttention", "SoundStatistics", "SpecAugment", "SpectrogramImage",
     "Standardize", "StatisticsPooling", "SubtractSpeaker", "Temperature", "Trees",
 ]  # fmt: skip

@@ -81,6 +81,32 @@ class StatisticsPooling(Layer):
 
 
 @keras.saving.register_keras_serializable("sertk")
+class SoundStatistics(Layer):
+    """Pool over time: mean and standard deviation over the frames that hold sound.
+
+    Call arguments:
+        inputs: shape (batch, frames, units).
+        sound: shape (batch, 2 * frames, 1), or one less: 1 for sound, 0 for padding, of which every
+            second counts; all frames by default.
+
+    Output shape:
+        (batch, 2 * units).
+    """
+
+    def call(self, inputs, sound=None):
+        if sound is None:
+            return ops.concatenate([ops.mean(inputs, axis=1), ops.std(inputs, axis=1)], axis=-1)
+        weights = ops.cast(sound[:, ::2], inputs.dtype)
+        weights = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1.0)
+        mean = ops.sum(weights * inputs, axis=1)
+        squares = ops.sum(weights * ops.square(inputs - mean[:, None]), axis=1)
+        return ops.concatenate([mean, ops.sqrt(ops.maximum(squares, 1e-8))], axis=-1)
+
+    def compute_output_shape(self, inputs_shape, sound_shape=None):
+        return (inputs_shape[0], 2 * inputs_shape[-1])
+
+
+@keras.saving.register_keras_serializable("sertk")
 class MixBlocks(Layer):
     """Average the hidden states of several blocks with learnt weights, whose sum is 1.
 

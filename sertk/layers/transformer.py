@@ -12,6 +12,7 @@ from keras import ops
 from sertk.layers._base import Layer
 
 
+@keras.saving.register_keras_serializable("sertk")
 def gelu(x):
     """Compute the exact Gaussian error linear unit by the operator Erf, which ONNX has."""
     return 0.5 * x * (1.0 + ops.erf(x * (1 / math.sqrt(2))))
@@ -186,6 +187,15 @@ class TransformerBlock(Layer):
             layer.build(input_shape)
         self.fc2.build((*input_shape[:-1], self.hidden))
         self.built = True
+
+    def enable_lora(self, rank: int) -> None:
+        """Learn low-rank changes of the matrices, and nothing else; they are merged when saved."""
+        attention = self.attention
+        for layer in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj):
+            layer.enable_lora(rank)
+        for layer in (self.fc1, self.fc2):
+            layer.enable_lora(rank)
+        self.attention_norm.trainable = self.final_norm.trainable = False
 
     def call(self, inputs, bias=None):
         if self.norm_first:

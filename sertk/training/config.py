@@ -24,10 +24,12 @@ CHOICES = {
     "augment_sampling": ("uniform", "half", "all"),
     "train_crop": ("random", "all"),
     "clip_aggregation": ("mean", "geometric_mean", "max"),
+    "head_start": ("random", "convex"),
+    "precision": ("float32", "mixed_float16", "mixed_bfloat16"),
 }
 _AT_LEAST = {
     "epochs": 1, "batch_size": 1, "plateau_patience": 1, "weight_decay": 0, "mixup": 0,
-    "stability": 0, "head_epochs": 0,
+    "stability": 0, "head_epochs": 0, "unfreeze_epochs": 0, "accumulate": 1,
 }  # fmt: skip
 _SHARES = ("momentum", "warmup", "label_smoothing", "time_mask", "freq_mask")  # in [0, 1)
 
@@ -81,6 +83,15 @@ class Config:
             bins.
         head_epochs: int >= 0. Epochs in which only the last dense layers are trained, first.
         head_learning_rate: float > 0, or `None` for `learning_rate`. Learning rate in those epochs.
+        head_start: `"random"`, or `"convex"`: the last dense layer starts as logistic regression on
+            what the untrained network gives for the training clips.
+        layer_decay: float in (0, 1]. Discriminative learning rates: each layer with weights learns
+            by this factor more slowly than the next one above it.
+        unfreeze_epochs: int >= 0. Gradual unfreezing: after `head_epochs`, one more layer from the
+            top learns each time so many epochs have passed; 0 lets all learn at once.
+        accumulate: int >= 1. Batches whose gradients are averaged before a step is made.
+        precision: `"float32"`, or `"mixed_float16"` or `"mixed_bfloat16"`, which are faster on
+            graphics processors made for it and gain nothing on others.
         refit: bool. Whether a classical model, once calibrated on validation speakers, is fitted
             again on training and validation speakers together. Networks ignore it.
 
@@ -95,7 +106,8 @@ class Config:
     References:
         Zhang et al. 2018, mixup, arXiv 1710.09412. Zheng et al. 2016, stability training, arXiv
         1604.04326. Lin et al. 2017, focal loss, arXiv 1708.02002. Cui et al. 2019, class-balanced
-        loss, arXiv 1901.05555. Park et al. 2019, SpecAugment, arXiv 1904.08779.
+        loss, arXiv 1901.05555. Howard & Ruder 2018, discriminative learning rates and gradual
+        unfreezing, arXiv 1801.06146. Park et al. 2019, SpecAugment, arXiv 1904.08779.
     """
 
     epochs: int = 60
@@ -125,6 +137,11 @@ class Config:
     freq_mask: float = 0.0
     head_epochs: int = 0
     head_learning_rate: float | None = None
+    head_start: str = "random"
+    layer_decay: float = 1.0
+    unfreeze_epochs: int = 0
+    accumulate: int = 1
+    precision: str = "float32"
     refit: bool = True
 
     def __post_init__(self) -> None:
@@ -136,6 +153,7 @@ class Config:
         bad += [
             k for k in rates if getattr(self, k) is not None and not 0 < getattr(self, k) < math.inf
         ]
+        bad += ["layer_decay"] * (not 0 < self.layer_decay <= 1)
         bad += ["patience"] * (self.patience is not None and self.patience < 1)
         bad += [k for k in _SHARES if not 0 <= getattr(self, k) < 1]
         if bad:

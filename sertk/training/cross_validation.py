@@ -5,7 +5,8 @@ argument down first, then one folder per fold and seed, and join the tables last
 after an interruption goes on where it stopped.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -169,12 +170,24 @@ def cross_validate(
                         return solving.fit(name, parts, chosen, arguments)
                     weights = seeding.derive(parts.train.seed, fold)
                     shape, count = parts.train.input_shape, len(record["classes"])
-                    net = models.build(model, shape, count, seed=weights, **arguments)
+                    with _precision(chosen):
+                        net = models.build(model, shape, count, seed=weights, **arguments)
                     return _train(net, parts, chosen, home, fold, source, track)
 
                 _fit_once(train, parts, home, fold)
                 keras.utils.clear_session()
         return folders.finish(home, record, features.unreadable)
+
+
+@contextmanager
+def _precision(config: Config) -> Iterator[None]:
+    """Build layers in the precision that the config ask for."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(usual)
 
 
 def _check_seeds(seeds: Sequence[int]) -> None:

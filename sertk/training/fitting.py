@@ -18,10 +18,11 @@ from sertk._utils import seeding
 from sertk.datasets import ClipDataset, class_balance
 from sertk.errors import ConfigurationError
 from sertk.layers import SpecAugment, Standardize, SubtractSpeaker
-from sertk.training import objective, tracking
+from sertk.training import convex_start, objective, tracking
 from sertk.training.checkpoint import Checkpoint
 from sertk.training.config import MONITORS, Config
 from sertk.training.objective import Mixup, ObjectiveModel, Stability
+from sertk.training.unfreezing import Unfreezing
 
 
 class Trained(NamedTuple):
@@ -81,7 +82,10 @@ def assemble(net: keras.Model, train: ClipDataset, config: Config) -> ObjectiveM
         x = Mixup(config.mixup, config.mixup_by, seed=seed, name="mixup")(x)
     if config.stability:
         x = Stability(config.stability, name="stability")(x)
-    return ObjectiveModel(inputs, net(x), name=net.name)
+    outputs = net(x)
+    if outputs.dtype != "float32":  # of mixed precision: losses and scores need all digits
+        outputs = keras.layers.Activation("linear", dtype="float32", name="exact")(outputs)
+    return ObjectiveModel(inputs, outputs, name=net.name)
 
 
 def fit_network(
@@ -112,27 +116,32 @@ def fit_network(
         desc=f"{folder.parent.name} {folder.name}",
     ) as bar:  # fmt: skip
         keeper = _Keeper(train, val, config, checkpoint, bar)
-        first = min(config.head_epochs, config.epochs)  # epochs in which the head trains alone
-        for begin, end, head in ((0, first, True), (first, config.epochs, False)):
+        unfreezing = Unfreezing(model)
+        stages, factors = unfreezing.stages(config), unfreezing.factors(config.layer_decay)
+        if config.head_start == "convex" and not resumed:
+            convex_start.start(model, train)
+        for stage in stages:
             done = len(progress.history)
-            if keeper.finished or done >= end:
+            if keeper.finished or done >= stage.end:
                 continue
-            freeze(model, all_but_the_head=head)
+            unfreezing.let_learn(stage.layers)
+            steps = (stage.end - stage.begin) * len(train)
+            last = stage.layers is None
             model.compile(
-                objective.optimizer(config, (end - begin) * len(train), head=head),
+                objective.optimizer(config, steps, factors, head=stage.head, last=last),
                 objective.loss(config),
             )
             # here, for variables that are made while TensorFlow traces a step have it traced twice
             model.optimizer.build(model.trainable_variables)
-            if done > begin:
+            if done > stage.begin:
                 checkpoint.restore_optimizer(model)
             model.fit(
-                train, epochs=end, initial_epoch=done,
+                train, epochs=stage.end, initial_epoch=done,
                 callbacks=[keeper, *tracking.callbacks(track, folder)],
                 class_weight=weights, verbose=0, shuffle=False,
             )  # fmt: skip
     checkpoint.restore_best(model)
-    freeze(model, all_but_the_head=False)
+    unfreezing.let_learn(None)
     record = {
         "best_epoch": progress.best_epoch,
         "epochs": len(progress.history),
@@ -141,20 +150,6 @@ def fit_network(
     }
     plain = keras.Model(model.inputs, model.outputs, name=model.name)
     return Trained(plain, pd.DataFrame(progress.history), record)
-
-
-def freeze(model: keras.Model, *, all_but_the_head: bool) -> None:
-    """Let all layers of the network learn, or only the dense ones at its end.
-
-    The front end stays as it was fitted. The head is what follows the last convolution,
-    recurrence or attention; of `alexnet_gap`, its last convolution.
-    """
-    net = next(layer for layer in model.layers if isinstance(layer, keras.Model))
-    head = True
-    for layer in reversed(net.layers):
-        of_the_head = isinstance(layer, keras.layers.Dense | keras.layers.LayerNormalization)
-        head = head and (not layer.weights or of_the_head or layer.name == "classes")
-        layer.trainable = head or not all_but_the_head
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:

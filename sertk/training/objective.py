@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from sertk.layers._base import Layer
+from sertk.training import unfreezing
 from sertk.training.config import Config
 
 
@@ -108,19 +109,24 @@ def loss(config: Config) -> keras.losses.Loss:
     return keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
 
 
-def optimizer(config: Config, steps: int, *, head: bool = False) -> keras.optimizers.Optimizer:
+def optimizer(
+    config: Config, steps: int, factors: dict[str, float], *, head: bool, last: bool
+) -> keras.optimizers.Optimizer:
     """Build the optimizer that the config ask for.
 
     Args:
         config: What is asked for.
         steps: Batches in all epochs that it is for.
-        head: For the first phase, which trains the last dense layers alone at a constant rate.
+        factors: Path of a variable -> what its learning rate is multiplied by.
+        head: For the first stage, which trains the last dense layers alone.
+        last: For the last stage, in which all learn; those before it keep a constant rate.
     """
     peak = config.learning_rate
+    steps = max(steps // config.accumulate, 1)
     warm = round(config.warmup * steps)
     if head:
         rate: Any = config.head_learning_rate or peak
-    elif config.schedule == "cosine":
+    elif last and config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
             0.0 if warm else peak,
             max(steps - warm, 1),
@@ -129,14 +135,21 @@ def optimizer(config: Config, steps: int, *, head: bool = False) -> keras.optimi
         )
     else:
         rate = peak
-    if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    words: dict[str, Any] = {}
+    if config.accumulate > 1:
+        words["gradient_accumulation_steps"] = config.accumulate
+    if config.optimizer in ("adamw", "sgd"):
+        decay = config.weight_decay
+        words["weight_decay"] = decay if config.optimizer == "adamw" else decay or None
     if config.optimizer == "sgd":
-        decay = config.weight_decay or None
-        return keras.optimizers.SGD(rate, momentum=config.momentum, weight_decay=decay)
-    others = {
+        words["momentum"] = config.momentum
+    kinds = {
+        "adamw": keras.optimizers.AdamW,
+        "sgd": keras.optimizers.SGD,
         "adam": keras.optimizers.Adam,
         "nadam": keras.optimizers.Nadam,
         "rmsprop": keras.optimizers.RMSprop,
     }
-    return others[config.optimizer](rate)
+    if config.layer_decay == 1:
+        return kinds[config.optimizer](rate, **words)
+    return unfreezing.with_factors(kinds[config.optimizer], factors, rate, **words)
