@@ -21,7 +21,7 @@ test-all: test  ## with what takes minutes
 	KERAS_BACKEND=jax $(PYTEST) -m "backend and slow" tests
 
 test-browser: .venv/.dev app  ## the pages in headless Chromium
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m browser tests/test_browser.py tests/test_pages.py
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m browser tests/test_browser*.py tests/test_pages.py
 
 test-corpus: .venv/.dev  ## on real files below SERTK_CORPORA
 	$(PYTEST) -m corpus

@@ -88,7 +88,10 @@ class Page:
         return self.driver.execute_script(f"return document.getElementById('{name}').textContent")
 
     def click(self, name: str) -> None:
-        self.driver.find_element("id", name).click()
+        element = self.driver.find_element("id", name)
+        # the page scrolls smoothly, and a click would miss what still moves
+        self.driver.execute_script("arguments[0].scrollIntoView({behavior: 'instant'})", element)
+        element.click()
 
     def press(self, key: str) -> None:
         """Press a key where the focus is."""

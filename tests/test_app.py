@@ -60,6 +60,11 @@ def test_the_page_is_whole(packed):
     assert files["bundle.zip"] == packed.read_bytes()
     assert files["runtime/ort.js"] == b"ort.wasm.min.mjs"
     assert json.loads(files["clips.json"]) == {"clips": []}
+    listed = json.loads(files["downloads.json"])
+    assert set(listed) == {"bundle.zip", "runtime/ort-wasm.wasm"}
+    for name, about in listed.items():
+        sha256 = hashlib.sha256(files[name]).hexdigest()
+        assert about == {"bytes": len(files[name]), "sha256": sha256}
     style = files["style.css"].decode()
     assert "prefers-color-scheme: dark" in style
     assert "prefers-reduced-motion" in style
@@ -159,6 +164,22 @@ def test_headers_let_nothing_in_from_elsewhere(packed):
             assert asked(server.address, f"/{name}")[0].headers["Content-Type"].startswith(kind)
         answer, content = asked(server.address, "/bundle.zip", "HEAD")
         assert (int(answer.headers["Content-Length"]), content) == (packed.stat().st_size, b"")
+
+
+def test_what_a_browser_has_is_not_sent_again():
+    files = {"index.html": b"page", "bundle.zip": b"model"}
+    with app.Server(files, port=0) as server:
+        answer, content = asked(server.address, "/bundle.zip")
+        tag = answer.headers["ETag"]
+        assert (tag, content) == (f'"{hashlib.sha256(b"model").hexdigest()}"', b"model")
+        assert answer.headers["Cache-Control"] == "no-cache"
+        for sent in (tag, f'W/"x", W/{tag}', "*"):
+            answer, content = asked(server.address, "/bundle.zip", **{"If-None-Match": sent})
+            assert (answer.status, content, answer.headers["ETag"]) == (304, b"", tag)
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        other = asked(server.address)[0].headers["ETag"]
+        answer, content = asked(server.address, "/bundle.zip", **{"If-None-Match": other})
+        assert (answer.status, content) == (200, b"model")
 
 
 def test_a_browser_that_leaves_is_no_news(packed, capfd):
@@ -284,6 +305,7 @@ def test_serving_by_command_until_it_is_stopped(packed):
         (["--bundle", "bundle.zip", "--port", "-1"], "port-unavailable", ""),
         (["--bundle", "text.zip"], "damaged-bundle", "text.zip"),
         (["--run", "."], "missing-run", ""),
+        (["--bundle", "bundle.zip", "--speaker", "."], "speaker-without-clips", ""),
     ],
 )
 def test_mistakes(words, code, value, packed, refused, tmp_path, monkeypatch):

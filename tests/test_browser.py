@@ -92,7 +92,7 @@ def page(server, spoken, tmp_path_factory):
     asked = browser.asked(log)
     by_the_page = {url for who, url in asked if who == origin}
     assert len(by_the_page) > 10
-    assert any(url.endswith("ort-wasm.wasm") for url in by_the_page)  # workers are heard too
+    assert any(url.endswith("ort-wasm.js") for url in by_the_page)  # workers are heard too
     for who, url in asked:
         # the browser's own wishes have no origin, and reach nobody
         assert who == "not an origin" or url.startswith(server.address), (who, url)
@@ -242,13 +242,23 @@ def test_files_that_are_no_sound(opened, tmp_path):
     assert "Cannot read" in opened.text("trouble")
 
 
+def test_a_model_that_enrolls_nobody_has_no_such_part(opened, tmp_path):
+    assert not opened.driver.find_element("id", "voice").is_displayed()
+    (tmp_path / "speaker.json").write_text("{}")
+    opened.drop(tmp_path / "speaker.json")
+    opened.until(TROUBLE)
+    assert opened.text("trouble").startswith("This model cannot enroll a speaker.")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"bundle.zip": b"PK"}, "as a bundle"),
+        ({"bundle.zip": b"PK"}, "Cannot load bundle.zip (2 of"),
         ({"bundle.zip": None}, "Cannot load bundle.zip (status 404)"),
         ({"runtime/ort.js": b"no script"}, "Cannot load the page"),
-        ({"runtime/ort-wasm.wasm": b"no wasm"}, "Cannot open the model"),
+        ({"runtime/ort-wasm.js": b"no script"}, "Cannot open the model"),
+        ({"downloads.json": b"{"}, "Cannot load downloads.json (it is damaged)"),
+        ({"downloads.json": b"{}"}, "downloads.json does not list it"),
     ],
 )
 def test_a_page_that_lacks_something_says_so(change, words, plain, packed):

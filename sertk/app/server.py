@@ -4,6 +4,7 @@ In: address -> content. Out: a server on 127.0.0.1 that answers GET and HEAD, wi
 a browser load nothing from anywhere else.
 """
 
+import hashlib
 import re
 import socket
 import sys
@@ -31,6 +32,8 @@ _KINDS = {
     ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
     ".wav": "audio/wav", ".zip": "application/zip",
 }  # fmt: skip
+# no-cache: a browser asks each time whether a file is still the one it has, since the next run may
+# be served at the same address; the ETag, a hash of the content, lets it keep what is unchanged
 _HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -159,7 +162,14 @@ def _is_this_machine(host: str, connection: socket.socket) -> bool:
     return name in (*_OWN_NAMES, HOST, connection.getsockname()[0])
 
 
+def _is_known(tag: str, sent: str) -> bool:
+    """Return whether an If-None-Match header names the ETag of a file."""
+    return sent.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in sent.split(",")]
+
+
 def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
+    tags = {name: f'"{hashlib.sha256(content).hexdigest()}"' for name, content in files.items()}
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         server_version = "sertk"
@@ -196,17 +206,27 @@ def _handler(files: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
             if name not in files:
                 self._give(HTTPStatus.NOT_FOUND, b"There is no such file.", ".txt", body)
                 return
-            self._give(HTTPStatus.OK, files[name], PurePosixPath(name).suffix, body)
+            if _is_known(tags[name], self.headers.get("If-None-Match", "")):
+                self.send_response(HTTPStatus.NOT_MODIFIED)
+                self._end({**_HEADERS, "ETag": tags[name]})
+                return
+            suffix = PurePosixPath(name).suffix
+            self._give(HTTPStatus.OK, files[name], suffix, body, ETag=tags[name])
 
-        def _give(self, status: HTTPStatus, content: bytes, suffix: str, body: bool) -> None:
+        def _give(
+            self, status: HTTPStatus, content: bytes, suffix: str, body: bool, **headers: str
+        ) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", _KINDS.get(suffix, "application/octet-stream"))
-            self.send_header("Content-Length", str(len(content)))
-            for name, value in _HEADERS.items():
-                self.send_header(name, value)
-            self.end_headers()
+            kind = _KINDS.get(suffix, "application/octet-stream")
+            about = {"Content-Type": kind, "Content-Length": str(len(content))}
+            self._end({**about, **_HEADERS, **headers})
             if body:
                 self.wfile.write(content)
+
+        def _end(self, headers: Mapping[str, str]) -> None:
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
 
         def log_message(self, *_: Any) -> None:
             """Log no requests: when the page is used is private."""

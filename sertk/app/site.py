@@ -4,6 +4,7 @@ In: a run, a bundle, or nothing for the pretrained model. Out: address -> conten
 same whether served or written.
 """
 
+import hashlib
 import json
 import warnings
 from collections.abc import Iterable
@@ -13,9 +14,9 @@ from typing import Any
 from sertk._html import pages
 from sertk.app import runtime as runtimes
 from sertk.errors import ConfigurationError, ModelError
-from sertk.predict import bundle, pretrained
+from sertk.predict import NO_SPEECH, Predictor, Profile, bundle, pretrained
 from sertk.predict import spec as specs
-from sertk.predict.sources import require_whole
+from sertk.predict.sources import of_files, require_whole
 from sertk.run import Run
 
 # what the page may load: its own files, WebAssembly, and nothing from anybody else
@@ -26,10 +27,11 @@ POLICY = (
 )
 _PAGE = Path(__file__).parent / "page"
 # .js and not .mjs: there are servers that do not know the latter, whose files browsers then refuse
+_WASM = "ort-wasm-simd-threaded.wasm"
 _RUNTIME = {
     "ort.wasm.min.mjs": "runtime/ort.js",
     "ort-wasm-simd-threaded.mjs": "runtime/ort-wasm.js",
-    "ort-wasm-simd-threaded.wasm": "runtime/ort-wasm.wasm",
+    _WASM: "runtime/ort-wasm.wasm",
 }
 
 
@@ -39,6 +41,7 @@ def files(
     fold: int | None = None,
     seed: int | None = None,
     clips: Iterable[str | Path] = (),
+    speaker: "Profile | str | Path | Iterable[str | Path] | None" = None,
     runtime: str | Path | None = None,
 ) -> dict[str, bytes]:
     """Gather everything the page is made of.
@@ -51,13 +54,16 @@ def files(
         seed: int. Training seed whose model is used; the first by default.
         clips: Recordings for the view that compares the browser with Python. They become part of
             the page: mind their license.
+        speaker: A profile of `sertk enrol`, or recordings, as in `Predictor.enrol`. The clips are
+            compared with this speaker enrolled as well; the profile becomes part of the page.
         runtime: A folder or .tgz of onnxruntime-web; what `make app` fetched by default.
 
     Returns:
         Address, relative to the page -> content.
 
     Raises:
-        ConfigurationError: If the runtime is missing, or a fold was asked of a single model.
+        ConfigurationError: If the runtime is missing, a fold was asked of a single model, or the
+            speaker cannot be enrolled.
         ModelError: If the bundle is damaged or was changed, or the pretrained model is not in this
             installation.
         RunError: If the folder holds no run, or an unfinished one.
@@ -76,12 +82,14 @@ def files(
         path = _bundle_of(source, fold, seed)
         model, packed = bundle.read(path), path.read_bytes()
     style = pages.style() + (_PAGE / "app.css").read_text(encoding="utf-8")
+    large = {"bundle.zip": packed, _RUNTIME[_WASM]: ready[_WASM]}
     return {
         **{path.name: path.read_bytes() for path in _PAGE.iterdir() if path.suffix != ".css"},
         "style.css": style.encode(),
         **{_RUNTIME[name]: content for name, content in ready.items()},
-        "bundle.zip": packed,
-        **_compared(model, [Path(clip) for clip in clips]),
+        **large,
+        "downloads.json": _listed(large),
+        **_compared(model, [Path(clip) for clip in clips], speaker),
     }
 
 
@@ -139,21 +147,47 @@ def _spec_of(model: dict[str, bytes]) -> specs.Spec:
     return specs.Spec.from_json(model["spec.json"].decode("utf-8"), "The model of the page")
 
 
-def _compared(model: dict[str, bytes], clips: list[Path]) -> dict[str, bytes]:
+def _listed(files: dict[str, bytes]) -> bytes:
+    """List the files that the page loads with a progress bar, and keeps under their sha256."""
+    about = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in files.items()
+    }
+    return json.dumps(about).encode()
+
+
+def _compared(
+    model: dict[str, bytes],
+    clips: list[Path],
+    speaker: "Profile | str | Path | Iterable[str | Path] | None",
+) -> dict[str, bytes]:
     """Add clips to the page, with Python's predictions for them."""
     if not clips:
+        if speaker is not None:
+            raise ConfigurationError(
+                "Received a speaker without clips.",
+                "The speaker is enrolled for the view that compares the browser with Python.",
+                "Pass clips, or omit the speaker; a visitor enrolls on the page itself.",
+                code="speaker-without-clips",
+            )
         return {"clips.json": b'{"clips": []}'}
-    from sertk import predict
-    from sertk.predict.sources import of_files
-
+    predictor = Predictor(of_files(model, "The model of the page"))
     contents, listed = {}, []
-    predictor = predict.Predictor(of_files(model, "The model of the page"))
     for number, path in enumerate(clips):
-        row = predictor.file(path)
+        answer = _predicted(predictor, path)
         address = f"clips/{number}{path.suffix.lower()}"
         contents[address] = path.read_bytes()
-        shares = [row[f"p_{name}"] for name in predictor.classes]
-        spoken = row["label"] != predict.NO_SPEECH
-        about = {"name": path.name, "file": address, "label": row["label"]}
-        listed.append({**about, "probabilities": shares if spoken else None})
-    return {**contents, "clips.json": json.dumps({"clips": listed}).encode()}
+        listed.append({"name": path.name, "file": address, **answer})
+    about: dict[str, Any] = {"clips": listed}
+    if speaker is not None:
+        profile = predictor.enrol(speaker)
+        about["speaker"] = None if profile is None else profile.to_dict()
+        for clip, path in zip(listed, clips, strict=True):
+            clip["enrolled"] = _predicted(predictor, path)
+    return {**contents, "clips.json": json.dumps(about).encode()}
+
+
+def _predicted(predictor: Predictor, path: Path) -> dict[str, Any]:
+    row = predictor.file(path)
+    shares = [row[f"p_{name}"] for name in predictor.classes]
+    return {"label": row["label"], "probabilities": None if row["label"] == NO_SPEECH else shares}

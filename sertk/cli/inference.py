@@ -248,7 +248,12 @@ def app(args: argparse.Namespace) -> None:
     from sertk import app
 
     source = inputs.model(args, "run", "bundle")
-    options = {"fold": args.fold, "seed": args.seed, "clips": args.clips, "runtime": args.runtime}
+    options = {
+        "fold": args.fold, "seed": args.seed, "clips": args.clips, "speaker": args.speaker,
+        "runtime": args.runtime,
+    }  # fmt: skip
+    if args.speaker:
+        tell("The page contains the profile of the speaker.")
     if args.clips:
         tell("The page contains these clips: check their license before you share it.")
     if args.out is not None:

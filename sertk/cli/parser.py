@@ -295,6 +295,8 @@ def _app_arguments(parser: Parser) -> None:
         "--clips", nargs="+", default=[], metavar="FILE",
         help="recordings for a second page that compares the browser with Python",
     )  # fmt: skip
+    add("--speaker", metavar="PATH", help="compare the clips with this speaker enrolled as well: "
+        "a file of `sertk enrol`, or a folder of recordings")  # fmt: skip
     add(
         "--runtime", metavar="PATH",
         help="folder or .tgz of onnxruntime-web (default: that of `make app`)",

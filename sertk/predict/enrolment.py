@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,13 +43,16 @@ class Profile:
         Raises:
             OutputError: If the file cannot be written.
         """
-        record = {
+        with atomic.whole(Path(path).expanduser()) as temporary:
+            temporary.write_text(json.dumps(self.to_dict()) + "\n", encoding="utf-8")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record that the file holds, with five digits of each number."""
+        return {
             "schema_version": SCHEMA_VERSION, "model": self.model, "count": self.count,
             "shape": list(self.mean.shape),
             "mean": [float(f"{value:.5g}") for value in self.mean.ravel().tolist()],
         }  # fmt: skip
-        with atomic.whole(Path(path).expanduser()) as temporary:
-            temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> "Profile":

@@ -11,6 +11,7 @@ const {
 const { readBundle, readSpec } = await import(`${at}/bundle.js`);
 const { csv } = await import(`${at}/table.js`);
 const { cutWav, rateOfWav } = await import(`${at}/wav.js`);
+const { averaged, readProfile, written } = await import(`${at}/profile.js`);
 const { ofBrowser, ofMicrophone } = await import(`${at}/messages.js`);
 
 const wave = (name) => {
@@ -157,4 +158,33 @@ test("messages say what to do", () => {
   assert.match(ofMicrophone({ name: "Odd", message: "why" }).message, /\(why\)/);
   assert.match(ofBrowser({}).message, /over http /);
   assert.match(ofBrowser({ isSecureContext: true }).message, /support WebAssembly, Web Workers/);
+});
+
+test("profiles are sertk.predict.Profile's", () => {
+  const { vectors, record, text } = numbers.profile;
+  const made = averaged(vectors, record.shape, record.model);
+  close(made.mean, record.mean, 1e-9);
+  assert.deepEqual({ ...made, mean: record.mean }, record);
+  const read = readProfile(text, "x.json", record.model, record.shape);
+  assert.deepEqual(read, record);
+  assert.deepEqual(JSON.parse(written(read)), record);
+});
+
+test("profiles that do not fit are refused", () => {
+  const { record } = numbers.profile;
+  const changed = (change) => JSON.stringify({ ...record, ...change });
+  for (const [content, words] of [
+    ["[", /x\.json as the profile .*not JSON/],
+    ["null", /lacks the entries/],
+    [changed({ model: 3 }), /lacks the entries/],
+    [changed({ model: "another" }), /written with another model/],
+    [changed({ schema_version: 2 }), /newer version of sertk/],
+    [changed({ shape: [1, 3] }), /does not hold 3 numbers/],
+    [changed({ mean: [1, 2] }), /does not hold 3 numbers/],
+    [changed({ mean: [1, 2, "3"] }), /does not hold 3 numbers/],
+    [changed({ count: 1.5 }), /positive integer/],
+  ]) {
+    assert.throws(() => readProfile(content, "x.json", record.model, record.shape), { message: words });
+  }
+  assert.throws(() => averaged([], [3], "m"), { message: /no speech/ });
 });

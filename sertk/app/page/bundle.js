@@ -5,7 +5,9 @@ import { PageError, ofBundle } from "./messages.js";
 const SCHEMA_VERSION = 2;
 const INDEX = "bundle.json";
 const NEEDED = ["model.onnx", "spec.json", "MODEL_CARD.md", "LICENSE.txt"];
-const LARGEST = 2 ** 30; // bytes, of a file
+const MOST = 100; // files
+const LARGEST = 2 ** 30; // bytes of all files together, unpacked
+export const WEIGHTS = ".safetensors"; // suffix of an encoder's file, beside a model that keeps none of its own
 const [END, ENTRY, LOCAL] = [0x06054b50, 0x02014b50, 0x04034b50];
 const [STORED, DEFLATED] = [0, 8];
 
@@ -84,12 +86,14 @@ export async function unzip(bytes, source) {
 
 async function unfolded(bytes, view, listed, source) {
   const files = new Map();
+  if (listed.length > MOST) throw ofBundle(source, `it contains ${listed.length} files, over ${MOST}`);
+  const total = listed.reduce((sum, { size }) => sum + size, 0);
+  if (total > LARGEST) throw ofBundle(source, `it unpacks to ${(total / 1e9).toFixed(1)} GB`);
   for (const { name, method, packed, size, at } of listed) {
     if (/[/\\:]/.test(name) || name.startsWith(".")) {
       throw ofBundle(source, `it contains the path '${name}', which is outside the archive`);
     }
     if (files.has(name)) throw ofBundle(source, "two of its files have the same name");
-    if (size > LARGEST) throw ofBundle(source, `${name} unpacks to ${(size / 1e9).toFixed(1)} GB`);
     if (view.getUint32(at, true) !== LOCAL) throw ofBundle(source, `${name} is misplaced`);
     const start = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
     const content = bytes.subarray(start, start + packed);

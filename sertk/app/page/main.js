@@ -1,6 +1,8 @@
 // The page: event handlers. In: clicks, keys, files. Out: everything that is shown.
 import { Spectrogram, drawTimeline, drawValence, drawWaveform, span } from "./charts.js";
+import { fetchAll } from "./download.js";
 import { loudestDb } from "./dsp.js";
+import { Enrolment } from "./enrolment.js";
 import { PageError, ofBrowser } from "./messages.js";
 import { LONGEST, Model } from "./model.js";
 import { Recorder, devices } from "./recorder.js";
@@ -14,6 +16,7 @@ import {
   showAbout,
   showAnswer,
   showLevel,
+  showLoading,
   showRows,
   tell,
 } from "./view.js";
@@ -23,10 +26,15 @@ const SHOWN = 6; // seconds of waveform and spectrogram
 const ALONG = 180; // seconds of a timeline while listening
 const KEPT = 20_000; // answers: almost three hours
 const COLUMN = 0.02; // seconds of sound between columns of the spectrogram
+const [BUNDLE, RUNTIME] = ["bundle.zip", "runtime/ort-wasm.wasm"]; // what is loaded with a progress bar
 
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-const page = { model: null, mode: "loading", rows: [], source: "", recordedBefore: 0, work: 0 };
-let recorder = null;
+const page = { model: null, mode: "loading", rows: [], source: "", file: null, recordedBefore: 0, work: 0 };
+const enrolment = new Enrolment({
+  begins: stop,
+  changed: () => page.file && take(page.file), // what is shown was predicted for another speaker
+});
+let [recorder, runtime] = [null, null];
 let spectrogram = new Spectrogram(Math.round(SHOWN / COLUMN));
 let [asking, drawnColumns, lastDrawn, sound] = [false, 0, 0, null];
 
@@ -34,7 +42,8 @@ let [asking, drawnColumns, lastDrawn, sound] = [false, 0, 0, null];
 async function loadModel(bytes, name) {
   find("status").textContent = `Loading ${name} …`;
   try {
-    const model = await Model.open(bytes, name);
+    const model = await Model.open(bytes, name, runtime);
+    await enrolment.use(model);
     page.model?.close();
     page.model = model;
   } finally {
@@ -58,23 +67,21 @@ async function loadModel(bytes, name) {
 }
 
 async function fetchModel() {
-  const name = "bundle.zip";
-  let answer;
+  tell(null);
+  find("again").hidden = true;
+  find("status").textContent = "Loading the model …";
   try {
-    answer = await fetch(name);
+    const files = await fetchAll([RUNTIME, BUNDLE], showLoading);
+    runtime = files.get(RUNTIME);
+    showLoading();
+    if (!page.model) await loadModel(files.get(BUNDLE), BUNDLE);
   } catch (error) {
-    throw missing(name, error.message);
+    if (!page.model) find("status").textContent = "No model is loaded.";
+    find("again").hidden = !error.again;
+    tell(error);
+  } finally {
+    find("loading").hidden = true;
   }
-  if (!answer.ok) throw missing(name, `status ${answer.status}`);
-  await loadModel(new Uint8Array(await answer.arrayBuffer()), name);
-}
-
-function missing(name, why) {
-  return new PageError(
-    `Cannot load ${name} (${why}).`,
-    "It must be next to the page, as `sertk app` wrote it.",
-    "Reload the page, or drop a bundle here.",
-  );
 }
 
 function setMode(mode) {
@@ -93,6 +100,7 @@ async function start() {
   if (!page.model || page.mode === "opening") return;
   tell(null);
   stop();
+  if (enrolment.recording) enrolment.cancel();
   setMode("opening");
   page.work += 1;
   if (page.source !== "microphone") forget();
@@ -191,13 +199,15 @@ function keep(row) {
 
 function forget() {
   page.rows = [];
+  page.file = null;
   for (const id of ["csv", "json", "clear"]) find(id).disabled = true;
   drawAlong();
 }
 
 /** Predict a recording as a whole and along it. */
-async function predict(bytes, name) {
+async function predict(bytes, file) {
   const { model } = page;
+  const { name } = file;
   if (!model) throw new PageError("No model is loaded.", "", "Drop a bundle here first.");
   stop();
   const work = ++page.work;
@@ -207,6 +217,7 @@ async function predict(bytes, name) {
     if (work !== page.work) return;
     page.source = name;
     forget();
+    page.file = file;
     showSound(bytes, waveform);
     const seconds = waveform.length / model.sampleRate;
     if (seconds <= LONGEST) {
@@ -294,8 +305,10 @@ async function take(file) {
   tell(null);
   try {
     const bytes = new Uint8Array(await file.arrayBuffer());
-    const zipped = file.name.toLowerCase().endsWith(".zip");
-    await (zipped ? loadModel(bytes, file.name) : predict(bytes, file.name));
+    const is = (suffix) => file.name.toLowerCase().endsWith(suffix);
+    if (is(".zip")) await loadModel(bytes, file.name);
+    else if (is(".json")) await enrolment.open(file);
+    else await predict(bytes, file);
   } catch (error) {
     tell(error);
   }
@@ -315,6 +328,7 @@ function listenToThePage() {
   find("start").addEventListener("click", () => (recorder ? stop() : start()));
   find("pause").addEventListener("click", pause);
   find("clear").addEventListener("click", forget);
+  find("again").addEventListener("click", fetchModel);
   find("device").addEventListener("change", () => recorder && start());
   find("rows").addEventListener("toggle", () => showRows(page.rows));
   find("gate").addEventListener("input", ({ target }) => {
@@ -336,7 +350,8 @@ function listenToThePage() {
     const own = "button, input, select, summary, a, audio, textarea, [contenteditable]";
     if (event.code !== "Space" || event.repeat || event.target.closest(own)) return;
     event.preventDefault();
-    if (!find("start").disabled) find("start").click();
+    if (enrolment.recording) enrolment.toggle();
+    else if (!find("start").disabled) find("start").click();
   });
   for (const kind of ["dragenter", "dragover"]) {
     document.addEventListener(kind, (event) => {
@@ -354,7 +369,10 @@ function listenToThePage() {
   });
   window.addEventListener("resize", drawAll);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-  window.addEventListener("pagehide", stop);
+  window.addEventListener("pagehide", () => {
+    stop();
+    enrolment.cancel();
+  });
   navigator.mediaDevices?.addEventListener?.("devicechange", listDevices);
 }
 
@@ -368,11 +386,7 @@ async function open() {
   listenToThePage();
   listDevices();
   setInterval(listen, 1000 * EVERY);
-  try {
-    await fetchModel();
-  } catch (error) {
-    tell(error);
-  }
+  fetchModel();
 }
 
 open();

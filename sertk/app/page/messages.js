@@ -67,6 +67,16 @@ export function ofBrowser(scope) {
   );
 }
 
+/** Describe a file of the page that did not arrive; another try may help. */
+export function ofDownload(name, why) {
+  const error = new PageError(
+    `Cannot load ${name} (${why}).`,
+    "It must be next to the page, complete, as `sertk app` wrote it.",
+    "Check the connection and try again, or drop a bundle here.",
+  );
+  return Object.assign(error, { again: true });
+}
+
 export function ofSound(name, reason) {
   return new PageError(
     `Cannot read ${name} as audio${reason ? ` (${reason})` : ""}.`,

@@ -1,8 +1,10 @@
 // A model: the steps of its metadata in order: before_the_graph, the graph, after_the_graph.
-// In: the bytes of a bundle; waveforms. Out: predictions with the columns of sertk's timelines.
-import { readBundle, readSpec, text } from "./bundle.js";
+// In: the bytes of a bundle; waveforms. Out: predictions with the columns of sertk's timelines, and
+// profiles of speakers.
+import { WEIGHTS, readBundle, readSpec, text } from "./bundle.js";
 import { cancels, loudestDb, mixDown, modulationDb, removeOffset, roundHalfEven, trim, windows } from "./dsp.js";
 import { PageError, ofModel, ofRuntime, ofSound } from "./messages.js";
+import { averaged } from "./profile.js";
 import { cutWav, rateOfWav } from "./wav.js";
 
 export const LONGEST = 120; // seconds of a recording that may get a single answer
@@ -12,8 +14,8 @@ const STEPS = ["decode", "mix_down", "resample", "remove_offset", "trim"];
 const REMOVE_OFFSET = { window_seconds: 0.5, block_seconds: 0.01 };
 
 export class Model {
-  /** Open a bundle; nothing in it is run but the graph, by the runtime. */
-  static async open(bytes, source) {
+  /** Open a bundle; nothing in it is run but the graph, by the runtime whose bytes are given. */
+  static async open(bytes, source, runtime) {
     const files = await readBundle(bytes, source);
     const spec = readSpec(files, source);
     const strange = spec.before_the_graph.filter(({ step }) => !STEPS.includes(step));
@@ -24,8 +26,13 @@ export class Model {
         "Use the page of the version of sertk that exported it.",
       );
     }
-    const model = new Model(spec, text(files.get("MODEL_CARD.md")), files.get("model.onnx").length);
-    await model.#start(files.get("model.onnx"), source);
+    const weights = [...files.keys()]
+      .filter((name) => name.endsWith(WEIGHTS))
+      .map((name) => ({ path: name, data: files.get(name) }));
+    const graph = files.get("model.onnx");
+    const size = weights.reduce((sum, { data }) => sum + data.length, graph.length);
+    const model = new Model(spec, text(files.get("MODEL_CARD.md")), size);
+    await model.#start({ load: graph, weights, runtime }, source);
     return model;
   }
 
@@ -46,6 +53,7 @@ export class Model {
     this.shortSeconds = spec.after_the_graph.short_below_seconds;
     this.offset = this.#step("remove_offset") ?? REMOVE_OFFSET;
     this.ms = NaN; // that the last answer took
+    this.speaker = null; // the profile that is enrolled
   }
 
   #step(name) {
@@ -56,7 +64,7 @@ export class Model {
     return removeOffset(waveform, this.sampleRate, this.offset.window_seconds, this.offset.block_seconds);
   }
 
-  async #start(bytes, source) {
+  async #start(message, source) {
     this.#worker = new Worker(new URL("./engine.js", import.meta.url), { type: "module" });
     this.#worker.onmessage = ({ data }) => {
       this.#waiting.get(data.id)?.(data);
@@ -65,11 +73,12 @@ export class Model {
     this.#worker.onerror = (event) => {
       this.#fail({ failed: event.message || "its worker did not start", where: "runtime" });
     };
-    const answer = await this.#ask({ load: bytes });
+    const answer = await this.#ask(message);
     if (answer.failed) {
       this.close();
       throw answer.where ? ofRuntime(answer.failed) : ofModel(source, answer.failed);
     }
+    this.enrolled = answer.enrolled; // shape of a speaker's mean vector; null if none can be enrolled
   }
 
   #ask(message) {
@@ -138,11 +147,15 @@ export class Model {
 
   /** Answer for a whole recording, its quiet ends cut off. */
   async whole(waveform) {
-    const step = this.#step("trim");
-    const centered = this.#withoutOffset(waveform);
-    const kept = step ? trim(centered, step) : centered;
+    const kept = this.#trimmed(waveform);
     const answer = await this.answer(kept);
     return { ...answer, seconds: waveform.length / this.sampleRate, short: this.#isShort(kept.length) };
+  }
+
+  #trimmed(waveform) {
+    const step = this.#step("trim");
+    const centered = this.#withoutOffset(waveform);
+    return step ? trim(centered, step) : centered;
   }
 
   /** Answer along a recording: windows as long as a clip, every half clip, not trimmed. */
@@ -163,13 +176,53 @@ export class Model {
 
   /** Answer for a waveform as it is; silence and steady noise are not given to the graph. */
   async answer(waveform, length = waveform.length) {
-    const level = loudestDb(waveform, this.sampleRate, this.gate.frame_seconds);
-    if (!(level > this.silenceDb)) return this.#labeled(null, level);
-    if (this.#isSteady(waveform.subarray(0, length))) return this.#labeled(null, level);
-    const { probabilities, ms, failed } = await this.#ask({ waveform });
-    if (failed) throw ofModel("use", failed);
+    const level = this.#level(waveform);
+    if (!this.#speaks(waveform.subarray(0, length), level)) return this.#labeled(null, level);
+    const { values, ms } = await this.#run(waveform, "probabilities");
     this.ms = ms;
-    return this.#labeled(probabilities, level);
+    return this.#labeled(values, level);
+  }
+
+  async #run(waveform, output) {
+    const answer = await this.#ask({ waveform, output });
+    if (answer.failed) throw ofModel("use", answer.failed);
+    return answer;
+  }
+
+  /** Enroll the speaker of all following predictions; null for nobody. */
+  async enrol(profile) {
+    const answer = await this.#ask({ speaker: { profile, shape: this.enrolled } });
+    if (answer.failed) throw ofModel("use", answer.failed);
+    this.speaker = profile;
+  }
+
+  /** Compute the profile of a voice; `progressed` gets the pieces that are done, and all. */
+  async profileOf(waveforms, progressed = () => {}) {
+    const pieces = waveforms.flatMap((waveform) => this.#pieces(waveform));
+    const vectors = [];
+    for (const [n, piece] of pieces.entries()) {
+      progressed(n, pieces.length);
+      if (this.#speaks(piece)) vectors.push((await this.#run(piece, "vector")).values);
+    }
+    return averaged(vectors, this.enrolled, this.spec.weights_sha256);
+  }
+
+  /** Give a recording, or windows as long as a clip of a long one, as sertk.predict enrolls by. */
+  #pieces(waveform) {
+    const length = this.clipSeconds;
+    if (waveform.length / this.sampleRate <= 2 * length) return [this.#trimmed(waveform)];
+    return [...windows(waveform, this.sampleRate, length, length)].map((piece) => {
+      const samples = roundHalfEven((piece.end - piece.start) * this.sampleRate);
+      return this.#withoutOffset(piece.waveform.subarray(0, samples));
+    });
+  }
+
+  #level(waveform) {
+    return loudestDb(waveform, this.sampleRate, this.gate.frame_seconds);
+  }
+
+  #speaks(waveform, level = this.#level(waveform)) {
+    return level > this.silenceDb && !this.#isSteady(waveform);
   }
 
   #isSteady(waveform) {

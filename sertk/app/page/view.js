@@ -1,5 +1,6 @@
 // The content of the page: prediction, model, table. In: predictions. Out: elements.
 import { clock } from "./charts.js";
+import { megabytes } from "./download.js";
 
 export const find = (id) => document.getElementById(id);
 
@@ -21,9 +22,17 @@ export function words(name) {
 }
 
 /** Show an error, or take it away. */
-export function tell(error) {
-  find("trouble").hidden = !error;
-  find("trouble").textContent = error ? (error.message ?? String(error)) : "";
+export function tell(error, place = "trouble") {
+  find(place).hidden = !error;
+  find(place).textContent = error ? (error.message ?? String(error)) : "";
+}
+
+/** Show how much of the page's large files is here; without numbers, that the rest takes a moment. */
+export function showLoading(here, total) {
+  find("loading").hidden = false;
+  find("progress-words").textContent = total ? `${megabytes(here)} of ${megabytes(total)} MB` : "Starting the model";
+  if (total) Object.assign(find("progress"), { value: here, max: total });
+  else find("progress").removeAttribute("value");
 }
 
 /** Write an empty bar for every class. */
@@ -61,12 +70,18 @@ export function showAnswer(answer, of) {
 
 /** Show a level in dB re full scale, and whether it passes the gate. */
 export function showLevel(db, gate) {
-  const place = (value) => Math.min(Math.max((value + 90) / 90, 0), 1);
-  find("meter-fill").style.transform = `scaleX(${place(db)})`;
-  find("meter-gate").style.left = `${100 * place(gate)}%`;
-  find("meter").classList.toggle("below", !(db > gate));
-  find("meter").setAttribute("aria-valuenow", String(Math.round(Math.max(db, -90))));
+  showMeter("", db, gate);
   find("level-words").textContent = db > -90 ? `${db.toFixed(0)} dB` : "";
+}
+
+/** Show a level on one of the meters of the page. */
+export function showMeter(prefix, db, gate) {
+  const place = (value) => Math.min(Math.max((value + 90) / 90, 0), 1);
+  const meter = find(`${prefix}meter`);
+  find(`${prefix}meter-fill`).style.transform = `scaleX(${place(db)})`;
+  find(`${prefix}meter-gate`).style.left = `${100 * place(gate)}%`;
+  meter.classList.toggle("below", !(db > gate));
+  meter.setAttribute("aria-valuenow", String(Math.round(Math.max(db, -90))));
 }
 
 let spoken = { at: -Infinity, label: "" };
