@@ -247,7 +247,7 @@ def test_a_model_that_enrolls_nobody_has_no_such_part(opened, tmp_path):
     (tmp_path / "speaker.json").write_text("{}")
     opened.drop(tmp_path / "speaker.json")
     opened.until(TROUBLE)
-    assert opened.text("trouble").startswith("This model cannot enroll a speaker.")
+    assert opened.text("trouble").startswith("This model cannot enrol a speaker.")
 
 
 @pytest.mark.parametrize(

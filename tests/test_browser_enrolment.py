@@ -46,7 +46,7 @@ def packed(small_root, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sounds(small_root, tmp_path_factory):
-    """Speech to enroll by: short recordings, a long one with a pause, and a silence."""
+    """Speech to enrol by: short recordings, a long one with a pause, and a silence."""
     folder = tmp_path_factory.mktemp("sounds")
     takes = [soundfile.read(p, dtype="float32")[0] for p in sorted((small_root / "dan").iterdir())]
     pause = np.zeros(12_000, "float32")
@@ -205,11 +205,11 @@ def test_profiles_that_do_not_fit_are_refused(change, words, opened, profile, tm
     assert opened.text("voice-status") == "No voice is enrolled."
 
 
-def test_the_microphone_enrolls(opened, predictor, sounds):
+def test_the_microphone_enrols(opened, predictor, sounds):
     opened.click("enrol")
     opened.until("document.getElementById('enrol-words').textContent.startsWith('Keep talking: 2')")
     assert opened.until("Number(document.getElementById('enrol-meter').ariaValueNow) > -60")
-    assert opened.text("enrol-start-words") == "Stop and enroll"
+    assert opened.text("enrol-start-words") == "Stop and enrol"
     time.sleep(3)
     opened.driver.execute_script("document.activeElement.blur()")
     opened.press(" ")  # as it starts and stops listening
@@ -242,7 +242,7 @@ def test_listening_ends_a_recording_and_the_other_way_round(opened):
     opened.click("start")
 
 
-def test_recordings_that_cannot_enroll(opened, sounds, tmp_path):
+def test_recordings_that_cannot_enrol(opened, sounds, tmp_path):
     choose(opened, "enrol-files", sounds / "silent.wav")
     assert opened.until(TROUBLE).startswith("The recording contains no speech.")
     (tmp_path / "text.wav").write_text("no sound")

@@ -167,7 +167,7 @@ def _compared(
             raise ConfigurationError(
                 "Received a speaker without clips.",
                 "The speaker is enrolled for the view that compares the browser with Python.",
-                "Pass clips, or omit the speaker; a visitor enrolls on the page itself.",
+                "Pass clips, or omit the speaker; a visitor enrols on the page itself.",
                 code="speaker-without-clips",
             )
         return {"clips.json": b'{"clips": []}'}

@@ -3,7 +3,7 @@
 // {id, resample: [waveform, from, to]}. Out: {id, ...} or {id, failed, where}.
 import { resample } from "./dsp.js";
 
-const [MEAN, COUNT] = ["speaker_mean", "speaker_count"]; // inputs of graphs that enroll
+const [MEAN, COUNT] = ["speaker_mean", "speaker_count"]; // inputs of graphs that enrol
 
 let ort;
 let session;

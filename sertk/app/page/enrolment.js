@@ -1,5 +1,5 @@
-// The part "Your voice": record or choose speech, enroll it, keep and exchange the profile.
-// In: a model that enrolls. Out: the model with a speaker, kept in this browser for its next visit.
+// The part "Your voice": record or choose speech, enrol it, keep and exchange the profile.
+// In: a model that enrols. Out: the model with a speaker, kept in this browser for its next visit.
 import { loudestDb } from "./dsp.js";
 import { PageError } from "./messages.js";
 import { readProfile, written } from "./profile.js";
@@ -59,7 +59,7 @@ export class Enrolment {
     return this.#recorder !== null;
   }
 
-  /** Start to record, or enroll by what is recorded so far. */
+  /** Start to record, or enrol by what is recorded so far. */
   toggle() {
     return this.#guard(() => (this.recording ? this.#finish() : this.#record()));
   }
@@ -76,7 +76,7 @@ export class Enrolment {
     return this.#guard(async () => {
       if (!this.#model?.enrolled) {
         throw new PageError(
-          "This model cannot enroll a speaker.",
+          "This model cannot enrol a speaker.",
           "A profile is for a model that was trained with --standardize enrolment.",
           "Drop the bundle of such a model first.",
         );
@@ -236,7 +236,7 @@ export class Enrolment {
   #show() {
     const speaker = this.#model?.speaker ?? null;
     find("enrol").classList.toggle("on", this.recording);
-    find("enrol-start-words").textContent = this.recording ? "Stop and enroll" : `Record ${SECONDS} seconds`;
+    find("enrol-start-words").textContent = this.recording ? "Stop and enrol" : `Record ${SECONDS} seconds`;
     find("enrolling").hidden = find("enrol-cancel").hidden = !this.recording;
     for (const id of ["profile-save", "profile-forget"]) find(id).disabled = !speaker;
     const pieces = speaker?.count === 1 ? "piece" : "pieces";

@@ -189,7 +189,7 @@ export class Model {
     return answer;
   }
 
-  /** Enroll the speaker of all following predictions; null for nobody. */
+  /** Enrol the speaker of all following predictions; null for nobody. */
   async enrol(profile) {
     const answer = await this.#ask({ speaker: { profile, shape: this.enrolled } });
     if (answer.failed) throw ofModel("use", answer.failed);
@@ -207,7 +207,7 @@ export class Model {
     return averaged(vectors, this.enrolled, this.spec.weights_sha256);
   }
 
-  /** Give a recording, or windows as long as a clip of a long one, as sertk.predict enrolls by. */
+  /** Give a recording, or windows as long as a clip of a long one, as sertk.predict enrols by. */
   #pieces(waveform) {
     const length = this.clipSeconds;
     if (waveform.length / this.sampleRate <= 2 * length) return [this.#trimmed(waveform)];

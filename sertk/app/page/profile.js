@@ -46,7 +46,7 @@ export function readProfile(text, name, model, shape) {
     throw new PageError(
       `The profile ${name} was written with another model.`,
       "A profile holds what one model computes of a voice.",
-      "Open the bundle of that model, or enroll again with this one.",
+      "Open the bundle of that model, or enrol again with this one.",
     );
   }
   const { count, mean } = record;
@@ -61,6 +61,6 @@ function damaged(name, why) {
   return new PageError(
     `Cannot read ${name} as the profile of a speaker (${why}).`,
     "A profile is a file that this page saved or `sertk enrol` wrote.",
-    "Choose another file, or enroll again.",
+    "Choose another file, or enrol again.",
   );
 }
