@@ -17,11 +17,12 @@ from sertk.audio.waveforms import (
     resample,
     reverberate,
     room_response,
+    telephone,
     trim,
 )
 
 __all__ = [
     "FFMPEG_SUFFIXES", "LOWEST_RATE", "SUFFIXES", "blocks", "center", "content_hash", "info",
     "noise_at_snr", "normalize_rms", "read", "remove_offset", "resample", "reverberate",
-    "room_response", "trim",
+    "room_response", "telephone", "trim",
 ]  # fmt: skip

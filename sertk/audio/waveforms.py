@@ -14,6 +14,9 @@ EDGE_SECONDS = 0.1  # whose mean continues a waveform beyond its ends when it is
 EDGE_LEAST = 1e-4  # mean below which silence does as well: its click would be at -80 dB
 OFFSET_SECONDS, OFFSET_BLOCK_SECONDS = 0.5, 0.01  # of the means that `remove_offset` subtracts
 TRIM_FRAME_SAMPLES, TRIM_HOP_SAMPLES = 2048, 512
+_TELEPHONE = (300.0, 3400.0)  # Hz
+_MU = 255.0  # of the mu law
+_LEAST_FILTERED = 30  # samples; the filter needs as many
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -233,3 +236,33 @@ def reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
     from scipy.signal import fftconvolve
 
     return fftconvolve(waveform.astype(float), response)[: len(waveform)].astype(np.float32)
+
+
+def telephone(waveform: np.ndarray, sample_rate: int, line_rate: int = 8_000) -> np.ndarray:
+    """Send a waveform through a telephone: 300 to 3,400 Hz, in 8 bits by the mu law.
+
+    Args:
+        waveform: shape (samples,).
+        sample_rate: int, Hz.
+        line_rate: int, Hz. Sample rate of the line.
+
+    Returns:
+        shape (samples,), float32, about as long.
+
+    References:
+        ITU-T G.711, Pulse code modulation of voice frequencies.
+
+    Examples:
+        >>> telephone(np.sin(np.arange(16_000, dtype="float32") / 9), 16_000).shape
+        (16000,)
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    low = resample(waveform, sample_rate, line_rate)
+    edges = butter(4, _TELEPHONE, "bandpass", fs=line_rate, output="sos")
+    passed = sosfiltfilt(edges, low) if len(low) > _LEAST_FILTERED else low
+    peak = max(float(np.abs(passed).max()), 1e-9)
+    squeezed = np.sign(passed) * np.log1p(_MU * np.abs(passed) / peak) / np.log1p(_MU)
+    steps = np.round(squeezed * 127) / 127
+    opened = np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(_MU)) / _MU * peak
+    return resample(opened.astype(np.float32), line_rate, sample_rate)

@@ -5,6 +5,7 @@ changed waveform. A copy's sound depends on nothing but its utterance_id, which 
 recipe, the seed and a number: it is the same whatever the order and the number of workers.
 """
 
+import itertools
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,20 @@ __all__ = [
 ]  # fmt: skip
 
 FUNCTIONS = {**_WORDS, **WAVEFORM_TRANSFORMS}  # words that are made here
-# named recipes: their transforms, each applied with this probability
-NAMED = {
-    "light": (("pitch", "shift", "noise"), 0.5),
-    "strong": (("stretch", "pitch", "dynamic", "reverb", "strong_noise", "time_mask"), 0.5),
-    "field": (("voice", "band_limit", "part", "steady_noise"), 0.5),
-}
+# named recipes: their transforms, and the probability with which each is applied
+NAMED: dict[str, dict[str, float]] = {
+    "light": dict.fromkeys(("pitch", "shift", "noise"), 0.5),
+    "strong": dict.fromkeys(
+        ("stretch", "pitch", "dynamic", "reverb", "strong_noise", "time_mask"), 0.5
+    ),
+    "field": dict.fromkeys(("voice", "band_limit", "part", "steady_noise"), 0.5),
+    "everyday": {
+        "speed": 0.5, "pitch": 0.3, "excerpt": 0.25, "reverb": 0.25, "telephone": 0.25,
+        "colored_noise": 0.6,
+    },
+}  # fmt: skip
+# recipes that change a recording before its silent ends are cut: noise and rooms fill them
+_OF_RECORDINGS = ("everyday",)
 _USUAL_COUNT = 2  # copies of each utterance, where the recipe is no set
 
 
@@ -63,10 +72,12 @@ def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
               (up to 0.1 s either way, silence moves in), `reverb` (a room that rings 0.2 to
               0.8 s, the level kept), `strong_noise` (0 to 10 dB), `steady_noise` (0 to 40 dB, from
               hiss to rumble), `stretch` (0.8 to 1.25 times the tempo, the pitch kept),
-              `speed_pitch` (0.9 to 1.1 times as fast, pitch and all), `voice` (0.8 to 1.25 times
-              as fast: a taller or smaller speaker), `dynamic` (the level wanders by up to 6 dB
+              `speed_pitch` (0.9 to 1.1 times as fast, pitch and all), `speed` (0.87 to 1.15 times),
+              `voice` (0.8 to 1.25 times: a taller or smaller speaker), `dynamic` (the level wanders by up to 6 dB
               either way), `gain` (by up to 12 dB either way), `trim_shift` (up to 0.1 s cut off
-              either end), `part` (0.8 to 2.6 s of what is longer), `band_limit` (to 2.5 to 7 kHz,
+              either end), `part` (0.8 to 2.6 s of what is longer), `excerpt` (0.5 to 1.5 s), `telephone`
+              (300 to 3,400 Hz in 8 bits), `colored_noise` (white, pink or brown at 0 to 25 dB SNR),
+              `band_limit` (to 2.5 to 7 kHz,
               half of the time without what lies below 100 to 400 Hz), `time_mask` and `band_mask`
               (up to a tenth of the time, or of the mel scale, silent; what hides parts of the
               spectrogram itself are the settings `time_mask` and `freq_mask`);
@@ -81,7 +92,8 @@ def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
             Or a whole recipe: `light` (pitch, shift and noise, each to half of the copies),
             `strong` (stretch, pitch, dynamic, reverb, strong_noise and time_mask, likewise),
             `field` (voice, band_limit, part and steady_noise, likewise: recordings as they come
-            from elsewhere than a studio), or a set, of which copy number n gets the n-th entry:
+            from elsewhere than a studio), `everyday` (speed to half of the copies, pitch to 30 %,
+            excerpt, reverb and telephone to a quarter each, colored_noise to 60 %), or a set, of which copy number n gets the n-th entry:
 
             - `r3`, of reference system R3: `noise` and `pitch`, which are `r3_noise` and
               `r3_pitch`;
@@ -143,17 +155,21 @@ def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
 
 
 def _words(name: str, folder: str) -> tuple[Step, ...]:
-    words, chance = NAMED.get(name, (tuple(name.split("+")), 1.0))
+    chances = NAMED.get(name)
+    words = tuple(name.split("+") if chances is None else chances)
     joined = [*TRANSFORMS, *FUNCTIONS, *FROM_FOLDER]
     unknown = [word for word in words if word not in joined]
     if not unknown:
         steps = {
             w: FROM_FOLDER[w](folder) if w in FROM_FOLDER else FUNCTIONS.get(w, w) for w in words
         }
-        return pipeline([steps[word] for word in words], chance)
+        # neighbors with the same chance are drawn together
+        alike = itertools.groupby(words, key=lambda word: 1.0 if chances is None else chances[word])
+        parts = [pipeline([steps[w] for w in group], chance) for chance, group in alike]
+        return tuple(step for part in parts for step in part)
     whole = unknown[0].partition(":")[0]
     if len(words) > 1 and (whole in NAMED or whole in presets.PRESETS):
-        parts = f", or {'+'.join(NAMED[whole][0])}" if whole in NAMED else ""
+        parts = f", or {'+'.join(NAMED[whole])}" if whole in NAMED else ""
         raise ConfigurationError(
             f"The augmentation {name!r} combines {unknown[0]!r} with another transform.",
             f"{whole} is a complete augmentation; + joins only {', '.join(joined)}.",
@@ -250,6 +266,18 @@ def apply(
     return waveform
 
 
+def is_of_recordings(name: object) -> bool:
+    """Tell whether a recipe changes recordings as they are, before silent ends are trimmed.
+
+    What it changes is then prepared as any other recording: offset, ends and level.
+
+    Examples:
+        >>> is_of_recordings("everyday"), is_of_recordings("noise")
+        (True, False)
+    """
+    return name in _OF_RECORDINGS
+
+
 def size(name: str | Sequence[Any] | Compose) -> int:
     """Return a recipe's default number of copies of each utterance: for a set, one of each entry.
 
@@ -267,16 +295,19 @@ def copies(
     *,
     count: int | None = None,
     seed: int = 0,
+    splits: Collection[str] = ("train",),
 ) -> pd.DataFrame:
     """List the augmented copies of the training rows; their audio is not computed yet.
 
     Args:
-        manifest: Originals with `split`; only rows of `train` are copied.
+        manifest: Originals with `split`.
         augment: Name of a recipe, a list of transforms, or an `Augmentation`, which may be for
             some labels only.
         count: Copies of each row; `None` is one of each entry of a set, and 2 of another recipe.
             A set takes its first so many entries.
         seed: int. Seed of the copies' random draws.
+        splits: Splits whose rows are copied; those of validation too, where a model is fitted on
+            them in the end.
 
     Returns:
         Rows of the copies alone, with `parent`, `augmentation`, `copy` and `seed`. Their
@@ -315,7 +346,7 @@ def copies(
             "Call sertk.splits.by_speaker(manifest) first.",
             code="undivided-manifest",
         )
-    originals = manifest[manifest["split"] == "train"]
+    originals = manifest[manifest["split"].isin(list(splits))]
     if augmentation.only is not None:
         originals = originals[originals["label"].isin(augmentation.only)]
     label = _free(f"~{_label(name)}.{seed}", originals["utterance_id"], manifest, count)
@@ -333,12 +364,13 @@ def copies(
 
 
 def with_copies(
-    manifest: pd.DataFrame, augment: str | list[Any] | Augmentation | None, count: int, seed: int
-) -> pd.DataFrame:
-    """Append the copies of the training rows; none for on-the-fly augmentation."""
+    manifest: pd.DataFrame, augment: str | list[Any] | Augmentation | None, count: int, seed: int,
+    *, splits: Collection[str] = ("train",),
+) -> pd.DataFrame:  # fmt: skip
+    """Append the copies of the rows of some splits; none for on-the-fly augmentation."""
     if augment is None or (isinstance(augment, Augmentation) and augment.on_the_fly):
         return manifest
-    augmented = copies(manifest, augment, count=count, seed=seed)
+    augmented = copies(manifest, augment, count=count, seed=seed, splits=splits)
     return pd.concat([manifest, augmented], ignore_index=True)
 
 

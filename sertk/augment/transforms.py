@@ -23,6 +23,7 @@ _EDGE = 0.1  # seconds that may be cut off an end
 _SHARE = 0.1  # of the length, or of the mel scale, that a mask hides at most
 _MEL = 700.0  # Hz, where the mel scale turns from linear to logarithmic
 _PART = (0.8, 2.6)  # seconds that are left of a longer waveform
+_EXCERPT = (0.5, 1.5)
 _OUTSIDE = 1e-3  # what is left of a spectrum outside its band
 
 
@@ -205,16 +206,40 @@ def steady_noise(waveform: np.ndarray, sample_rate: int, generator: Generator) -
     return audio.noise_at_snr(waveform, noise, snr_db)
 
 
+def excerpt(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
+    """Keep a part of 0.5 to 1.5 s of what is longer."""
+    length = min(round(generator.uniform(*_EXCERPT) * sample_rate), len(waveform))
+    first = generator.integers(0, len(waveform) - length + 1)
+    return waveform[first : first + length]
+
+
+def telephone(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
+    """Send through a telephone line of 8 kHz."""
+    return audio.telephone(waveform, sample_rate)
+
+
+def colored_noise(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
+    """Add white, pink or brown noise at 0 to 25 dB SNR."""
+    slope_db, snr_db = -3.0 * generator.integers(0, 3), generator.uniform(0, 25)
+    everywhere = (20.0, sample_rate / 2)
+    noise = noises.colored(len(waveform), sample_rate, slope_db, everywhere, generator)
+    return audio.noise_at_snr(waveform, noise, snr_db)
+
+
 WAVEFORM_TRANSFORMS: dict[str, Function] = {
     "strong_noise": noise_between(0, 10),
     "steady_noise": steady_noise,
     "stretch": change_tempo,
     "dynamic": wander,
     "speed_pitch": speed_between(0.9, 1.1),
+    "speed": speed_between(0.87, 1.15),
     "voice": speed_between(0.8, 1.25),
     "gain": gain,
     "trim_shift": trim_shift,
     "part": part,
+    "excerpt": excerpt,
+    "telephone": telephone,
+    "colored_noise": colored_noise,
     "band_limit": band_limit,
     "time_mask": time_mask,
     "band_mask": band_mask,

@@ -107,8 +107,13 @@ def _spectrum(row: Row, prep: Preprocessing) -> np.ndarray:
     kind = prep.feature.source.cached_as
     if row.augmentation is None:
         return np.ascontiguousarray(prep.spectrum(row.path, row.start, row.end), dtype=kind)
-    waveform = prep.load(row.path, row.start, row.end)
-    waveform = augment.apply(row.augmentation, waveform, prep.sample_rate, row.seed, row.copy)
+    if augment.is_of_recordings(row.augmentation):
+        waveform = prep.read(row.path, row.start, row.end)
+        changed = augment.apply(row.augmentation, waveform, prep.sample_rate, row.seed, row.copy)
+        waveform = prep.prepare(changed)
+    else:
+        waveform = prep.load(row.path, row.start, row.end)
+        waveform = augment.apply(row.augmentation, waveform, prep.sample_rate, row.seed, row.copy)
     return np.ascontiguousarray(prep.extract(waveform), dtype=kind)
 
 

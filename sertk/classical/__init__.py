@@ -14,7 +14,7 @@ from sertk._utils import call_arguments, lookup
 from sertk.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sertk.classical._fitted import Fitted
+    from sertk.classical._fitted import Fitted, Groups
 
 
 def names() -> list[str]:
@@ -36,7 +36,10 @@ def check(name: str, arguments: dict[str, Any], frames: int) -> None:
     )
     for argument, value in arguments.items():
         allowed = module.RANGES[argument]
-        if isinstance(allowed, tuple):
+        if isinstance(allowed, range):
+            fits = value is None or allowed[0] <= value <= allowed[-1]
+            needed = f"{argument} must be from {allowed[0]} to {allowed[-1]}."
+        elif isinstance(allowed, tuple):
             fits = value in allowed
             needed = f"{argument} must be one of {', '.join(map(str, allowed))}."
         else:
@@ -59,6 +62,11 @@ def check(name: str, arguments: dict[str, Any], frames: int) -> None:
         )
 
 
+def is_grouped(name: str) -> bool:
+    """Tell whether a classical model asks which corpus and speaker clips are of."""
+    return bool(getattr(lookup.load(__name__, name, "model"), "GROUPED", False))
+
+
 def fit(
     name: str,
     inputs: np.ndarray,
@@ -67,6 +75,7 @@ def fit(
     *,
     weights: np.ndarray | None = None,
     seed: int = 0,
+    groups: "Groups | None" = None,
     **arguments: Any,
 ) -> "Fitted":
     """Fit a classical model.
@@ -78,6 +87,7 @@ def fit(
         num_classes: int >= 2.
         weights: shape (clips,). Weight of each clip; equal by default.
         seed: int. Seed of what is random in the fit.
+        groups: Corpora and speakers of the clips, for models that ask for them.
         **arguments: What the model takes besides, such as `C`.
 
     Returns:
@@ -97,5 +107,7 @@ def fit(
     check(name, arguments, inputs.shape[1])
     module = lookup.load(__name__, name, "model")
     equal = np.ones(len(labels)) if weights is None else weights
+    if is_grouped(name):
+        arguments["groups"] = groups
     fitted: Fitted = module.fit(inputs, labels, equal, num_classes, seed=seed, **arguments)
     return fitted

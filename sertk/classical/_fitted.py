@@ -10,6 +10,21 @@ from sertk.layers.kernels import Temperature
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Where clips come from.
+
+    Args:
+        corpora: shape (clips,), int. Number of the corpus.
+        speakers: shape (clips,). Names of the speakers.
+        plain: shape (clips, 1, numbers). The inputs as they are with nobody enrolled.
+    """
+
+    corpora: np.ndarray
+    speakers: np.ndarray
+    plain: np.ndarray
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A fitted classical model.
 

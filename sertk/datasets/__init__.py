@@ -194,20 +194,29 @@ class ClipDataset(keras.utils.PyDataset):
 
         With stability training, the perturbed copies of the clips follow them in the batch.
         """
-        size = self.config.batch_size
-        chosen = slice(batch * size, (batch + 1) * size)
         if self.training:
-            order = np.random.default_rng(seeding.derive(self.seed, "order", self.epoch))
-            clips = [self._draw(k) for k in order.permutation(len(self._visits))[chosen]]
+            clips = [self._draw(number) for number in self._chosen(batch)]
             if self.config.stability:
                 clips = [self._undisturbed(clip) for clip in clips] + clips
         else:
-            clips = [self._cut(visit) for visit in self._visits[chosen]]
+            clips = [self._cut(self._visits[number]) for number in self._chosen(batch)]
         out = np.empty((len(clips), *self.item_shape), np.float32)
         for place, clip in zip(out, clips, strict=True):
             self._fill(place, clip)
         classes = self._labels[[clip.row for clip in clips]]
         return out, np.eye(self.num_classes, dtype=np.float32)[classes]
+
+    def visited(self, batch: int) -> list[int]:
+        """List the rows of `manifest` whose clips are in a batch."""
+        return [self._visits[number].row for number in self._chosen(batch)]
+
+    def _chosen(self, batch: int) -> np.ndarray:
+        """List which visits are in a batch, in training in an order of the epoch's own."""
+        numbers = np.arange(len(self._visits))
+        if self.training:
+            order = np.random.default_rng(seeding.derive(self.seed, "order", self.epoch))
+            numbers = order.permutation(len(numbers))
+        return numbers[batch * self.config.batch_size :][: self.config.batch_size]
 
     def _spectrum(self, name: Any) -> np.ndarray:
         """Look up a spectrum, or compute that of a copy that is drawn on the fly."""

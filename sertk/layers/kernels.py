@@ -154,6 +154,41 @@ class Trees(_Fixed):
 
 
 @keras.saving.register_keras_serializable("sertk")
+class CorpusMixture(_Fixed):
+    """Mix linear classifiers by how much the input resembles the corpora that they are for.
+
+    Weights:
+        kernels: shape (heads, numbers, classes).
+        biases: shape (heads, classes).
+        gate_kernel: shape (numbers, corpora).
+        gate_bias: shape (corpora,).
+        heads: shape (corpora, heads), rows of one 1: which classifier serves a corpus.
+
+    Input shape:
+        (batch, 2 * numbers): what is classified, and behind it what tells the corpus.
+
+    Output shape:
+        (batch, classes), logarithms of probabilities.
+
+    References:
+        Jacobs et al. 1991, Adaptive mixtures of local experts.
+    """
+
+    def call(self, inputs):
+        numbers = inputs.shape[-1] // 2
+        z, plain = inputs[:, :numbers], inputs[:, numbers:]
+        gate = ops.matmul(ops.softmax(ops.matmul(plain, self.gate_kernel) + self.gate_bias), self.heads)
+        shares = [
+            ops.softmax(ops.matmul(z, self.kernels[k]) + self.biases[k]) * gate[:, k : k + 1]
+            for k in range(self.shapes["kernels"][0])
+        ]
+        return ops.log(ops.maximum(sum(shares), 1e-12))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.shapes["kernels"][2])
+
+
+@keras.saving.register_keras_serializable("sertk")
 class LogProbabilities(Layer):
     """Take the logarithm of probabilities, those below `least` as `least`.
 

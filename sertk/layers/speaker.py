@@ -15,6 +15,9 @@ class SubtractSpeaker(Layer):
 
     `x - mean * count / (count + ratio)`. With nobody enrolled, `count` is 0 and nothing changes.
 
+    Args:
+        beside: bool. Give the input as it is behind the result, for what tells corpora apart.
+
     Weights:
         ratio: shape (bins[, channels]), >= 0. See `sertk.datasets.enrolment.Enrolment`.
         mean: shape (bins[, channels]). Mean over enrolled recordings of their mean frame.
@@ -26,8 +29,12 @@ class SubtractSpeaker(Layer):
         count: shape (1, 1); the weight by default.
 
     Output shape:
-        The same.
+        The same; with `beside`, twice the bins.
     """
+
+    def __init__(self, beside: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.beside = beside
 
     def build(self, input_shape):
         shape = input_shape[2:]
@@ -48,7 +55,12 @@ class SubtractSpeaker(Layer):
             mean, count = self.mean, self.count
         else:  # (1, bins[, channels]) and (1, 1), as an exported graph takes them
             mean, count = mean[:, None], ops.reshape(count, (1,) * len(inputs.shape))
-        return inputs - mean * (count / ops.maximum(count + self.ratio, 1e-6))
+        result = inputs - mean * (count / ops.maximum(count + self.ratio, 1e-6))
+        return ops.concatenate([result, inputs], axis=2) if self.beside else result
+
+    def compute_output_shape(self, inputs_shape, mean_shape=None, count_shape=None):
+        batch, frames, bins, *channels = inputs_shape
+        return (batch, frames, 2 * bins if self.beside else bins, *channels)
 
 
 def of_model(model) -> SubtractSpeaker | None:

@@ -119,10 +119,16 @@ class Preprocessing:
         Raises:
             AudioError: If the file cannot be read.
         """
+        return self.prepare(self.read(path, start, end))
+
+    def read(
+        self, path: str | Path, start: float | None = None, end: float | None = None
+    ) -> np.ndarray:
+        """Read a recording at this sample rate, its channels mixed down, and nothing else done."""
         waveform, _ = audio.read(
             path, sample_rate=self.sample_rate, start=start, end=end, channel=self.channel
         )
-        return self.prepare(waveform)
+        return waveform
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
         """Remove the offset, trim and level a waveform at this sample rate, shape (samples,)."""

@@ -104,11 +104,16 @@ def parts(manifest: pd.DataFrame) -> Iterator[Part]:
         yield Part(None, roles, np.nonzero(roles == TEST)[0], np.nonzero(roles == VAL)[0], nothing)
 
 
-def ever_trained(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Mark as `train` each row that trains in any fold: augmented copies are made of these."""
+def ever_trained(manifest: pd.DataFrame, *, and_validated: bool = False) -> pd.DataFrame:
+    """Mark as `train` each row that trains in any fold: augmented copies are made of these.
+
+    With `and_validated`, those that validate as well.
+    """
     trained = np.zeros(len(manifest), bool)
     for part in parts(manifest):
         trained |= part.roles == TRAIN
+        if and_validated:
+            trained |= part.roles == VAL
     return manifest.assign(split=np.where(trained, "train", "test"))
 
 

@@ -154,10 +154,13 @@ def cross_validate(
     with folders.writing(folder, record, manifest) as (home, finished):
         if finished is not None:
             return finished
-        everything = with_copies(splits.ever_trained(manifest), augment, copies, 0)
+        # a classical model is fitted on validation speakers as well, once it is calibrated
+        copied = ("train", "val") if solved and chosen.refit else ("train",)
+        ever = splits.ever_trained(manifest, and_validated=len(copied) > 1)
+        everything = with_copies(ever, augment, copies, 0)
         features = cache.compute(everything, prep)
         for fold, view in records.views(manifest):
-            rows = with_copies(view, augment, copies, 0)
+            rows = with_copies(view, augment, copies, 0, splits=copied)
             for seed in seeds:
                 parts = datasets.divide(
                     rows, prep, features,

@@ -33,8 +33,7 @@ def curve(model: keras.Model, tested: ClipDataset) -> pd.DataFrame | None:
     if layer is None or not len(tested):
         return None
     front = keras.Model(model.input, layer.input)
-    back = keras.Model(layer.output, model.output)
-    ratio = keras.ops.convert_to_numpy(layer.ratio)
+    back = keras.Model(layer.input, model.output)
     rows = tested.manifest
     first = np.concatenate([[0], np.cumsum(tested.clips_per_utterance)])
     clips = np.concatenate([np.asarray(front.predict_on_batch(tested[k][0])) for k in range(len(tested))])
@@ -44,14 +43,15 @@ def curve(model: keras.Model, tested: ClipDataset) -> pd.DataFrame | None:
     for name, own in rows.groupby("speaker").indices.items():
         for count, kind, chosen in _draws(own, labels, seeding.derive(tested.seed, name)):
             others = np.setdiff1d(own, chosen)
-            mean = means[chosen].mean(axis=0) if count else np.zeros_like(ratio)
+            mean = means[chosen].mean(axis=0) if count else np.zeros_like(means[0])
+            layer.enrol(mean, count)
             places = np.concatenate([np.arange(first[k], first[k + 1]) for k in others])
-            offset = mean * (count / np.maximum(count + ratio, 1e-6))
-            shares = _predict(back, clips[places] - offset.astype(np.float32))
+            shares = _predict(back, clips[places])
             lengths = np.array(tested.clips_per_utterance)[others]
             answers = tested.joined(shares, lengths.tolist()).argmax(axis=1)
             table = pd.DataFrame({"label": labels[others], "predicted": np.array(tested.classes)[answers]})
             counted.append(table.assign(speaker=name, enrolled=count, of=kind))
+    layer.enrol(np.zeros_like(means[0]), 0)
     together = pd.concat(counted).groupby(COLUMNS[:-1]).size()
     return together.rename("utterances").reset_index()
 

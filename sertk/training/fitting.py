@@ -44,8 +44,12 @@ class Trained(NamedTuple):
     importance: pd.DataFrame | None = None
 
 
-def front_end(train: ClipDataset) -> tuple[Any, Any]:
+def front_end(train: ClipDataset, *, beside: bool = False) -> tuple[Any, Any]:
     """Build what stands before every model: reference, feature and standardization.
+
+    Args:
+        train: The training set.
+        beside: Put what is not enrolled behind what is; see `SubtractSpeaker`.
 
     Returns:
         The input, clips as the dataset makes them, and finished, standardized clips.
@@ -59,10 +63,11 @@ def front_end(train: ClipDataset) -> tuple[Any, Any]:
         x = standardize(x)
         if train.speakers is None:
             standardize.set_statistics(*train.statistics())
-    if train.enrolment is not None:
-        speaker = SubtractSpeaker(name="speaker")
+    if train.enrolment is not None or beside:
+        speaker = SubtractSpeaker(beside, name="speaker")
         x = speaker(x)
-        speaker.ratio.assign(train.enrolment.ratio)
+        if train.enrolment is not None:
+            speaker.ratio.assign(train.enrolment.ratio)
     return inputs, x
 
 

@@ -52,6 +52,9 @@ def table(model: keras.Model, fitted: "Fitted", tested: ClipDataset) -> pd.DataF
         x, y = x[kept], y[kept]
     flat = x.reshape(len(x), x.shape[1], -1)
     names, groups = tested.prep.feature.number_names, tested.prep.feature.number_groups
+    if flat.shape[2] == 2 * len(names):  # behind the inputs is what tells corpora apart
+        names = [*names, *(f"{name}, not enrolled" for name in names)]
+        groups = [*groups, *["corpus"] * len(groups)]
     present = sorted(set(y.tolist()))  # a test speaker may lack classes
 
     def uar(inputs: np.ndarray) -> float:
@@ -62,7 +65,8 @@ def table(model: keras.Model, fitted: "Fitted", tested: ClipDataset) -> pd.DataF
     whole = uar(flat)
     relevance = None
     if fitted.relevance is not None:
-        shares = fitted.relevance.reshape(-1, flat.shape[2]).sum(axis=0)
+        padded = np.pad(fitted.relevance, (0, -len(fitted.relevance) % flat.shape[2]))
+        shares = padded.reshape(-1, flat.shape[2]).sum(axis=0)
         relevance = pd.Series(shares / max(float(shares.sum()), 1e-12), index=names)
     rows = []
     for group in dict.fromkeys(groups):

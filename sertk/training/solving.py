@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sertk import classical
+from sertk.classical._fitted import Groups
 from sertk.datasets import ClipDataset, Datasets, class_balance
 from sertk.datasets.enrolment import Enrolment
 from sertk.errors import ConfigurationError, listing
@@ -121,9 +122,27 @@ def _solve(
             [train.classes[k] for k in y], train.classes, train.config.class_weight
         )
         weights = np.array([of_class[k] for k in y])
+    groups = _groups(train, x) if classical.is_grouped(name) else None
     fitted = classical.fit(
-        name, x, y, train.num_classes, weights=weights, seed=train.seed, **arguments
+        name, x, y, train.num_classes, weights=weights, seed=train.seed, groups=groups, **arguments
     )
+    if fitted.network.input_shape[-1] != x.shape[-1]:
+        inputs, finished = front_end(train, beside=True)
+        x = np.concatenate([x, groups.plain], axis=2)
     shares = np.asarray(fitted.network.predict(x, batch_size=256, verbose=0), float)
     loss = float(-np.log(np.maximum(shares[np.arange(len(y)), y], 1e-7)).mean())
     return keras.Model(inputs, fitted.network(finished), name=name), fitted, loss
+
+
+def _groups(train: ClipDataset, x: np.ndarray) -> Groups:
+    """Say where the clips of an epoch come from, and compute them with nobody enrolled."""
+    plain = x
+    if train.enrolment is not None:
+        alone = ClipDataset(
+            train.rows, train.features, train.prep, train.classes, config=train.config,
+            training=True, seed=train.seed, standardize=train.standardize,
+        )  # fmt: skip
+        plain, _ = importance.clips(alone, keras.Model(*front_end(train)))
+    rows = train.manifest.iloc[[row for k in range(len(train)) for row in train.visited(k)]]
+    corpora = rows["corpus"].astype(str).factorize(sort=True)[0]
+    return Groups(corpora, rows["speaker"].to_numpy(str), plain)

@@ -19,8 +19,6 @@ from sertk.errors import AudioError, ConfigurationError, UnknownNameError
 
 _TRIM_DB = 40.0  # what is so far below the loudest frame is no speech
 _VOICES = 5  # in babble
-_TELEPHONE = (300.0, 3400.0)  # Hz
-_MU = 255.0
 _MAINS = 50.0  # Hz
 
 
@@ -126,16 +124,7 @@ def band(utterance: Utterance, level: float) -> np.ndarray:
 
 def telephone(utterance: Utterance, level: float) -> np.ndarray:
     """Send through a telephone of so many Hz: 300 to 3,400 Hz, in 8 bits by the mu law."""
-    from scipy.signal import butter, sosfiltfilt
-
-    low = audio.resample(utterance.waveform, utterance.sample_rate, round(level))
-    edges = butter(4, _TELEPHONE, "bandpass", fs=level, output="sos")
-    passed = sosfiltfilt(edges, low) if len(low) > 30 else low
-    peak = max(float(np.abs(passed).max()), 1e-9)
-    squeezed = np.sign(passed) * np.log1p(_MU * np.abs(passed) / peak) / np.log1p(_MU)
-    steps = np.round(squeezed * 127) / 127
-    opened = np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(_MU)) / _MU * peak
-    return audio.resample(opened.astype(np.float32), round(level), utterance.sample_rate)
+    return audio.telephone(utterance.waveform, utterance.sample_rate, round(level))
 
 
 def offset(utterance: Utterance, level: float) -> np.ndarray:
