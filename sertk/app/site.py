@@ -38,6 +38,7 @@ _RUNTIME = {
 def files(
     source: str | Path | Run | None = None,
     *,
+    model_name: str = pretrained.DEFAULT,
     fold: int | None = None,
     seed: int | None = None,
     clips: Iterable[str | Path] = (),
@@ -50,6 +51,7 @@ def files(
         source: A run or its folder, which is exported as a bundle unless it holds one that is
             its own; or a bundle (.zip). Without one it is the pretrained model of the package,
             whose weights are for non-commercial use, of which a warning reminds.
+        model_name: Which pretrained model, where there is no source: `"encoder"` or `"compact"`.
         fold: int >= 0. Fold whose model is used; the first by default.
         seed: int. Training seed whose model is used; the first by default.
         clips: Recordings for the view that compares the browser with Python. They become part of
@@ -75,9 +77,9 @@ def files(
     ready = runtimes.read(runtime)
     if source is None:
         require_whole("the pretrained model", fold, seed)
-        model = pretrained.read()
+        model = pretrained.read(model_name)
         packed = bundle.packed(model)
-        warnings.warn(pretrained.notice(_spec_of(model)), stacklevel=2)
+        warnings.warn(pretrained.notice(_spec_of(model), model_name), stacklevel=2)
     else:
         path = _bundle_of(source, fold, seed)
         model, packed = bundle.read(path), path.read_bytes()

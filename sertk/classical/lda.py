@@ -13,6 +13,7 @@ GROUPED = True
 RANGES: dict[str, Any] = {"shrinkage": range(2), "experts": (True, False), "least_speakers": 1}
 _GATE_SHRINKAGE, _GATE_TEMPERATURE = 0.3, 20.0  # of telling corpora apart
 _HEAD_TEMPERATURE = 8.0  # of classifiers that are mixed: their own probabilities are too sure
+_NEVER = 1e4  # what a class that the corpus lacks has less than others
 
 
 def fit(
@@ -22,8 +23,8 @@ def fit(
 ) -> Fitted:  # fmt: skip
     """Fit one Gaussian per class with a covariance that all classes share.
 
-    What varies within a class, such as the speaker, counts little. Classes are as probable
-    beforehand as the sum of their weights, so that `class_weight="inverse"` makes them equal.
+    What varies within a class, such as the speaker, counts little. Before anything is known of a
+    clip, all classes of its corpus are equally probable.
 
     Of several corpora, each counts alike, and is centered on the mean of its own classes. Corpora
     differ in what their labels mean, so that one classifier for all is worse on each of them: a
@@ -33,7 +34,7 @@ def fit(
     Args:
         inputs: shape (clips, 1, numbers), standardized.
         labels: shape (clips,), int. Class indices.
-        weights: shape (clips,). Weight of each clip.
+        weights: shape (clips,). Not used: classes are equally probable, and clips weigh the same.
         num_classes: Number of classes.
         seed: Not used: the solution is unique.
         groups: Corpus and speaker of each clip, and its inputs without enrolment.
@@ -49,9 +50,7 @@ def fit(
     vectors = inputs.reshape(len(inputs), -1).astype(np.float64)
     corpora = np.zeros(len(labels), int) if groups is None else groups.corpora
     parts = [corpora == corpus for corpus in np.unique(corpora)]
-    common = _discriminant(
-        [(vectors[at], labels[at], weights[at]) for at in parts], num_classes, shrinkage
-    )
+    common = _discriminant([(vectors[at], labels[at]) for at in parts], num_classes, shrinkage)
     relevance = np.linalg.norm(common[0], axis=1)
     own = [
         at for at in parts
@@ -63,8 +62,7 @@ def fit(
         net = network("lda", inputs.shape[1:], keras.layers.Flatten(), scores)
         return Fitted(None, net, relevance)
     heads = [common] + [
-        _discriminant([(vectors[at], labels[at], weights[at])], num_classes, shrinkage)
-        for at in own
+        _discriminant([(vectors[at], labels[at])], num_classes, shrinkage) for at in own
     ]
     assert groups is not None  # noqa: S101 - there are several parts
     plain = groups.plain.reshape(len(inputs), -1).astype(np.float64)
@@ -82,13 +80,13 @@ def fit(
 
 
 def _discriminant(
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], num_classes: int, shrinkage: float
+    parts: list[tuple[np.ndarray, np.ndarray]], num_classes: int, shrinkage: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve for kernel (numbers, classes) and bias (classes,) from the clips of some corpora."""
     numbers = parts[0][0].shape[1]
     covariance = np.zeros((numbers, numbers))
-    sums, counts, priors = np.zeros((num_classes, numbers)), np.zeros(num_classes), 0.0
-    for vectors, labels, weights in parts:
+    sums, counts = np.zeros((num_classes, numbers)), np.zeros(num_classes)
+    for vectors, labels in parts:
         present = np.unique(labels)
         means = np.stack([vectors[labels == k].mean(axis=0) for k in present])
         rest = vectors - means[np.searchsorted(present, labels)]
@@ -96,12 +94,12 @@ def _discriminant(
         centered = means - means.mean(axis=0) if len(parts) > 1 else means
         sums[present] += centered
         counts[present] += 1
-        priors = priors + np.bincount(labels, weights, num_classes) / weights.sum()
     means = sums / np.maximum(counts, 1)[:, None]
     shared = (1 - shrinkage) * covariance
     shared[np.diag_indices(numbers)] += shrinkage * np.trace(covariance) / numbers
     kernel = np.linalg.solve(shared, means.T)
-    bias = -0.5 * (means.T * kernel).sum(axis=0) + np.log(np.maximum(priors / len(parts), 1e-9))
+    bias = -0.5 * (means.T * kernel).sum(axis=0)
+    bias[counts == 0] -= _NEVER
     return kernel, bias
 
 
@@ -112,15 +110,8 @@ def _gate(
     labels = np.zeros(len(plain), int)
     for number, at in enumerate(parts):
         labels[at] = number
-    kernel, bias = _discriminant(
-        [(plain, labels, _alike(labels))], len(parts), _GATE_SHRINKAGE
-    )
+    kernel, bias = _discriminant([(plain, labels)], len(parts), _GATE_SHRINKAGE)
     heads = np.zeros((len(parts), 1 + len(own)))
     for number in range(len(parts)):
         heads[number, 1 + own.index(number) if number in own else 0] = 1
     return kernel / _GATE_TEMPERATURE, bias / _GATE_TEMPERATURE, heads
-
-
-def _alike(labels: np.ndarray) -> np.ndarray:
-    """Weigh clips so that all labels weigh the same."""
-    return 1 / np.bincount(labels)[labels]

@@ -108,10 +108,11 @@ def _opened(args: argparse.Namespace) -> Predictor:
     if args.run is not None or str(args.model).endswith(".keras"):
         use_backend(args.backend, args.device)
     silence = None if args.silence_db == "none" else _number(args.silence_db, "--silence-db")
-    source = inputs.model(args, "run", "model", "bundle")
+    source = inputs.model(args, "run", "model", "bundle", "model_name")
+    source, name = (None, source) if args.model_name else (source, "encoder")
     with inputs.terms_printed():
         predictor = predict.load(
-            source, fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence,
+            source, model_name=str(name), fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence,
             channel=args.channel,
         )  # fmt: skip
     _tell_which(args, predictor)
@@ -247,8 +248,10 @@ def app(args: argparse.Namespace) -> None:
     """Serve the listening page until Ctrl-C, or write it."""
     from sertk import app
 
-    source = inputs.model(args, "run", "bundle")
+    source = inputs.model(args, "run", "bundle", "model_name")
+    source, name = (None, source) if args.model_name else (source, "encoder")
     options = {
+        "model_name": name,
         "fold": args.fold, "seed": args.seed, "clips": args.clips, "speaker": args.speaker,
         "runtime": args.runtime,
     }  # fmt: skip

@@ -285,6 +285,7 @@ def _app_arguments(parser: Parser) -> None:
     model = parser.add_argument_group("model, one of (default: the pretrained model)")
     model.add_argument("--run", metavar="DIR", help="run folder; exported if needed")
     model.add_argument("--bundle", metavar="ZIP", help="file of `sertk export --to bundle`")
+    model.add_argument("--model-name", metavar="NAME", help="pretrained model: encoder or compact")
     groups.add_fold(parser)
     add("--out", metavar="DIR", help="write a static folder instead of serving the page")
     add(
@@ -356,6 +357,10 @@ def _model_arguments(parser: Parser) -> None:
     model.add_argument("--run", metavar="DIR", help="run folder")
     model.add_argument("--model", metavar="FILE", help=".onnx, OpenVINO's .xml, or model.keras")
     model.add_argument("--bundle", metavar="ZIP", help="file of `sertk export --to bundle`")
+    model.add_argument(
+        "--model-name", metavar="NAME",
+        help="pretrained model: encoder, or compact, which is smaller (default: encoder)",
+    )  # fmt: skip
     groups.add_fold(parser)
 
 

@@ -20,7 +20,7 @@ from sertk.features._feature import Feature
 if TYPE_CHECKING:
     import pandas as pd
 
-_PACKAGE = Path(__file__).parents[1] / "pretrained"
+_PACKAGE = Path(__file__).parents[1] / "pretrained" / "encoder"
 SUFFIX = ".safetensors"
 
 
@@ -112,12 +112,11 @@ def find(encoder: str, blocks: int = 0) -> Encoder:
         >>> find("whisper-tiny.en", blocks=2).config.units
         384
     """
+    require_known(encoder)
     if encoder.endswith(SUFFIX):
         found = [_described(encoder, Path(encoder).expanduser())]
-    elif encoder in published():
-        found = _on_this_machine(encoder)
     else:
-        raise UnknownNameError("encoder", encoder, published())
+        found = _on_this_machine(encoder)
     for one in found:
         if 0 <= blocks <= one.kept:
             return one
@@ -138,6 +137,16 @@ def find(encoder: str, blocks: int = 0) -> Encoder:
         get,
         code="encoder-not-downloaded",
     )
+
+
+def require_known(encoder: str) -> None:
+    """Refuse what is neither the name of published weights nor the path of a file of them.
+
+    Raises:
+        UnknownNameError: If it is not.
+    """
+    if not encoder.endswith(SUFFIX) and encoder not in published():
+        raise UnknownNameError("encoder", encoder, published())
 
 
 def frame() -> "pd.DataFrame":

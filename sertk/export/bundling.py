@@ -94,7 +94,8 @@ def to_pretrained(
 
     Args:
         run: A finished run, or its folder, such as `sertk reproduce compact --everyone` writes.
-        path: Folder to write; that of the package by default.
+        path: Folder to write; by default that of the package for a model with an encoder, or for
+            one without (`compact`).
         fold: int >= 0. Fold whose model is exported; the first by default.
         seed: The first by default.
         roots: Corpus -> folder, for the comparison on validation speakers.
@@ -112,7 +113,8 @@ def to_pretrained(
     """
     run = Run.open(run)
     spec, _ = specs.of_run(run, fold, seed)
-    target = atomic.folder(pretrained.FOLDER if path is None else Path(path).expanduser())
+    name = "compact" if spec.prep.feature.weights is None else pretrained.DEFAULT
+    target = atomic.folder(pretrained.folder(name) if path is None else Path(path).expanduser())
     files, made = _made(run, spec, roots, evaluations)
     size = sum(map(len, files.values()))
     if size > LARGEST:

@@ -78,7 +78,7 @@ class HiddenStates(Feature):
                 'For example: blocks="2,3".',
                 code="invalid-blocks",
             )
-        _ = self._encoder
+        encoders.require_known(self.encoder)
 
     @property
     def _blocks(self) -> list[int]:

@@ -26,6 +26,7 @@ __all__ = [
 def load(
     source: str | Path | Run | None = None,
     *,
+    model_name: str = pretrained.DEFAULT,
     fold: int | None = None,
     seed: int | None = None,
     threads: int = 0,
@@ -37,8 +38,11 @@ def load(
 
     Args:
         source: A run or its folder, a model.keras in it, an .onnx, an .xml of OpenVINO, or a
-            bundle (.zip). Without one it is the pretrained model of the package, whose weights
+            bundle (.zip). Without one it is a pretrained model of the package, whose weights
             are for non-commercial use, of which a warning reminds.
+        model_name: Which pretrained model: `"encoder"`, on hidden states of Whisper tiny.en, in
+            which a speaker can be enrolled; or `"compact"`, a small network that was trained from
+            nothing.
         fold: int >= 0. Fold whose model is used; the first by default.
         seed: int. Training seed whose model is used; the first by default.
         threads: int >= 0. Threads of onnxruntime or OpenVINO; 0 uses every core.
@@ -49,6 +53,7 @@ def load(
             usually the mean of all channels.
 
     Raises:
+        UnknownNameError: If there is no such pretrained model.
         ConfigurationError: If the source is none of these.
         RunError: If a folder holds no run.
         ModelError: If a file is damaged, was changed, or is not of sertk; or the pretrained
@@ -57,7 +62,7 @@ def load(
     Examples:
         `sertk.predict.load("bundle.zip").files(sertk.predict.find(["recordings"])).plot()`
     """
-    engine = open_engine(source, fold, seed, threads)
+    engine = open_engine(source, fold, seed, threads, model_name)
     if source is None:
-        warnings.warn(pretrained.notice(engine.spec), stacklevel=2)
+        warnings.warn(pretrained.notice(engine.spec, model_name), stacklevel=2)
     return Predictor(engine, silence_db=silence_db, short_seconds=short_seconds, channel=channel)

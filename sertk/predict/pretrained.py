@@ -1,44 +1,63 @@
-"""The pretrained model of the package.
+"""The pretrained models of the package.
 
-In: the folder `sertk/pretrained`, as `sertk export RUN --to pretrained` wrote it. Out: its files,
-and the terms of use of its weights. Everything else works without the folder.
+In: a folder in `sertk/pretrained`, as `sertk export RUN --to pretrained` wrote it. Out: its files,
+and the terms of use of its weights. Everything else works without the folders.
 """
 
 from pathlib import Path
 
-from sertk.errors import ModelError
+from sertk.errors import ModelError, UnknownNameError
 from sertk.predict import bundle
 from sertk.predict.spec import Spec, is_non_commercial
 
-FOLDER = Path(__file__).parents[1] / "pretrained"
+HOME = Path(__file__).parents[1] / "pretrained"
+DEFAULT, NAMES = "encoder", ("encoder", "compact")
+FOLDER = HOME / DEFAULT
 NOTICE = "The weights of the pretrained model"  # how every notice begins
 
 
-def read() -> dict[str, bytes]:
-    """Read the files of the pretrained model.
+def folder(name: str = DEFAULT) -> Path:
+    """Name the folder of a pretrained model.
+
+    Raises:
+        UnknownNameError: If there is no such model.
+    """
+    if name not in NAMES:
+        raise UnknownNameError("pretrained model", name, NAMES)
+    return FOLDER if name == DEFAULT else HOME / name
+
+
+def read(name: str = DEFAULT) -> dict[str, bytes]:
+    """Read the files of a pretrained model.
+
+    Args:
+        name: `"encoder"`, on the hidden states of Whisper tiny.en, or `"compact"`, a small network
+            that was trained from nothing.
 
     Returns:
         Name -> content, as of a bundle.
 
     Raises:
-        ModelError: If they are not there, or not as they were written.
+        UnknownNameError: If there is no such model.
+        ModelError: If its files are not there, or not as they were written.
     """
-    paths = [FOLDER / name for name in (bundle.INDEX, *bundle.NEEDED)]
-    if not (FOLDER / "model.onnx").is_file():
+    home = folder(name)
+    if not (home / "model.onnx").is_file():
         raise ModelError(
-            "This installation does not include the pretrained model (no model.onnx in "
-            "sertk/pretrained).",
-            "It is the default model of a prediction.",
+            f"This installation does not include the pretrained model {name} (no model.onnx in "
+            f"sertk/pretrained/{name}).",
+            "It is the model of a prediction for which no other is chosen.",
             "Choose a model (--run, --model or --bundle), install sertk from a source with this "
-            "folder, such as its repository, or train the model from RAVDESS and EmoDB: sertk "
-            "reproduce compact --everyone -o runs/everyone, then sertk export runs/everyone --to "
-            "pretrained.",
+            f"folder, such as its repository, or train the model: sertk reproduce {name} "
+            "--everyone -o runs/everyone, then sertk export runs/everyone --to pretrained.",
             code="missing-pretrained-model",
         )
+    paths = [home / file for file in (bundle.INDEX, *bundle.NEEDED)]
+    paths += sorted(home.glob(f"*{bundle.WEIGHTS}"))
     files = {path.name: path.read_bytes() for path in paths if path.is_file()}
-    if why := bundle.fault(files, FOLDER):
+    if why := bundle.fault(files, home):
         raise ModelError(
-            f"Cannot use the pretrained model in {FOLDER} ({why}).",
+            f"Cannot use the pretrained model in {home} ({why}).",
             "Its files must match their sha256 in bundle.json.",
             "Install sertk again, or write the folder again: sertk export RUN --to pretrained.",
             code="damaged-pretrained-model",
@@ -46,8 +65,8 @@ def read() -> dict[str, bytes]:
     return files
 
 
-def notice(spec: Spec) -> str:
+def notice(spec: Spec, name: str = DEFAULT) -> str:
     """Describe in a sentence what the weights may be used for."""
     free = not is_non_commercial(spec.license)
     use = "under the licenses of their corpora" if free else "for non-commercial use only"
-    return f"{NOTICE} are {use} ({spec.license}): see {FOLDER / 'LICENSE.txt'}."
+    return f"{NOTICE} are {use} ({spec.license}): see {folder(name) / 'LICENSE.txt'}."

@@ -22,6 +22,7 @@ def open_engine(
     fold: int | None = None,
     seed: int | None = None,
     threads: int = 0,
+    model_name: str = pretrained.DEFAULT,
 ) -> Engine:
     """Open whatever a source is.
 
@@ -31,8 +32,10 @@ def open_engine(
         fold: int >= 0. Fold whose model is used; the first by default.
         seed: int. Training seed whose model is used; the first by default.
         threads: int >= 0. Threads of onnxruntime or OpenVINO; 0 uses every core.
+        model_name: Which pretrained model, where there is no source.
 
     Raises:
+        UnknownNameError: If there is no such pretrained model.
         ConfigurationError: If it is none of these, or a fold was asked of a single model.
         RunError: If a folder holds no run, or a .keras file lies outside one.
         ModelError: If the file is damaged, or not of sertk.
@@ -52,7 +55,7 @@ def open_engine(
         return KerasEngine(path, spec)
     if source is None:
         require_whole("the pretrained model", fold, seed)
-        return of_files(pretrained.read(), "The pretrained model", threads)
+        return of_files(pretrained.read(model_name), "The pretrained model", threads)
     path = Path(source).expanduser()
     if not plain_files.is_file(path):
         raise ConfigurationError(

@@ -10,6 +10,7 @@ from functools import partial
 from types import MappingProxyType
 
 from sertk.features.log_mel import LogMel
+from sertk.features.pooled_states import PooledStates
 from sertk.features.log_mel_delta import LogMelDelta
 from sertk.features.log_spectrogram import LogSpectrogram
 from sertk.features.mfcc_trace import MfccTrace
@@ -96,6 +97,7 @@ _R5_PREP = Preprocessing(
     LogMel(128, 2048, 512), sample_rate=22_050, clip_seconds=2.1, target_rms_db=0.0
 )
 _R5_CORPORA = ("ravdess", "emodb", "tess", "jl_corpus")
+_ENCODER_PREP = Preprocessing(PooledStates(blocks="1,2,3"), target_rms_db=-26.0)
 _COMPACT_PREP = Preprocessing(LogMel(80, 1024, 320), clip_seconds=3.2, top_db=50.0)
 _R5_DIFFERENCES = (
     _VOICES,
@@ -244,8 +246,14 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({
     ),
     "r5-alexnet": _r5("A tuned AlexNet", "alexnet_tuned", "accuracy 87.2"),
     "r5-resnet18": _r5("ResNet-18", "resnet18", "accuracy 87.9"),
+    "encoder": Recipe(
+        "Discriminant analysis on the hidden states of Whisper tiny.en: the pretrained model",
+        ("ravdess", "emodb", "nemo"), _ENCODER_PREP, "lda", {},
+        standardize="enrolment", augment="everyday", copies=4, grouping="emotion8",
+        where={"style": "speech"},
+    ),
     "compact": Recipe(
-        "The network of the pretrained model, small enough for a browser",
+        "A small network that was trained from nothing: the pretrained model compact",
         ("ravdess", "emodb"), _COMPACT_PREP, "compact",
         {"mixup": 0.3, "mixup_by": "sample_max", "augment_sampling": "half", "epochs": 60,
          "patience": None, "checkpoint": "last"},
