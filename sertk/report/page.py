@@ -26,7 +26,7 @@ NUM_MISTAKES, NUM_HITS = 12, 6
 _SECTIONS = {
     "result": "Result", "original": "Original", "confusions": "Confusion matrix",
     "coarser": "Fewer classes", "speakers": "Speakers", "learning": "Learning curves",
-    "importance": "Importance", "calibration": "Calibration", "clips": "Errors",
+    "enrolment": "Enrolment", "importance": "Importance", "calibration": "Calibration", "clips": "Errors",
     "checks": "Checks", "repeat": "Reproduce",
 }  # fmt: skip
 _DEFAULTS: dict[str, Any] = {  # of runs before 0.1.0 was released
@@ -53,7 +53,10 @@ def render(
         roots: Corpus -> folder, to find that sound.
     """
     info = _DEFAULTS | run.info
-    scaled, decided, answered = None, None, evaluation.selective_prediction(result)
+    scaled, decided, enrolled = None, None, None
+    answered = evaluation.selective_prediction(result)
+    with suppress(ConfigurationError):  # a model that cannot enrol
+        enrolled = evaluation.enrolment_curve(run)
     with suppress(ConfigurationError):  # a network
         decided = evaluation.feature_importance(run)
     with suppress(ConfigurationError):  # a model without validation speakers to fit it on
@@ -65,6 +68,7 @@ def render(
     shown = {
         "coarser": numbers["regroupings"], "original": (info["recipe"] or {}).get("published"),
         "learning": not solved, "importance": decided is not None,
+        "enrolment": enrolled is not None,
     }  # fmt: skip
     parts = [", ".join(info["corpora"]), str(info["grouping"]), str(info["model"]["name"])]
     return pages.render(
@@ -73,6 +77,9 @@ def render(
         lead=sentence(info["protocol"].get("sentence") or "The protocol of this run is unknown"),
         sections=[(a, s) for a, s in _SECTIONS.items() if shown.get(a, True)],
         solved=solved,
+        enrolment=enrolled and _pair("enrolment", enrolled, enrolled.note, 5.6),
+        curve=enrolled and enrolled.frame().reset_index().to_dict("records"),
+        enrolment_sentence=enrolled and enrolled.note,
         importance=decided and _pair("importance", decided, decided.note, 11.2, decided.size[1]),
         decided=decided and decided.frame().reset_index().to_dict("records"),
         cards=_cards(numbers), basis_sentence=sentences.basis(numbers),
