@@ -19,7 +19,7 @@ from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
 from sertk.features._feature import Feature
 
-_LONGEST = 3000  # frames of a front end that attend to each other: 30 s, what Whisper was trained on
+_LONGEST = 3000  # frames of a front end that attend to each other: the 30 s of Whisper's training
 _STEP = 50  # frames to which inputs are padded: JAX compiles once per length
 _lock = Lock()
 
@@ -141,7 +141,11 @@ class HiddenStates(Feature):
         return np.asarray(model.predict_on_batch(values))[0]
 
     def layer(self) -> Any:
-        """Build the Keras model of the same: (batch, samples) to (batch, frames, units[, blocks])."""
+        """Build a Keras model that computes the same.
+
+        Returns:
+            Of (batch, samples), to (batch, frames, units[, blocks]).
+        """
         import keras
 
         from sertk.layers.pieces import EqualPieces, JoinPieces

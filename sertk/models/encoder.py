@@ -47,8 +47,8 @@ def build(
         raise ConfigurationError(
             f"The model encoder received blocks={blocks}, trained_blocks={trained_blocks}, "
             f"lora_rank={lora_rank}.",
-            "blocks must be numbers with commas, trained_blocks at most the last of them, lora_rank "
-            "0 or more.",
+            "blocks must be numbers with commas, trained_blocks at most the last of them, "
+            "lora_rank 0 or more.",
             "For example blocks=1,2,3 and trained_blocks=2.",
             code="invalid-model-arguments",
         )

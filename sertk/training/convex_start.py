@@ -54,7 +54,7 @@ def start(model: keras.Model, train: ClipDataset) -> None:
 def _of_clips(
     model: keras.Model, net: keras.Model, tensor: keras.KerasTensor, train: ClipDataset
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute a tensor of the network inside a model for the clips of an epoch; and their labels."""
+    """Compute a tensor of the network inside a model for the clips of an epoch; their labels."""
     x = model.input
     for layer in model.layers[1 : model.layers.index(net)]:
         x = layer(x)
