@@ -255,7 +255,8 @@ class ClipDataset(keras.utils.PyDataset):
         name = self._ids[clip.row]
         spectrum = self.features[name]
         room = len(spectrum) - self.prep.clip_frames
-        return _Clip(clip.row, name, spectrum, min(max(clip.start, min(room, 0)), max(room, 0)))
+        start = min(max(clip.start, min(room, 0)), max(room, 0))
+        return _Clip(clip.row, name, spectrum, start, clip.offset)
 
     def _fill(self, out: np.ndarray, clip: _Clip) -> None:
         if self.speakers is None:

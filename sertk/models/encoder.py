@@ -11,6 +11,13 @@ from sertk import encoders
 from sertk.errors import ConfigurationError
 from sertk.layers import SoundStatistics, Standardize
 
+STANDARDIZE = "none"  # clips are what the encoder was pretrained on
+# of the command line, for Whisper
+OPTIONS = (
+    "--feature log_mel --feature-option n_mels=80 --feature-option n_fft=400 "
+    "--feature-option hop_length=160 --db-reference full_scale --target-rms-db -26"
+)
+
 
 def build(
     input_shape: tuple[int, ...], num_classes: int, *, encoder: str = "whisper-tiny.en",
@@ -58,8 +65,7 @@ def build(
         raise ConfigurationError(
             f"The model 'encoder' received clips of shape {input_shape}.",
             f"{encoder} takes {wanted}: {found.front_end}.",
-            "For Whisper: --feature log_mel --feature-option n_mels=80 --feature-option n_fft=400 "
-            "--feature-option hop_length=160 --db-reference full_scale.",
+            f"For Whisper: --standardize {STANDARDIZE} {OPTIONS}",
             code="clips-too-small",
         )
     whole = found.build(last)
@@ -73,11 +79,12 @@ def build(
     # frames of padding are left out of the means, where the encoder tells them
     sound = [whole.get_layer("scale").output[1]] if found.paddable else []
     pooled = [
-        SoundStatistics(name=f"pooling{block}")(whole.outputs[block], *sound) for block in chosen
+        SoundStatistics(name=f"pooling{block}", dtype="float32")(whole.outputs[block], *sound)
+        for block in chosen
     ]
     x = layers.Concatenate(name="pooled")(pooled) if len(pooled) > 1 else pooled[0]
     # states differ in scale; the statistics are set by head_start="convex"
-    x = Standardize(name="standardize_states")(layers.Reshape((1, -1))(x))
+    x = Standardize(name="standardize_states", dtype="float32")(layers.Reshape((1, -1))(x))
     x = layers.Flatten()(x)
     x = layers.Dropout(dropout)(x)
     outputs = layers.Dense(
