@@ -30,8 +30,8 @@ class HiddenStates(Feature):
 
     The weights of `whisper-tiny.en` up to the third block are in the package; `sertk download`
     fetches others. Say `target_rms_db` in the `Preprocessing`, so that the level has no effect.
-    Recordings over 30 s are encoded in equal pieces. Clips that are longer than the utterance
-    repeat it, so that no frame is empty.
+    Whisper encodes recordings over 30 s in equal pieces, other encoders each as a whole. Clips
+    that are longer than the utterance repeat it, so that no frame is empty.
 
     Args:
         encoder: Name of published weights (`sertk.encoders.published()`), or the path of a
@@ -69,20 +69,13 @@ class HiddenStates(Feature):
                 "Omit sample_rate.",
                 code="encoder-sample-rate",
             )
-        words = str(self.blocks).split(",")
-        object.__setattr__(self, "blocks", ",".join(word.strip() for word in words))
-        if not all(word.strip().isdigit() for word in words) or len(set(words)) < len(words):
-            raise ConfigurationError(
-                f"The feature `hidden_states` received blocks={self.blocks!r}.",
-                "It must be different numbers of blocks with commas between them.",
-                'For example: blocks="2,3".',
-                code="invalid-blocks",
-            )
+        numbers = encoders.block_numbers(self.blocks)
+        object.__setattr__(self, "blocks", ",".join(map(str, numbers)))
         _ = self._encoder
 
     @property
     def _blocks(self) -> list[int]:
-        return [int(word) for word in str(self.blocks).split(",")]
+        return encoders.block_numbers(self.blocks)
 
     @cached_property
     def _encoder(self) -> Encoder:

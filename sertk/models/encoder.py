@@ -48,15 +48,14 @@ def build(
     References:
         Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models, arXiv 2106.09685.
     """
-    chosen = [int(word) for word in str(blocks).split(",") if word.strip().isdigit()]
-    last = max(chosen, default=0)
-    if not chosen or not 0 <= trained_blocks <= last or lora_rank < 0:
+    chosen = encoders.block_numbers(blocks)
+    last = max(chosen)
+    if not 0 <= trained_blocks <= last or lora_rank < 0:
         raise ConfigurationError(
-            f"The model encoder received blocks={blocks}, trained_blocks={trained_blocks}, "
-            f"lora_rank={lora_rank}.",
-            "blocks must be numbers with commas, trained_blocks at most the last of them, "
-            "lora_rank 0 or more.",
-            "For example blocks=1,2,3 and trained_blocks=2.",
+            f"The model encoder received trained_blocks={trained_blocks}, lora_rank={lora_rank}.",
+            f"trained_blocks must be 0 to {last} (the last of blocks={blocks}), lora_rank 0 or "
+            "more.",
+            "For example --model-option trained_blocks=2 --model-option lora_rank=8.",
             code="invalid-model-arguments",
         )
     found = encoders.find(encoder, last)
