@@ -33,12 +33,13 @@ from tests.errors import raises
 SOURCE = Path(sertk.__file__).parent
 KINDS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, Exception)}
 SHARED = {  # codes of one fault that several places find
-    "all-trials-failed": 2, "folder-in-use": 3, "invalid-model-arguments": 2, "unfinished-run": 2,
-    "unknown-fit": 2, "clips-too-small": 2, "invalid-coefficients": 2, "invalid-jobs": 2,
+    "all-trials-failed": 2, "folder-in-use": 3, "invalid-model-arguments": 3, "unfinished-run": 2,
+    "unknown-fit": 2, "clips-too-small": 4, "invalid-coefficients": 2, "invalid-jobs": 2,
     "invalid-waveform": 2,
     "labels-outside-classes": 2, "missing-corpus-folder": 2, "no-readable-files": 4,
     "no-root-folder": 2, "too-few-classes": 2, "too-few-speakers": 2, "unlabeled-manifest": 2,
-    "untested-run": 2, "unwritable-path": 2, "weights-of-other-size": 2, "wrong-number-of-folds": 2,
+    "untested-run": 2, "unwritable-path": 2, "weights-of-other-size": 2, "wrong-file-ending": 2,
+    "wrong-number-of-folds": 2,
 }  # fmt: skip
 WRAPPERS = {  # which end with the first error of many
     "all-trials-failed", "no-rankable-runs", "no-readable-files", "unreadable-noise-recording",

@@ -18,6 +18,7 @@ from tests.errors import raises
 
 OUTSIDE = ("compare", "egemaps", "embedding")  # of the graph; they have tests of their own
 COMPUTED = [name for name in features.names() if name not in OUTSIDE]
+OF_ENCODERS = ("hidden_states", "pooled_states")
 LINEAR = ("log_spectrogram", "noise_reverb_spectrogram")
 
 
@@ -122,6 +123,10 @@ def test_r5_s_mel_has_91_frames():
 @pytest.mark.parametrize("name", COMPUTED)
 @pytest.mark.parametrize("rate", [16_000, 44_100])
 def test_the_layer_gives_the_same_numbers(name, rate):
+    if rate != 16_000 and name in OF_ENCODERS:
+        with raises(ConfigurationError, "encoder-sample-rate", str(rate)):
+            features.get(name, sample_rate=rate)
+        return
     feature = features.get(name, sample_rate=rate)
     waves = np.stack([voice(seed=1), 0.01 * voice(seed=2)])
     in_graph = np.asarray(feature.layer()(waves))

@@ -18,6 +18,7 @@ from sertk.errors import ConfigurationError, UnknownNameError
 from tests.errors import raises
 
 SHAPE = (96, 64)
+SHAPES = {"encoder": (96, 80)}  # of what it was pretrained on; its size is that of its weights
 WIDTH = 0.125
 SMALL = ["compact", "conv1d", "lstm", "mlp"]  # learn at half their size in a moment
 LARGE = [name for name in models.names() if name not in SMALL]
@@ -26,19 +27,26 @@ COMPILED = [pytest.mark.slow] * (keras.backend.backend() == "jax")
 LEARNERS = [*SMALL, *(pytest.param(name, marks=COMPILED) for name in LARGE)]
 
 
-def small(name, classes=3):
-    return models.build(name, SHAPE, classes, width=WIDTH)
+def takes(name):
+    """Names of the arguments that a model takes."""
+    return inspect.signature(importlib.import_module(f"sertk.models.{name}").build).parameters
 
 
-def clips(count, seed=0):
-    return np.random.default_rng(seed).normal(size=(count, *SHAPE)).astype(np.float32)
+def small(name, classes=3, width=WIDTH, **words):
+    sized = {"width": width} if "width" in takes(name) else {}
+    return models.build(name, SHAPES.get(name, SHAPE), classes, **sized, **words)
+
+
+def clips(count, seed=0, name=""):
+    shape = SHAPES.get(name, SHAPE)
+    return np.random.default_rng(seed).normal(size=(count, *shape)).astype(np.float32)
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", models.names())
 def test_probabilities_that_do_not_depend_on_batch_mates(name):
     model = small(name)
-    x = clips(5)
+    x = clips(5, name=name)
     together = model.predict(x, verbose=0)
     assert together.shape == (5, 3)
     assert together.dtype == np.float32
@@ -53,18 +61,16 @@ def test_probabilities_that_do_not_depend_on_batch_mates(name):
 def test_the_seed_gives_the_weights(name):
     one, same = small(name).get_weights(), small(name).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
-    other = models.build(name, SHAPE, 3, width=WIDTH, seed=1).get_weights()
+    other = small(name, seed=1).get_weights()
     assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("name", LEARNERS)
 def test_it_learns_eight_clips_by_heart(name):
-    takes = inspect.signature(importlib.import_module(f"sertk.models.{name}").build).parameters
-    forgetful = {"dropout": 0.0} if "dropout" in takes else {}
-    width = 0.5 if name in SMALL else WIDTH
-    model = models.build(name, SHAPE, 2, width=width, **forgetful)
-    x, y = clips(8), np.eye(2, dtype=np.float32)[[0, 1] * 4]
+    forgetful = {"dropout": 0.0} if "dropout" in takes(name) else {}
+    model = small(name, 2, 0.5 if name in SMALL else WIDTH, **forgetful)
+    x, y = clips(8, name=name), np.eye(2, dtype=np.float32)[[0, 1] * 4]
     rate = keras.optimizers.schedules.ExponentialDecay(2e-3, decay_steps=100, decay_rate=0.5)
     model.compile(keras.optimizers.AdamW(rate), "categorical_crossentropy")
     for _ in range(15):  # most are done after one or two
@@ -81,9 +87,8 @@ def test_a_saved_model_is_the_same(name, tmp_path):
     model = small(name)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    np.testing.assert_allclose(
-        again.predict(clips(3), verbose=0), model.predict(clips(3), verbose=0), atol=1e-6
-    )
+    x = clips(3, name=name)
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -191,7 +196,7 @@ print(json.dumps(worst))
 def test_a_model_saved_on_one_backend_is_the_same_on_the_other(names, tmp_path):
     for name in names:
         model = small(name)
-        x = clips(3)
+        x = clips(3, name=name)
         model.save(tmp_path / f"{name}.keras")
         np.savez(tmp_path / f"{name}.npz", x=x, y=model.predict(x, verbose=0))
     other = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"

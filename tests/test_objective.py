@@ -14,6 +14,7 @@ from sertk.preprocessing.clips import CLIP_AGGREGATIONS, aggregate_clips
 from sertk.training import fitting, objective
 from sertk.training.config import CHOICES, Config
 from sertk.training.objective import Mixup, ObjectiveModel, Stability
+from sertk.training.unfreezing import Unfreezing
 from tests.errors import raises
 
 pytestmark = pytest.mark.backend
@@ -89,15 +90,22 @@ def test_the_head_learns_alone_first(divided, tmp_path):
 
 def test_the_head_of_every_model_ends_before_its_last_map():
     for name in models.names():
-        net = models.build(name, (96, 64), 3, width=0.125)
-        inputs = keras.Input((96, 64))
-        fitting.freeze(keras.Model(inputs, net(inputs)), all_but_the_head=True)
+        shape, sized = ((96, 64), {"width": 0.125}) if name != "encoder" else ((96, 80), {})
+        net = models.build(name, shape, 3, **sized)
+        inputs = keras.Input(shape)
+        unfreezing = Unfreezing(keras.Model(inputs, net(inputs)))
+        head = unfreezing.stages(Config(head_epochs=1))[0]
+        assert (head.begin, head.end, head.head) == (0, 1, True)
+        unfreezing.let_learn(head.layers)
         free = [layer for layer in net.layers if layer.trainable and layer.weights]
         frozen = [layer for layer in net.layers if not layer.trainable]
         assert free, name
         assert all("Conv2D" not in type(k).__name__ or k.name == "classes" for k in free), name
         if name != "mlp":
             assert frozen, name
+        learns = {v.path for v in net.trainable_variables}
+        unfreezing.let_learn(None)
+        assert (learns < {v.path for v in net.trainable_variables}) == bool(frozen), name
 
 
 def test_mixup_leaves_the_saved_model_an_ordinary_one(divided, tmp_path):

@@ -14,8 +14,9 @@ from typing import Any
 from sertk._html import pages
 from sertk.app import runtime as runtimes
 from sertk.errors import ConfigurationError, ModelError
-from sertk.predict import NO_SPEECH, Predictor, Profile, bundle, pretrained
+from sertk.predict import NO_SPEECH, Predictor, bundle, pretrained
 from sertk.predict import spec as specs
+from sertk.predict.enrolling import Speaker
 from sertk.predict.sources import of_files, require_whole
 from sertk.run import Run
 
@@ -42,7 +43,7 @@ def files(
     fold: int | None = None,
     seed: int | None = None,
     clips: Iterable[str | Path] = (),
-    speaker: "Profile | str | Path | Iterable[str | Path] | None" = None,
+    speaker: Speaker = None,
     runtime: str | Path | None = None,
 ) -> dict[str, bytes]:
     """Gather everything the page is made of.
@@ -161,7 +162,7 @@ def _listed(files: dict[str, bytes]) -> bytes:
 def _compared(
     model: dict[str, bytes],
     clips: list[Path],
-    speaker: "Profile | str | Path | Iterable[str | Path] | None",
+    speaker: Speaker,
 ) -> dict[str, bytes]:
     """Add clips to the page, with Python's predictions for them."""
     if not clips:

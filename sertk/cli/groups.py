@@ -118,7 +118,7 @@ def add_training(parser: Parser, protocol: str) -> None:
     )  # fmt: skip
     add(
         "--standardize", default="training",
-        help="training, minmax, none, or speaker (transductive)",
+        help="training, enrolment, minmax, none, or speaker (transductive)",
     )  # fmt: skip
     add("--seeds", default="0", metavar="0,1,2", help="one model per fold and seed")
     add("--init-from", metavar="RUN", help="initialize with the weights of this run")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sertk._utils import json_records, lookup
 from sertk.encoders import _published, _weights
-from sertk.errors import ModelError, UnknownNameError
+from sertk.errors import ConfigurationError, ModelError, UnknownNameError
 from sertk.features._feature import Feature
 
 if TYPE_CHECKING:
@@ -147,6 +147,31 @@ def require_known(encoder: str) -> None:
     """
     if not encoder.endswith(SUFFIX) and encoder not in published():
         raise UnknownNameError("encoder", encoder, published())
+
+
+def block_numbers(blocks: str | int) -> list[int]:
+    """Read numbers of transformer blocks.
+
+    Args:
+        blocks: Different numbers with commas between them.
+
+    Raises:
+        ConfigurationError: If it is anything else.
+
+    Examples:
+        >>> block_numbers("2,3"), block_numbers(1)
+        ([2, 3], [1])
+    """
+    words = [word.strip() for word in str(blocks).split(",")]
+    numbers = [int(word) for word in words if word.isdecimal()]
+    if len(set(numbers)) < len(words):
+        raise ConfigurationError(
+            f"Received blocks={blocks!r}.",
+            "It must be different numbers of blocks with commas between them.",
+            'For example: blocks="2,3".',
+            code="invalid-blocks",
+        )
+    return numbers
 
 
 def frame() -> "pd.DataFrame":

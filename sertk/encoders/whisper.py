@@ -127,7 +127,7 @@ def build(config: Config, blocks: int) -> Any:
     )
 
     inputs = keras.Input((None, config.n_mels), name="log_mel")
-    x, sound = WhisperScale(name="scale")(inputs)
+    x, sound = WhisperScale(name="scale", dtype="float32")(inputs)
     x = layers.ZeroPadding1D(1)(x)
     x = layers.Conv1D(config.units, 3, activation=gelu, name="conv1")(x)
     x = layers.ZeroPadding1D(1)(layers.Multiply()([x, sound]))

@@ -26,8 +26,8 @@ from sertk.evaluation.speakers import speaker_difficulty
 from sertk.run import Run
 
 __all__ = [
-    "Display", "Evaluation", "Interval", "compare", "confusion", "enrolment_curve", "evaluate", "f1",
-    "feature_importance", "learning_curves", "normalize_speakers", "selective_prediction",
+    "Display", "Evaluation", "Interval", "compare", "confusion", "enrolment_curve", "evaluate",
+    "f1", "feature_importance", "learning_curves", "normalize_speakers", "selective_prediction",
     "speaker_difficulty", "temperature", "uar", "wa",
 ]  # fmt: skip
 

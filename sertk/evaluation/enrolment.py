@@ -4,6 +4,7 @@ In: a run that was trained with `standardize="enrolment"`. Out: a Display of the
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,8 @@ def enrolment_curve(run: Run | str | Path) -> EnrolmentDisplay:
         for column in ("label", "predicted")
     )
     table = []
-    for (count, kind), at in sorted(rows.groupby(["enrolled", "of"]).indices.items()):
+    groups: dict[Any, Any] = dict(rows.groupby(["enrolled", "of"]).indices)
+    for (count, kind), at in sorted(groups.items()):
         own = rows.iloc[at]
         speakers, names = pd.factorize(own["speaker"])
         counts = np.zeros((len(names), len(classes), len(classes)))

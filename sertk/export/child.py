@@ -72,7 +72,10 @@ def _to_onnx(path: Path, spec: Spec, target: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tf2onnx about numpy's old names
         model.export(
-            target, format="onnx", opset_version=OPSET, verbose=False,
+            target,
+            format="onnx",
+            opset_version=OPSET,
+            verbose=False,
             input_signature=signature if len(signature) == 1 else [signature],
         )
     if marks:

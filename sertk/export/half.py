@@ -45,7 +45,7 @@ def halve(model: Any, encoder: Path | None = None) -> None:
         name, stored = tensor.name, f"{tensor.name}_half"
         model.graph.initializer.remove(tensor)
         found = None if encoder is None else _find(half, places)
-        if found is None:
+        if encoder is None or found is None:
             model.graph.initializer.append(numpy_helper.from_array(half, stored))
         else:
             shape, axes, offset, length = found
@@ -112,7 +112,7 @@ def _without_transform(model: Any) -> list[Any]:
         for word, value in constants.items():
             stored = numpy_helper.from_array(np.asarray(value), f"{name}_{word}")
             model.graph.initializer.append(stored)
-        steps = (
+        steps: tuple[tuple[str, list[str], str, dict[str, Any]], ...] = (
             ("Mul", [f"{name}_rows", f"{name}_columns"], f"{name}_product", {}),
             ("Mod", [f"{name}_product", f"{name}_period"], f"{name}_turn", {}),
             ("Cast", [f"{name}_turn"], f"{name}_float", {"to": 1}),

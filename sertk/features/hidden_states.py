@@ -19,7 +19,7 @@ from sertk.errors import ConfigurationError
 from sertk.features import _spectrum
 from sertk.features._feature import Feature
 
-_LONGEST = 3000  # frames of a front end that attend to each other: 30 s, what Whisper was trained on
+_LONGEST = 3000  # frames of a front end that attend to each other: the 30 s of Whisper's training
 _STEP = 50  # frames to which inputs are padded: JAX compiles once per length
 _lock = Lock()
 
@@ -30,8 +30,8 @@ class HiddenStates(Feature):
 
     The weights of `whisper-tiny.en` up to the third block are in the package; `sertk download`
     fetches others. Say `target_rms_db` in the `Preprocessing`, so that the level has no effect.
-    Recordings over 30 s are encoded in equal pieces. Clips that are longer than the utterance
-    repeat it, so that no frame is empty.
+    Whisper encodes recordings over 30 s in equal pieces, other encoders each as a whole. Clips
+    that are longer than the utterance repeat it, so that no frame is empty.
 
     Args:
         encoder: Name of published weights (`sertk.encoders.published()`), or the path of a
@@ -69,20 +69,13 @@ class HiddenStates(Feature):
                 "Omit sample_rate.",
                 code="encoder-sample-rate",
             )
-        words = str(self.blocks).split(",")
-        object.__setattr__(self, "blocks", ",".join(word.strip() for word in words))
-        if not all(word.strip().isdigit() for word in words) or len(set(words)) < len(words):
-            raise ConfigurationError(
-                f"The feature `hidden_states` received blocks={self.blocks!r}.",
-                "It must be different numbers of blocks with commas between them.",
-                'For example: blocks="2,3".',
-                code="invalid-blocks",
-            )
+        numbers = encoders.block_numbers(self.blocks)
+        object.__setattr__(self, "blocks", ",".join(map(str, numbers)))
         encoders.require_known(self.encoder)
 
     @property
     def _blocks(self) -> list[int]:
-        return [int(word) for word in str(self.blocks).split(",")]
+        return encoders.block_numbers(self.blocks)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -141,7 +134,11 @@ class HiddenStates(Feature):
         return np.asarray(model.predict_on_batch(values))[0]
 
     def layer(self) -> Any:
-        """Build the Keras model of the same: (batch, samples) to (batch, frames, units[, blocks])."""
+        """Build a Keras model that computes the same.
+
+        Returns:
+            Of (batch, samples), to (batch, frames, units[, blocks]).
+        """
         import keras
 
         from sertk.layers.pieces import EqualPieces, JoinPieces

@@ -14,12 +14,13 @@ from sertk.layers.pooling import (
     StatisticsPooling,
 )
 from sertk.layers.scaling import Standardize
-from sertk.layers.spec_augment import SpecAugment
 from sertk.layers.speaker import SubtractSpeaker
+from sertk.layers.spec_augment import SpecAugment
 from sertk.layers.spectrogram_image import SpectrogramImage
 
 __all__ = [
     "AdaptiveAveragePooling2D", "AttentionPooling", "LogProbabilities", "MapAttention", "MixBlocks",
-    "PairwiseVotes", "RadialBasis", "SigmoidAttention", "SoundStatistics", "SpecAugment", "SpectrogramImage",
-    "Standardize", "StatisticsPooling", "SubtractSpeaker", "Temperature", "Trees",
+    "PairwiseVotes", "RadialBasis", "SigmoidAttention", "SoundStatistics", "SpecAugment",
+    "SpectrogramImage", "Standardize", "StatisticsPooling", "SubtractSpeaker", "Temperature",
+    "Trees",
 ]  # fmt: skip

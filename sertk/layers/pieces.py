@@ -44,8 +44,8 @@ class JoinPieces(Layer):
     """Put the outputs of pieces behind each other again; there is one for two frames.
 
     Call arguments:
-        inputs: Outputs (batch * pieces, frames of a piece / 2, units[, blocks]), and what was cut, (batch,
-            frames, bins).
+        inputs: Outputs (batch * pieces, frames of a piece / 2, units[, blocks]), and what was cut,
+            (batch, frames, bins).
 
     Output shape:
         (batch, ceil(frames / 2), units[, blocks]).

@@ -29,7 +29,7 @@ class SelfAttention(Layer):
     Call arguments:
         inputs: shape (batch, frames, units).
         bias: Added to the scores before the softmax, broadcast to (batch, heads, frames, frames):
-            -1e9 hides a key. `None` hides nothing.
+            -3e4 hides a key. `None` hides nothing.
 
     References:
         Vaswani et al. 2017, Attention is all you need, arXiv 1706.03762.
@@ -261,7 +261,7 @@ class HidePadding(Layer):
         (batch, frames, 1): 1 for sound, 0 for padding.
 
     Output shape:
-        (batch, 1, 1, ceil(frames / stride)): 0 for sound, -1e9 for padding.
+        (batch, 1, 1, ceil(frames / stride)): 0 for sound, -3e4 for padding, which float16 has, too.
     """
 
     def __init__(self, stride: int = 1, **kwargs):
@@ -269,7 +269,7 @@ class HidePadding(Layer):
         self.stride = stride
 
     def call(self, inputs):
-        return ((inputs[:, :: self.stride, 0] - 1.0) * 1e9)[:, None, None, :]
+        return ((inputs[:, :: self.stride, 0] - 1.0) * 3e4)[:, None, None, :]
 
     def compute_output_shape(self, input_shape):
         batch, frames, _ = input_shape

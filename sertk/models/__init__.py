@@ -68,6 +68,28 @@ def build(
         return function(tuple(input_shape), num_classes, **arguments)
 
 
+def check_standardize(model: str, standardize: str) -> None:
+    """Refuse clips that are standardized, to a model that takes its feature as it is.
+
+    Args:
+        model: Name of a model; others are not checked.
+        standardize: One of `sertk.datasets.STANDARDIZE`.
+
+    Raises:
+        ConfigurationError: If the module of the model has another `STANDARDIZE`.
+    """
+    module = lookup.load(__name__, model, "model") if model in names() else None
+    wanted = getattr(module, "STANDARDIZE", standardize)
+    if standardize != wanted:
+        raise ConfigurationError(
+            f"The model {model} received standardize={standardize}.",
+            f"It was pretrained on the feature as it is, which needs standardize={wanted}.",
+            f"Use --standardize {wanted}; the whole of it is: --model {model} --standardize "
+            f"{wanted} {module.OPTIONS}",
+            code="standardized-for-encoder",
+        )
+
+
 def _check_ranges(name: str, arguments: dict[str, Any]) -> None:
     """Check what all models of the family take, before Keras fails in the middle of one."""
     width, dropout = arguments.get("width", 1.0), arguments.get("dropout", 0.0)

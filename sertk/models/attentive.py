@@ -36,10 +36,10 @@ def build(
         Pepino, Riera, Ferrer 2021, Emotion recognition from speech using wav2vec 2.0 embeddings,
         arXiv 2104.03502 (the mixture of blocks).
     """
-    if len(input_shape) not in (2, 3):
+    if len(input_shape) not in (2, 3) or input_shape[0] == 1:
         raise ConfigurationError(
             f"The model 'attentive' received clips of shape {input_shape}.",
-            "It needs (frames, units) or (frames, units, blocks).",
+            "It needs (frames, units) or (frames, units, blocks), and at least 2 frames.",
             "Use a feature that gives frames, such as hidden_states or log_mel.",
             code="clips-too-small",
         )

@@ -11,6 +11,13 @@ from sertk import encoders
 from sertk.errors import ConfigurationError
 from sertk.layers import SoundStatistics, Standardize
 
+STANDARDIZE = "none"  # clips are what the encoder was pretrained on
+# of the command line, for Whisper
+OPTIONS = (
+    "--feature log_mel --feature-option n_mels=80 --feature-option n_fft=400 "
+    "--feature-option hop_length=160 --db-reference full_scale --target-rms-db -26"
+)
+
 
 def build(
     input_shape: tuple[int, ...], num_classes: int, *, encoder: str = "whisper-tiny.en",
@@ -41,15 +48,14 @@ def build(
     References:
         Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models, arXiv 2106.09685.
     """
-    chosen = [int(word) for word in str(blocks).split(",") if word.strip().isdigit()]
-    last = max(chosen, default=0)
-    if not chosen or not 0 <= trained_blocks <= last or lora_rank < 0:
+    chosen = encoders.block_numbers(blocks)
+    last = max(chosen)
+    if not 0 <= trained_blocks <= last or lora_rank < 0:
         raise ConfigurationError(
-            f"The model encoder received blocks={blocks}, trained_blocks={trained_blocks}, "
-            f"lora_rank={lora_rank}.",
-            "blocks must be numbers with commas, trained_blocks at most the last of them, lora_rank "
-            "0 or more.",
-            "For example blocks=1,2,3 and trained_blocks=2.",
+            f"The model encoder received trained_blocks={trained_blocks}, lora_rank={lora_rank}.",
+            f"trained_blocks must be 0 to {last} (the last of blocks={blocks}), lora_rank 0 or "
+            "more.",
+            "For example --model-option trained_blocks=2 --model-option lora_rank=8.",
             code="invalid-model-arguments",
         )
     found = encoders.find(encoder, last)
@@ -58,8 +64,7 @@ def build(
         raise ConfigurationError(
             f"The model 'encoder' received clips of shape {input_shape}.",
             f"{encoder} takes {wanted}: {found.front_end}.",
-            "For Whisper: --feature log_mel --feature-option n_mels=80 --feature-option n_fft=400 "
-            "--feature-option hop_length=160 --db-reference full_scale.",
+            f"For Whisper: --standardize {STANDARDIZE} {OPTIONS}",
             code="clips-too-small",
         )
     whole = found.build(last)
@@ -73,11 +78,12 @@ def build(
     # frames of padding are left out of the means, where the encoder tells them
     sound = [whole.get_layer("scale").output[1]] if found.paddable else []
     pooled = [
-        SoundStatistics(name=f"pooling{block}")(whole.outputs[block], *sound) for block in chosen
+        SoundStatistics(name=f"pooling{block}", dtype="float32")(whole.outputs[block], *sound)
+        for block in chosen
     ]
     x = layers.Concatenate(name="pooled")(pooled) if len(pooled) > 1 else pooled[0]
     # states differ in scale; the statistics are set by head_start="convex"
-    x = Standardize(name="standardize_states")(layers.Reshape((1, -1))(x))
+    x = Standardize(name="standardize_states", dtype="float32")(layers.Reshape((1, -1))(x))
     x = layers.Flatten()(x)
     x = layers.Dropout(dropout)(x)
     outputs = layers.Dense(

@@ -18,8 +18,8 @@ from sertk.predict.sources import open_engine
 from sertk.run import Run
 
 __all__ = [
-    "LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Profile", "Search", "Timeline", "find", "load",
-    "search",
+    "LONGEST", "NO_SPEECH", "Predictions", "Predictor", "Profile", "Search", "Timeline", "find",
+    "load", "search",
 ]  # fmt: skip
 
 

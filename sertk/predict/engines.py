@@ -29,13 +29,14 @@ class Engine(Protocol):
 
     name: str
     spec: Spec
-    enrols: bool  # whether a speaker can be enrolled; the other two methods are for those
+    # shape of what a speaker is enrolled by; `None` where nobody can be
+    bins: tuple[int, ...] | None
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Compute probabilities, shape (waveforms, classes), float64."""
 
     def vectors(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        """Compute what a speaker is enrolled by, shape (waveforms, bins[, channels]), float32."""
+        """Compute what a speaker is enrolled by, shape (waveforms, *bins), float32."""
 
     def enrol(self, mean: np.ndarray | None, count: int) -> None:
         """Set the mean vector of the speaker's recordings and their number; `None` for nobody."""
@@ -60,9 +61,9 @@ class KerasEngine:
             from sertk.training import saving
 
             self.model = saving.load_model(path)
-            self._speaker = speaker.of_model(self.model)
+            self._speaker: Any = speaker.of_model(self.model)
         self.spec, self.prep = spec, spec.prep
-        self.enrols = self._speaker is not None
+        self.bins = None if self._speaker is None else tuple(self._speaker.mean.shape)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         clips, counts = self._clips(waveforms)
@@ -123,8 +124,9 @@ class OnnxEngine:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         # from bytes: from a path, it would look for the files in its folder only
-        model = content if isinstance(content, bytes) or not beside else content.read_bytes()
-        model = model if isinstance(model, bytes) else str(model)
+        if beside and isinstance(content, Path):
+            content = content.read_bytes()
+        model = content if isinstance(content, bytes) else str(content)
         if beside:
             weights = list(beside.values())
             options.add_external_initializers_from_files_in_memory(
@@ -142,11 +144,9 @@ class OnnxEngine:
         self.record = record
         self.spec = Spec.from_json(record, source)
         _require_classes(self.spec, self.session.get_outputs()[0].shape[-1], source)
-        self._bins = [given.shape[1:] for given in self.session.get_inputs()[1:2]]
-        self.enrols = bool(self._bins)
-        self._given: dict[str, np.ndarray] = {}
-        if self.enrols:
-            self.enrol(None, 0)
+        more = self.session.get_inputs()[1:]
+        self.bins: tuple[int, ...] | None = tuple(more[0].shape[1:]) if more else None
+        self._given = {} if self.bins is None else given_of(self.bins, None, 0)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         return self._run("probabilities", waveforms).astype(float)
@@ -155,7 +155,8 @@ class OnnxEngine:
         return self._run(VECTOR, waveforms)
 
     def enrol(self, mean: np.ndarray | None, count: int) -> None:
-        self._given = given_of(self._bins[0], mean, count)
+        if self.bins is not None:
+            self._given = given_of(self.bins, mean, count)
 
     def _run(self, output: str, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         parts = [
@@ -197,13 +198,10 @@ class OpenVinoEngine:
         if threads:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         self.model = core.compile_model(model, "CPU", settings)
-        self._bins = [
-            [size.get_length() for size in given.partial_shape][1:] for given in model.inputs[1:2]
-        ]
-        self.enrols = bool(self._bins)
-        self._given: dict[str, np.ndarray] = {}
-        if self.enrols:
-            self.enrol(None, 0)
+        self.bins: tuple[int, ...] | None = None
+        for given in model.inputs[1:2]:
+            self.bins = tuple(size.get_length() for size in list(given.partial_shape)[1:])
+        self._given = {} if self.bins is None else given_of(self.bins, None, 0)
 
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         return self._run(0, waveforms).astype(float)
@@ -212,7 +210,8 @@ class OpenVinoEngine:
         return self._run(1, waveforms)
 
     def enrol(self, mean: np.ndarray | None, count: int) -> None:
-        self._given = given_of(self._bins[0], mean, count)
+        if self.bins is not None:
+            self._given = given_of(self.bins, mean, count)
 
     def _run(self, output: int, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         given = list(self._given.values())
@@ -220,7 +219,7 @@ class OpenVinoEngine:
         return np.concatenate(parts)
 
 
-def given_of(bins: Sequence[int], mean: np.ndarray | None, count: int) -> dict[str, np.ndarray]:
+def given_of(bins: tuple[int, ...], mean: np.ndarray | None, count: int) -> dict[str, np.ndarray]:
     """Write an enrolled speaker, or nobody, as an exported graph takes them."""
     whole = np.zeros(bins) if mean is None else mean
     mean_name, count_name = ENROLLED

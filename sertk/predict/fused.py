@@ -102,7 +102,7 @@ class FusedEngine:
     """
 
     name = "keras"
-    enrols = False
+    bins: tuple[int, ...] | None = None
 
     def __init__(self, parts: Fusion):
         self.parts, self.spec = parts, parts.spec
@@ -112,3 +112,11 @@ class FusedEngine:
     def __call__(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         """Compute probabilities, shape (waveforms, classes), float64."""
         return self.parts.combine([engine(waveforms) for engine in self.engines])
+
+    def vectors(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        """Nobody can be enrolled in a fused model: its members differ in what they subtract."""
+        raise NotImplementedError
+
+    def enrol(self, mean: np.ndarray | None, count: int) -> None:
+        """As `vectors`."""
+        raise NotImplementedError

@@ -17,11 +17,11 @@ import pandas as pd
 from sertk import audio, labels
 from sertk.errors import AudioError, ConfigurationError
 from sertk.evaluation.speaker_normalization import centered
-from sertk.predict import enrolment, sound
+from sertk.predict import sound
 from sertk.predict.displays import Predictions, Timeline
 from sertk.predict.engines import BATCH, Engine
+from sertk.predict.enrolling import Enrolling, Speaker
 from sertk.predict.enrolment import Profile
-from sertk.predict.paths import find
 from sertk.predict.sound import NO_SPEECH, SHORT, SILENCE_DB, loudest_db
 from sertk.predict.turns import Turns
 from sertk.predict.turns import read as read_turns
@@ -66,6 +66,7 @@ class Predictor:
         self.sample_rate = self.prep.sample_rate
         self.silence_db, self.short_seconds = silence_db, short_seconds
         self._valence = labels.valence(self.classes)
+        self._enrolling = Enrolling(engine, self.prep, self._speaks)
 
     def __repr__(self) -> str:
         return (
@@ -110,7 +111,7 @@ class Predictor:
         """
         return next(self._rows([Path(path)]))
 
-    def enrol(self, speaker: "Profile | str | Path | Iterable[str | Path] | None") -> Profile | None:
+    def enrol(self, speaker: Speaker) -> Profile | None:
         """Enrol the speaker of all following predictions by other recordings, without labels.
 
         What the voice always has is subtracted from the states of the model, the more the more
@@ -130,53 +131,7 @@ class Predictor:
                 recording holds speech.
             AudioError: If a recording cannot be read.
         """
-        self.require_enrolment()
-        if speaker is None:
-            self.engine.enrol(None, 0)
-            return None
-        if isinstance(speaker, (str, Path)):
-            if Path(speaker).suffix == enrolment.SUFFIX:
-                speaker = Profile.read(speaker)
-            else:
-                speaker = [speaker]
-        if not isinstance(speaker, Profile):
-            pieces, vectors = self._spoken(find(speaker)), []
-            while batch := list(islice(pieces, BATCH)):
-                vectors += list(self.engine.vectors(batch))
-            speaker = enrolment.profile(vectors, self.spec.weights_sha256)
-        if speaker.model != self.spec.weights_sha256:
-            raise ConfigurationError(
-                "The profile of the speaker was written with another model.",
-                "A profile holds what one model computes of a voice.",
-                "Write it again with this model, from recordings of the speaker.",
-                code="profile-of-another-model",
-            )
-        self.engine.enrol(speaker.mean, speaker.count)
-        return speaker
-
-    def require_enrolment(self) -> None:
-        """Refuse to enrol a speaker in a model that was not trained for it."""
-        if not self.engine.enrols:
-            raise ConfigurationError(
-                f"The model {self.spec.model or 'given'} cannot enrol a speaker.",
-                "A model learns to with --standardize enrolment; the pretrained model did.",
-                "Omit --speaker, or train such a model. --speaker-normalization works with any.",
-                code="model-without-enrolment",
-            )
-
-    def _spoken(self, paths: list[Path]) -> Iterator[np.ndarray]:
-        """Give recordings, and pieces of long ones, that hold speech."""
-        length = self.prep.clip_seconds
-        for path in paths:
-            seconds, _ = audio.info(path)
-            if seconds <= 2 * length:
-                pieces = [self._load(path)[1]]
-            else:
-                windows = sound.windows(path, self.sample_rate, length, length, self.prep.channel)
-                pieces = [self.prep.remove_offset(w.waveform[: w.samples]) for w in windows]
-            for piece in pieces:
-                if self._speaks(piece, loudest_db(piece, self.sample_rate)):
-                    yield piece
+        return self._enrolling.enrol(speaker)
 
     def files(
         self, paths: Iterable[str | Path], *, speaker_normalization: bool = False
@@ -316,22 +271,14 @@ class Predictor:
         self, path: Path, window: float, hop: float, turns: Turns
     ) -> list[dict[str, Any]]:
         """Enrol each speaker by their windows, and predict these; twice through the recording."""
-        self.require_enrolment()
-        vectors: dict[str | None, list[np.ndarray]] = {}
-        length = self.prep.clip_seconds
-        pieces = sound.windows(path, self.sample_rate, length, length, self.prep.channel)
-        for piece in pieces:
-            wave = self.prep.remove_offset(piece.waveform[: piece.samples])
-            name = turns.speaker(piece.start, piece.end)
-            if name is not None and self._speaks(wave, loudest_db(wave, self.sample_rate)):
-                vectors.setdefault(name, []).append(self.engine.vectors([wave])[0])
-        rows = []
-        for piece in sound.windows(path, self.sample_rate, window, hop, self.prep.channel):
-            name = turns.speaker(piece.start, piece.end)
-            own = vectors.get(name, [])
-            self.engine.enrol(np.mean(own, axis=0) if own else None, len(own))
-            rows += [{**row, "speaker": name} for row in self._along([piece])]
-        self.engine.enrol(None, 0)
+        profiles, before, rows = self._enrolling.of_turns(path, turns), self._enrolling.current, []
+        try:
+            for piece in sound.windows(path, self.sample_rate, window, hop, self.prep.channel):
+                name = turns.speaker(piece.start, piece.end)
+                self._enrolling.enrol(profiles.get(name))
+                rows += [{**row, "speaker": name} for row in self._along([piece])]
+        finally:
+            self._enrolling.enrol(before)
         return rows
 
     def rows_along(

@@ -83,6 +83,9 @@ def _of_file(path: Path) -> pd.DataFrame:
             if path.suffix.lower() != ".rttm":
                 return pd.read_csv(file)
             lines = [line.split() for line in file.read().decode("utf-8").splitlines()]
+        spoken = [line for line in lines if line and line[0] == "SPEAKER" and len(line) > 7]
+        starts = [float(line[3]) for line in spoken]
+        ends = [start + float(line[4]) for start, line in zip(starts, spoken, strict=True)]
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"Cannot read {path} ({error}).",
@@ -90,7 +93,4 @@ def _of_file(path: Path) -> pd.DataFrame:
             "Check the path.",
             code="unreadable-turns",
         ) from error
-    spoken = [line for line in lines if line and line[0] == "SPEAKER" and len(line) > 7]
-    starts = [float(line[3]) for line in spoken]
-    ends = [start + float(line[4]) for start, line in zip(starts, spoken, strict=True)]
     return pd.DataFrame({"start": starts, "end": ends, "speaker": [line[7] for line in spoken]})

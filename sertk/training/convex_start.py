@@ -27,14 +27,7 @@ def start(model: keras.Model, train: ClipDataset) -> None:
         ConfigurationError: If the network does not end with a dense layer.
     """
     net = next(layer for layer in model.layers if isinstance(layer, keras.Model))
-    last = net.layers[-1]
-    if not isinstance(last, keras.layers.Dense):
-        raise ConfigurationError(
-            f"Training received head_start=convex for the model {net.name!r}.",
-            "It sets the last dense layer, which this network does not end with.",
-            "Omit head_start, or use another model, such as encoder or mlp.",
-            code="no-dense-head",
-        )
+    last = last_dense(net)
     scale = next((layer for layer in net.layers if isinstance(layer, Standardize)), None)
     if scale is not None:
         states, _ = _of_clips(model, net, scale.input, train)
@@ -51,10 +44,27 @@ def start(model: keras.Model, train: ClipDataset) -> None:
     last.set_weights([kernel, bias - mean @ kernel])
 
 
+def last_dense(net: keras.Model) -> keras.layers.Dense:
+    """Find the layer that is set.
+
+    Raises:
+        ConfigurationError: If the network does not end with a dense layer.
+    """
+    last = net.layers[-1]
+    if not isinstance(last, keras.layers.Dense):
+        raise ConfigurationError(
+            f"Training received head_start=convex for the model {net.name!r}.",
+            "It sets the last dense layer, which this network does not end with.",
+            "Omit head_start, or use another model, such as encoder or mlp.",
+            code="no-dense-head",
+        )
+    return last
+
+
 def _of_clips(
     model: keras.Model, net: keras.Model, tensor: keras.KerasTensor, train: ClipDataset
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute a tensor of the network inside a model for the clips of an epoch; and their labels."""
+    """Compute a tensor of the network inside a model for the clips of an epoch; their labels."""
     x = model.input
     for layer in model.layers[1 : model.layers.index(net)]:
         x = layer(x)

@@ -22,7 +22,16 @@ from sertk.datasets import ClipDataset, Datasets
 from sertk.errors import ConfigurationError
 from sertk.preprocessing import Preprocessing
 from sertk.run import Run
-from sertk.training import checkpoint, enrolling, fitting, records, saving, solving, tracking
+from sertk.training import (
+    checkpoint,
+    convex_start,
+    enrolling,
+    fitting,
+    records,
+    saving,
+    solving,
+    tracking,
+)
 from sertk.training import folder as folders
 from sertk.training.config import Config
 from sertk.training.fitting import Trained
@@ -62,6 +71,7 @@ def fit(
         ConfigurationError: If a setting is out of range, or the weights do not fit.
     """
     chosen = (config or train.config).changed(changes)
+    models.check_standardize(model.name, train.standardize)
     parts = {"train": train, "val": val, **({"test": test} if test is not None else {})}
     for part in parts.values():
         part.configure(chosen)
@@ -111,7 +121,8 @@ def cross_validate(
         seeds: ints. Seeds of weights, order, cuts and dropout; each trains one model per fold.
         augment: Recipe of the copies of training utterances; see `sertk.datasets.make`.
         copies: Augmented copies of each training utterance.
-        standardize: `"training"`, `"minmax"`, `"none"` or `"speaker"`; see `sertk.datasets.make`.
+        standardize: `"training"`, `"enrolment"`, `"minmax"`, `"none"` or `"speaker"`; see
+            `sertk.datasets.make`. The model `encoder` needs `"none"`.
         arguments: What the model takes besides, such as `{"width": 0.5}`.
         init_from: A run whose weights to start from.
         track: `"tensorboard"` or `"mlflow"`: log the metrics of every epoch there as well; see
@@ -143,8 +154,11 @@ def cross_validate(
         )
         parameters = 0  # known once it is fitted, and different for each fit
     else:
+        models.check_standardize(name, standardize)
         trial = models.build(model, prep.input_shape, len(labels.classes(manifest)), **arguments)
         parameters = trial.count_params()
+        if chosen.head_start == "convex":
+            convex_start.last_dense(trial)
     record = records.of_run(
         manifest, prep, chosen, seeds=list(seeds), init_from=source,
         model={"name": name, "arguments": arguments, "parameters": parameters},

@@ -4,6 +4,8 @@ In: a model with the layer `SubtractSpeaker`, and the dataset of the test speake
 right and wrong predictions by number of enrolled recordings, which no label chose.
 """
 
+from itertools import pairwise
+
 import keras
 import numpy as np
 import pandas as pd
@@ -36,8 +38,10 @@ def curve(model: keras.Model, tested: ClipDataset) -> pd.DataFrame | None:
     back = keras.Model(layer.input, model.output)
     rows = tested.manifest
     first = np.concatenate([[0], np.cumsum(tested.clips_per_utterance)])
-    clips = np.concatenate([np.asarray(front.predict_on_batch(tested[k][0])) for k in range(len(tested))])
-    means = np.stack([clips[a:b].mean(axis=(0, 1)) for a, b in zip(first, first[1:], strict=False)])
+    clips = np.concatenate(
+        [np.asarray(front.predict_on_batch(tested[k][0])) for k in range(len(tested))]
+    )
+    means = np.stack([clips[a:b].mean(axis=(0, 1)) for a, b in pairwise(first)])
     labels = rows["label"].to_numpy(str)
     counted: list[pd.DataFrame] = []
     for name, own in rows.groupby("speaker").indices.items():
@@ -49,7 +53,9 @@ def curve(model: keras.Model, tested: ClipDataset) -> pd.DataFrame | None:
             shares = _predict(back, clips[places])
             lengths = np.array(tested.clips_per_utterance)[others]
             answers = tested.joined(shares, lengths.tolist()).argmax(axis=1)
-            table = pd.DataFrame({"label": labels[others], "predicted": np.array(tested.classes)[answers]})
+            table = pd.DataFrame(
+                {"label": labels[others], "predicted": np.array(tested.classes)[answers]}
+            )
             counted.append(table.assign(speaker=name, enrolled=count, of=kind))
     layer.enrol(np.zeros_like(means[0]), 0)
     together = pd.concat(counted).groupby(COLUMNS[:-1]).size()

@@ -57,7 +57,10 @@ def lr_range_test(
     kept = [(variable, variable.numpy()) for variable in network.variables]
     epoch = train.epoch
     model = assemble(network, train, train.config)
-    model.compile(objective.optimizer(train.config, steps, {}, head=True, last=False), objective.loss(train.config))
+    model.compile(
+        objective.optimizer(train.config, steps, {}, head=True, last=False),
+        objective.loss(train.config),
+    )
     rows: list[dict[str, float]] = []
     mean = 0.0
     for step, rate in enumerate(np.geomspace(lowest, highest, steps)):

@@ -116,13 +116,12 @@ def optimizer(
 
     Args:
         config: What is asked for.
-        steps: Batches in all epochs that it is for.
+        steps: Batches in all epochs that it is for; schedules count these, and not steps.
         factors: Path of a variable -> what its learning rate is multiplied by.
         head: For the first stage, which trains the last dense layers alone.
         last: For the last stage, in which all learn; those before it keep a constant rate.
     """
     peak = config.learning_rate
-    steps = max(steps // config.accumulate, 1)
     warm = round(config.warmup * steps)
     if head:
         rate: Any = config.head_learning_rate or peak
@@ -150,6 +149,11 @@ def optimizer(
         "nadam": keras.optimizers.Nadam,
         "rmsprop": keras.optimizers.RMSprop,
     }
+    kind = kinds[config.optimizer]
     if config.layer_decay == 1:
-        return kinds[config.optimizer](rate, **words)
-    return unfreezing.with_factors(kinds[config.optimizer], factors, rate, **words)
+        built = kind(rate, **words)
+    else:
+        built = unfreezing.with_factors(kind, factors, rate, **words)
+    if config.precision == "mixed_float16":  # small gradients would become 0
+        built = keras.optimizers.LossScaleOptimizer(built)
+    return built

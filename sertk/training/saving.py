@@ -17,6 +17,8 @@ import keras
 # a file is read by the names under which these register their classes
 import sertk.features._layers
 import sertk.layers
+import sertk.layers.speech_encoder
+import sertk.layers.transformer
 import sertk.training.objective  # noqa: F401
 from sertk._utils import atomic, json_records, plain_files, zip_archives
 from sertk.errors import ModelError, listing

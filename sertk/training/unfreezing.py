@@ -7,6 +7,7 @@ factor of the learning rate for each variable.
 from typing import Any, NamedTuple
 
 import keras
+from keras import ops
 
 from sertk.training.config import Config
 
@@ -85,7 +86,7 @@ def _count_of_head(net: keras.Model) -> int:
 
 
 def with_factors(kind: type, factors: dict[str, float], *args: Any, **words: Any) -> Any:
-    """Build an optimizer whose steps are multiplied by a factor for each variable.
+    """Build an optimizer with a factor of the learning rate, and so of the decay, per variable.
 
     Args:
         kind: Class of the optimizer.
@@ -95,10 +96,16 @@ def with_factors(kind: type, factors: dict[str, float], *args: Any, **words: Any
     """
 
     class Decayed(kind):  # type: ignore[misc]
+        def _apply_weight_decay(self, variables: Any) -> None:
+            """Leave it to `update_step`, which knows the factor."""
+
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             # TensorFlow hands its own variable on, which knows its place but not its name
             place = self._get_variable_index(variable)
-            factor = factors.get(self._trainable_variables[place].path, 1.0)
-            super().update_step(gradient, variable, learning_rate * factor)
+            rate = learning_rate * factors.get(self._trainable_variables[place].path, 1.0)
+            if self.weight_decay is not None and self._use_weight_decay(variable):
+                share = ops.cast(rate * self.weight_decay, variable.dtype)
+                self.assign_sub(variable, ops.multiply(variable, share))
+            super().update_step(gradient, variable, rate)
 
     return Decayed(*args, **words)
