@@ -69,18 +69,18 @@ def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
         name: Words, joined by `+` and applied in that order:
 
             - `noise` (white, 10 to 30 dB SNR), `pitch` (up to two semitones either way), `shift`
-              (up to 0.1 s either way, silence moves in), `reverb` (a room that rings 0.2 to
-              0.8 s, the level kept), `strong_noise` (0 to 10 dB), `steady_noise` (0 to 40 dB, from
-              hiss to rumble), `stretch` (0.8 to 1.25 times the tempo, the pitch kept),
-              `speed_pitch` (0.9 to 1.1 times as fast, pitch and all), `speed` (0.87 to 1.15 times),
-              `voice` (0.8 to 1.25 times: a taller or smaller speaker), `dynamic` (the level wanders by up to 6 dB
+              (up to 0.1 s either way, silence moves in), `reverb` (a room that rings 0.2 to 0.8 s,
+              the level kept), `strong_noise` (0 to 10 dB), `steady_noise` (0 to 40 dB, from hiss to
+              rumble), `stretch` (0.8 to 1.25 times the tempo, the pitch kept), `speed_pitch` (0.9
+              to 1.1 times as fast, pitch and all), `speed` (0.87 to 1.15 times), `voice` (0.8 to
+              1.25 times: a taller or smaller speaker), `dynamic` (the level wanders by up to 6 dB
               either way), `gain` (by up to 12 dB either way), `trim_shift` (up to 0.1 s cut off
-              either end), `part` (0.8 to 2.6 s of what is longer), `excerpt` (0.5 to 1.5 s), `telephone`
-              (300 to 3,400 Hz in 8 bits), `colored_noise` (white, pink or brown at 0 to 25 dB SNR),
-              `band_limit` (to 2.5 to 7 kHz,
-              half of the time without what lies below 100 to 400 Hz), `time_mask` and `band_mask`
-              (up to a tenth of the time, or of the mel scale, silent; what hides parts of the
-              spectrogram itself are the settings `time_mask` and `freq_mask`);
+              either end), `part` (0.8 to 2.6 s of what is longer), `excerpt` (0.5 to 1.5 s),
+              `telephone` (300 to 3,400 Hz in 8 bits), `colored_noise` (white, pink or brown at 0 to
+              25 dB SNR), `band_limit` (to 2.5 to 7 kHz, half of the time without what lies below
+              100 to 400 Hz), `time_mask` and `band_mask` (up to a tenth of the time, or of the mel
+              scale, silent; what hides parts of the spectrogram itself are the settings `time_mask`
+              and `freq_mask`);
             - with recordings, in any format that is read: `background@FOLDER` (noise at 0 to 20 dB
               SNR), `room@FOLDER` (an impulse response, the level kept); joined, such as
               `pitch+background@FOLDER`, the folder stands last;
@@ -93,7 +93,8 @@ def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
             `strong` (stretch, pitch, dynamic, reverb, strong_noise and time_mask, likewise),
             `field` (voice, band_limit, part and steady_noise, likewise: recordings as they come
             from elsewhere than a studio), `everyday` (speed to half of the copies, pitch to 30 %,
-            excerpt, reverb and telephone to a quarter each, colored_noise to 60 %), or a set, of which copy number n gets the n-th entry:
+            excerpt, reverb and telephone to a quarter each, colored_noise to 60 %), or a set, of
+            which copy number n gets the n-th entry:
 
             - `r3`, of reference system R3: `noise` and `pitch`, which are `r3_noise` and
               `r3_pitch`;
@@ -165,8 +166,8 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
         }
         # neighbors with the same chance are drawn together
         alike = itertools.groupby(words, key=lambda word: 1.0 if chances is None else chances[word])
-        parts = [pipeline([steps[w] for w in group], chance) for chance, group in alike]
-        return tuple(step for part in parts for step in part)
+        drawn = [pipeline([steps[w] for w in group], chance) for chance, group in alike]
+        return tuple(step for joined in drawn for step in joined)
     whole = unknown[0].partition(":")[0]
     if len(words) > 1 and (whole in NAMED or whole in presets.PRESETS):
         parts = f", or {'+'.join(NAMED[whole])}" if whole in NAMED else ""

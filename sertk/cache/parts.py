@@ -107,14 +107,29 @@ def _spectrum(row: Row, prep: Preprocessing) -> np.ndarray:
     kind = prep.feature.source.cached_as
     if row.augmentation is None:
         return np.ascontiguousarray(prep.spectrum(row.path, row.start, row.end), dtype=kind)
-    if augment.is_of_recordings(row.augmentation):
-        waveform = prep.read(row.path, row.start, row.end)
-        changed = augment.apply(row.augmentation, waveform, prep.sample_rate, row.seed, row.copy)
-        waveform = prep.prepare(changed)
-    else:
-        waveform = prep.load(row.path, row.start, row.end)
-        waveform = augment.apply(row.augmentation, waveform, prep.sample_rate, row.seed, row.copy)
-    return np.ascontiguousarray(prep.extract(waveform), dtype=kind)
+    place = (row.path, row.start, row.end)
+    return np.ascontiguousarray(
+        copied(prep, place, row.augmentation, row.seed, row.copy), dtype=kind
+    )
+
+
+def copied(
+    prep: Preprocessing, place: tuple[Path, float | None, float | None], recipe: Any, seed: int,
+    number: int | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Compute the spectrum of an augmented copy.
+
+    Args:
+        prep: How a recording becomes a spectrum.
+        place: File, start and end in seconds.
+        recipe: Of `sertk.augment`.
+        seed: Of the copy.
+        number: Of the copy, for recipes that are sets.
+    """
+    if augment.is_of_recordings(recipe):
+        changed = augment.apply(recipe, prep.read(*place), prep.sample_rate, seed, number)
+        return prep.extract(prep.prepare(changed))
+    return prep.extract(augment.apply(recipe, prep.load(*place), prep.sample_rate, seed, number))
 
 
 def _write_array(

@@ -112,8 +112,8 @@ def _opened(args: argparse.Namespace) -> Predictor:
     source, name = (None, source) if args.model_name else (source, "encoder")
     with inputs.terms_printed():
         predictor = predict.load(
-            source, model_name=str(name), fold=args.fold, seed=args.seed, threads=args.threads, silence_db=silence,
-            channel=args.channel,
+            source, model_name=str(name), fold=args.fold, seed=args.seed, threads=args.threads,
+            silence_db=silence, channel=args.channel,
         )  # fmt: skip
     _tell_which(args, predictor)
     return predictor

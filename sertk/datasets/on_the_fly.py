@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sertk import augment
 from sertk import manifest as manifests
 from sertk.augment.config import Augmentation
+from sertk.cache.parts import copied
 from sertk.preprocessing import Preprocessing
 
 
@@ -74,8 +74,6 @@ class OnTheFlyCopies:
 
     def __getitem__(self, name: OnTheFlyName) -> np.ndarray:
         """Compute one spectrum, shape (frames, bins), float32."""
-        waveform = self.prep.load(*self._where[name.utterance_id])
-        changed = augment.apply(
-            self.augmentation.recipe, waveform, self.prep.sample_rate, name.seed
-        )
-        return np.ascontiguousarray(self.prep.extract(changed), dtype=np.float32)
+        place = self._where[name.utterance_id]
+        copy = copied(self.prep, place, self.augmentation.recipe, name.seed)
+        return np.ascontiguousarray(copy, dtype=np.float32)

@@ -177,7 +177,9 @@ class CorpusMixture(_Fixed):
     def call(self, inputs):
         numbers = inputs.shape[-1] // 2
         z, plain = inputs[:, :numbers], inputs[:, numbers:]
-        gate = ops.matmul(ops.softmax(ops.matmul(plain, self.gate_kernel) + self.gate_bias), self.heads)
+        gate = ops.matmul(
+            ops.softmax(ops.matmul(plain, self.gate_kernel) + self.gate_bias), self.heads
+        )
         shares = [
             ops.softmax(ops.matmul(z, self.kernels[k]) + self.biases[k]) * gate[:, k : k + 1]
             for k in range(self.shapes["kernels"][0])

@@ -10,11 +10,11 @@ from functools import partial
 from types import MappingProxyType
 
 from sertk.features.log_mel import LogMel
-from sertk.features.pooled_states import PooledStates
 from sertk.features.log_mel_delta import LogMelDelta
 from sertk.features.log_spectrogram import LogSpectrogram
 from sertk.features.mfcc_trace import MfccTrace
 from sertk.features.noise_reverb_spectrogram import NoiseReverbSpectrogram
+from sertk.features.pooled_states import PooledStates
 from sertk.preprocessing import Preprocessing
 from sertk.recipes.record import Difference, Published, Recipe
 

@@ -26,7 +26,8 @@ NUM_MISTAKES, NUM_HITS = 12, 6
 _SECTIONS = {
     "result": "Result", "original": "Original", "confusions": "Confusion matrix",
     "coarser": "Fewer classes", "speakers": "Speakers", "learning": "Learning curves",
-    "enrolment": "Enrolment", "importance": "Importance", "calibration": "Calibration", "clips": "Errors",
+    "enrolment": "Enrolment", "importance": "Importance", "calibration": "Calibration",
+    "clips": "Errors",
     "checks": "Checks", "repeat": "Reproduce",
 }  # fmt: skip
 _DEFAULTS: dict[str, Any] = {  # of runs before 0.1.0 was released
