@@ -18,9 +18,12 @@ SETS = [name for name in augment.names() if len(augment.recipe(name)) > 1]
 ENTRIES = [f"{name}:{entry}" for name in SETS for entry in augment.recipe(name)]
 RECIPES = [*augment.names(), *ENTRIES, "noise+pitch", "pitch+shift+noise", "r3_noise+pitch+reverb"]
 # their seed changes nothing, and they may change the length
-FIXED = ("r3_stretch", "r5:slow", "r5:fast", "r5:left_trim", "r5:right_trim")
+FIXED = ("r3_stretch", "r5:slow", "r5:fast", "r5:left_trim", "r5:right_trim", "telephone")
 # their length is drawn
-STRETCHING = ("stretch", "speed_pitch", "voice", "trim_shift", "part", "strong", "field", "r5")
+STRETCHING = (
+    "stretch", "speed_pitch", "speed", "voice", "trim_shift", "part", "excerpt", "strong", "field",
+    "everyday", "r5",
+)  # fmt: skip
 
 
 def tone(hertz=440.0, seconds=2.0, rate=RATE):

@@ -259,6 +259,8 @@ def telephone(waveform: np.ndarray, sample_rate: int, line_rate: int = 8_000) ->
     from scipy.signal import butter, sosfiltfilt
 
     low = resample(waveform, sample_rate, line_rate)
+    if not len(low):  # of less than a sample of the line
+        return waveform
     edges = butter(4, _TELEPHONE, "bandpass", fs=line_rate, output="sos")
     passed = sosfiltfilt(edges, low) if len(low) > _LEAST_FILTERED else low
     peak = max(float(np.abs(passed).max()), 1e-9)
