@@ -190,11 +190,12 @@ class TransformerBlock(Layer):
 
     def enable_lora(self, rank: int) -> None:
         """Learn low-rank changes of the matrices, and nothing else; they are merged when saved."""
-        attention = self.attention
-        for layer in (attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj):
+        inside = self.attention
+        matrices = (inside.q_proj, inside.k_proj, inside.v_proj, inside.out_proj)
+        for layer in (*matrices, self.fc1, self.fc2):
             layer.enable_lora(rank)
-        for layer in (self.fc1, self.fc2):
-            layer.enable_lora(rank)
+            if layer.use_bias:
+                layer.bias.trainable = False
         self.attention_norm.trainable = self.final_norm.trainable = False
 
     def call(self, inputs, bias=None):

@@ -122,7 +122,10 @@ def _is_known(part: dict[str, Any]) -> bool:
     if module is None or (isinstance(module, str) and module.split(".")[0] == "keras"):
         return True
     # registered by sertk, or by a module that its owner has imported
-    return registered in keras.saving.get_custom_objects()
+    known = keras.saving.get_custom_objects()
+    if (module, name, registered) == ("builtins", "function", "function"):
+        return isinstance(part.get("config"), str) and part["config"] in known
+    return registered in known
 
 
 def save_model(model: keras.Model, path: Path) -> None:
