@@ -59,6 +59,9 @@ GROUPINGS: dict[str, Grouping] = {
     "emotion6": Grouping(
         _same("neutral", "happy", "sad", "angry", "fearful", "bored"), note="EmoDB without disgust."
     ),
+    "nemo6": Grouping(
+        _same("neutral", "happy", "sad", "angry", "fearful", "surprised"), note="All of nEMO."
+    ),
     "iemocap4": Grouping(
         _merged(neutral="neutral", happy="happy excited", sad="sad", angry="angry"),
         note="Excitement is merged into happiness.",

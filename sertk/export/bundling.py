@@ -33,6 +33,26 @@ weights or passes them on:
 {terms}The code that made them, sertk, is under the MIT license. See MODEL_CARD.md for what the
 model must not be used for.
 """
+_ENCODER = """\
+License of the encoder ({file}): {license}
+
+"""
+_MIT = """\
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+associated documentation files (the "Software"), to deal in the Software without restriction,
+including without limitation the rights to use, copy, modify, merge, publish, distribute,
+sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial
+portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT
+LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT.
+IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION
+WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
 _NON_COMMERCIAL = """\
 The weights are for NON-COMMERCIAL use. Where a corpus above is under CC BY-NC-SA 4.0, they are
 under the same license, Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International
@@ -139,6 +159,10 @@ def _made(
     terms = _NON_COMMERCIAL if specs.is_non_commercial(spec.license) else ""
     license = _LICENSE.format(corpora=card.data(spec), terms=terms)
     encoder = spec.prep.feature.weights
+    if encoder is not None:
+        of_encoder = spec.prep.feature.license
+        license += "\n" + _ENCODER.format(file=encoder.name, license=of_encoder)
+        license += _MIT if of_encoder.startswith("MIT") else ""
     with temporary_names.workspace() as folder:
         model = folder / "model.onnx"
         made = writing.to_onnx(

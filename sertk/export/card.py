@@ -68,10 +68,11 @@ def model_card(
         f"# Model card: {spec.model} on {', '.join(spec.corpora)}",
         _warning(info),
         "## Description",
-        f"A speech emotion classifier with {info['model'].get('parameters', 0):,} parameters and "
+        f"A speech emotion classifier with {run.parameters:,} parameters and "
         f"{len(spec.classes)} classes: {', '.join(spec.classes)}. "
         f"Trained by sertk {info.get('sertk_version', __version__)}; fold {spec.fold}, seed "
         f"{spec.seed} of the run `{spec.run}`; sha256 of the weights `{spec.weights_sha256}`."
+        + _encoder(spec)
         + (f" The training command was `{info['command']}`." if info.get("command") else ""),
         "## Intended use",
         "Research on and teaching of speech emotion recognition; demonstrations with the consent "
@@ -107,6 +108,17 @@ def _warning(info: dict[str, Any]) -> str:
             "hold for new speakers."
         )
     return "\n".join(f"> **{sentence}**" for sentence in found)
+
+
+def _encoder(spec: Spec) -> str:
+    """Name the encoder that the classifier stands on, if there is one."""
+    weights = spec.prep.feature.weights
+    if weights is None:
+        return ""
+    return (
+        f" It classifies the hidden states of the encoder {weights.stem} "
+        f"({spec.prep.feature.license}), which was not trained further and is part of the model."
+    )
 
 
 def data(spec: Spec) -> str:

@@ -160,20 +160,27 @@ def of_run(run: Run, fold: int | None = None, seed: int | None = None) -> tuple[
             code="standardized-per-speaker",
         )
     path = run.model_path(fold, seed)
+    prep = Preprocessing.from_dict(info["preprocessing"])
     spec = Spec(
         classes=run.classes,
-        preprocessing=Preprocessing.from_dict(info["preprocessing"]).to_dict(),
+        preprocessing=prep.to_dict(),
         clip_aggregation=info.get("training", {}).get("clip_aggregation", "mean"),
         model=info["model"]["name"],
         corpora=list(info["corpora"]),
         synthetic=bool(info.get("synthetic")),
-        license=licenses(info["corpora"]),
+        license="; ".join([licenses(info["corpora"]), *_of_encoder(prep)]),
         weights_sha256=sha256(path),
         run=run.folder.resolve().name,
         fold=fold,
         seed=seed,
     )
     return spec, path
+
+
+def _of_encoder(prep: Preprocessing) -> list[str]:
+    """Name the license of the encoder whose weights are part of a model, if there is one."""
+    weights = prep.feature.weights
+    return [] if weights is None else [f"{weights.stem}: {prep.feature.license}"]
 
 
 def folds(run: Run) -> list[int]:
