@@ -62,7 +62,7 @@ def copied(rows):
 MESSAGES = {  # code: a mistake in Python or on the command line, and its message
     "unknown-name": (lambda tmp, rows: corpora.scan("ravdes", tmp),
         "Unknown corpus 'ravdes'. Did you mean 'ravdess'? Known corpus names: crema_d, emodb, "
-        "folders, iemocap, jl_corpus, ravdess, savee, table, tess, toy."),
+        "folders, iemocap, jl_corpus, nemo, ravdess, savee, table, tess, toy."),
     "missing-corpus-folder": (lambda tmp, rows: corpora.scan("ravdess", tmp / "none"),
         "No folder at {tmp}/none. The corpus 'ravdess' is expected there. Check root= (--root "
         "DIR). `sertk download ravdess --to DIR` fetches it."),
@@ -204,8 +204,8 @@ MESSAGES = {  # code: a mistake in Python or on the command line, and its messag
     "malformed-assignment": ("scan toy --option x",
         "Received --option x. It must have the form NAME=VALUE. Add the equals sign."),
     "several-models": ("predict x.wav --run a --model b",
-        "Received 2 of --run, --model and --bundle. At most one of them selects the model; by "
-        "default it is the pretrained model. Omit all but one."),
+        "Received 2 of --run, --model, --bundle and --model-name. At most one of them selects the "
+        "model; by default it is the pretrained model. Omit all but one."),
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from tests.errors import raises
 from tests.test_export import run_of
 
 HOME = Path(sertk.__file__).parent
-SHIPPED = (HOME / "pretrained" / "model.onnx").is_file()
+SHIPPED = (HOME / "pretrained" / "encoder" / "model.onnx").is_file()
 TERMS = "for non-commercial use only (RAVDESS: CC BY-NC-SA 4.0; EmoDB: CC0)"
 
 
@@ -100,7 +100,7 @@ def test_a_package_without_the_folder_works_and_says_what_is_missing(recording, 
     assert (done.returncode, done.stdout) == (2, "")
     (paragraph,) = done.stderr.splitlines()
     assert paragraph.startswith("sertk: This installation does not include the pretrained model")
-    for words in ("--run, --model or --bundle", "reproduce compact --everyone", "--to pretrained"):
+    for words in ("--run, --model or --bundle", "reproduce encoder --everyone", "--to pretrained"):
         assert words in paragraph
     assert run("--model", str(model)).returncode == 0
 
@@ -123,7 +123,7 @@ def test_a_changed_file_is_refused(name, value, shipped, recording, refused):
 def test_other_mistakes(shipped, recording, refused):
     refused("predict", recording, "--fold", "1").check("fold-of-single-model")
     line = refused("predict", recording, "--model", "a.onnx", "--run", "b")
-    line.check("several-models", "2 of --run, --model and --bundle")
+    line.check("several-models", "2 of --run, --model, --bundle and --model-name")
     (shipped / "MODEL_CARD.md").unlink()
     refused("predict", recording).check("damaged-pretrained-model", "MODEL_CARD.md")
 
@@ -157,8 +157,8 @@ def test_it_is_made_from_a_run_and_its_cross_validation(tmp_path, monkeypatch, r
     keep_validation(everyone)
     tested = fake_run.write(tmp_path / "cv", speakers=8, folds=2, seeds=(0,), **same)
     write_robustness(tested)
-    folder = tmp_path / "pretrained"
-    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    folder = tmp_path / "compact"  # of a model without an encoder
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "encoder")
     words = [
         "export",
         str(everyone.folder),
@@ -186,7 +186,7 @@ def test_it_is_made_from_a_run_and_its_cross_validation(tmp_path, monkeypatch, r
         assert part in license
     assert max(len(line) for line in license.splitlines() if not line.startswith("- ")) <= 100
     with pytest.warns(UserWarning, match="non-commercial"):
-        assert predict.load().spec.run == "everyone"
+        assert predict.load(model_name="compact").spec.run == "everyone"
 
 
 def test_figures_of_another_system_are_refused(tmp_path, refused):
@@ -206,22 +206,29 @@ def test_figures_of_another_system_are_refused(tmp_path, refused):
 
 def test_a_large_model_is_not_shipped(tmp_path, monkeypatch):
     made = run_of("mlp", tmp_path / "run")
-    monkeypatch.setattr(bundling, "_made", lambda *_: ({"model.onnx": bytes(6_000_000)}, None))
-    with raises(ModelError, "model-too-large", "6.0"):
+    monkeypatch.setattr(bundling, "_made", lambda *_: ({"model.onnx": bytes(13_000_000)}, None))
+    with raises(ModelError, "model-too-large", "13.0"):
         bundling.to_pretrained(made, tmp_path / "pretrained")
     assert list((tmp_path / "pretrained").iterdir()) == []
 
 
-@pytest.mark.skipif(not SHIPPED, reason="the package was taken without its pretrained model")
-def test_what_is_shipped_is_whole_small_and_hears_eight_emotions(recording):
-    files = pretrained.read()
+@pytest.mark.skipif(not SHIPPED, reason="the package was taken without its pretrained models")
+@pytest.mark.parametrize(
+    ("name", "corpora"),
+    [("encoder", ["emodb", "nemo", "ravdess"]), ("compact", ["emodb", "ravdess"])],
+)
+def test_what_is_shipped_is_whole_small_and_knows_eight_emotions(name, corpora, recording):
+    files = pretrained.read(name)
     assert sum(map(len, files.values())) < bundling.LARGEST
     with pytest.warns(UserWarning, match="for non-commercial use only"):
-        predictor = predict.load()
+        predictor = predict.load(model_name=name)
     assert predictor.classes == list(fake_run.EMOTION8)
-    assert predictor.spec.corpora == ["emodb", "ravdess"]
+    assert predictor.spec.corpora == corpora
+    assert predictor.engine.enrols == (name == "encoder")
     assert predictor.file(recording)["label"] in predictor.classes
-    assert "CC-BY-NC-SA-4.0" in files["LICENSE.txt"].decode()
+    license = files["LICENSE.txt"].decode()
+    assert "CC-BY-NC-SA-4.0" in license
+    assert ("Copyright (c) 2022 OpenAI" in license) == (name == "encoder")
     assert "## Out-of-scope use" in files["MODEL_CARD.md"].decode()
 
 

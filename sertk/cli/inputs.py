@@ -258,8 +258,9 @@ def model(args: argparse.Namespace, *words: str) -> str | None:
     """Return the one model that the options select; `None` is the pretrained one."""
     values = [value for word in words if (value := getattr(args, word)) is not None]
     if len(values) > 1:
+        flags = [f"--{word.replace('_', '-')}" for word in words]
         raise ConfigurationError(
-            f"Received {len(values)} of --{', --'.join(words[:-1])} and --{words[-1]}.",
+            f"Received {len(values)} of {' and '.join([', '.join(flags[:-1]), flags[-1]])}.",
             "At most one of them selects the model; by default it is the pretrained model.",
             "Omit all but one.",
             code="several-models",

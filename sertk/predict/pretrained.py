@@ -10,9 +10,8 @@ from sertk.errors import ModelError, UnknownNameError
 from sertk.predict import bundle
 from sertk.predict.spec import Spec, is_non_commercial
 
-HOME = Path(__file__).parents[1] / "pretrained"
 DEFAULT, NAMES = "encoder", ("encoder", "compact")
-FOLDER = HOME / DEFAULT
+FOLDER = Path(__file__).parents[1] / "pretrained" / DEFAULT  # the others lie beside it
 NOTICE = "The weights of the pretrained model"  # how every notice begins
 
 
@@ -24,7 +23,7 @@ def folder(name: str = DEFAULT) -> Path:
     """
     if name not in NAMES:
         raise UnknownNameError("pretrained model", name, NAMES)
-    return FOLDER if name == DEFAULT else HOME / name
+    return FOLDER if name == DEFAULT else FOLDER.parent / name
 
 
 def read(name: str = DEFAULT) -> dict[str, bytes]:
