@@ -4,7 +4,10 @@ import ast
 import re
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,19 +18,25 @@ from sertk import (
     corpora,
     encoders,
     errors,
+    evaluation,
     features,
     labels,
     manifest,
+    models,
     predict,
     splits,
 )
 from sertk.cache import housekeeping
+from sertk.datasets.enrolment import Enrolment
 from sertk.errors import SertkError
 from sertk.evaluation import metrics
 from sertk.explore import selection
+from sertk.predict import enrolment, turns
+from sertk.predict.enrolling import Enrolling
 from sertk.run import Run
 from sertk.studies import Study
-from sertk.training import Config
+from sertk.training import Config, convex_start
+from tests import fake_run
 from tests.errors import raises
 
 SOURCE = Path(sertk.__file__).parent
@@ -57,6 +66,16 @@ def copied(rows):
     copy = rows[rows["split"] == "test"].head(1)
     copy = copy.assign(utterance_id="copy", split="train", parent=copy["utterance_id"])
     return pd.concat([rows, copy], ignore_index=True)
+
+
+def enrolling(bins):
+    """Enrol speakers in a model whose vectors have a shape."""
+    spec = SimpleNamespace(model="mlp", weights_sha256="a")
+    return Enrolling(SimpleNamespace(bins=bins, spec=spec), Preprocessing(), lambda *_: True)
+
+
+def profile(size, model):
+    return predict.Profile(np.zeros(size, np.float32), 1, model)
 
 
 MESSAGES = {  # code: a mistake in Python or on the command line, and its message
@@ -189,6 +208,67 @@ MESSAGES = {  # code: a mistake in Python or on the command line, and its messag
         "(microsoft/unilm) or CC BY-SA 3.0 (microsoft/UniSpeech), Microsoft. Download its folder "
         "from Hugging Face, and convert it: sertk encoder convert FOLDER wavlm-base.safetensors "
         "--name wavlm-base"),
+    "invalid-blocks": (lambda tmp, rows: features.get("hidden_states", blocks="2;3"),
+        "Received blocks='2;3'. It must be different numbers of blocks with commas between them. "
+        'For example: blocks="2,3".'),
+    "encoder-sample-rate": (lambda tmp, rows: features.get("pooled_states", sample_rate=8000),
+        "The feature `hidden_states` received a sample rate of 8000 Hz. Encoders are trained on "
+        "speech at 16,000 Hz. Omit sample_rate."),
+    "enrolment-of-decibels": (lambda tmp, rows: Enrolment(rows, {}, Preprocessing()),
+        "standardize=enrolment received the feature LogMel. The mean of a speaker's recordings is "
+        "subtracted from states or functionals; decibels count from each clip's own maximum. Use "
+        "--feature pooled_states, hidden_states or functionals."),
+    "enrolment-without-speakers": (
+        lambda tmp, rows: Enrolment(
+            rows.head(2).assign(speaker=["ann", "ben"]),
+            dict.fromkeys(rows["utterance_id"], np.zeros((1, 512))), Preprocessing("functionals"),
+        ),
+        "standardize=enrolment received 0 training speakers with two or more recordings. "
+        "Enrolment is learned from how recordings of one speaker differ; it needs at least two "
+        "such speakers. Fill the column `speaker` of the manifest, or use standardize=training."),
+    "damaged-profile": (lambda tmp, rows: predict.Profile.read(file(tmp / "p.json", "{")),
+        "Cannot read {tmp}/p.json as the profile of a speaker (Input data was truncated). A "
+        "profile is a file that `sertk enrol` wrote. Write it again from recordings of the "
+        "speaker: sertk enrol DIR -o speaker.json."),
+    "no-speech-to-enrol": (lambda tmp, rows: enrolment.profile([], "x"),
+        "None of the recordings of the speaker contains speech. Enrolment averages recordings in "
+        "which the speaker speaks, better five or more. Check the recordings and their level, or "
+        "predict without --speaker."),
+    "model-without-enrolment": (lambda tmp, rows: enrolling(None).enrol(None),
+        "The model mlp cannot enrol a speaker. A model learns to with --standardize enrolment; the "
+        "pretrained model did. Omit --speaker, or train such a model. --speaker-normalization "
+        "works with any."),
+    "profile-of-another-model": (lambda tmp, rows: enrolling((2,)).enrol(profile(2, "b")),
+        "The profile of the speaker was written with another model. A profile holds what one model "
+        "computes of a voice. Write it again with this model, from recordings of the speaker."),
+    "profile-of-other-shape": (lambda tmp, rows: enrolling((2,)).enrol(profile(3, "a")),
+        "The profile of the speaker has the shape (3,) and the count 1. This model needs finite "
+        "numbers of shape (2,), and a count of 1 or more. Write it again with this model, from "
+        "recordings of the speaker."),
+    "invalid-turns": (lambda tmp, rows: turns.read(file(tmp / "t.csv", "start,end\n0,1\n")),
+        "Cannot read the turns of {tmp}/t.csv (no column speaker). Turns have start and "
+        "end in seconds, and a speaker: CSV with the columns start, end, speaker, or RTTM. Correct "
+        "the table, or pass self for a recording of one speaker."),
+    "unreadable-turns": (lambda tmp, rows: turns.read(file(tmp / "t.csv")),
+        "Cannot read {tmp}/t.csv (No columns to parse from file). The turns of a recording are a "
+        "CSV file or RTTM. Check the path."),
+    "standardized-for-encoder": (
+        lambda tmp, rows: models.check_standardize("encoder", "training"),
+        "The model encoder received standardize=training. It was pretrained on the feature as it "
+        "is, which needs standardize=none. Use --standardize none; the whole of it is: --model "
+        "encoder --standardize none --feature log_mel --feature-option n_mels=80 --feature-option "
+        "n_fft=400 --feature-option hop_length=160 --db-reference full_scale --target-rms-db -26"),
+    "no-dense-head": (
+        lambda tmp, rows: convex_start.last_dense(
+            keras.Sequential([keras.layers.Softmax()], name="x")
+        ),
+        "Training received head_start=convex for the model 'x'. It sets the last dense layer, "
+        "which this network does not end with. Omit head_start, or use another model, such as "
+        "encoder or mlp."),
+    "no-enrolment-curve": (
+        lambda tmp, rows: evaluation.enrolment_curve(fake_run.write(tmp / "run")),
+        "The run {tmp}/run has no enrolment.csv. The curve is measured on test speakers, by models "
+        "that can enrol a speaker. Train one: --standardize enrolment --feature pooled_states."),
     "protocols-compared": (lambda tmp, rows: Study("Which?", compare="protocol"),
         "A study received compare='protocol'. Scores of different protocols are not comparable. "
         "Use sertk leak-gap, or compare another factor."),
@@ -203,6 +283,9 @@ MESSAGES = {  # code: a mistake in Python or on the command line, and its messag
         "the utterances. For example: --corpus ravdess --root ~/corpora/ravdess"),
     "malformed-assignment": ("scan toy --option x",
         "Received --option x. It must have the form NAME=VALUE. Add the equals sign."),
+    "turns-without-timeline": ("predict x.wav --turns self",
+        "Received --turns self without --timeline. Turns say who speaks when along a recording. "
+        "Add --timeline, or omit --turns."),
     "several-models": ("predict x.wav --run a --model b",
         "Received 2 of --run, --model, --bundle and --model-name. At most one of them selects the "
         "model; by default it is the pretrained model. Omit all but one."),

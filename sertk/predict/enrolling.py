@@ -1,4 +1,4 @@
-"""Enroll speakers in the model of a `Predictor`.
+"""Enrol speakers in the model of a `Predictor`.
 
 In: an engine, and recordings of a speaker, their profile, or the turns of a recording. Out: the
 engine computes for that speaker; `Profile`s.
@@ -23,7 +23,7 @@ Speaker = Profile | str | Path | Iterable[str | Path] | None
 
 
 class Enrolling:
-    """Enroll speakers in the model of an engine.
+    """Enrol speakers in the model of an engine.
 
     Args:
         engine: What computes.
@@ -41,7 +41,7 @@ class Enrolling:
         self.current: Profile | None = None
 
     def enrol(self, speaker: Speaker) -> Profile | None:
-        """Enroll a speaker; see `Predictor.enrol`."""
+        """Enrol a speaker; see `Predictor.enrol`."""
         self.require()
         if isinstance(speaker, (str, Path)):
             is_profile = Path(speaker).suffix == enrolment.SUFFIX

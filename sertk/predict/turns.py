@@ -60,15 +60,18 @@ def read(source: "pd.DataFrame | str | Path") -> Turns:
     else:
         table = _of_file(Path(source).expanduser())
     wanted = ["start", "end", "speaker"]
+    missing = [name for name in wanted if name not in table]
     try:
+        if missing:
+            raise ValueError(f"no column {', '.join(missing)}")
         numbers = table[wanted[:2]].astype(float)
         valid = len(table) > 0 and (numbers["end"] > numbers["start"]).all()
         if not valid or table["speaker"].isna().any():
             raise ValueError("a turn has no length, or no speaker")
-    except (KeyError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise ConfigurationError(
             f"Cannot read the turns of {source if isinstance(source, (str, Path)) else 'a table'} "
-            f"({str(error).strip(chr(39))}).",
+            f"({error}).",
             "Turns have start and end in seconds, and a speaker: CSV with the columns start, end, "
             "speaker, or RTTM.",
             "Correct the table, or pass self for a recording of one speaker.",
