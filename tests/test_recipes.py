@@ -8,7 +8,18 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sertk import audit, augment, classical, evaluation, labels, models, recipes, report, splits, studies
+from sertk import (
+    audit,
+    augment,
+    classical,
+    evaluation,
+    labels,
+    models,
+    recipes,
+    report,
+    splits,
+    studies,
+)
 from sertk.errors import ConfigurationError, SplitError, UnknownNameError
 from sertk.recipes import RECIPES, repeating
 from sertk.run import Run
