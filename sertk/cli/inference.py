@@ -231,12 +231,13 @@ def export(args: argparse.Namespace) -> None:
             )
         options["evaluations"] = args.evaluation
     if args.int8 or args.fp16:
-        if args.to != "openvino" or (args.int8 and args.fp16):
+        half = args.to == "onnx" and not args.int8
+        if (args.to != "openvino" and not half) or (args.int8 and args.fp16):
             raise ConfigurationError(
                 f"Received {' '.join(['--int8'] * args.int8 + ['--fp16'] * args.fp16)} with --to "
                 f"{args.to}.",
-                "Only OpenVINO takes a precision, and only one.",
-                "Use --to openvino --int8 or --fp16, or omit both.",
+                "OpenVINO takes one of them, ONNX --fp16.",
+                "Use --to openvino --int8, --to openvino --fp16 or --to onnx --fp16, or omit both.",
                 code="unexpected-precision",
             )
         options["precision"] = "int8" if args.int8 else "fp16"

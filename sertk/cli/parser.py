@@ -391,7 +391,7 @@ def _export_arguments(parser: Parser) -> None:
         "repeat for another corpus",
     )  # fmt: skip
     parser.flag("--int8", "OpenVINO: post-training quantization")
-    parser.flag("--fp16", "OpenVINO: half precision")
+    parser.flag("--fp16", "OpenVINO, ONNX: half precision")
     groups.add_fold(parser)
     add("--root", metavar="DIR", help="root folder of the corpus (SERTK_CORPORA)")
     add("-o", "--output", metavar="FILE", help="output file (default: in the run folder)")
