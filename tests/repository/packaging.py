@@ -11,7 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from sertk.predict import bundle
+from sertk.predict import bundle, pretrained
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -60,14 +60,18 @@ def test_torch_is_an_extra_of_its_own():
 
 def test_the_metadata_name_the_terms_of_the_weights_too():
     assert PROJECT["license"] == "MIT AND CC-BY-NC-SA-4.0"
-    assert "sertk/pretrained/LICENSE.txt" in PROJECT["license-files"]
+    for name in pretrained.NAMES:
+        assert f"sertk/pretrained/{name}/LICENSE.txt" in PROJECT["license-files"]
     assert "Its weights are for non-commercial use" in (ROOT / PROJECT["readme"]).read_text()
 
 
 def test_every_file_of_the_pretrained_model_is_packed():
     patterns = SETUPTOOLS["package-data"]["sertk.pretrained"]
-    for name in (bundle.INDEX, *bundle.NEEDED):
-        assert any(fnmatch(name, pattern) for pattern in patterns), name
+    folder = ROOT / "sertk" / "pretrained"
+    files = [path.relative_to(folder) for path in folder.glob("*/*") if path.is_file()]
+    assert {path.name for path in files} > {bundle.INDEX, *bundle.NEEDED}
+    for path in files:
+        assert any(fnmatch(str(path), pattern) for pattern in patterns), path
 
 
 def test_the_lock_lets_this_python_in():
