@@ -100,7 +100,8 @@ def pipeline(setting: Setting, name: str, toy: pd.DataFrame) -> Pipeline:
     net = models.build(name, part.input_shape, part.num_classes, width=width, seed=0)
     model = fitting.assemble(net, part, config)
     steps = (2 * setting.repeats + 2) * _EPOCHS * len(part)
-    model.compile(objective.optimizer(config, steps), objective.loss(config))
+    optimizer = objective.optimizer(config, steps, {}, head=False, last=True)
+    model.compile(optimizer, objective.loss(config))
     batches = [part[number] for number in range(len(part))]
     clips, classes = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
 

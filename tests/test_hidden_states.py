@@ -111,7 +111,7 @@ def test_what_is_no_list_of_blocks(blocks):
 
 def test_blocks_and_rates_that_there_are_not(files):
     with raises(ModelError, "no-such-block", "2 blocks"):
-        HiddenStates(files["whisper"], "3")
+        HiddenStates(files["whisper"], "3").shape(1)
     with raises(ConfigurationError, "encoder-sample-rate", "8000"):
         Preprocessing("hidden_states", sample_rate=8000)
 

@@ -24,7 +24,11 @@ SMALL = ["compact", "conv1d", "lstm", "mlp"]  # learn at half their size in a mo
 LARGE = [name for name in models.names() if name not in SMALL]
 # XLA takes long to compile large networks; on JAX their learning belongs to the slow tier
 COMPILED = [pytest.mark.slow] * (keras.backend.backend() == "jax")
-LEARNERS = [*SMALL, *(pytest.param(name, marks=COMPILED) for name in LARGE)]
+TUNED = [pytest.mark.slow]  # `encoder` learns in test_unfreezing
+LEARNERS = [
+    *SMALL,
+    *(pytest.param(n, marks=TUNED if n == "encoder" else COMPILED) for n in LARGE),
+]
 
 
 def takes(name):

@@ -86,7 +86,8 @@ def test_a_record_holds_together(name):
     if recipe.model in classical.names():
         classical.check(recipe.model, given, recipe.prep.input_shape[0])
     else:
-        model = models.build(recipe.model, recipe.prep.input_shape, 7, **given, **smaller(recipe))
+        given |= smaller(recipe)
+        model = models.build(recipe.model, recipe.prep.input_shape, 7, **given)
         assert model.output_shape == (None, 7)
     assert bool(recipe.published) == bool(recipe.differences) == (name in PUBLISHED)
     if recipe.augment and recipe.published:

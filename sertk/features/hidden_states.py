@@ -43,7 +43,7 @@ class HiddenStates(Feature):
     Raises:
         UnknownNameError: If there is no encoder of that name.
         ConfigurationError: If the blocks are no numbers, or the rate is another.
-        ModelError: If the weights are not on this machine, or have too few blocks.
+        ModelError: When it is used, if the weights are not on this machine, or have too few blocks.
 
     Examples:
         >>> HiddenStates(blocks="1,2").shape(100)

@@ -28,7 +28,7 @@ class PooledStates(OfFrames):
     Raises:
         UnknownNameError: If there is no such encoder or statistic.
         ConfigurationError: If the blocks are no numbers, or the rate is another.
-        ModelError: If the weights are not on this machine, or have too few blocks.
+        ModelError: When it is used, if the weights are not on this machine, or have too few blocks.
 
     Examples:
         >>> PooledStates(blocks="2").shape(1)

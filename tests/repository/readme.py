@@ -24,8 +24,9 @@ def test_the_first_block_has_at_most_twenty_lines():
 
 
 def test_what_the_pretrained_network_reaches_is_what_its_reports_say():
+    folder = ROOT / "reports" / "encoder" / "ravdess_dev4"
     report, robustness = (
-        json.loads((ROOT / "reports" / "encoder" / "ravdess_dev4" / f"{name}.json").read_text("utf-8"))
+        json.loads((folder / f"{name}.json").read_text("utf-8"))
         for name in ("report", "robustness")
     )
     disturbed = {(row["condition"], row["level"]): row["uar"] for row in robustness["rows"]}
