@@ -117,6 +117,9 @@ def test_a_browser_that_keeps_nothing_works(page, files):
         for _ in range(2):
             page.open(server.address)
             page.until(READY)
+            # the server confirms what the browser's own cache holds, and the model is there
+            assert page.driver.execute_script("return window.caches === undefined")
+            assert [url for url, _ in loaded(page) if any(name in url for name in LARGE)]
 
 
 def test_a_damaged_copy_is_loaded_again(page, files):

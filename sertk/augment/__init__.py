@@ -36,20 +36,6 @@ __all__ = [
 ]  # fmt: skip
 
 FUNCTIONS = {**_WORDS, **WAVEFORM_TRANSFORMS}  # words that are made here
-# named recipes: their transforms, and the probability with which each is applied
-NAMED: dict[str, dict[str, float]] = {
-    "light": dict.fromkeys(("pitch", "shift", "noise"), 0.5),
-    "strong": dict.fromkeys(
-        ("stretch", "pitch", "dynamic", "reverb", "strong_noise", "time_mask"), 0.5
-    ),
-    "field": dict.fromkeys(("voice", "band_limit", "part", "steady_noise"), 0.5),
-    "everyday": {
-        "speed": 0.5, "pitch": 0.3, "excerpt": 0.25, "reverb": 0.25, "telephone": 0.25,
-        "colored_noise": 0.6,
-    },
-}  # fmt: skip
-# recipes that change a recording before its silent ends are cut: noise and rooms fill them
-_OF_RECORDINGS = ("everyday",)
 _USUAL_COUNT = 2  # copies of each utterance, where the recipe is no set
 
 
@@ -59,7 +45,7 @@ def names() -> list[str]:
     Each entry of a set is a recipe too: `r5:pitch`, `mixnoise:park`. Words that take a folder of
     recordings are not among them: `background@FOLDER`, `room@FOLDER`.
     """
-    return sorted([*TRANSFORMS, *FUNCTIONS, *NAMED, *presets.PRESETS])
+    return sorted([*TRANSFORMS, *FUNCTIONS, *presets.NAMED, *presets.PRESETS])
 
 
 def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
@@ -156,7 +142,7 @@ def recipe(name: str | Sequence[Any] | Compose) -> dict[str, tuple[Step, ...]]:
 
 
 def _words(name: str, folder: str) -> tuple[Step, ...]:
-    chances = NAMED.get(name)
+    chances = presets.NAMED.get(name)
     words = tuple(name.split("+") if chances is None else chances)
     joined = [*TRANSFORMS, *FUNCTIONS, *FROM_FOLDER]
     unknown = [word for word in words if word not in joined]
@@ -169,8 +155,8 @@ def _words(name: str, folder: str) -> tuple[Step, ...]:
         drawn = [pipeline([steps[w] for w in group], chance) for chance, group in alike]
         return tuple(step for joined in drawn for step in joined)
     whole = unknown[0].partition(":")[0]
-    if len(words) > 1 and (whole in NAMED or whole in presets.PRESETS):
-        parts = f", or {'+'.join(NAMED[whole])}" if whole in NAMED else ""
+    if len(words) > 1 and (whole in presets.NAMED or whole in presets.PRESETS):
+        parts = f", or {'+'.join(presets.NAMED[whole])}" if whole in presets.NAMED else ""
         raise ConfigurationError(
             f"The augmentation {name!r} combines {unknown[0]!r} with another transform.",
             f"{whole} is a complete augmentation; + joins only {', '.join(joined)}.",
@@ -276,7 +262,7 @@ def is_of_recordings(name: object) -> bool:
         >>> is_of_recordings("everyday"), is_of_recordings("noise")
         (True, False)
     """
-    return name in _OF_RECORDINGS
+    return name in presets.OF_RECORDINGS
 
 
 def size(name: str | Sequence[Any] | Compose) -> int:

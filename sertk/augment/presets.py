@@ -1,4 +1,4 @@
-"""Presets: augmentations in which copy number n is made by the n-th transform.
+"""Presets: sets, in which copy number n is made by the n-th transform, and chains of words.
 
 In: a waveform, its rate and a source of random numbers. Out: the changed waveform.
 """
@@ -73,6 +73,21 @@ R5: dict[str, Function] = {
     "left_trim": _left_trim,
     "right_trim": _right_trim,
 }
+
+# named recipes: their transforms, and the probability with which each is applied
+NAMED: dict[str, dict[str, float]] = {
+    "light": dict.fromkeys(("pitch", "shift", "noise"), 0.5),
+    "strong": dict.fromkeys(
+        ("stretch", "pitch", "dynamic", "reverb", "strong_noise", "time_mask"), 0.5
+    ),
+    "field": dict.fromkeys(("voice", "band_limit", "part", "steady_noise"), 0.5),
+    "everyday": {
+        "speed": 0.5, "pitch": 0.3, "excerpt": 0.25, "reverb": 0.25, "telephone": 0.25,
+        "colored_noise": 0.6,
+    },
+}  # fmt: skip
+# recipes that change a recording before its silent ends are cut: noise and rooms fill them
+OF_RECORDINGS = ("everyday",)
 
 PRESETS: dict[str, dict[str, Function]] = {"r3": R3, "r5": R5, "mixnoise": noises.MIXED}
 

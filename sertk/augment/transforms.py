@@ -22,8 +22,6 @@ _TURN = 0.5  # seconds between the turns of a level that wanders
 _EDGE = 0.1  # seconds that may be cut off an end
 _SHARE = 0.1  # of the length, or of the mel scale, that a mask hides at most
 _MEL = 700.0  # Hz, where the mel scale turns from linear to logarithmic
-_PART = (0.8, 2.6)  # seconds that are left of a longer waveform
-_EXCERPT = (0.5, 1.5)
 _OUTSIDE = 1e-3  # what is left of a spectrum outside its band
 
 
@@ -191,11 +189,16 @@ def band_limit(waveform: np.ndarray, sample_rate: int, generator: Generator) -> 
     return np.fft.irfft(np.where(inside, spectrum, spectrum * _OUTSIDE), len(waveform))
 
 
-def part(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
-    """Keep a part of 0.8 to 2.6 s of what is longer."""
-    length = min(round(generator.uniform(*_PART) * sample_rate), len(waveform))
-    first = generator.integers(0, len(waveform) - length + 1)
-    return waveform[first : first + length]
+def _part_between(shortest: float, longest: float) -> Function:
+    """Make a function that keeps a part of so many seconds of what is longer."""
+
+    def function(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
+        seconds = generator.uniform(shortest, longest)
+        length = min(round(seconds * sample_rate), len(waveform))
+        first = generator.integers(0, len(waveform) - length + 1)
+        return waveform[first : first + length]
+
+    return function
 
 
 def steady_noise(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
@@ -204,13 +207,6 @@ def steady_noise(waveform: np.ndarray, sample_rate: int, generator: Generator) -
     everywhere = (20.0, sample_rate / 2)
     noise = noises.colored(len(waveform), sample_rate, slope_db, everywhere, generator)
     return audio.noise_at_snr(waveform, noise, snr_db)
-
-
-def excerpt(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
-    """Keep a part of 0.5 to 1.5 s of what is longer."""
-    length = min(round(generator.uniform(*_EXCERPT) * sample_rate), len(waveform))
-    first = generator.integers(0, len(waveform) - length + 1)
-    return waveform[first : first + length]
 
 
 def telephone(waveform: np.ndarray, sample_rate: int, generator: Generator) -> np.ndarray:
@@ -236,8 +232,8 @@ WAVEFORM_TRANSFORMS: dict[str, Function] = {
     "voice": speed_between(0.8, 1.25),
     "gain": gain,
     "trim_shift": trim_shift,
-    "part": part,
-    "excerpt": excerpt,
+    "part": _part_between(0.8, 2.6),
+    "excerpt": _part_between(0.5, 1.5),
     "telephone": telephone,
     "colored_noise": colored_noise,
     "band_limit": band_limit,

@@ -52,21 +52,19 @@ def fit(
     parts = [corpora == corpus for corpus in np.unique(corpora)]
     common = _discriminant([(vectors[at], labels[at]) for at in parts], num_classes, shrinkage)
     relevance = np.linalg.norm(common[0], axis=1)
-    own = [
-        at for at in parts
-        if experts and len(parts) > 1 and groups is not None
-        and len(np.unique(groups.speakers[at])) >= least_speakers
-    ]  # fmt: skip
-    if not own:
+    own: list[int] = []  # numbers of the corpora that get a classifier of their own
+    if groups is not None and experts and len(parts) > 1:
+        speakers = [len(np.unique(groups.speakers[at])) for at in parts]
+        own = [number for number, count in enumerate(speakers) if count >= least_speakers]
+    if groups is None or not own:
         scores = linear(common[0].T, common[1], name="scores")
         net = network("lda", inputs.shape[1:], keras.layers.Flatten(), scores)
         return Fitted(None, net, relevance)
     heads = [common] + [
-        _discriminant([(vectors[at], labels[at])], num_classes, shrinkage) for at in own
+        _discriminant([(vectors[parts[n]], labels[parts[n]])], num_classes, shrinkage) for n in own
     ]
-    assert groups is not None  # noqa: S101 - there are several parts
     plain = groups.plain.reshape(len(inputs), -1).astype(np.float64)
-    gate = _gate(plain, parts, [n for n, at in enumerate(parts) if any(at is o for o in own)])
+    gate = _gate(plain, parts, own)
     mixture = CorpusMixture.holding(
         {
             "kernels": np.stack([kernel for kernel, _ in heads]) / _HEAD_TEMPERATURE,
